@@ -1,0 +1,153 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Argument checks of the operators, shared by all their implementations."""
+
+from dataclasses import dataclass
+from typing import Optional, Tuple, Union
+
+import torch
+from torch import Tensor
+
+IntOrPair = Union[int, Tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Numbers that say which sample each tap reads.
+
+    Attributes:
+        kernel_size (tuple[int, int]): Rows and columns of taps.
+        stride (tuple[int, int]): Pixels between output pixels.
+        padding (tuple[int, int]): Zero rows and columns around the input.
+        dilation (tuple[int, int]): Pixels between taps.
+        groups (int): Channel groups.
+        out_shape (tuple[int, int, int]): n, h_out, w_out.
+    """
+
+    kernel_size: Tuple[int, int]
+    stride: Tuple[int, int]
+    padding: Tuple[int, int]
+    dilation: Tuple[int, int]
+    groups: int
+    out_shape: Tuple[int, int, int]
+
+    @property
+    def taps(self) -> int:
+        """Number of taps."""
+        return self.kernel_size[0] * self.kernel_size[1]
+
+
+def pair(name: str, value: IntOrPair, least: int) -> Tuple[int, int]:
+    """Turn an int or a pair of ints into a pair, at least ``least`` each.
+
+    Args:
+        name (str): Name for the error message.
+        value (int | tuple[int, int]): One number, or rows and columns.
+        least (int): Smallest value allowed.
+
+    Returns:
+        tuple[int, int]: Rows and columns.
+
+    Raises:
+        TypeError: If ``value`` is neither an int nor a pair of ints.
+        ValueError: If a number is too small.
+    """
+    numbers = (value, value) if isinstance(value, int) else tuple(value) \
+        if isinstance(value, (tuple, list)) else ()
+    if len(numbers) != 2 or not all(isinstance(v, int) for v in numbers):
+        raise TypeError(f'{name} must be an int or two ints, got {value!r}')
+    if min(numbers) < least:
+        raise ValueError(f'{name} must be at least {least}, got {value!r}')
+    return numbers
+
+
+def check_arguments(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
+                    kernel_offset: Optional[Tensor], mask: Optional[Tensor],
+                    kernel_size: IntOrPair, stride: IntOrPair,
+                    padding: IntOrPair, dilation: IntOrPair) -> Geometry:
+    """Check the arguments of ``deform_kernel_conv2d``.
+
+    Returns:
+        Geometry: The settings as pairs, groups and the output's shape.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If shapes, devices or numbers do not fit together.
+    """
+    named = dict(
+        x=x,
+        weight=weight,
+        image_offset=image_offset,
+        kernel_offset=kernel_offset,
+        mask=mask)
+    _check_tensors(named, x)
+    kernel_size = pair('kernel_size', kernel_size, 1)
+    stride = pair('stride', stride, 1)
+    padding = pair('padding', padding, 0)
+    dilation = pair('dilation', dilation, 1)
+    size = _output_size(x, kernel_size, stride, padding, dilation)
+    geometry = Geometry(kernel_size, stride, padding, dilation,
+                        _count_groups(x, weight), (len(x), *size))
+    taps = geometry.taps
+    for name, channels in (('image_offset', 2 * taps),
+                           ('kernel_offset', 2 * taps), ('mask', taps)):
+        _check_shape(name, named[name], (len(x), channels, *size))
+    return geometry
+
+
+def _check_tensors(named: dict, x: Tensor) -> None:
+    """Reject what is no float tensor of four axes on the device of x."""
+    for name, tensor in named.items():
+        if tensor is None and name not in ('x', 'weight'):
+            continue
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f'{name} must be a tensor, got {type(tensor)}')
+        if not torch.is_floating_point(tensor):
+            raise TypeError(f'{name} must be a float tensor, got '
+                            f'{tensor.dtype}')
+        if tensor.ndim != 4:
+            raise ValueError(f'{name} must have 4 axes, got shape '
+                             f'{tuple(tensor.shape)}')
+        if tensor.device != x.device:
+            raise ValueError(f'{name} is on {tensor.device}, but x is on '
+                             f'{x.device}')
+
+
+def _count_groups(x: Tensor, weight: Tensor) -> int:
+    """Number of groups, from the shapes of input and weight."""
+    out_channels, group_channels, rows, cols = weight.shape
+    if rows != cols or rows < 1:
+        raise ValueError('weight must have a square scope, got shape '
+                         f'{tuple(weight.shape)}')
+    channels = x.shape[1]
+    if group_channels < 1 or channels % group_channels:
+        raise ValueError(f'x has {channels} channels, no multiple of '
+                         f'weight.shape[1] = {group_channels}')
+    groups = channels // group_channels
+    if groups < 1 or out_channels < 1 or out_channels % groups:
+        raise ValueError(f'weight.shape[0] = {out_channels} is no multiple '
+                         f'of the {groups} groups that x with {channels} '
+                         'channels has')
+    return groups
+
+
+def _output_size(x: Tensor, kernel_size: Tuple[int, int],
+                 stride: Tuple[int, int], padding: Tuple[int, int],
+                 dilation: Tuple[int, int]) -> Tuple[int, int]:
+    """Rows and columns of the output, as of ``torch.nn.Conv2d``."""
+    size = tuple(
+        (length + 2 * p - d * (k - 1) - 1) // s + 1 for length, k, s, p, d in
+        zip(x.shape[2:], kernel_size, stride, padding, dilation))
+    if min(x.shape[2:]) < 1 or min(size) < 1:
+        raise ValueError(
+            f'x of {x.shape[2]} x {x.shape[3]} pixels is too small for '
+            f'kernel_size {kernel_size}, padding {padding}, dilation '
+            f'{dilation}')
+    return size
+
+
+def _check_shape(name: str, tensor: Optional[Tensor],
+                 shape: Tuple[int, ...]) -> None:
+    """Reject a tensor of another shape than the one named."""
+    if tensor is not None and tuple(tensor.shape) != shape:
+        raise ValueError(f'{name} must have shape {shape}, got '
+                         f'{tuple(tensor.shape)}')

@@ -1,0 +1,131 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The deformable kernel convolution as a layer (paper, sec. 3.3, eq. 11)."""
+
+import math
+from typing import Optional
+
+import torch
+from torch import Tensor, nn
+
+from .checks import IntOrPair, pair
+from .deform_kernel import deform_kernel_conv2d
+
+
+class DeformKernelConv2d(nn.Module):
+    """DKC layer: predicts both kinds of offsets from its input, then samples.
+
+    Choices the paper leaves open:
+
+    * One filter per channel (``groups=None``), a scope of 4 x 4 weights: its
+      parameter table allows no more.
+    * Offsets come from one convolution each, initialised with zeros, so a
+      fresh layer is an ordinary convolution.
+    * No bias: the parameter table has no room for one.
+    * The scope is drawn so that a fresh layer followed by LeakyReLU(0.1)
+      keeps the variance of its input; reading between cells averages them,
+      and the spread makes up for it.
+    * The offsets are predicted in float32 under autocast: bfloat16 resolves
+      no more than 1/64 pixel at a shift of 2.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output.
+        kernel_size (int | tuple[int, int]): Rows and columns of taps.
+        scope (int): Rows (and columns) of stored weights.
+        stride (int | tuple[int, int]): As in ``torch.nn.Conv2d``.
+        padding (int | tuple[int, int]): As in ``torch.nn.Conv2d``.
+        dilation (int | tuple[int, int]): As in ``torch.nn.Conv2d``.
+        groups (int, optional): Channel groups; None: ``in_channels``, that
+            is depthwise.
+        image_offsets (bool): Move the samples (False: the local deformable
+            kernel of Gao et al., ICLR 2020).
+        kernel_offsets (bool): Move the taps in the scope (False: what the
+            code released by Gao et al. computes).
+
+    Raises:
+        ValueError: If channels and groups do not fit, or a size is < 1.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 *,
+                 kernel_size: IntOrPair = 3,
+                 scope: int = 4,
+                 stride: IntOrPair = 1,
+                 padding: IntOrPair = 1,
+                 dilation: IntOrPair = 1,
+                 groups: Optional[int] = None,
+                 image_offsets: bool = True,
+                 kernel_offsets: bool = True) -> None:
+        super().__init__()
+        groups = in_channels if groups is None else groups
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            raise ValueError(f'{in_channels} input and {out_channels} output '
+                             f'channels do not divide into {groups} groups')
+        if scope < 1:
+            raise ValueError(f'scope must be at least 1, got {scope}')
+        self.geometry = dict(
+            kernel_size=pair('kernel_size', kernel_size, 1),
+            stride=pair('stride', stride, 1),
+            padding=pair('padding', padding, 0),
+            dilation=pair('dilation', dilation, 1))
+        self.in_channels, self.groups = in_channels, groups
+        self.weight = nn.Parameter(
+            torch.empty(out_channels, in_channels // groups, scope, scope))
+        self.image_offset = self._predictor() if image_offsets else None
+        self.kernel_offset = self._predictor() if kernel_offsets else None
+        self.init_weights()
+
+    def _predictor(self) -> nn.Conv2d:
+        """A convolution that gives (dy, dx) for each tap."""
+        rows, cols = self.geometry['kernel_size']
+        return nn.Conv2d(self.in_channels, 2 * rows * cols, **self.geometry)
+
+    def init_weights(self) -> None:
+        """Zero offsets; a scope that keeps the variance (class docstring)."""
+        for predictor in (self.image_offset, self.kernel_offset):
+            if predictor is not None:
+                nn.init.zeros_(predictor.weight)
+                nn.init.zeros_(predictor.bias)
+        rows, cols = self.geometry['kernel_size']
+        fan_in = rows * cols * self.weight.shape[1]
+        gain = nn.init.calculate_gain('leaky_relu', 0.1)
+        # A tap halfway between cells averages two of them along each axis.
+        spread = math.prod(2**0.5 if (self.weight.shape[-1] - taps) % 2 else 1
+                           for taps in (rows, cols))
+        nn.init.normal_(self.weight, std=gain * spread / fan_in**0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer.
+
+        Args:
+            x (Tensor[n, in_channels, h, w]): Input features.
+
+        Returns:
+            Tensor[n, out_channels, h_out, w_out]: Output features.
+
+        Raises:
+            ValueError: If the number of channels differs.
+        """
+        if x.ndim != 4 or x.shape[1] != self.in_channels:
+            raise ValueError(f'expected input (n, {self.in_channels}, h, w), '
+                             f'got {tuple(x.shape)}')
+        return deform_kernel_conv2d(
+            x, self.weight, self._predict(self.image_offset, x),
+            self._predict(self.kernel_offset, x), **self.geometry)
+
+    def _predict(self, predictor: Optional[nn.Conv2d],
+                 x: Tensor) -> Optional[Tensor]:
+        """Offsets in the predictor's own precision, whatever autocast says."""
+        if predictor is None:
+            return None
+        with torch.autocast(x.device.type, enabled=False):
+            return predictor(x.to(predictor.weight.dtype))
+
+    def extra_repr(self) -> str:
+        """Settings that the submodules do not show."""
+        settings = ', '.join(f'{k}={v}' for k, v in self.geometry.items())
+        out_channels, _, scope, _ = self.weight.shape
+        return (f'{self.in_channels}, {out_channels}, scope={scope}, '
+                f'groups={self.groups}, {settings}')
