@@ -134,9 +134,9 @@ def _output_size(x: Tensor, kernel_size: Tuple[int, int],
                  stride: Tuple[int, int], padding: Tuple[int, int],
                  dilation: Tuple[int, int]) -> Tuple[int, int]:
     """Rows and columns of the output, as of ``torch.nn.Conv2d``."""
-    size = tuple(
-        (length + 2 * p - d * (k - 1) - 1) // s + 1 for length, k, s, p, d in
-        zip(x.shape[2:], kernel_size, stride, padding, dilation))
+    size = tuple((length + 2 * p - d * (k - 1) - 1) // s + 1
+                 for length, k, s, p, d in zip(x.shape[2:], kernel_size,
+                                               stride, padding, dilation))
     if min(x.shape[2:]) < 1 or min(size) < 1:
         raise ValueError(
             f'x of {x.shape[2]} x {x.shape[3]} pixels is too small for '

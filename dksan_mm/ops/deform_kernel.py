@@ -28,8 +28,6 @@ from torch import Tensor
 from .checks import Geometry, IntOrPair, check_arguments
 
 
-
-
 def deform_kernel_conv2d(x: Tensor,
                          weight: Tensor,
                          image_offset: Optional[Tensor] = None,
@@ -136,8 +134,8 @@ def _image_columns(x: Tensor, offset: Optional[Tensor],
         position = position + _per_tap(offset, 2)
     row, row_weight = _corners(position[..., 0], h)
     col, col_weight = _corners(position[..., 1], w)
-    image = torch.arange(n, device=x.device).repeat_interleave(
-        len(position) // max(n, 1))
+    image = torch.arange(
+        n, device=x.device).repeat_interleave(len(position) // max(n, 1))
     index = ((image.reshape(-1, 1, 1, 1) * h + row[..., :, None]) * w +
              col[..., None, :])
     weight = row_weight[..., :, None] * col_weight[..., None, :]

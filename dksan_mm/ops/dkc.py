@@ -111,9 +111,10 @@ class DeformKernelConv2d(nn.Module):
         if x.ndim != 4 or x.shape[1] != self.in_channels:
             raise ValueError(f'expected input (n, {self.in_channels}, h, w), '
                              f'got {tuple(x.shape)}')
-        return deform_kernel_conv2d(
-            x, self.weight, self._predict(self.image_offset, x),
-            self._predict(self.kernel_offset, x), **self.geometry)
+        return deform_kernel_conv2d(x, self.weight,
+                                    self._predict(self.image_offset, x),
+                                    self._predict(self.kernel_offset, x),
+                                    **self.geometry)
 
     def _predict(self, predictor: Optional[nn.Conv2d],
                  x: Tensor) -> Optional[Tensor]:

@@ -1,0 +1,19 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Networks and the model around them; importing registers them in mmagic."""
+
+from mmagic.registry import MODELS
+
+from dksan_mm.ops import DeformKernelConv2d
+from .dkc_align import DKCAlign
+from .dksa import DKSA, LightDKSA
+from .dksan_net import DKSANNet
+from .layers import RCAB, UpscaleX2
+from .window_vsr import WindowVSR
+
+# The layer itself stays free of mmagic, hence no decorator there.
+MODELS.register_module(module=DeformKernelConv2d)
+
+__all__ = [
+    'DKCAlign', 'DKSA', 'DKSANNet', 'DeformKernelConv2d', 'LightDKSA', 'RCAB',
+    'UpscaleX2', 'WindowVSR'
+]

@@ -1,0 +1,200 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The network of the paper: seven LR frames in, the x16 centre frame out."""
+
+from typing import Optional, Sequence
+
+import torch.nn.functional as F
+from mmagic.models.archs import ResidualBlockNoBN
+from mmagic.models.utils import make_layer
+from mmagic.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from .dkc_align import DKCAlign
+from .dksa import DKSA, LightDKSA
+from .layers import RCAB, UpscaleX2, conv3x3, lrelu
+
+
+class Level(nn.Module):
+    """One x2 step: reconstruction, upscale, bicubic skip (paper, eq. 5-8).
+
+    Args:
+        channels (int): Channels of the features.
+        num_blocks (int): RCABs.
+        reduction (int, optional): The RCABs' reduction; None: blocks without
+            channel attention (ablation).
+        attention (nn.Module, optional): DKSA or LightDKSA; None: without
+            spatial attention (ablation).
+        extract (bool): Make the features from the level's input frame
+            (E_2 to E_4 of the paper); False: they are given.
+    """
+
+    def __init__(self, channels: int, num_blocks: int, *,
+                 reduction: Optional[int], attention: Optional[nn.Module],
+                 extract: bool) -> None:
+        super().__init__()
+        self.extractor = nn.Sequential(
+            conv3x3(3, channels),
+            ResidualBlockNoBN(channels)) if extract else None
+        if reduction is None:
+            self.blocks = make_layer(
+                ResidualBlockNoBN, num_blocks, mid_channels=channels)
+        else:
+            self.blocks = make_layer(
+                RCAB, num_blocks, channels=channels, reduction=reduction)
+        self.attention = nn.Identity() if attention is None else attention
+        self.upscale = UpscaleX2(channels)
+
+    def forward(self,
+                frame: Tensor,
+                features: Optional[Tensor] = None) -> Tensor:
+        """Double the size of a frame.
+
+        Args:
+            frame (Tensor[n, 3, h, w]): RGB, about [0, 1].
+            features (Tensor[n, channels, h, w], optional): What the level
+                reconstructs from; None: it extracts them from ``frame``.
+
+        Returns:
+            Tensor[n, 3, 2h, 2w]: RGB.
+        """
+        if self.extractor is not None:
+            features = self.extractor(frame)
+        residual = self.attention(self.blocks(features))  # eq. 12
+        skip = F.interpolate(
+            frame, scale_factor=2, mode='bicubic', align_corners=False)
+        return self.upscale(residual + features) + skip
+
+
+@MODELS.register_module()
+class DKSANNet(BaseModule):
+    """DKSAN (paper, sec. 3): alignment, fusion, a cascade of x2 levels.
+
+    What the paper gives, what follows from its parameter table and what is
+    chosen here is listed in the README under "Fidelity". With the default
+    arguments it has 29,512,268 parameters (paper: 29.5 M).
+
+    Args:
+        channels (int): Channels of all features; paper's table: 128.
+        num_blocks (Sequence[int]): RCABs of each x2 level; paper, sec. 4.1:
+            30, 20, 15, 10. Their number decides the scale.
+        num_frames (int): Frames of a window, an odd number; paper: 7.
+        num_extract_blocks (int): Residual blocks of the feature extraction;
+            paper: 5.
+        deform_groups (int): Deformable groups of DKC Align.
+        reduction (int): Reduction of the RCABs' attention; paper: 16.
+        channel_attention (bool): False: RCABs without attention (ablation).
+        align (bool): False: one plain convolution in the place of DKC Align
+            (ablation).
+        dksa (bool): False: no spatial attention (ablation).
+        init_cfg (dict, optional): mmengine's initialisation config.
+
+    Raises:
+        ValueError: If ``num_frames`` is even or there is no level.
+    """
+
+    size_divisor = 1
+
+    def __init__(self,
+                 channels: int = 128,
+                 num_blocks: Sequence[int] = (30, 20, 15, 10),
+                 *,
+                 num_frames: int = 7,
+                 num_extract_blocks: int = 5,
+                 deform_groups: int = 8,
+                 reduction: int = 16,
+                 channel_attention: bool = True,
+                 align: bool = True,
+                 dksa: bool = True,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        if num_frames < 1 or num_frames % 2 == 0:
+            raise ValueError(f'num_frames must be odd, got {num_frames}')
+        if len(num_blocks) == 0:
+            raise ValueError('num_blocks must name one level at least, got '
+                             f'{num_blocks!r}')
+        self.num_frames, self.scale = num_frames, 2**len(num_blocks)
+        self.features = nn.Sequential(
+            conv3x3(3, channels), lrelu(),
+            make_layer(
+                ResidualBlockNoBN, num_extract_blocks, mid_channels=channels))
+        self.align = DKCAlign(channels, deform_groups) if align else \
+            nn.Sequential(conv3x3(channels, channels), lrelu())
+        self.fusion = nn.Conv2d(num_frames * channels, channels, 1)
+        reduction = reduction if channel_attention else None
+        self.levels = nn.ModuleList(
+            Level(
+                channels,
+                blocks,
+                reduction=reduction,
+                attention=_spatial_attention(channels, i) if dksa else None,
+                extract=i > 0) for i, blocks in enumerate(num_blocks))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Enlarge the centre frame of each window.
+
+        Args:
+            frames (Tensor[n, t, 3, h, w]): Windows of ``num_frames``
+                consecutive LR frames, RGB in [0, 1], of any size >= 1 x 1.
+
+        Returns:
+            Tensor[n, 3, scale * h, scale * w]: RGB, not clipped.
+
+        Raises:
+            ValueError: If the shape is another.
+        """
+        if frames.ndim != 5 or frames.shape[1:3] != (self.num_frames, 3):
+            raise ValueError(f'expected frames (n, {self.num_frames}, 3, h, '
+                             f'w), got {tuple(frames.shape)}')
+        features = self.extract(frames.flatten(0, 1))
+        fused = self.fuse(features.unflatten(0, frames.shape[:2]))
+        return self.reconstruct(frames[:, self.num_frames // 2], fused)
+
+    def extract(self, frames: Tensor) -> Tensor:
+        """Features of single frames, the same for every window.
+
+        Args:
+            frames (Tensor[m, 3, h, w]): RGB in [0, 1].
+
+        Returns:
+            Tensor[m, channels, h, w]: Features.
+        """
+        return self.features(frames)
+
+    def fuse(self, features: Tensor) -> Tensor:
+        """Align every frame with the centre one and merge them (eq. 4).
+
+        Args:
+            features (Tensor[n, t, channels, h, w]): From ``extract``.
+
+        Returns:
+            Tensor[n, channels, h, w]: Fused features.
+        """
+        n, t = features.shape[:2]
+        neighbours = features.flatten(0, 1)
+        if isinstance(self.align, DKCAlign):
+            centre = features[:, t // 2, None].expand_as(features)
+            aligned = self.align(neighbours, centre.flatten(0, 1))
+        else:
+            aligned = self.align(neighbours)
+        return self.fusion(aligned.unflatten(0, (n, t)).flatten(1, 2))
+
+    def reconstruct(self, frame: Tensor, fused: Tensor) -> Tensor:
+        """Run the cascade (eq. 5-8).
+
+        Args:
+            frame (Tensor[n, 3, h, w]): The centre LR frame.
+            fused (Tensor[n, channels, h, w]): From ``fuse``.
+
+        Returns:
+            Tensor[n, 3, scale * h, scale * w]: RGB, not clipped.
+        """
+        frame = self.levels[0](frame, fused)
+        for level in self.levels[1:]:
+            frame = level(frame)
+        return frame
+
+
+def _spatial_attention(channels: int, index: int) -> nn.Module:
+    """The first level has the light form (paper, sec. 3.4)."""
+    return LightDKSA(channels) if index == 0 else DKSA(channels)

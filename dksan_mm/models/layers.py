@@ -1,0 +1,103 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Small parts of the network: plain convolutions, RCAB and the x2 upscale."""
+
+from mmagic.models.utils import default_init_weights
+from mmagic.registry import MODELS
+from torch import Tensor, nn
+
+
+def conv3x3(in_channels: int,
+            out_channels: int,
+            *,
+            stride: int = 1,
+            scale: float = 1.) -> nn.Conv2d:
+    """A 3x3 convolution with zero padding, initialised as mmagic's EDVR is.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output.
+        stride (int): Pixels between output pixels.
+        scale (float): Factor of the Kaiming-normal weights. *Chosen here*:
+            0.1 for the last layer of a residual, as in ESRGAN.
+
+    Returns:
+        nn.Conv2d: The layer, its bias 0.
+    """
+    conv = nn.Conv2d(in_channels, out_channels, 3, stride, 1)
+    default_init_weights(conv, scale)
+    return conv
+
+
+def lrelu() -> nn.LeakyReLU:
+    """LeakyReLU as in EDVR, slope 0.1 (the paper does not give its slope)."""
+    return nn.LeakyReLU(0.1, inplace=True)
+
+
+@MODELS.register_module()
+class RCAB(nn.Module):
+    """Residual channel attention block (paper, sec. 3.4; Zhang et al. 2018).
+
+    ``x + attention(conv(relu(conv(x))))``, where the attention is one factor
+    per channel, computed from the mean of the channel over all pixels.
+
+    Args:
+        channels (int): Channels of input and output.
+        reduction (int): The attention's hidden layer has
+            ``channels // reduction`` channels; paper: 16.
+
+    Raises:
+        ValueError: If ``reduction`` leaves no hidden channel.
+    """
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        super().__init__()
+        if not 1 <= reduction <= channels:
+            raise ValueError(f'reduction must be in [1, {channels}], got '
+                             f'{reduction}')
+        self.body = nn.Sequential(
+            conv3x3(channels, channels, scale=0.1), nn.ReLU(inplace=True),
+            conv3x3(channels, channels, scale=0.1))
+        self.attention = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(channels, channels // reduction,
+                      1), nn.ReLU(inplace=True),
+            nn.Conv2d(channels // reduction, channels, 1), nn.Sigmoid())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the block.
+
+        Args:
+            x (Tensor[n, channels, h, w]): Input features.
+
+        Returns:
+            Tensor[n, channels, h, w]: Output features.
+        """
+        out = self.body(x)
+        return x + out * self.attention(out)
+
+
+@MODELS.register_module()
+class UpscaleX2(nn.Sequential):
+    """The reconstructed residual of one level, x2 (paper, U_i in eq. 5-8).
+
+    conv, PixelShuffle, LeakyReLU, conv, LeakyReLU, conv: the paper gives the
+    kinds of layers and the 3 maps of the last one; widths and order follow
+    the authors' challenge code. *Chosen here*: the last layer starts small,
+    so that a fresh network is close to bicubic.
+
+    Args:
+        channels (int): Channels of the input, an even number.
+        out_channels (int): Channels of the output image.
+
+    Raises:
+        ValueError: If ``channels`` is odd.
+    """
+
+    def __init__(self, channels: int, out_channels: int = 3) -> None:
+        if channels % 2:
+            raise ValueError(f'channels must be even, got {channels}')
+        half = channels // 2
+        super().__init__(
+            conv3x3(channels, 4 * half), nn.PixelShuffle(2), lrelu(),
+            conv3x3(half, half), lrelu(),
+            conv3x3(half, out_channels, scale=0.1))

@@ -1,0 +1,121 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The model that mmagic trains and tests: any network of windows."""
+
+from typing import Dict, List, Optional
+
+import torch.nn.functional as F
+from mmagic.models import BaseEditModel
+from mmagic.registry import MODELS
+from mmagic.structures import DataSample
+from torch import Tensor
+
+
+@MODELS.register_module()
+class WindowVSR(BaseEditModel):
+    """Video super-resolution that turns a window of frames into one frame.
+
+    It checks every shape, since a ground truth of 7 frames would broadcast
+    against the one predicted frame without a word, and pads LR frames to what
+    the network needs (its ``size_divisor``), cropping the output again.
+
+    Args:
+        generator (dict): Config of the network. Its class states ``scale``,
+            ``num_frames`` and ``size_divisor``.
+        pixel_loss (dict, optional): Config of the loss; None: test only.
+        train_cfg (dict, optional): As in mmagic's BaseEditModel.
+        test_cfg (dict, optional): As in mmagic's BaseEditModel.
+        init_cfg (dict, optional): mmengine's initialisation config.
+        data_preprocessor (dict, optional): Config; must not pad, for mmagic
+            would take LR rows off the HR output.
+
+    Raises:
+        ValueError: If the data preprocessor pads.
+    """
+
+    def __init__(self,
+                 generator: dict,
+                 pixel_loss: Optional[dict] = None,
+                 *,
+                 train_cfg: Optional[dict] = None,
+                 test_cfg: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None,
+                 data_preprocessor: Optional[dict] = None) -> None:
+        divisor = (data_preprocessor or {}).get('pad_size_divisor', 1)
+        if divisor != 1:
+            raise ValueError('data_preprocessor must not pad, got '
+                             f'pad_size_divisor={divisor}; the model pads')
+        super().__init__(
+            generator=generator,
+            pixel_loss=pixel_loss,
+            train_cfg=train_cfg,
+            test_cfg=test_cfg,
+            init_cfg=init_cfg,
+            data_preprocessor=data_preprocessor)
+
+    def forward_tensor(self,
+                       inputs: Tensor,
+                       data_samples: Optional[List[DataSample]] = None,
+                       **kwargs) -> Tensor:
+        """Enlarge the centre frame of each window.
+
+        Args:
+            inputs (Tensor[n, t, 3, h, w]): LR frames, RGB in [0, 1].
+            data_samples (DataSample, optional): Not used.
+
+        Returns:
+            Tensor[n, 3, scale * h, scale * w]: RGB, about [0, 1].
+
+        Raises:
+            ValueError: If the shape does not fit the network.
+        """
+        self._check_inputs(inputs)
+        h, w = inputs.shape[-2:]
+        out = self.generator(_pad(inputs, self.generator.size_divisor))
+        scale = self.generator.scale
+        return out[..., :scale * h, :scale * w]
+
+    def forward_train(self,
+                      inputs: Tensor,
+                      data_samples: Optional[List[DataSample]] = None,
+                      **kwargs) -> Dict[str, Tensor]:
+        """Compute the loss on the final output (paper, sec. 4.1).
+
+        Args:
+            inputs (Tensor[n, t, 3, h, w]): LR frames, RGB in [0, 1].
+            data_samples (DataSample): With ``gt_img``, the centre HR frames,
+                ``(n, 3, scale * h, scale * w)``.
+
+        Returns:
+            dict[str, Tensor]: The loss.
+
+        Raises:
+            ValueError: If there is no ground truth, or of another shape.
+        """
+        target = getattr(data_samples, 'gt_img', None)
+        if target is None:
+            raise ValueError('training needs a ground truth, got none')
+        output = self.forward_tensor(inputs, data_samples)
+        if output.shape != target.shape:
+            raise ValueError(
+                f'the ground truth must have shape {tuple(output.shape)}, '
+                f'got {tuple(target.shape)}')
+        return dict(loss=self.pixel_loss(output, target))
+
+    def _check_inputs(self, inputs: Tensor) -> None:
+        """Reject what is no batch of windows of the network's length."""
+        t = self.generator.num_frames
+        if inputs.ndim != 5 or inputs.shape[1:3] != (t, 3) or \
+                min(inputs.shape[-2:]) < 1:
+            raise ValueError(f'expected LR windows (n, {t}, 3, h, w), got '
+                             f'{tuple(inputs.shape)}')
+
+
+def _pad(frames: Tensor, divisor: int) -> Tensor:
+    """Pad right and bottom to multiples: mirrored, or repeated if small."""
+    h, w = frames.shape[-2:]
+    bottom, right = -h % divisor, -w % divisor
+    if not bottom and not right:
+        return frames
+    mode = 'reflect' if bottom < h and right < w else 'replicate'
+    padded = F.pad(frames.flatten(0, 1), (0, right, 0, bottom), mode=mode)
+    return padded.unflatten(0, frames.shape[:2])
