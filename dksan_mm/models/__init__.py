@@ -4,6 +4,7 @@
 from mmagic.registry import MODELS
 
 from dksan_mm.ops import DeformKernelConv2d
+from .bicubic import BicubicNet
 from .dkc_align import DKCAlign
 from .dksa import DKSA, LightDKSA
 from .dksan_net import DKSANNet
@@ -14,6 +15,6 @@ from .window_vsr import WindowVSR
 MODELS.register_module(module=DeformKernelConv2d)
 
 __all__ = [
-    'DKCAlign', 'DKSA', 'DKSANNet', 'DeformKernelConv2d', 'LightDKSA', 'RCAB',
-    'UpscaleX2', 'WindowVSR'
+    'BicubicNet', 'DKCAlign', 'DKSA', 'DKSANNet', 'DeformKernelConv2d',
+    'LightDKSA', 'RCAB', 'UpscaleX2', 'WindowVSR'
 ]

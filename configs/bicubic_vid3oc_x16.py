@@ -1,0 +1,11 @@
+# Copyright (c) DKSAN-MM contributors.
+# The bicubic baseline of the paper's tables, MATLAB's kernel. Nothing to
+# train: `python tools/test.py configs/bicubic_vid3oc_x16.py none`.
+_base_ = [
+    '_base_/runtime.py', '_base_/schedule.py', '_base_/vid3oc_x16.py',
+    '_base_/dksan.py'
+]
+
+experiment_name = 'bicubic_vid3oc_x16'
+model = dict(
+    generator=dict(_delete_=True, type='BicubicNet', scale=16, num_frames=7))

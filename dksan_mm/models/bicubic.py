@@ -1,0 +1,52 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The bicubic baseline, through the interface of the networks."""
+
+from typing import Optional
+
+import torch
+from mmagic.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from dksan_mm.resize import bicubic_weights
+
+
+@MODELS.register_module()
+class BicubicNet(BaseModule):
+    """Enlarges the centre frame by MATLAB's bicubic kernel (a = -0.5).
+
+    It has no parameters. Not the same as the skip inside DKSANNet: torch's
+    bicubic kernel has a = -0.75, and steps of x2 are not one of x16.
+
+    Args:
+        scale (int): Factor of width and height.
+        num_frames (int): Frames of a window; all but the centre are ignored.
+        init_cfg (dict, optional): mmengine's initialisation config.
+    """
+
+    size_divisor = 1
+
+    def __init__(self,
+                 scale: int = 16,
+                 num_frames: int = 7,
+                 *,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.scale, self.num_frames = scale, num_frames
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Enlarge the centre frame of each window.
+
+        Args:
+            frames (Tensor[n, t, 3, h, w]): LR frames of any value range.
+
+        Returns:
+            Tensor[n, 3, scale * h, scale * w]: Not clipped.
+        """
+        frame = frames[:, frames.shape[1] // 2]
+        rows, cols = (
+            torch.from_numpy(
+                bicubic_weights(size, self.scale * size,
+                                self.scale).copy()).to(frame)
+            for size in frame.shape[-2:])
+        return rows @ frame @ cols.T

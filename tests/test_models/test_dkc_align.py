@@ -1,0 +1,84 @@
+# Copyright (c) DKSAN-MM contributors.
+import pytest
+import torch
+import torch.nn.functional as F
+from torchvision.ops import deform_conv2d
+
+from dksan_mm.models import DKCAlign
+from dksan_mm.ops import DeformKernelConv2d
+
+
+def randomise(module):
+    """Move every parameter, so that no zero hides a mistake."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return module
+
+
+def test_parameters_are_those_of_the_paper_s_table():
+    count = sum(p.numel() for p in DKCAlign(128).parameters())
+    # wo_dksa - wo_align_dksa + the convolution that stands in for it.
+    assert count == 26_993_100 - 26_274_788 + (128 * 128 * 9 + 128)
+
+
+@pytest.mark.parametrize('size', [(7, 5), (1, 1), (8, 12)])
+def test_fresh_align_is_half_a_convolution_of_the_neighbour(size):
+    align = DKCAlign(8, 2)
+    neighbour, reference = torch.randn(2, 3, 8, *size)
+    conv = align.deform_conv
+    expected = F.conv2d(neighbour, conv.weight, padding=1) / 2
+    expected = F.leaky_relu(expected + conv.bias[:, None, None], 0.1)
+    torch.testing.assert_close(
+        align(neighbour, reference), expected, rtol=0, atol=1e-5)
+
+
+def test_align_equals_its_definition_after_training():
+    align = randomise(DKCAlign(8, 2))
+    neighbour, reference = torch.randn(2, 2, 8, 6, 7)
+    feature = torch.cat([neighbour, reference], 1)
+    feature = align.offset_feature(feature)
+    out = align.conv_offset(feature)
+    conv = align.deform_conv
+    expected = deform_conv2d(
+        neighbour,
+        out[:, :36],
+        conv.weight,
+        conv.bias,
+        padding=1,
+        mask=torch.sigmoid(out[:, 36:]))
+    expected = F.leaky_relu(expected, 0.1)
+    actual = align(neighbour, reference)
+    torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(actual, align(neighbour, neighbour))
+
+
+def test_dkc_layers_and_the_deformable_convolution_see_what_they_should():
+    align = DKCAlign(8, 2, num_layers=3)
+    layers = [m for m in align.modules() if isinstance(m, DeformKernelConv2d)]
+    assert len(layers) == 3
+    assert align.deform_conv.deform_groups == 2
+
+
+def test_frames_of_two_shapes_are_rejected():
+    align = DKCAlign(8, 2)
+    with pytest.raises(ValueError, match=r'\(1, 8, 4, 4\) and \(1, 8, 4, 5'):
+        align(torch.zeros(1, 8, 4, 4), torch.zeros(1, 8, 4, 5))
+
+
+def test_groups_that_do_not_divide_the_channels_are_rejected():
+    with pytest.raises(ValueError, match='divide 8 channels, got 3'):
+        DKCAlign(8, 3)
+
+
+def test_bfloat16_autocast_keeps_offsets_and_sampling_in_float32():
+    align = randomise(DKCAlign(8, 2))
+    neighbour, reference = torch.randn(2, 1, 8, 5, 5)
+    seen = {}
+    align.deform_conv.register_forward_pre_hook(
+        lambda module, args: seen.update(dtypes={a.dtype
+                                                 for a in args}))
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        out = align(neighbour, reference)
+    assert seen['dtypes'] == {torch.float32}
+    assert torch.isfinite(out).all()

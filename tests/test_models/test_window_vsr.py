@@ -1,0 +1,99 @@
+# Copyright (c) DKSAN-MM contributors.
+import pytest
+import torch
+from mmagic.registry import MODELS
+from mmagic.structures import DataSample
+from mmengine.model import BaseModule
+
+from dksan_mm.models import WindowVSR
+
+
+@MODELS.register_module()
+class RepeatNet(BaseModule):
+    """Repeats the centre frame's pixels; wants multiples of 4."""
+
+    scale, num_frames, size_divisor = 2, 7, 4
+
+    def forward(self, frames):
+        assert frames.shape[-2] % 4 == frames.shape[-1] % 4 == 0
+        frame = frames[:, 3]
+        return frame.repeat_interleave(2, -1).repeat_interleave(2, -2)
+
+
+def build(**kwargs):
+    config = dict(
+        type='WindowVSR',
+        generator=dict(type='RepeatNet'),
+        pixel_loss=dict(type='CharbonnierLoss', eps=1e-6, reduction='mean'),
+        data_preprocessor=dict(
+            type='DataPreprocessor', mean=[0., 0., 0.], std=[255., 255.,
+                                                             255.]))
+    return MODELS.build({**config, **kwargs})
+
+
+@pytest.mark.parametrize('size', [(8, 4), (7, 5), (1, 1), (3, 10)])
+def test_padding_is_the_model_s_own_affair(size):
+    frames = torch.rand(2, 7, 3, *size)
+    expected = frames[:, 3].repeat_interleave(2, -1).repeat_interleave(2, -2)
+    torch.testing.assert_close(build()(frames), expected)
+
+
+def test_loss_is_charbonnier_with_the_paper_s_xi():
+    frames = torch.rand(2, 7, 3, 4, 4)
+    target = torch.rand(2, 3, 8, 8)
+    loss = build()(frames, DataSample(gt_img=target), mode='loss')['loss']
+    output = frames[:, 3].repeat_interleave(2, -1).repeat_interleave(2, -2)
+    expected = ((output - target)**2 + 1e-3**2).sqrt().mean()
+    torch.testing.assert_close(loss, expected)
+
+
+@pytest.mark.parametrize('batch', [1, 7])
+def test_a_ground_truth_of_seven_frames_does_not_broadcast(batch):
+    target = torch.rand(batch, 7, 3, 8, 8)
+    with pytest.raises(ValueError, match=r'3, 8, 8\), got .*7, 3, 8, 8'):
+        build()(
+            torch.rand(batch, 7, 3, 4, 4),
+            DataSample(gt_img=target),
+            mode='loss')
+
+
+def test_a_ground_truth_of_another_scale_is_rejected():
+    with pytest.raises(ValueError, match=r'8, 8\), got \(1, 3, 16, 16\)'):
+        build()(
+            torch.rand(1, 7, 3, 4, 4),
+            DataSample(gt_img=torch.rand(1, 3, 16, 16)),
+            mode='loss')
+
+
+def test_training_without_ground_truth_is_rejected():
+    with pytest.raises(ValueError, match='ground truth, got none'):
+        build()(torch.rand(1, 7, 3, 4, 4), DataSample(), mode='loss')
+
+
+@pytest.mark.parametrize('shape', [(1, 5, 3, 4, 4), (1, 3, 4, 4),
+                                   (1, 7, 3, 0, 4)])
+def test_what_is_no_window_is_rejected(shape):
+    with pytest.raises(ValueError, match=r'\(n, 7, 3, h, w\), got'):
+        build()(torch.zeros(shape))
+
+
+def test_a_padding_preprocessor_is_rejected():
+    with pytest.raises(ValueError, match='pad_size_divisor=4'):
+        build(
+            data_preprocessor=dict(
+                type='DataPreprocessor', pad_size_divisor=4))
+
+
+def test_prediction_of_an_odd_size_keeps_every_row():
+    """mmagic's own padding takes LR rows off the HR output."""
+    model = build().eval()
+    sample = DataSample(gt_img=torch.zeros(3, 14, 10), gt_channel_order='RGB')
+    data = dict(
+        inputs=[torch.randint(0, 256, (7, 3, 7, 5), dtype=torch.uint8)],
+        data_samples=[sample])
+    [prediction] = model.test_step(data)
+    assert prediction.output.pred_img.shape == (3, 14, 10)
+    expected = data['inputs'][0][3].repeat_interleave(2, -1)
+    expected = expected.repeat_interleave(2, -2).float()
+    assert isinstance(model, WindowVSR)
+    torch.testing.assert_close(prediction.output.pred_img, expected)
