@@ -1,0 +1,83 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Names on disk: ``{root}/{train,val,test}/{HR,LRx16}/{clip}/%06d.png``."""
+import os
+import os.path as osp
+import re
+from typing import List, Optional
+
+SPLITS = ('train', 'val', 'test')
+HR_DIR = 'HR'
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg')
+VIDEO_SUFFIXES = ('.mp4', '.mkv', '.webm', '.avi', '.mov', '.m4v', '.y4m')
+
+
+def lr_dir(scale: int) -> str:
+    """Name of the folder that holds the LR clips of one scale."""
+    return f'LRx{scale}'
+
+
+def frame_number(path: str) -> Optional[int]:
+    """Last number in a frame's name: 19 for ``050_000019.png``.
+
+    Args:
+        path (str): A frame's path.
+
+    Returns:
+        int | None: The number, None if the name has no digits.
+    """
+    digits = re.findall(r'[0-9]+', osp.splitext(osp.basename(path))[0])
+    return int(digits[-1]) if digits else None
+
+
+def list_clips(folder: str) -> List[str]:
+    """Names of the clip folders in ``folder``, sorted; hidden ones left out.
+
+    Args:
+        folder (str): A folder of clip folders.
+
+    Returns:
+        list[str]: Folder names (dots, spaces and any letters are fine).
+    """
+    with os.scandir(folder) as entries:
+        return sorted(e.name for e in entries
+                      if e.is_dir() and not e.name.startswith('.'))
+
+
+def list_frames(folder: str) -> List[str]:
+    """Paths of a clip's frames in temporal order.
+
+    Frames are ordered by the last number in their names, so that
+    ``frame_10`` follows ``frame_9``. Files that are not PNG or JPEG and
+    hidden files are ignored.
+
+    Args:
+        folder (str): A clip's folder.
+
+    Returns:
+        list[str]: Paths, empty for a folder without frames.
+
+    Raises:
+        ValueError: If a frame has no number, a number appears twice or is
+            missing in between: a wrong neighbour would go unnoticed later.
+    """
+    names = [
+        name for name in os.listdir(folder)
+        if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith('.')
+    ]
+    paths = {}
+    for name in sorted(names):
+        path = osp.join(folder, name)
+        number = frame_number(name)
+        if number is None:
+            raise ValueError(f'{path}: no frame number in the name')
+        if number in paths:
+            raise ValueError(f'{path}: same frame number as {paths[number]}')
+        paths[number] = path
+    numbers = sorted(paths)
+    for before, after in zip(numbers, numbers[1:]):
+        if after != before + 1:
+            raise ValueError(
+                f'{folder}: frame {before + 1} is missing (after '
+                f'{osp.basename(paths[before])} comes '
+                f'{osp.basename(paths[after])})')
+    return [paths[number] for number in numbers]

@@ -1,0 +1,53 @@
+# Copyright (c) DKSAN-MM contributors.
+"""``{split}/manifest.json``: what each prepared clip was made from."""
+import json
+import os.path as osp
+from typing import Dict
+
+from .images import write_bytes
+
+KERNEL = 'bicubic a=-0.5, antialiased, float64, rounded once to 8 bits'
+
+
+def manifest_path(out: str, split: str) -> str:
+    """Path of a split's manifest in the prepared data set ``out``."""
+    return osp.join(out, split, 'manifest.json')
+
+
+def read_manifest(out: str, split: str) -> Dict[str, dict]:
+    """Read a split's manifest.
+
+    Args:
+        out (str): Root of the prepared data set.
+        split (str): 'train', 'val' or 'test'.
+
+    Returns:
+        dict[str, dict]: Clip name to its entry; empty without a manifest.
+
+    Raises:
+        ValueError: If the file is damaged; names the path.
+    """
+    path = manifest_path(out, split)
+    if not osp.exists(path):
+        return {}
+    try:
+        with open(path, encoding='utf-8') as file:
+            clips = json.load(file)['clips']
+        return {str(name): dict(entry) for name, entry in clips.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f'{path}: damaged manifest ({error}); delete it and the clips '
+            'that it described, and prepare them again') from error
+
+
+def write_manifest(out: str, split: str, clips: Dict[str, dict]) -> None:
+    """Write a split's manifest, replacing the old one in one step.
+
+    Args:
+        out (str): Root of the prepared data set.
+        split (str): 'train', 'val' or 'test'.
+        clips (dict[str, dict]): Clip name to its entry.
+    """
+    content = dict(kernel=KERNEL, clips=dict(sorted(clips.items())))
+    text = json.dumps(content, indent=1, ensure_ascii=False) + '\n'
+    write_bytes(manifest_path(out, split), text.encode('utf-8'))

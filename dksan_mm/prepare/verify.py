@@ -1,0 +1,180 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Check prepared clips frame by frame."""
+import os
+import os.path as osp
+from dataclasses import dataclass
+from typing import Callable, Dict, List, Optional
+
+import numpy as np
+
+from ..resize import matlab_resize
+from .images import read_image
+from .layout import HR_DIR, SPLITS, frame_number, list_clips, list_frames, lr_dir
+from .manifest import read_manifest
+from .writer import PARTIAL_DIR
+
+
+@dataclass(frozen=True)
+class PreparedClip:
+    """One clip to check.
+
+    Attributes:
+        split (str): 'train', 'val' or 'test'.
+        name (str): The clip's folder name.
+        hr (str | None): Folder of its HR frames; None where the split has
+            no HR at all.
+        lr (str): Folder of its LR frames.
+        entry (dict | None): Its entry in the manifest, None for LR frames
+            that another program made.
+    """
+    split: str
+    name: str
+    hr: Optional[str]
+    lr: str
+    entry: Optional[dict]
+
+
+def find_prepared(out: str, splits: List[str], scale: int
+                  ) -> List[PreparedClip]:
+    """List the clips of a prepared data set, also those half there.
+
+    Args:
+        out (str): Root of the prepared data set.
+        splits (list[str]): Splits to check. Empty: those that are there.
+        scale (int): HR pixels per LR pixel along each axis.
+
+    Returns:
+        list[PreparedClip]: Sorted by split and name.
+
+    Raises:
+        FileNotFoundError: If there is nothing to check; names the path.
+    """
+    clips = []
+    for split in splits or SPLITS:
+        root = osp.join(out, split)
+        hr, lr = osp.join(root, HR_DIR), osp.join(root, lr_dir(scale))
+        entries = read_manifest(out, split)
+        names = set(entries)
+        for folder in (hr, lr):
+            names.update(list_clips(folder) if osp.isdir(folder) else [])
+        if split in splits and not names:
+            raise FileNotFoundError(f'{root}: no prepared clips')
+        for name in sorted(names):
+            entry = entries.get(name)
+            needs_hr = osp.isdir(osp.join(hr, name)) or (
+                osp.isdir(hr) and split != 'test')
+            clips.append(
+                PreparedClip(split, name,
+                             osp.join(hr, name) if needs_hr else None,
+                             osp.join(lr, name), entry))
+    if not clips:
+        raise FileNotFoundError(
+            f'{out}: no prepared clips (no {"/".join(SPLITS)} with {HR_DIR} '
+            f'and {lr_dir(scale)} in it)')
+    return clips
+
+
+def find_unfinished(out: str, splits: List[str]) -> List[str]:
+    """Paths of clips whose preparation was interrupted."""
+    found = []
+    for split in splits or SPLITS:
+        partial = osp.join(out, split, PARTIAL_DIR)
+        if osp.isdir(partial):
+            found += [osp.join(partial, n) for n in sorted(os.listdir(partial))]
+    return found
+
+
+def verify_clip(clip: PreparedClip,
+                scale: int,
+                on_frame: Callable[[], None] = lambda: None) -> List[str]:
+    """Check one prepared clip.
+
+    Args:
+        clip (PreparedClip): The clip.
+        scale (int): HR pixels per LR pixel along each axis.
+        on_frame (Callable[[], None]): Called after each frame.
+
+    Returns:
+        list[str]: One sentence per problem, each beginning with a path.
+    """
+    problems: List[str] = []
+    frames = {}
+    for folder in filter(None, (clip.hr, clip.lr)):
+        try:
+            frames[folder] = {frame_number(p): p for p in list_frames(folder)}
+        except (OSError, ValueError) as error:
+            problems.append(_sentence(error, folder))
+    for folder, found in frames.items():
+        if not found:
+            problems.append(f'{folder}: no frames')
+        elif clip.entry and len(found) != clip.entry['frames']:
+            problems.append(f'{folder}: {len(found)} frames, the manifest '
+                            f'says {clip.entry["frames"]}')
+    if clip.lr not in frames:
+        return problems
+    lr_frames, hr_frames = frames[clip.lr], frames.get(clip.hr)
+    checker = _FrameChecker(clip, scale)
+    for number in sorted(set(lr_frames) | set(hr_frames or {})):
+        problems += checker.check(
+            number, lr_frames.get(number),
+            hr_frames.get(number) if hr_frames is not None else None)
+        on_frame()
+    return problems
+
+
+class _FrameChecker:
+    """Checks frames against one another and against the clip's first."""
+
+    def __init__(self, clip: PreparedClip, scale: int) -> None:
+        self.clip = clip
+        self.scale = scale
+        self.size: Dict[str, tuple] = {}
+
+    def check(self, number: int, lr_path: Optional[str],
+              hr_path: Optional[str]) -> List[str]:
+        problems = []
+        for path, folder in ((lr_path, self.clip.lr), (hr_path, self.clip.hr)):
+            if path is None and folder is not None:
+                problems.append(f'{osp.join(folder, "%06d.png" % number)}: '
+                                'missing')
+        images = {}
+        for path in filter(None, (lr_path, hr_path)):
+            try:
+                images[path] = read_image(path)
+            except (OSError, ValueError) as error:
+                problems.append(_sentence(error, path))
+                continue
+            problems += self._check_size(path, images[path].shape[:2])
+        if lr_path in images and hr_path in images:
+            problems += self._check_pair(lr_path, images[lr_path],
+                                         images[hr_path])
+        return problems
+
+    def _check_size(self, path: str, size: tuple) -> List[str]:
+        first = self.size.setdefault(osp.dirname(path), size)
+        if size == first:
+            return []
+        return [f'{path}: is {size[1]}x{size[0]}, the clip\'s first frame '
+                f'{first[1]}x{first[0]}']
+
+    def _check_pair(self, path: str, lr: np.ndarray,
+                    hr: np.ndarray) -> List[str]:
+        wanted = tuple(n * self.scale for n in lr.shape[:2])
+        if hr.shape[:2] != wanted:
+            return [f'{path}: is {lr.shape[1]}x{lr.shape[0]}, its HR frame '
+                    f'{hr.shape[1]}x{hr.shape[0]} is not {self.scale} times '
+                    'that']
+        if self.clip.entry is None:  # LR made by another program
+            return []
+        made = matlab_resize(hr, 1 / self.scale)
+        apart = int(np.abs(made.astype(int) - lr).max())
+        if apart <= 1:
+            return []
+        return [f'{path}: out of step, differs by up to {apart} grey levels '
+                'from its HR frame made smaller']
+
+
+def _sentence(error: Exception, path: str) -> str:
+    if isinstance(error, OSError):
+        return f'{error.filename or path}: {error.strerror or error}'
+    return str(error)

@@ -1,0 +1,198 @@
+# Copyright (c) DKSAN-MM contributors.
+"""One clip of the source becomes one clip of the prepared layout.
+
+A clip is built in ``{split}/.partial/{clip}`` and moved to its place when it
+is complete, so that training never sees a part of one.
+"""
+import json
+import os
+import os.path as osp
+import shutil
+from dataclasses import dataclass
+from typing import Callable, Dict, Optional, Tuple
+
+import numpy as np
+
+from ..resize import matlab_resize
+from .images import read_image, write_bytes, write_png
+from .layout import HR_DIR, list_frames, lr_dir
+from .sources import Clip, iter_frames
+
+PARTIAL_DIR = '.partial'
+SOURCE_FILE = 'source.json'
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides a prepared clip's content, besides its source.
+
+    Attributes:
+        scale (int): HR pixels per LR pixel along each axis.
+        max_frames (int | None): Frames to take from each clip's beginning.
+    """
+    scale: int = 16
+    max_frames: Optional[int] = None
+
+
+class ClipWriter:
+    """Prepares one clip; call :meth:`run`, again after an interruption.
+
+    Args:
+        clip (Clip): The clip.
+        out (str): Root of the prepared data set.
+        settings (Settings): Scale and number of frames.
+        on_frame (Callable[[], None]): Called after each frame; may raise to
+            stop, what is written stays for the next run.
+    """
+
+    def __init__(self,
+                 clip: Clip,
+                 out: str,
+                 *,
+                 settings: Settings,
+                 on_frame: Callable[[], None] = lambda: None) -> None:
+        self.clip = clip
+        self.settings = settings
+        self.on_frame = on_frame
+        split = osp.join(out, clip.split)
+        self.partial = osp.join(split, PARTIAL_DIR, clip.name)
+        folders = [lr_dir(settings.scale)] + [HR_DIR] * clip.has_hr
+        self.parts = [osp.join(self.partial, f) for f in folders]
+        self.finals = [osp.join(split, f, clip.name) for f in folders]
+
+    def recipe(self) -> Dict[str, object]:
+        """Source and settings: equal recipes give equal frames."""
+        return dict(
+            self.clip.fingerprint(),
+            scale=self.settings.scale,
+            max_frames=self.settings.max_frames)
+
+    def run(self, known: Optional[dict] = None) -> Dict[str, object]:
+        """Write what is missing of the clip and put it in its place.
+
+        Args:
+            known (dict | None): The clip's entry in the manifest, if any.
+
+        Returns:
+            dict: The clip's entry for the manifest.
+
+        Raises:
+            ValueError: If the source is damaged, too small or changes its
+                frame size, or the target holds something else.
+            OSError: If the target cannot be written.
+        """
+        recipe = self.recipe()
+        ours = known is not None and recipe.items() <= known.items()
+        if ours and self._is_whole(known['frames']):
+            return known
+        self._open_partial(recipe, ours)
+        try:
+            self._write_frames()
+        except ValueError:  # a damaged clip leaves nothing behind
+            shutil.rmtree(self.partial)
+            raise
+        self._move_in_place()
+        frames = list_frames(self.finals[0])
+        height, width = read_image(frames[0]).shape[:2]
+        return dict(recipe, frames=len(frames), lr_size=[height, width])
+
+    def close(self) -> None:
+        """Forget the building place, once the manifest knows the clip."""
+        shutil.rmtree(self.partial, ignore_errors=True)
+
+    def _is_whole(self, frames: int) -> bool:
+        try:
+            return all(len(list_frames(f)) == frames for f in self.finals)
+        except (ValueError, FileNotFoundError):
+            return False
+
+    def _open_partial(self, recipe: Dict[str, object], ours: bool) -> None:
+        """Start the building place, or take up one of the same recipe."""
+        note = osp.join(self.partial, SOURCE_FILE)
+        if _read_json(note) != recipe:
+            present = [f for f in self.finals if osp.exists(f)]
+            if present and not ours:
+                raise ValueError(
+                    f'{present[0]}: is there already, but was not prepared '
+                    'from this source with these settings; move or delete '
+                    'it, or choose another target folder')
+            shutil.rmtree(self.partial, ignore_errors=True)
+            os.makedirs(self.partial)
+            write_bytes(note, json.dumps(recipe).encode())
+        for part, final in zip(self.parts, self.finals):
+            if ours and osp.isdir(final):  # frames are missing: rebuild them
+                os.rename(final, part)
+            if not osp.isdir(final):
+                os.makedirs(part, exist_ok=True)
+
+    def _write_frames(self) -> None:
+        """Write the frames that are not there yet."""
+        if not any(osp.isdir(part) for part in self.parts):
+            return  # killed after the moves, before the manifest
+        size, count = None, 0
+        for number, load in iter_frames(self.clip):
+            if count == self.settings.max_frames:
+                break
+            count += 1
+            name = f'{number:06d}.png'
+            # The size needs the first frame even when it is on disk.
+            if size is None or not self._has_frame(name):
+                size = self._write_frame(name, load(), size)
+            self.on_frame()
+
+    def _move_in_place(self) -> None:
+        for part, final in zip(self.parts, self.finals):
+            if osp.isdir(part):
+                _remove_leftovers(part)
+                os.makedirs(osp.dirname(final), exist_ok=True)
+                os.rename(part, final)
+
+    def _has_frame(self, name: str) -> bool:
+        return all(
+            osp.exists(osp.join(final, name)) or
+            osp.exists(osp.join(part, name))
+            for part, final in zip(self.parts, self.finals))
+
+    def _write_frame(self, name: str, image: np.ndarray,
+                     size: Optional[Tuple[int, int]]) -> Tuple[int, int]:
+        """Write one frame, LR and HR; return LR's (h, w)."""
+        images = self._make_pair(image, name)
+        lr_size = images[0].shape[:2]
+        if size is not None and lr_size != size:
+            raise ValueError(
+                f'{self.clip.path}: frame {name[:-4]} makes an LR frame of '
+                f'{lr_size[1]}x{lr_size[0]}, those before it of '
+                f'{size[1]}x{size[0]}: all frames of a clip must have one '
+                'size')
+        for part, pixels in zip(self.parts, images):
+            if osp.isdir(part):
+                write_png(osp.join(part, name), pixels)
+        return lr_size
+
+    def _make_pair(self, image: np.ndarray, name: str) -> list:
+        """LR and, unless the clip is LR already, the cropped HR frame."""
+        if not self.clip.has_hr:
+            return [image]
+        scale = self.settings.scale
+        height, width = (n // scale * scale for n in image.shape[:2])
+        if not height or not width:
+            raise ValueError(
+                f'{self.clip.path}: frame {name[:-4]} is {image.shape[1]}x'
+                f'{image.shape[0]}, smaller than {scale}x{scale}')
+        image = image[:height, :width]
+        return [matlab_resize(image, 1 / scale), image]
+
+
+def _read_json(path: str) -> Optional[dict]:
+    try:
+        with open(path, 'rb') as file:
+            return json.load(file)
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _remove_leftovers(folder: str) -> None:
+    """Remove the half-written temporary files of a killed run."""
+    for name in os.listdir(folder):
+        if name.startswith('.') and name.endswith('.tmp'):
+            os.remove(osp.join(folder, name))

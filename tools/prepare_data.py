@@ -1,0 +1,248 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Prepare videos or frame folders for training and testing.
+
+    python tools/prepare_data.py SOURCE OUT
+
+SOURCE holds video files and folders of frames (PNG or JPEG), or folders
+named train, val and test with such clips in them (or in an HR folder of
+theirs). OUT gets {split}/HR/{clip}/%06d.png, cropped at the right and bottom
+to multiples of the scale, and {split}/LRx16/{clip}/%06d.png, made from HR by
+MATLAB's antialiased bicubic resize and rounded to 8 bits. A clip of a split
+that has no HR but an LRx16 (or LR) folder is taken over as it is.
+
+Interrupted at any point, the same command continues. A damaged clip is named
+and left out, the others are prepared, and the exit code is 1.
+"""
+import argparse
+import errno
+import fcntl
+import os
+import os.path as osp
+import signal
+import sys
+from typing import Callable, List, NoReturn, Tuple
+
+sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
+
+SPLITS = ('train', 'val', 'test')
+
+
+def parse_args(argv: List[str]) -> argparse.Namespace:
+    """Parse and check the arguments, before anything large is imported."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage='%(prog)s SOURCE OUT [options]\n       '
+        '%(prog)s OUT --verify [options]')
+    parser.add_argument(
+        'paths', nargs='+', metavar='SOURCE OUT', help='see above')
+    parser.add_argument(
+        '--split',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='NAME',
+        help='train, val or test: take these of SOURCE (default: all); for '
+        'a SOURCE without such folders, the split its clips become '
+        '(default: train)')
+    parser.add_argument(
+        '--max-frames',
+        type=_positive,
+        metavar='N',
+        help='take only the first N frames of each clip')
+    parser.add_argument(
+        '--scale',
+        type=int,
+        default=16,
+        choices=(2, 4, 8, 16),
+        help='HR pixels per LR pixel along each axis (default: 16)')
+    parser.add_argument(
+        '--jobs',
+        type=_positive,
+        default=os.cpu_count() or 1,
+        metavar='N',
+        help='processes, one clip each (default: one per core)')
+    parser.add_argument(
+        '--verify',
+        action='store_true',
+        help='check what is in OUT, frame by frame, and change nothing')
+    args = parser.parse_intermixed_args(argv)
+    for name in args.split:
+        if name not in SPLITS:
+            parser.error(f'--split takes {", ".join(SPLITS)}, got "{name}" '
+                         '(SOURCE and OUT come before --split)')
+    if not args.verify and len(args.paths) != 2:
+        parser.error('SOURCE and OUT are needed, got '
+                     f'{len(args.paths)} path(s)')
+    if args.verify and len(args.paths) != 1:
+        parser.error('--verify takes OUT alone')
+    args.out = args.paths[-1]
+    args.source = args.paths[0]
+    _check_paths(parser, args)
+    return args
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def _check_paths(parser: argparse.ArgumentParser,
+                 args: argparse.Namespace) -> None:
+    if not osp.exists(args.source):
+        parser.error(f'{args.source}: no such file or folder')
+    if args.verify:
+        return
+    source, out = osp.realpath(args.source), osp.realpath(args.out)
+    if osp.commonpath([source, out]) in (source, out) and (
+            source == out or osp.isdir(source)):
+        parser.error(f'SOURCE and OUT must lie apart, got {args.source} and '
+                     f'{args.out}')
+    if osp.exists(out) and not osp.isdir(out):
+        parser.error(f'{args.out}: is not a folder')
+
+
+def prepare_one(task: tuple, tick: Callable[[], None]) -> dict:
+    """Prepare one clip in a worker process; return its manifest entry."""
+    from dksan_mm.prepare.writer import ClipWriter
+    clip, out, settings, known = task
+    _use_one_thread()
+    writer = ClipWriter(clip, out, settings=settings, on_frame=tick)
+    return writer.run(known)
+
+
+def verify_one(task: tuple, tick: Callable[[], None]) -> List[str]:
+    """Check one prepared clip in a worker process; return its problems."""
+    from dksan_mm.prepare.verify import verify_clip
+    _use_one_thread()
+    return verify_clip(*task, tick)
+
+
+def _use_one_thread() -> None:
+    import cv2
+    cv2.setNumThreads(1)
+
+
+def prepare(args: argparse.Namespace) -> int:
+    """Prepare the clips of a source; return the exit code."""
+    from dksan_mm.prepare.manifest import read_manifest, write_manifest
+    from dksan_mm.prepare.parallel import Progress, run_parallel
+    from dksan_mm.prepare.sources import count_frames, find_clips
+    from dksan_mm.prepare.writer import ClipWriter, Settings
+    clips = find_clips(args.source, args.split, args.scale)
+    settings = Settings(args.scale, args.max_frames)
+    manifests = {c.split: read_manifest(args.out, c.split) for c in clips}
+    counts = [count_frames(clip) for clip in clips]
+    limit = args.max_frames or max(counts)
+    total = sum(min(count, limit) for count in counts)
+    # The longest first: no process is left alone with a long clip.
+    order = sorted(range(len(clips)), key=lambda i: -counts[i])
+    tasks = [(clips[i], args.out, settings,
+              manifests[clips[i].split].get(clips[i].name)) for i in order]
+    failures = []
+    progress = Progress('prepare', len(clips), total)
+    for (clip, *_), result in run_parallel(prepare_one, tasks, progress,
+                                           args.jobs):
+        if isinstance(result, Exception):
+            failures.append(_explain(result))
+            continue
+        manifest = manifests[clip.split]
+        if manifest.get(clip.name) != result:
+            manifest[clip.name] = result
+            write_manifest(args.out, clip.split, manifest)
+        ClipWriter(clip, args.out, settings=settings).close()
+    for split in manifests:
+        _remove_if_empty(osp.join(args.out, split, '.partial'))
+    done = len(clips) - len(failures)
+    print(f'{done} of {len(clips)} clips are prepared in {args.out}')
+    return _report(failures)
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Check a prepared data set; return the exit code."""
+    from dksan_mm.prepare.parallel import Progress, run_parallel
+    from dksan_mm.prepare.verify import find_prepared, find_unfinished
+    clips = find_prepared(args.out, args.split, args.scale)
+    total = sum((clip.entry or {}).get('frames', 0) for clip in clips)
+    progress = Progress('verify', len(clips), total)
+    problems = [
+        f'{path}: unfinished; run the preparation again'
+        for path in find_unfinished(args.out, args.split)
+    ]
+    for _, found in run_parallel(verify_one,
+                                 [(clip, args.scale) for clip in clips],
+                                 progress, args.jobs):
+        problems += [_explain(found)] if isinstance(found,
+                                                    Exception) else found
+    if not problems:
+        print(f'{len(clips)} clips in {args.out} are in order')
+    return _report(problems)
+
+
+def _explain(error: Exception) -> str:
+    """One sentence for what the user can act on; bugs keep their trace."""
+    if isinstance(error, OSError):
+        if error.errno == errno.ENOSPC:
+            return f'{error.filename or "target"}: no space left on the disk'
+        return f'{error.filename or ""}: {error.strerror or error}'
+    if isinstance(error, ValueError):
+        return str(error)
+    if type(error).__name__ == 'BrokenProcessPool':
+        return 'a worker process died (out of memory?)'
+    raise error
+
+
+def _report(problems: List[str]) -> int:
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _remove_if_empty(folder: str) -> None:
+    try:
+        os.rmdir(folder)
+    except OSError:
+        pass
+
+
+def _lock(out: str) -> int:
+    """Keep a second run away from the same target, until this one ends."""
+    os.makedirs(out, exist_ok=True)
+    handle = os.open(osp.join(out, '.prepare.lock'), os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ValueError(f'{out}: another run is preparing this folder')
+    return handle
+
+
+def _interrupt(*_: Tuple) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main(argv: List[str]) -> int:
+    """Run the tool; return the exit code."""
+    args = parse_args(argv)
+    # One thread per process: the processes share the cores already.
+    for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
+        os.environ[name] = '1'
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        if args.verify:
+            return verify(args)
+        handle = _lock(args.out)
+        code = prepare(args)
+        os.close(handle)
+        return code
+    except KeyboardInterrupt:
+        print('\nstopped; the same command continues', file=sys.stderr)
+        return 130
+    except (OSError, ValueError) as error:
+        print(_explain(error), file=sys.stderr)
+        return 1
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
