@@ -6,6 +6,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from data_fixtures import tiny_vid3oc  # noqa: F401  (a fixture)
 
 # Two threads, as on the smallest machine: tiny tensors get slower with more.
 NUM_THREADS = min(2, os.cpu_count() or 1)
