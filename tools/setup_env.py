@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 from typing import Dict, List
 
+import setup_compiler
 import setup_mmcv
 import setup_packages
 from setup_process import SetupError, check_disk, clock, existing_parent, lock
@@ -33,8 +34,9 @@ STAMP = VENV / 'dksan_mm-ready.json'
 INSTALLING = VENV / 'dksan_mm-installing'
 LOG = VENV / 'dksan_mm-setup.log'
 INPUTS = ('requirements.txt', 'constraints.txt', 'setup.cfg', 'pyproject.toml',
-          'tools/setup_env.py', 'tools/setup_mmcv.py',
-          'tools/setup_packages.py', 'tools/setup_process.py')
+          'tools/setup_env.py', 'tools/setup_compiler.py',
+          'tools/setup_mmcv.py', 'tools/setup_packages.py',
+          'tools/setup_process.py')
 SUPPORTED = ('3.11', '3.12', '3.10')  # in the order of preference
 VENV_DISK = 7.0  # GiB; 6.1 were measured
 
@@ -145,7 +147,7 @@ def check_room(torch: str) -> None:
     tag = setup_mmcv.python_tag('%d.%d' % sys.version_info[:2])
     needs = []
     if not setup_mmcv.has_any_wheel(tag, torch):
-        setup_mmcv.check_compiler()
+        setup_compiler.check_compiler()
         needs.append((setup_mmcv.cache_root(), setup_mmcv.BUILD_DISK))
     if 'torch' not in installed():
         needs += venv_needs(torch)
@@ -206,7 +208,7 @@ def install_packages(installer: setup_packages.Installer) -> None:
 
 
 def install_mmcv(installer: setup_packages.Installer,
-                 target: setup_mmcv.Target) -> None:
+                 target: setup_compiler.Target) -> None:
     """Install mmcv's wheel, built where need be, and try it.
 
     Raises:
@@ -245,7 +247,8 @@ def set_up() -> None:
         flush=True)
     install_packages(installer)
     print('[3/4] mmcv', flush=True)
-    target = setup_mmcv.choose_target(PYTHON, os.environ.get('MMCV_CUDA', ''))
+    target = setup_compiler.choose_target(PYTHON,
+                                          os.environ.get('MMCV_CUDA', ''))
     if stamp.get('mmcv') == list(target) and 'mmcv' not in missing():
         print('      there already', flush=True)
     else:
@@ -256,7 +259,7 @@ def set_up() -> None:
     write_stamp(target)
 
 
-def write_stamp(target: setup_mmcv.Target) -> None:
+def write_stamp(target: setup_compiler.Target) -> None:
     """Note down, in one piece, that the set-up is complete."""
     left = missing()
     if left:

@@ -8,39 +8,23 @@ was cut off goes on with the files that are compiled already.
 """
 
 import hashlib
-import json
 import os
 import re
 import shutil
 import subprocess
-import sysconfig
 import tarfile
-import tempfile
 import time
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, Optional
 
-from setup_process import (GIB, CommandError, SetupError, check_disk, clock,
-                           explain, lock, run)
+from setup_compiler import Target, check_compiler, cuda_home, jobs_for
+from setup_process import CommandError, check_disk, clock, explain, lock, run
 
 VERSION = '2.1.0'
 SDIST = f'mmcv-{VERSION}.tar.gz'
 SDIST_SHA256 = ('d387bcab66b467479b6660310e23746c'
                 'fc79c6e57acf04094680adb499a5cd3f')
 BUILD_DISK = 1.0  # GiB, above what a build was seen to take
-# GiB that one compiler process may take: 0.9 seen for a C++ file.
-JOB_MEMORY = {'cpu': 1.0, 'cuda': 2.5}
-
-_PROBE = """
-import json, torch
-cuda = torch.cuda.is_available()
-devices = range(torch.cuda.device_count()) if cuda else []
-print(json.dumps(dict(
-    torch=torch.__version__,
-    cuda=torch.version.cuda,
-    arches=sorted({'%d.%d' % torch.cuda.get_device_capability(i)
-                   for i in devices}))))
-"""
 
 # Zero offsets make a deformable convolution an ordinary one.
 _CHECK = """
@@ -55,8 +39,6 @@ got = modulated_deform_conv2d(
     torch.ones(1, 9, 5, 6, device=d), w.to(d), None, 1, 1, 1, 1, 1)
 assert torch.allclose(got.cpu(), want, atol=1e-3), 'wrong result'
 """
-
-Target = NamedTuple('Target', [('torch', str), ('arches', List[str])])
 
 
 def cache_root() -> Path:
@@ -92,118 +74,6 @@ def has_any_wheel(python: str, torch: str) -> bool:
     """Tell if some build for this Python and torch is in the cache."""
     pattern = f'mmcv-{VERSION}-{python}-torch{torch}*'
     return any(find_wheel(folder) for folder in cache_root().glob(pattern))
-
-
-def check_compiler() -> None:
-    """Compile a small file, so that the long build does not fail later.
-
-    Raises:
-        SetupError: If there is no C++17 compiler or no Python header.
-    """
-    compiler = os.environ.get('CXX') or 'c++'
-    with tempfile.TemporaryDirectory() as folder:
-        if not _compiles(compiler, folder, '#include <optional>'):
-            raise SetupError(
-                f'mmcv\'s operators need a C++17 compiler (GCC 9 or newer) '
-                f'and {compiler!r} is none: install one (Debian, Ubuntu: '
-                f'`sudo apt install build-essential`; Fedora: `sudo dnf '
-                f'install gcc-c++`), then run `make setup` again.')
-        if not _compiles(compiler, folder, '#include <Python.h>'):
-            version = sysconfig.get_python_version()
-            raise SetupError(
-                f'The header Python.h of Python {version} is missing: '
-                f'install it (Debian, Ubuntu: `sudo apt install '
-                f'python{version}-dev`; Fedora: `sudo dnf install '
-                f'python{version}-devel`), then run `make setup` again.')
-
-
-def _compiles(compiler: str, folder: str, line: str) -> bool:
-    source = Path(folder) / 'try.cpp'
-    source.write_text(
-        '#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 9\n'
-        f'#error too old\n#endif\n{line}\nint f() {{ return 0; }}\n')
-    command = compiler.split() + [
-        '-std=c++17', '-fPIC', '-shared',
-        '-I' + sysconfig.get_paths()['include'],
-        str(source), '-o', str(source.with_suffix('.so'))
-    ]  # yapf: disable
-    try:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL).returncode == 0
-    except OSError:
-        return False
-
-
-def nvcc() -> Optional[Path]:
-    """Find the CUDA compiler."""
-    home = os.environ.get('CUDA_HOME') or os.environ.get('CUDA_PATH')
-    places = [Path(home) / 'bin' / 'nvcc'] if home else []
-    on_path = shutil.which('nvcc')
-    places += [Path(on_path)] if on_path else []
-    places.append(Path('/usr/local/cuda/bin/nvcc'))
-    return next((place for place in places if place.is_file()), None)
-
-
-def _nvcc_major(compiler: Path) -> str:
-    text = subprocess.run([str(compiler), '--version'],
-                          stdout=subprocess.PIPE,
-                          universal_newlines=True).stdout
-    found = re.search(r'release (\d+)', text)
-    return found.group(1) if found else ''
-
-
-def choose_target(python: Path, wish: str) -> Target:
-    """Decide between operators for the CPU alone and for the GPU too.
-
-    Args:
-        python (Path): The environment's Python.
-        wish (str): ``'0'`` and ``'1'`` force it; ``''`` looks for a GPU and
-            a CUDA compiler of torch's major version.
-
-    Raises:
-        SetupError: If CUDA is forced and cannot be had, or torch is broken.
-    """
-    probe = subprocess.run([str(python), '-c', _PROBE],
-                           stdout=subprocess.PIPE,
-                           stderr=subprocess.PIPE,
-                           universal_newlines=True)
-    if probe.returncode:
-        raise SetupError('torch does not start in .venv: `make clean`, then '
-                         '`make setup`; it says:\n' + probe.stderr[-800:])
-    found = json.loads(probe.stdout.splitlines()[-1])
-    arches = found['arches']
-    if wish == '1' and not arches:
-        arches = os.environ.get('TORCH_CUDA_ARCH_LIST',
-                                '').replace(';', ' ').split()
-    why = _why_no_cuda(found['cuda'], arches)
-    if wish == '1' and why:
-        raise SetupError(f'MMCV_CUDA=1 cannot be done: {why}.')
-    if wish == '0' or why:
-        if wish != '0' and arches:
-            print(f'      mmcv\'s operators are built for the CPU only: '
-                  f'{why}.')
-        arches = []
-    return Target(found['torch'], arches)
-
-
-def _why_no_cuda(torch_cuda: Optional[str],
-                 arches: List[str]) -> Optional[str]:
-    if not torch_cuda:
-        return 'this torch has no CUDA'
-    if not arches:
-        return ('torch finds no GPU here (to build for one that is '
-                'elsewhere, say which: TORCH_CUDA_ARCH_LIST=9.0)')
-    compiler = nvcc()
-    wanted = torch_cuda.split('.')[0]
-    if compiler is None:
-        return f'there is no nvcc (CUDA {wanted}) here'
-    if _nvcc_major(compiler) != wanted:
-        return (f'{compiler} is CUDA {_nvcc_major(compiler)} and torch needs '
-                f'CUDA {wanted}')
-    return None
 
 
 def trouble(python: Path, target: Target) -> str:
@@ -257,8 +127,10 @@ def _source(python: Path, folder: Path, log: Path) -> Path:
         return source
     partial = folder / 'src.partial'
     shutil.rmtree(str(partial), ignore_errors=True)
+    # Newer Pythons want to be told how careful to be.
+    care = dict(filter='data') if hasattr(tarfile, 'data_filter') else {}
     with tarfile.open(str(_sdist(python, folder, log))) as archive:
-        archive.extractall(str(partial))
+        archive.extractall(str(partial), **care)
     (partial / f'mmcv-{VERSION}').rename(source)
     partial.rmdir()
     return source
@@ -297,7 +169,7 @@ def _compile(python: Path, folder: Path, source: Path, target: Target,
     for leftover in [source / 'dist', *source.glob('build/[!t]*')]:
         shutil.rmtree(str(leftover), ignore_errors=True)
     ready = len(list(source.glob('build/temp*/**/*.o')))
-    jobs = _jobs(target)
+    jobs = jobs_for(target)
     print(f'      compiling for {_device(target)}, {jobs} files at a time; '
           f'details: {log}')
     if ready:
@@ -333,36 +205,11 @@ def _environment(python: Path, target: Target, jobs: int = 1) -> Dict:
     if target.arches:
         env['FORCE_CUDA'] = '1'
         env['TORCH_CUDA_ARCH_LIST'] = ';'.join(target.arches)
-        env['CUDA_HOME'] = str(nvcc().resolve().parent.parent)
+        env['CUDA_HOME'] = str(cuda_home())
     else:
         # mmcv's script builds for CUDA wherever torch sees a GPU.
         env.update(FORCE_CUDA='0', CUDA_VISIBLE_DEVICES='')
     return env
-
-
-def _jobs(target: Target) -> int:
-    """Choose how many files to compile side by side."""
-    if os.environ.get('MAX_JOBS', '').isdigit():
-        return max(1, int(os.environ['MAX_JOBS']))
-    per_job = JOB_MEMORY['cuda' if target.arches else 'cpu']
-    by_memory = int(_free_memory() / per_job)
-    return max(1, min(len(os.sched_getaffinity(0)), by_memory))
-
-
-def _free_memory() -> float:
-    """Return the GiB of memory that may be used, a container's limit too."""
-    limits = [float('inf')]
-    for name, unit in (('/proc/meminfo', 1024), ('/sys/fs/cgroup/memory.max',
-                                                 1),
-                       ('/sys/fs/cgroup/memory/memory.limit_in_bytes', 1)):
-        try:
-            text = Path(name).read_text()
-        except OSError:
-            continue
-        found = re.search(r'(?:MemAvailable:\s*|^)(\d+)', text)
-        if found:
-            limits.append(int(found.group(1)) * unit / GIB)
-    return min(limits)
 
 
 class BuildProgress:
