@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 # The bicubic baseline of the paper's tables, MATLAB's kernel. Nothing to
-# train: `python tools/test.py configs/bicubic_vid3oc_x16.py none`.
+# train, hence no checkpoint: tools/test.py configs/bicubic_vid3oc_x16.py
 _base_ = [
     '_base_/runtime.py', '_base_/schedule.py', '_base_/vid3oc_x16.py',
     '_base_/dksan.py'

@@ -156,7 +156,7 @@ def prepare(args: argparse.Namespace) -> int:
     for split in manifests:
         _remove_if_empty(osp.join(args.out, split, '.partial'))
     done = len(clips) - len(failures)
-    print(f'{done} of {len(clips)} clips are prepared in {args.out}')
+    print(f'prepared {done} of {len(clips)} clips in {args.out}')
     return _report(failures)
 
 

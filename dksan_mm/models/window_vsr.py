@@ -21,7 +21,7 @@ class WindowVSR(BaseEditModel):
     Args:
         generator (dict): Config of the network. Its class states ``scale``,
             ``num_frames`` and ``size_divisor``.
-        pixel_loss (dict, optional): Config of the loss; None: test only.
+        pixel_loss (dict): Config of the loss.
         train_cfg (dict, optional): As in mmagic's BaseEditModel.
         test_cfg (dict, optional): As in mmagic's BaseEditModel.
         init_cfg (dict, optional): mmengine's initialisation config.
@@ -34,7 +34,7 @@ class WindowVSR(BaseEditModel):
 
     def __init__(self,
                  generator: dict,
-                 pixel_loss: Optional[dict] = None,
+                 pixel_loss: dict,
                  *,
                  train_cfg: Optional[dict] = None,
                  test_cfg: Optional[dict] = None,

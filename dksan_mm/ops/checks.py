@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Argument checks of the operators, shared by all their implementations."""
 
+import operator
 from dataclasses import dataclass
 from typing import Optional, Tuple, Union
 
@@ -51,13 +52,16 @@ def pair(name: str, value: IntOrPair, least: int) -> Tuple[int, int]:
         TypeError: If ``value`` is neither an int nor a pair of ints.
         ValueError: If a number is too small.
     """
-    numbers = (value, value) if isinstance(value, int) else tuple(value) \
-        if isinstance(value, (tuple, list)) else ()
-    if len(numbers) != 2 or not all(isinstance(v, int) for v in numbers):
-        raise TypeError(f'{name} must be an int or two ints, got {value!r}')
-    if min(numbers) < least:
+    values = tuple(value) if isinstance(value,
+                                        (tuple, list)) else (value, ) * 2
+    try:
+        rows, cols = map(operator.index, values)
+    except (TypeError, ValueError):
+        raise TypeError(f'{name} must be an int or two ints, got {value!r}') \
+            from None
+    if min(rows, cols) < least:
         raise ValueError(f'{name} must be at least {least}, got {value!r}')
-    return numbers
+    return rows, cols
 
 
 def check_arguments(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],

@@ -137,19 +137,21 @@ def _image_columns(x: Tensor, offset: Optional[Tensor],
     position = _tap_positions(geometry, x)  # (p, k, 2)
     if offset is not None:
         position = position + _per_tap(offset, 2)
-    row, row_weight = _corners(position[..., 0], h)
-    col, col_weight = _corners(position[..., 1], w)
+    row, row_weight, row_inside = _corners(position[..., 0], h)
+    col, col_weight, col_inside = _corners(position[..., 1], w)
     image = torch.arange(
         n, device=x.device).repeat_interleave(len(position) // max(n, 1))
     index = ((image.reshape(-1, 1, 1, 1) * h + row[..., :, None]) * w +
              col[..., None, :])
+    # Outside the frame, a row of zeros is read; not the border with weight
+    # 0, since a single NaN there would spread.
+    inside = row_inside[..., :, None] & col_inside[..., None, :]
+    index = index.where(inside, n * h * w)
     weight = row_weight[..., :, None] * col_weight[..., None, :]
     rows = x.permute(0, 2, 3, 1).reshape(n * h * w, channels)
-    if not len(position):
-        return rows.new_zeros(0, position.shape[1], channels) + 0 * rows.sum()
     columns = F.embedding_bag(
         index.reshape(-1, 4),
-        rows,
+        F.pad(rows, (0, 0, 0, 1)),
         per_sample_weights=weight.reshape(-1, 4),
         mode='sum')
     return columns.reshape(*position.shape[:2], channels)
@@ -173,19 +175,15 @@ def _tap_positions(geometry: Geometry, like: Tensor) -> Tensor:
     return position.expand(n, -1, -1, -1).reshape(-1, geometry.taps, 2)
 
 
-def _corners(position: Tensor, size: int) -> Tuple[Tensor, Tensor]:
-    """Indices and weights of the two neighbours along one axis.
-
-    Neighbours outside ``[0, size)`` get weight 0 and a harmless index.
-    """
+def _corners(position: Tensor, size: int) -> Tuple[Tensor, Tensor, Tensor]:
+    """Indices, weights and presence of the two neighbours along one axis."""
     # Far offsets read nothing; clamped, they cannot overflow an integer.
     position = position.clamp(-2, size + 1)
     low = position.detach().floor()
     fraction = position - low
     index = torch.stack([low, low + 1], -1).long()
     weight = torch.stack([1 - fraction, fraction], -1)
-    inside = (index >= 0) & (index < size)
-    return index.clamp(0, size - 1), weight * inside
+    return index, weight, (index >= 0) & (index < size)
 
 
 def _kernel_matrix(offset: Tensor, scope: int, geometry: Geometry) -> Tensor:
@@ -219,8 +217,10 @@ def _scope_weights(coordinate: Tensor, scope: int) -> Tensor:
     scope's taps rest, so zero-initialised offsets would never learn.
     """
     coordinate = coordinate.clamp(0, scope - 1).unsqueeze(-1)
+    if scope == 1:
+        return 1 + 0 * coordinate  # constant, though the clamp has a slope
     cell = torch.arange(scope, device=coordinate.device)
-    low = coordinate.detach().floor().clamp(max=max(scope - 2, 0))
+    low = coordinate.detach().floor().clamp(max=scope - 2)
     fraction = coordinate - low
     return (1 - fraction) * (cell == low) + fraction * (cell == low + 1)
 

@@ -60,7 +60,8 @@ class DeformKernelConv2d(nn.Module):
                  kernel_offsets: bool = True) -> None:
         super().__init__()
         groups = in_channels if groups is None else groups
-        if groups < 1 or in_channels % groups or out_channels % groups:
+        if min(groups, in_channels, out_channels) < 1 or \
+                in_channels % groups or out_channels % groups:
             raise ValueError(f'{in_channels} input and {out_channels} output '
                              f'channels do not divide into {groups} groups')
         if scope < 1:

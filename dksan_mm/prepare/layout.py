@@ -3,7 +3,7 @@
 import os
 import os.path as osp
 import re
-from typing import List, Optional
+from typing import Dict, List, Optional
 
 SPLITS = ('train', 'val', 'test')
 HR_DIR = 'HR'
@@ -43,12 +43,37 @@ def list_clips(folder: str) -> List[str]:
                       if e.is_dir() and not e.name.startswith('.'))
 
 
-def list_frames(folder: str) -> List[str]:
-    """Paths of a clip's frames in temporal order.
+def number_frames(folder: str) -> Dict[int, str]:
+    """Paths of a clip's frames by the last number in their names.
 
-    Frames are ordered by the last number in their names, so that
-    ``frame_10`` follows ``frame_9``. Files that are not PNG or JPEG and
-    hidden files are ignored.
+    Files that are not PNG or JPEG and hidden files are ignored.
+
+    Args:
+        folder (str): A clip's folder.
+
+    Returns:
+        dict[int, str]: In the order of the numbers, so that ``frame_10``
+        follows ``frame_9``; empty for a folder without frames.
+
+    Raises:
+        ValueError: If a frame has no number, or two have the same.
+    """
+    paths: Dict[int, str] = {}
+    for name in sorted(os.listdir(folder)):
+        if not name.lower().endswith(IMAGE_SUFFIXES) or name[0] == '.':
+            continue
+        path = osp.join(folder, name)
+        number = frame_number(name)
+        if number is None:
+            raise ValueError(f'{path}: no frame number in the name')
+        if number in paths:
+            raise ValueError(f'{path}: same frame number as {paths[number]}')
+        paths[number] = path
+    return dict(sorted(paths.items()))
+
+
+def list_frames(folder: str) -> List[str]:
+    """Paths of a clip's frames in temporal order, none missing.
 
     Args:
         folder (str): A clip's folder.
@@ -57,27 +82,14 @@ def list_frames(folder: str) -> List[str]:
         list[str]: Paths, empty for a folder without frames.
 
     Raises:
-        ValueError: If a frame has no number, a number appears twice or is
-            missing in between: a wrong neighbour would go unnoticed later.
+        ValueError: As :func:`number_frames`, or if a number is missing in
+            between: a wrong neighbour would go unnoticed later.
     """
-    names = [
-        name for name in os.listdir(folder)
-        if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith('.')
-    ]
-    paths = {}
-    for name in sorted(names):
-        path = osp.join(folder, name)
-        number = frame_number(name)
-        if number is None:
-            raise ValueError(f'{path}: no frame number in the name')
-        if number in paths:
-            raise ValueError(f'{path}: same frame number as {paths[number]}')
-        paths[number] = path
-    numbers = sorted(paths)
-    for before, after in zip(numbers, numbers[1:]):
+    paths = number_frames(folder)
+    for before, after in zip(paths, list(paths)[1:]):
         if after != before + 1:
             raise ValueError(
                 f'{folder}: frame {before + 1} is missing (after '
                 f'{osp.basename(paths[before])} comes '
                 f'{osp.basename(paths[after])})')
-    return [paths[number] for number in numbers]
+    return list(paths.values())

@@ -33,7 +33,13 @@ def read_manifest(out: str, split: str) -> Dict[str, dict]:
     try:
         with open(path, encoding='utf-8') as file:
             clips = json.load(file)['clips']
-        return {str(name): dict(entry) for name, entry in clips.items()}
+        for name, entry in clips.items():
+            if osp.basename(name) != name or name in ('', '.', '..'):
+                raise ValueError(f'{name!r} is not a clip name')
+            if not isinstance(entry['frames'], int):
+                raise ValueError(f'{name}: frames is not a number')
+            entry['has_hr']
+        return clips
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f'{path}: damaged manifest ({error}); delete it and the clips '

@@ -39,8 +39,10 @@ class Progress:
             return
         self.shown = now
         rate = frames / max(now - self.start, 1e-6)
-        line = (f'{self.label}: {clips}/{self.clips} clips, {frames}/'
-                f'{max(self.frames, frames)} frames, {rate:.1f} frames/s')
+        line = f'{self.label}: {clips}/{self.clips} clips'
+        if frames:
+            line += (f', {frames}/{max(self.frames, frames)} frames, '
+                     f'{rate:.1f} frames/s')
         if self.frames > frames and rate > 0 and not last:
             left = round((self.frames - frames) / rate)
             line += f', about {left // 60}:{left % 60:02d} min left'

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..resize import matlab_resize
 from .images import read_image
-from .layout import HR_DIR, SPLITS, frame_number, list_clips, list_frames, lr_dir
+from .layout import HR_DIR, SPLITS, list_clips, lr_dir, number_frames
 from .manifest import read_manifest
 from .writer import PARTIAL_DIR
 
@@ -21,8 +21,8 @@ class PreparedClip:
     Attributes:
         split (str): 'train', 'val' or 'test'.
         name (str): The clip's folder name.
-        hr (str | None): Folder of its HR frames; None where the split has
-            no HR at all.
+        hr (str | None): Folder of its HR frames; None for a clip that has
+            none and needs none (of the test split, or taken over as LR).
         lr (str): Folder of its LR frames.
         entry (dict | None): Its entry in the manifest, None for LR frames
             that another program made.
@@ -61,8 +61,9 @@ def find_prepared(out: str, splits: List[str], scale: int
             raise FileNotFoundError(f'{root}: no prepared clips')
         for name in sorted(names):
             entry = entries.get(name)
-            needs_hr = osp.isdir(osp.join(hr, name)) or (
-                osp.isdir(hr) and split != 'test')
+            needs_hr = (
+                entry['has_hr'] if entry else split != 'test'
+                or osp.isdir(osp.join(hr, name)))
             clips.append(
                 PreparedClip(split, name,
                              osp.join(hr, name) if needs_hr else None,
@@ -98,26 +99,25 @@ def verify_clip(clip: PreparedClip,
         list[str]: One sentence per problem, each beginning with a path.
     """
     problems: List[str] = []
-    frames = {}
-    for folder in filter(None, (clip.hr, clip.lr)):
+    frames: Dict[str, Dict[int, str]] = {}
+    for folder in filter(None, (clip.lr, clip.hr)):
         try:
-            frames[folder] = {frame_number(p): p for p in list_frames(folder)}
+            found = number_frames(folder)
         except (OSError, ValueError) as error:
             problems.append(_sentence(error, folder))
-    for folder, found in frames.items():
+            continue
+        frames[folder] = found
         if not found:
             problems.append(f'{folder}: no frames')
         elif clip.entry and len(found) != clip.entry['frames']:
             problems.append(f'{folder}: {len(found)} frames, the manifest '
                             f'says {clip.entry["frames"]}')
-    if clip.lr not in frames:
-        return problems
-    lr_frames, hr_frames = frames[clip.lr], frames.get(clip.hr)
+    numbers = set().union(*frames.values())
     checker = _FrameChecker(clip, scale)
-    for number in sorted(set(lr_frames) | set(hr_frames or {})):
+    for number in range(min(numbers, default=0), max(numbers, default=-1) + 1):
         problems += checker.check(
-            number, lr_frames.get(number),
-            hr_frames.get(number) if hr_frames is not None else None)
+            {folder: found.get(number) for folder, found in frames.items()},
+            number)
         on_frame()
     return problems
 
@@ -130,24 +130,25 @@ class _FrameChecker:
         self.scale = scale
         self.size: Dict[str, tuple] = {}
 
-    def check(self, number: int, lr_path: Optional[str],
-              hr_path: Optional[str]) -> List[str]:
-        problems = []
-        for path, folder in ((lr_path, self.clip.lr), (hr_path, self.clip.hr)):
-            if path is None and folder is not None:
+    def check(self, paths: Dict[str, Optional[str]],
+              number: int) -> List[str]:
+        """Check the frames of one number: folder -> path, None if absent."""
+        problems, images = [], {}
+        for folder, path in paths.items():
+            if path is None:
                 problems.append(f'{osp.join(folder, "%06d.png" % number)}: '
                                 'missing')
-        images = {}
-        for path in filter(None, (lr_path, hr_path)):
+                continue
             try:
-                images[path] = read_image(path)
+                images[folder] = read_image(path)
             except (OSError, ValueError) as error:
                 problems.append(_sentence(error, path))
                 continue
-            problems += self._check_size(path, images[path].shape[:2])
-        if lr_path in images and hr_path in images:
-            problems += self._check_pair(lr_path, images[lr_path],
-                                         images[hr_path])
+            problems += self._check_size(path, images[folder].shape[:2])
+        if self.clip.lr in images and self.clip.hr in images:
+            problems += self._check_pair(paths[self.clip.lr],
+                                         images[self.clip.lr],
+                                         images[self.clip.hr])
         return problems
 
     def _check_size(self, path: str, size: tuple) -> List[str]:

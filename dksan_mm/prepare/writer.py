@@ -9,7 +9,7 @@ import os
 import os.path as osp
 import shutil
 from dataclasses import dataclass
-from typing import Callable, Dict, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -65,7 +65,8 @@ class ClipWriter:
         return dict(
             self.clip.fingerprint(),
             scale=self.settings.scale,
-            max_frames=self.settings.max_frames)
+            max_frames=self.settings.max_frames,
+            has_hr=self.clip.has_hr)
 
     def run(self, known: Optional[dict] = None) -> Dict[str, object]:
         """Write what is missing of the clip and put it in its place.
@@ -135,9 +136,13 @@ class ClipWriter:
                 break
             count += 1
             name = f'{number:06d}.png'
+            there = self._has_frame(name)
             # The size needs the first frame even when it is on disk.
-            if size is None or not self._has_frame(name):
-                size = self._write_frame(name, load(), size)
+            if size is None or not there:
+                images = self._make_pair(load(), name)
+                size = self._check_size(images[0], size, name)
+                if not there:
+                    self._write_frame(images, name)
             self.on_frame()
 
     def _move_in_place(self) -> None:
@@ -153,23 +158,23 @@ class ClipWriter:
             osp.exists(osp.join(part, name))
             for part, final in zip(self.parts, self.finals))
 
-    def _write_frame(self, name: str, image: np.ndarray,
-                     size: Optional[Tuple[int, int]]) -> Tuple[int, int]:
-        """Write one frame, LR and HR; return LR's (h, w)."""
-        images = self._make_pair(image, name)
-        lr_size = images[0].shape[:2]
-        if size is not None and lr_size != size:
+    def _check_size(self, lr: np.ndarray, size: Optional[Tuple[int, int]],
+                    name: str) -> Tuple[int, int]:
+        """Raise if the LR frame is not of the clip's size (h, w)."""
+        height, width = lr.shape[:2]
+        if size is not None and (height, width) != size:
             raise ValueError(
                 f'{self.clip.path}: frame {name[:-4]} makes an LR frame of '
-                f'{lr_size[1]}x{lr_size[0]}, those before it of '
-                f'{size[1]}x{size[0]}: all frames of a clip must have one '
-                'size')
+                f'{width}x{height}, those before it of {size[1]}x{size[0]}: '
+                'all frames of a clip must have one size')
+        return height, width
+
+    def _write_frame(self, images: List[np.ndarray], name: str) -> None:
         for part, pixels in zip(self.parts, images):
             if osp.isdir(part):
                 write_png(osp.join(part, name), pixels)
-        return lr_size
 
-    def _make_pair(self, image: np.ndarray, name: str) -> list:
+    def _make_pair(self, image: np.ndarray, name: str) -> List[np.ndarray]:
         """LR and, unless the clip is LR already, the cropped HR frame."""
         if not self.clip.has_hr:
             return [image]

@@ -12,7 +12,7 @@ ABLATIONS = {
     'wo_dksa': dict(dksa=False),
     'dksan': dict(),
 }
-SMALL = dict(channels=8, num_blocks=(2, 1, 1, 1), deform_groups=2, reduction=4)
+SMALL = dict(channels=8, num_blocks=(2, 1, 1, 1), deform_groups=2, reduction=2)
 
 
 def count(net):

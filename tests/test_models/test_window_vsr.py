@@ -4,6 +4,7 @@ import torch
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from mmengine.model import BaseModule
+from mmengine.registry import init_default_scope
 
 from dksan_mm.models import WindowVSR
 
@@ -21,6 +22,7 @@ class RepeatNet(BaseModule):
 
 
 def build(**kwargs):
+    init_default_scope('mmagic')
     config = dict(
         type='WindowVSR',
         generator=dict(type='RepeatNet'),

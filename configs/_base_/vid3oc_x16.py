@@ -1,0 +1,99 @@
+# Copyright (c) DKSAN-MM contributors.
+# Data: Vid3oC as tools/prepare_data.py lays it out. Source of each value: the
+# paper (arXiv 2010.00154), or chosen here with the reason.
+# For other clips laid out alike, data_root is all that changes; it can also
+# be set by the environment variable DKSAN_DATA_ROOT or by --data-root.
+
+data_root = '{{$DKSAN_DATA_ROOT:data/Vid3oC}}'
+num_frames = 7  # paper, sec. 4.1: 2N + 1 with N = 3
+crop = 512  # of HR, 32 of LR; paper, sec. 4.1
+
+meta_keys = ['key', 'clip']  # beside those that mmagic packs of itself
+
+train_pipeline = [
+    # Beyond a clip's ends the end frame is repeated. The paper says nothing.
+    dict(type='GenerateWindowIndices', interval=1, padding='replicate'),
+    dict(type='LoadFrames', key='img', channel_order='rgb'),
+    dict(type='LoadFrames', key='gt', channel_order='rgb'),
+    dict(type='CheckFrames', scale=16),
+    dict(type='PairedRandomCrop', gt_patch_size=crop),
+    # Random flips and rotations; paper, sec. 4.1. Transposing comes last:
+    # flips work in place and need the original memory layout.
+    dict(
+        type='Flip',
+        keys=['img', 'gt'],
+        flip_ratio=0.5,
+        direction='horizontal'),
+    dict(
+        type='Flip', keys=['img', 'gt'], flip_ratio=0.5, direction='vertical'),
+    dict(type='RandomTransposeHW', keys=['img', 'gt'], transpose_ratio=0.5),
+    dict(type='PackInputs', keys=['img'], meta_keys=meta_keys)
+]
+
+test_pipeline = [
+    dict(type='GenerateWindowIndices', interval=1, padding='replicate'),
+    dict(type='LoadFrames', key='img', channel_order='rgb'),
+    # Optional: the test split of Vid3oC has no ground truth.
+    dict(type='LoadFrames', key='gt', channel_order='rgb', optional=True),
+    dict(type='CheckFrames', scale=16),
+    dict(type='PackInputs', keys=['img'], meta_keys=meta_keys)
+]
+
+# For mmagic's VideoRestorationInferencer (set its window_size to 7). It wants
+# GenerateSegmentIndices first, and pads the clip's ends by itself.
+demo_pipeline = [
+    dict(type='GenerateSegmentIndices', interval_list=[1]),
+    dict(type='LoadImageFromFile', key='img', channel_order='rgb'),
+    dict(type='PackInputs', keys=['img'])
+]
+
+train_dataloader = dict(
+    batch_size=4,  # on each of 4 GPUs, 16 in all; paper, sec. 4.1
+    num_workers=4,  # chosen here: per GPU; decoding HR is the work
+    persistent_workers=True,
+    # Crops and flips that do not depend on the number of workers.
+    sampler=dict(type='SeededInfiniteSampler', shuffle=True),
+    dataset=dict(
+        type='Vid3oCDataset',
+        data_root=data_root,
+        data_prefix=dict(img='train/LRx16', gt='train/HR'),
+        num_input_frames=num_frames,
+        pipeline=train_pipeline))
+
+# One data set each, so mmagic's MultiValLoop and MultiTestLoop (schedule.py)
+# take these as they are, without lists.
+val_dataloader = dict(
+    batch_size=1,  # whole frames, of any size
+    num_workers=2,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='Vid3oCDataset',
+        data_root=data_root,
+        data_prefix=dict(img='val/LRx16', gt='val/HR'),
+        num_input_frames=num_frames,
+        frame_step=10,  # chosen here: 12 of a clip's 120 frames, on the way
+        test_mode=True,
+        pipeline=test_pipeline))
+
+# The paper's figures are of the validation split (050-065), all frames; the
+# ground truth of the test split is not public.
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=False,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='Vid3oCDataset',
+        data_root=data_root,
+        data_prefix=dict(img='val/LRx16', gt='val/HR'),
+        num_input_frames=num_frames,
+        test_mode=True,
+        pipeline=test_pipeline))
+
+# PSNR and SSIM are the paper's metrics (sec. 4.1); in which colours it does
+# not say: RGB, and Y beside it. Means over videos of per-video means.
+val_evaluator = [dict(type='VideoPSNR'), dict(type='VideoSSIM')]
+test_evaluator = [dict(type='VideoPSNR'), dict(type='VideoSSIM')]

@@ -1,0 +1,15 @@
+# Copyright (c) DKSAN-MM contributors.
+# `make demo`: the small network on the sample clips, some minutes on a CPU.
+_base_ = ['dksan-s_vid3oc_x16.py']
+
+experiment_name = 'dksan-s_sample_x16'
+data_root = 'data/Vid3oC-sample'
+train_dataloader = dict(batch_size=4, dataset=dict(data_root=data_root))
+val_dataloader = dict(dataset=dict(data_root=data_root))
+test_dataloader = dict(dataset=dict(data_root=data_root))
+
+max_iters = 300
+train_cfg = dict(max_iters=max_iters, val_interval=100)
+param_scheduler = dict(T_max=max_iters)
+default_hooks = dict(logger=dict(interval=10))
+log_processor = dict(window_size=10)

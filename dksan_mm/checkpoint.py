@@ -1,0 +1,140 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Reading checkpoints without ever running code that is hidden in one.
+
+torch reads a checkpoint with ``weights_only=True``: tensors and plain
+containers, nothing else. mmengine 0.10's checkpoints also hold the log
+history, and ask for ``getattr`` to rebuild it. Allowing that would let a
+checkpoint reach any function, so it is given a stand-in here that does
+nothing, and the history is rebuilt from its numbers alone.
+"""
+import os
+import pickle
+from contextlib import AbstractContextManager
+from typing import Dict, Mapping, Tuple
+
+import numpy as np
+import torch
+
+from .errors import UserError
+
+HISTORY = 'mmengine.logging.history_buffer.HistoryBuffer'
+NUMPY_MODULES = ('numpy.core.multiarray', 'numpy._core.multiarray')
+
+
+def mmengine_globals() -> AbstractContextManager:
+    """Within it, ``torch.load`` reads mmengine's and mmagic's checkpoints.
+
+    Beside what torch allows: numpy arrays of numbers, and mmengine's
+    ``HistoryBuffer`` (see the module's text). Nothing is switched off.
+    """
+    from mmengine.logging import HistoryBuffer
+
+    class History(HistoryBuffer):
+        """Takes the numbers from a checkpoint, and not its functions."""
+
+        def __setstate__(self, state: dict) -> None:
+            logs, counts = state['_log_history'], state['_count_history']
+            restored = HistoryBuffer(logs, counts, state['max_length'])
+            self.__class__ = HistoryBuffer
+            self.__dict__.update(restored.__dict__)
+
+    allowed = [(History, HISTORY), (_nothing, 'builtins.getattr'),
+               (np.ndarray, 'numpy.ndarray'), (np.dtype, 'numpy.dtype')]
+    # The functions that pickled arrays and scalars name, under the names of
+    # numpy 1 and numpy 2.
+    for value in (np.zeros(0), np.float64(0)):
+        rebuild = value.__reduce__()[0]
+        allowed += [(rebuild, f'{module}.{rebuild.__name__}')
+                    for module in NUMPY_MODULES]
+    allowed += [type(np.dtype(kind)) for kind in ('f4', 'f8', 'i4', 'i8')]
+    return torch.serialization.safe_globals(allowed)
+
+
+def _nothing(*args) -> None:
+    """Stand-in for the functions that a checkpoint asks for."""
+
+
+def read_checkpoint(path: str) -> dict:
+    """Read a checkpoint on the CPU; refuse what is not data.
+
+    Args:
+        path (str): A file written by mmengine, or a plain state dict.
+
+    Returns:
+        dict: The checkpoint; a plain state dict as ``{'state_dict': ...}``.
+
+    Raises:
+        UserError: If there is no such file, it is damaged, it holds objects
+            other than data, or it is no checkpoint.
+    """
+    if not os.path.isfile(path):
+        raise UserError(f'there is no checkpoint {path}')
+    try:
+        with mmengine_globals():
+            checkpoint = torch.load(path, map_location='cpu')
+    except pickle.UnpicklingError as error:
+        reason = next((line.strip() for line in str(error).splitlines()
+                       if 'GLOBAL' in line or 'Unsupported' in line), '')
+        raise UserError(
+            f'{path} is damaged or holds more than data, so it is not '
+            f'loaded{f" ({reason})" if reason else ""}') from error
+    except Exception as error:  # torch raises what its parsers happen to
+        raise UserError(f'{path} is damaged or no checkpoint '
+                        f'({_first_line(error)})') from error
+    if not isinstance(checkpoint, dict):
+        raise UserError(f'{path} holds no state dict')
+    if 'state_dict' not in checkpoint:
+        checkpoint = dict(state_dict=checkpoint)
+    _check_state_dict(path, checkpoint['state_dict'])
+    return checkpoint
+
+
+def _check_state_dict(path: str, state_dict: object) -> None:
+    if not isinstance(state_dict, dict) or not state_dict or not all(
+            torch.is_tensor(value) for value in state_dict.values()):
+        raise UserError(f'{path} holds no state dict')
+
+
+def shapes(
+        state_dict: Mapping[str, torch.Tensor]) -> Dict[str, Tuple[int, ...]]:
+    """Shape of each tensor; DDP's prefix ``module.`` taken off the names."""
+    return {
+        name.removeprefix('module.'): tuple(value.shape)
+        for name, value in state_dict.items()
+    }
+
+
+def check_fits(path: str, found: Mapping[str, Tuple[int, ...]],
+               wanted: Mapping[str, Tuple[int, ...]]) -> None:
+    """Refuse a checkpoint of another network.
+
+    mmengine loads whatever fits and leaves the rest as it was, so that a
+    test would go on with random weights.
+
+    Args:
+        path (str): The checkpoint, for the message.
+        found (dict): :func:`shapes` of the checkpoint.
+        wanted (dict): :func:`shapes` of the model.
+
+    Raises:
+        UserError: If names or shapes differ; it names the first few.
+    """
+    complaints = [
+        f'{name} is {_size(found[name])} there, {_size(wanted[name])} here'
+        for name in wanted if name in found and found[name] != wanted[name]
+    ]
+    complaints += [f'{name} is missing' for name in wanted.keys() - found]
+    complaints += [f'{name} is unknown' for name in found.keys() - wanted]
+    if complaints:
+        shown = '; '.join(sorted(complaints)[:3])
+        more = f'; and {len(complaints) - 3} more' if complaints[3:] else ''
+        raise UserError(f'{path} is a checkpoint of another model than the '
+                        f'config describes: {shown}{more}')
+
+
+def _size(shape: Tuple[int, ...]) -> str:
+    return 'x'.join(map(str, shape)) or 'a scalar'
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip('.')

@@ -1,0 +1,57 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Sampling that does not depend on how many processes load."""
+import random
+from contextlib import contextmanager
+from typing import Iterator, Tuple
+
+import numpy as np
+from mmagic.registry import DATA_SAMPLERS
+from mmengine.dataset import InfiniteSampler
+
+
+@DATA_SAMPLERS.register_module()
+class SeededInfiniteSampler(InfiniteSampler):
+    """mmengine's ``InfiniteSampler`` with a seed for each sample.
+
+    Augmentations draw from numpy's global generator, which every loader
+    worker seeds in its own way: with other numbers of workers the same run
+    sees other crops. Here the n-th sample of a run carries a seed that
+    depends on the run's seed and on n alone, so crops and flips are the same
+    for any number of workers and of ranks (at an equal total batch), and
+    differ from epoch to epoch.
+
+    For :class:`VideoWindowDataset`, which takes ``(index, seed)``; not for
+    wrappers such as ``RepeatDataset``, which an infinite sampler does not
+    need.
+
+    Args:
+        dataset (Sized): The data set.
+        shuffle (bool): Whether each epoch is a random permutation.
+        seed (int, optional): Seed of the order and of the samples. The same
+            on all ranks; mmengine's Runner passes its own.
+    """
+
+    def _indices_of_rank(self) -> Iterator[Tuple[int, int]]:
+        """Every ``world_size``-th sample of the common sequence."""
+        for count, index in enumerate(self._infinite_indices()):
+            if count % self.world_size == self.rank:
+                seed = np.random.SeedSequence([self.seed, count])
+                yield index, int(seed.generate_state(1)[0])
+
+
+@contextmanager
+def numpy_seed(seed: int) -> Iterator[None]:
+    """Seed numpy's and Python's global generators for a while.
+
+    Args:
+        seed (int): In ``[0, 2 ** 32)``. The generators' states are put back
+            afterwards.
+    """
+    states = np.random.get_state(), random.getstate()
+    np.random.seed(seed)
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(states[0])
+        random.setstate(states[1])

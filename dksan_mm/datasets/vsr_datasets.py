@@ -1,0 +1,226 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Data sets of windows: 7 LR frames and the centre's HR frame."""
+import os.path as osp
+from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
+
+from mmagic.datasets import BasicFramesDataset
+from mmagic.registry import DATASETS
+
+from ..prepare.layout import frame_number, list_clips, list_frames
+from .samplers import numpy_seed
+
+
+@DATASETS.register_module()
+class VideoWindowDataset(BasicFramesDataset):
+    """Clips as folders of frames; one sample is one centre frame.
+
+    The folders are ``{data_root}/{prefix}/{clip}/``, with PNG or JPEG frames
+    whose names end in consecutive numbers, starting anywhere; LR and HR
+    frames belong together by number.
+
+    An epoch has ``len(dataset)`` samples: every frame of every clip once as
+    the centre, those at the clips' ends included. A sample has the keys
+    ``key`` ('050/000019'), ``clip``, ``frame`` (index in the clip),
+    ``img_path`` (all LR frames of the clip; ``GenerateWindowIndices`` picks
+    the window), ``gt_path`` (the centre's HR frame), ``num_input_frames``,
+    ``num_output_frames`` and ``sequence_length``.
+
+    From mmagic's ``BasicFramesDataset`` come the constructor's conventions.
+    How it lists clips and frames is replaced: it drops folders with a dot in
+    their name, knows no clip of its own length and has one sample a clip.
+
+    Errors are raised, never skipped: missing, empty or unequal folders when
+    the data set is built, unreadable frames when they are loaded.
+
+    Args:
+        data_root (str): Root of the prepared data set.
+        data_prefix (dict): Folders of the clips below ``data_root``: 'img'
+            for LR and, unless there is no ground truth, 'gt' for HR.
+        ann_file (str): A text file with one clip name a line, absolute or
+            below ``data_root``. Default: all clips in the LR folder.
+        num_input_frames (int): LR frames in a window, odd.
+        first_frame (int): Index of the first centre frame of each clip.
+        max_frames (int, optional): Centre frames to take from each clip.
+        frame_step (int): Distance between centre frames. Windows always
+            reach over all frames of a clip.
+        pipeline (Sequence): Transforms.
+        test_mode (bool): As in mmengine's ``BaseDataset``.
+        metainfo (dict, optional): As in mmengine's ``BaseDataset``.
+        **kwargs: Others of mmengine's ``BaseDataset``.
+
+    Raises:
+        FileNotFoundError: If a folder is missing; names it.
+        ValueError: If a folder is empty, frames are missing or without a
+            partner, or no centre frame is left; names the path.
+    """
+
+    METAINFO = dict(dataset_type='video_windows', task_name='vsr')
+
+    def __init__(self,
+                 data_root: str,
+                 *,
+                 data_prefix: Dict[str, str],
+                 ann_file: str = '',
+                 num_input_frames: int = 7,
+                 first_frame: int = 0,
+                 max_frames: Optional[int] = None,
+                 frame_step: int = 1,
+                 pipeline: Sequence[Union[dict, Callable]] = (),
+                 test_mode: bool = False,
+                 metainfo: Optional[dict] = None,
+                 **kwargs) -> None:
+        if num_input_frames < 1 or num_input_frames % 2 == 0:
+            raise ValueError(
+                f'num_input_frames must be odd, got {num_input_frames}')
+        if first_frame < 0 or frame_step < 1 or (max_frames is not None
+                                                 and max_frames < 1):
+            raise ValueError('first_frame must not be negative, frame_step '
+                             'and max_frames must be at least 1, got '
+                             f'{first_frame}, {frame_step}, {max_frames}')
+        if 'img' not in data_prefix:
+            raise ValueError("data_prefix must name the LR folder as 'img', "
+                             f'got {data_prefix}')
+        self.centers = (first_frame, max_frames, frame_step)
+        self.frames: Dict[str, Dict[str, List[str]]] = {}
+        # A pipeline that yields nothing is an error, not a reason to try
+        # another sample.
+        kwargs.setdefault('max_refetch', 0)
+        super().__init__(
+            ann_file=ann_file,
+            metainfo=metainfo,
+            data_root=data_root,
+            data_prefix=data_prefix,
+            pipeline=list(pipeline),
+            test_mode=test_mode,
+            filename_tmpl={},
+            num_input_frames=num_input_frames,
+            num_output_frames=1,
+            **kwargs)
+
+    def load_data_list(self) -> List[dict]:
+        """List the samples; see the class for what is checked.
+
+        Returns:
+            list[dict]: ``key``, ``clip`` and ``frame`` of each.
+        """
+        samples = []
+        first, limit, step = self.centers
+        for clip in self._clip_names():
+            self.frames[clip] = self._list_clip(clip)
+            paths = self.frames[clip]['img']
+            for frame in range(first, len(paths), step)[:limit]:
+                name = osp.splitext(osp.basename(paths[frame]))[0]
+                samples.append(
+                    dict(key=f'{clip}/{name}', clip=clip, frame=frame))
+        if not samples:
+            raise ValueError(f'{self.data_prefix["img"]}: no clip has a frame '
+                             f'of index {first}')
+        return samples
+
+    def get_data_info(self, idx: int) -> dict:
+        """One sample before the pipeline; see the class for its keys."""
+        info = super().get_data_info(idx)
+        frames = self.frames[info['clip']]
+        info.update(
+            img_path=list(frames['img']),
+            sequence_length=len(frames['img']),
+            num_input_frames=self.num_input_frames,
+            num_output_frames=self.num_output_frames)
+        if 'gt' in frames:
+            info['gt_path'] = frames['gt'][info['frame']]
+        return info
+
+    def __getitem__(self, idx: Union[int, Tuple[int, int]]) -> dict:
+        """One sample after the pipeline.
+
+        Args:
+            idx (int | tuple[int, int]): Its index, or its index and the seed
+                of its augmentation (see :class:`SeededInfiniteSampler`).
+
+        Returns:
+            dict: What the pipeline returns.
+        """
+        if isinstance(idx, tuple):
+            idx, seed = idx
+            with numpy_seed(seed):
+                return super().__getitem__(idx)
+        return super().__getitem__(idx)
+
+    def _clip_names(self) -> List[str]:
+        """Clips of the annotation file, or all that are there."""
+        for folder in self.data_prefix.values():
+            if not osp.isdir(folder):
+                raise FileNotFoundError(
+                    f'{folder}: no such folder; tools/prepare_data.py makes '
+                    'it')
+        if self.ann_file:
+            with open(self.ann_file, encoding='utf-8') as file:
+                names = [line.strip() for line in file if line.strip()]
+        else:
+            names = sorted(
+                set().union(*map(list_clips, self.data_prefix.values())))
+        if not names:
+            where = self.ann_file or self.data_prefix['img']
+            raise ValueError(f'{where}: no clips')
+        return names
+
+    def _list_clip(self, clip: str) -> Dict[str, List[str]]:
+        """Paths of one clip's frames, LR and HR in step."""
+        frames = {}
+        for key, folder in self.data_prefix.items():
+            folder = osp.join(folder, clip)
+            if not osp.isdir(folder):
+                raise FileNotFoundError(f'{folder}: no such folder, though '
+                                        f'there is a clip {clip}')
+            frames[key] = list_frames(folder)
+            if not frames[key]:
+                raise ValueError(f'{folder}: no PNG or JPEG frames')
+            _check_in_step(frames['img'], frames[key])
+        return frames
+
+
+def _check_in_step(lr_frames: List[str], frames: List[str]) -> None:
+    """Raise unless both lists have the same frame numbers."""
+    lr_numbers = {frame_number(path): path for path in lr_frames}
+    numbers = {frame_number(path): path for path in frames}
+    alone = sorted(lr_numbers.keys() ^ numbers.keys())
+    if alone:
+        path = lr_numbers.get(alone[0]) or numbers[alone[0]]
+        there, other = frames[0], lr_frames[0]
+        if path in lr_frames:
+            there, other = other, there
+        raise ValueError(
+            f'{path}: no frame of that number in {osp.dirname(other)} '
+            f'({len(lr_frames)} LR frames, {len(frames)} HR frames)')
+
+
+@DATASETS.register_module()
+class Vid3oCDataset(VideoWindowDataset):
+    """Vid3oC (Kim et al. 2019), the paper's training and validation data.
+
+    50 videos to train, 16 of 120 frames to validate and 16 to test, whose
+    ground truth is not public (paper, sec. 4.1); frames named ``%06d.png``.
+    See :class:`VideoWindowDataset`.
+    """
+
+    METAINFO = dict(dataset_type='vid3oc', task_name='vsr')
+
+
+@DATASETS.register_module()
+class IntVIDDataset(VideoWindowDataset):
+    """IntVID, the paper's second test set: 14 frames of videos 050-059.
+
+    The paper evaluates 14 consecutive frames of each video (sec. 4.1) and
+    does not say which; the first 14 are *chosen here* (``first_frame`` and
+    ``max_frames`` change it). Their windows reach over the whole clip.
+    See :class:`VideoWindowDataset`.
+    """
+
+    METAINFO = dict(dataset_type='intvid', task_name='vsr')
+
+    def __init__(self,
+                 data_root: str,
+                 *,
+                 max_frames: Optional[int] = 14,
+                 **kwargs) -> None:
+        super().__init__(data_root, max_frames=max_frames, **kwargs)

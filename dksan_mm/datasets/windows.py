@@ -1,0 +1,57 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Which frames stand in a window, also at a clip's ends."""
+from typing import List
+
+PADDINGS = ('replicate', 'reflect')
+
+
+def window_indices(center: int,
+                   num_frames: int,
+                   *,
+                   length: int,
+                   interval: int = 1,
+                   padding: str = 'replicate') -> List[int]:
+    """Indices of the frames around a centre, each within the clip.
+
+    Defined for every clip of at least one frame. At the ends of a clip the
+    paper says nothing. 'replicate' is *chosen here*: it never brings in a
+    frame that is farther from the centre than the window reaches, and means
+    the same for clips shorter than the window.
+
+    Args:
+        center (int): Index of the centre frame.
+        num_frames (int): Frames in the window, odd.
+        length (int): Frames in the clip.
+        interval (int): Distance between neighbouring frames of the window.
+        padding (str): Beyond the ends, 'replicate' repeats the end frame,
+            'reflect' runs backwards from it (without repeating it).
+
+    Returns:
+        list[int]: ``num_frames`` indices in ``[0, length)``; the middle one
+        is ``center``.
+
+    Raises:
+        ValueError: If an argument is out of range; names its value.
+
+    Examples:
+        >>> window_indices(0, 5, length=9)
+        [0, 0, 0, 1, 2]
+        >>> window_indices(0, 5, length=9, padding='reflect')
+        [2, 1, 0, 1, 2]
+    """
+    if num_frames < 1 or num_frames % 2 == 0:
+        raise ValueError(f'num_frames must be odd, got {num_frames}')
+    if interval < 1:
+        raise ValueError(f'interval must be at least 1, got {interval}')
+    if not 0 <= center < length:
+        raise ValueError(
+            f'center must be in [0, length={length}), got {center}')
+    if padding not in PADDINGS:
+        raise ValueError(f'padding must be one of {PADDINGS}, got {padding!r}')
+    reach = num_frames // 2 * interval
+    wanted = range(center - reach, center + reach + 1, interval)
+    if padding == 'replicate':
+        return [min(max(index, 0), length - 1) for index in wanted]
+    # A walk to and fro over the clip repeats itself after this many steps.
+    period = max(2 * (length - 1), 1)
+    return [min(index % period, period - index % period) for index in wanted]

@@ -1,0 +1,155 @@
+# Copyright (c) DKSAN-MM contributors.
+"""PSNR and SSIM of two 8-bit frames: plain functions, numpy and OpenCV only.
+
+The metrics of :mod:`dksan_mm.metrics` are averages of these values. Frames
+are ``(h, w, 3)`` in RGB order or one channel ``(h, w)``, values 0-255.
+"""
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+
+# Y of ITU-R BT.601 in studio range, as MATLAB's ``rgb2ycbcr``; R, G, B order.
+LUMA_WEIGHTS = (65.481, 128.553, 24.966)
+WINDOW = 11  # SSIM's Gaussian window: 11 taps, sigma 1.5 (Wang et al., 2004)
+GAUSSIAN = cv2.getGaussianKernel(WINDOW, 1.5)
+C1, C2 = np.float32((0.01 * 255)**2), np.float32((0.03 * 255)**2)
+BAND_ROWS = 64  # rows of a frame handled at once, so that they stay in cache
+
+
+def round_to_uint8(image: np.ndarray) -> np.ndarray:
+    """Values as a PNG stores them: rounded (halves to even), cut to 0-255.
+
+    Args:
+        image (ndarray): Any shape, nominally 0-255.
+
+    Returns:
+        ndarray[uint8]: The same shape.
+    """
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+def luma(rgb: np.ndarray) -> np.ndarray:
+    """BT.601 luma, ``Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255``.
+
+    Not rounded to 8 bits again, as in mmagic and BasicSR; MATLAB's function
+    rounds when it is given ``uint8``.
+
+    Args:
+        rgb (ndarray[h, w, 3]): 0-255, R first.
+
+    Returns:
+        ndarray[float64, h, w]: 16-235.
+    """
+    if rgb.ndim != 3 or rgb.shape[2] != 3:
+        raise ValueError(f'luma needs an image (h, w, 3), got {rgb.shape}')
+    return rgb @ (np.array(LUMA_WEIGHTS) / 255) + 16
+
+
+def crop_border(image: np.ndarray, border: int) -> np.ndarray:
+    """The image without ``border`` pixels at each edge."""
+    height, width = image.shape[:2]
+    if not 0 <= 2 * border < min(height, width):
+        raise ValueError(f'cannot crop a border of {border} pixels off a '
+                         f'{height}x{width} image')
+    return image[border:height - border, border:width - border]
+
+
+def psnr(first: np.ndarray, second: np.ndarray) -> float:
+    """``10 log10(255^2 / MSE)`` in dB, over all pixels and channels.
+
+    Identical frames would give infinity and, with it, a useless mean over
+    the video. *Chosen here*: the MSE is never taken below ``1 / N`` of N
+    samples, the smallest that two differing 8-bit frames can have, so
+    identical frames get the finite ``10 log10(255^2 N)``.
+
+    Args:
+        first, second (ndarray): Equal shapes, 0-255.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    _check_pair(first, second)
+    squared_error = cv2.norm(
+        np.ascontiguousarray(first), np.ascontiguousarray(second),
+        cv2.NORM_L2SQR)
+    return float(10 * np.log10(255**2 * first.size / max(squared_error, 1.)))
+
+
+def ssim(first: np.ndarray, second: np.ndarray) -> float:
+    """Structural similarity (Wang et al., 2004), mean over the channels.
+
+    Gaussian window 11x11 with sigma 1.5, K1 = 0.01, K2 = 0.03, dynamic range
+    255, only windows that lie inside the image: the definition of mmagic's
+    and of the authors' MATLAB code.
+
+    Args:
+        first, second (ndarray[h, w] or ndarray[h, w, channels]): Equal
+            shapes, 0-255, h and w at least 11.
+
+    Raises:
+        ValueError: If the shapes differ or are smaller than the window.
+    """
+    _check_pair(first, second)
+    if min(first.shape[:2]) < WINDOW:
+        raise ValueError(f'SSIM needs images of at least {WINDOW}x{WINDOW} '
+                         f'pixels, got {first.shape[:2]}')
+    pairs = list(zip(_planes(first), _planes(second)))
+    rows = first.shape[0] - WINDOW + 1
+    bands = [(a[top:top + BAND_ROWS + WINDOW - 1],
+              b[top:top + BAND_ROWS + WINDOW - 1]) for a, b in pairs
+             for top in range(0, rows, BAND_ROWS)]
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        total = sum(pool.map(_ssim_sum, *zip(*bands)))
+    return total / (len(pairs) * rows * (first.shape[1] - WINDOW + 1))
+
+
+def _check_pair(first: np.ndarray, second: np.ndarray) -> None:
+    if first.shape != second.shape or first.ndim not in (2, 3):
+        raise ValueError('expected two images (h, w) or (h, w, channels) of '
+                         f'one shape, got {first.shape} and {second.shape}')
+
+
+def _planes(image: np.ndarray) -> list:
+    """Contiguous ``(h, w)`` float32 planes of an image."""
+    image = np.atleast_3d(image)
+    return [
+        np.ascontiguousarray(image[..., c], np.float32)
+        for c in range(image.shape[2])
+    ]
+
+
+def _blur(plane: np.ndarray) -> np.ndarray:
+    """Gaussian mean of every window that lies inside the plane."""
+    half = WINDOW // 2
+    blurred = cv2.sepFilter2D(plane, cv2.CV_32F, GAUSSIAN, GAUSSIAN)
+    return blurred[half:-half, half:-half]
+
+
+def _ssim_sum(first: np.ndarray, second: np.ndarray) -> float:
+    """Sum of the SSIM map of one band of a plane, shape ``(h, w)``.
+
+    With d = a - b, the SSIM of a window is ``(1 - mean(d)^2 / (mean(a)^2 +
+    mean(b)^2 + C1)) (1 - var(d) / (var(a) + var(b) + C2))``: four blurs, not
+    five. Variances do not depend on a constant, so a grey level near the
+    mean comes off first: float32 would lose its digits to it.
+    """
+    grey = np.float32(round(cv2.mean(first)[0]))
+    a, b = first - grey, second - grey
+    d = a - b
+    mean_a, mean_d = _blur(a), _blur(d)
+    mean_b = mean_a - mean_d
+    square_d = mean_d * mean_d
+    d *= d
+    a *= a
+    b *= b
+    a += b
+    variances = _blur(a)
+    variances -= mean_a * mean_a
+    variances -= mean_b * mean_b
+    contrast = (_blur(d) - square_d) / (variances + C2)
+    mean_a += grey
+    mean_b += grey
+    luminance = square_d / (mean_a * mean_a + mean_b * mean_b + C1)
+    return float(((1 - luminance) * (1 - contrast)).sum(dtype=np.float64))

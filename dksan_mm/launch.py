@@ -1,0 +1,232 @@
+# Copyright (c) DKSAN-MM contributors.
+"""What tools/train.py and tools/test.py do before and around the Runner.
+
+Importing this module is quick. mmagic (15 s) is imported by
+:func:`import_modules`, when everything that can be checked has been.
+"""
+import argparse
+import logging
+import os
+import sys
+import traceback
+import warnings
+from pathlib import Path
+from typing import Callable, Iterator, List, Optional, Sequence
+
+warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
+
+from mmengine.config import Config, ConfigDict, DictAction  # noqa: E402
+
+from .errors import UserError  # noqa: E402
+
+LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
+PREPARE = 'python tools/prepare_data.py SOURCE'
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that mmagic's tools share, and ``--data-root``."""
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints')
+    parser.add_argument(
+        '--data-root',
+        metavar='DIR',
+        help='use the prepared data in DIR, whatever the config says')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='change settings of the config, e.g. train_cfg.max_iters=100 '
+        'or model.generator.num_blocks="[6,4,3,2]" (no spaces)')
+    parser.add_argument(
+        '--launcher',
+        choices=LAUNCHERS,
+        default='none',
+        help='how the processes of a distributed run are started')
+    # torch.distributed.launch passes it; torchrun sets LOCAL_RANK instead.
+    parser.add_argument(
+        '--local_rank',
+        '--local-rank',
+        type=int,
+        default=0,
+        help=argparse.SUPPRESS)
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """The config with the command line's changes; imports nothing heavy.
+
+    Raises:
+        UserError: If it is missing or cannot be read, or an option does not
+            fit it.
+    """
+    if not os.path.isfile(args.config):
+        raise UserError(f'there is no config {args.config}')
+    try:
+        config = Config.fromfile(args.config, import_custom_modules=False)
+    except Exception as error:  # a config is a program: anything may happen
+        raise UserError(f'cannot read the config {args.config}: '
+                        f'{last_line(error)}') from error
+    if args.cfg_options:
+        try:
+            config.merge_from_dict(args.cfg_options)
+        except (TypeError, KeyError) as error:
+            raise UserError('--cfg-options do not fit the config: '
+                            f'{last_line(error)}') from error
+    if args.work_dir:
+        config.work_dir = args.work_dir
+    elif not config.get('work_dir'):
+        config.work_dir = os.path.join('work_dirs', Path(args.config).stem)
+    config.launcher = args.launcher
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return config
+
+
+def datasets_of(config: Config,
+                loaders: Sequence[str]) -> Iterator[ConfigDict]:
+    """Configs of the data sets behind some dataloaders, wrapped ones too.
+
+    Args:
+        config (Config): The whole config.
+        loaders (Sequence[str]): Names such as ``'train_dataloader'``.
+    """
+    found: List = [config.get(name) for name in loaders]
+    while found:
+        item = found.pop(0)
+        if isinstance(item, (list, tuple)):
+            found.extend(item)
+        elif isinstance(item, dict):
+            if 'data_root' in item:
+                yield item
+            found.extend([item.get('dataset'), item.get('datasets')])
+
+
+def redirect_data(config: Config, root: str) -> None:
+    """Let every data set of the config read below ``root``."""
+    loaders = [name for name in config if name.endswith('dataloader')]
+    for dataset in datasets_of(config, loaders):
+        dataset['data_root'] = root
+
+
+def check_data(config: Config, loaders: Sequence[str]) -> None:
+    """Refuse a run whose frames are not there, before the slow imports.
+
+    Raises:
+        UserError: One sentence: what is missing, and the command that
+            prepares it.
+    """
+    for dataset in datasets_of(config, loaders):
+        root = dataset['data_root']
+        for folder in (root, *_frame_folders(dataset)):
+            if not os.path.isdir(folder):
+                _complain_about_data('there is no folder', folder, root)
+            if not any(os.scandir(folder)):
+                _complain_about_data('there is nothing in', folder, root)
+
+
+def _frame_folders(dataset: ConfigDict) -> List[str]:
+    """Folders of a data set that must hold clips."""
+    prefixes = dataset.get('data_prefix') or {}
+    return [os.path.join(dataset['data_root'], p) for p in prefixes.values()]
+
+
+def _complain_about_data(what: str, folder: str, root: str) -> None:
+    raise UserError(f'no data: {what} {folder}; prepare it with '
+                    f'`{PREPARE} {root}`, or name another place with '
+                    '--data-root')
+
+
+def check_launcher(launcher: str) -> None:
+    """Refuse a distributed run that cannot start.
+
+    Raises:
+        UserError: If the processes were not started by torchrun, or the
+            launcher needs GPUs that are not there.
+    """
+    import torch
+    if launcher == 'pytorch' and 'RANK' not in os.environ:
+        raise UserError('--launcher pytorch needs torchrun: torchrun '
+                        '--nproc_per_node N tools/train.py ...')
+    if launcher in ('slurm', 'mpi') and not torch.cuda.is_available():
+        raise UserError(f'--launcher {launcher} needs a GPU on each node; on '
+                        'CPUs use torchrun and --launcher pytorch')
+
+
+def start_cpu_group(config: Config) -> None:
+    """Start the processes' group on a machine without a GPU.
+
+    mmengine always selects a CUDA device there and fails; it leaves a group
+    alone that exists already. DDP on CPUs takes no device ids.
+    """
+    import torch
+    if config.launcher != 'pytorch' or torch.cuda.is_available():
+        return
+    torch.distributed.init_process_group('gloo')
+    config.setdefault('model_wrapper_cfg', {}).update(
+        type='MMDistributedDataParallel',
+        device_ids=None,
+        broadcast_buffers=False,
+        find_unused_parameters=config.get('find_unused_parameters', False))
+
+
+def import_modules(config: Config) -> None:
+    """Import mmagic and what the config's ``custom_imports`` name.
+
+    Raises:
+        UserError: If one of them cannot be imported.
+    """
+    from mmengine.utils import import_modules_from_strings
+    if os.environ.get('RANK', '0') == '0':
+        print('Importing mmagic (about 15 seconds) ...', flush=True)
+    with warnings.catch_warnings():
+        # Of transformers and diffusers, about torch; nobody here can act.
+        warnings.simplefilter('ignore', FutureWarning)
+        try:
+            import_modules_from_strings(**config.get('custom_imports', {}))
+        except ImportError as error:  # its context is the import that failed
+            raise UserError(f'custom_imports of the config: {error}, '
+                            f'{error.__context__}') from error
+
+
+def run_tool(main: Callable[[Optional[Sequence[str]]], None],
+             argv: Optional[Sequence[str]] = None) -> int:
+    """Run a tool; turn what the user can mend into one sentence.
+
+    Args:
+        main (Callable): The tool; takes the arguments.
+        argv (Sequence[str], optional): Arguments; None: the process's.
+
+    Returns:
+        int: 0, or 2 after a :class:`UserError` or an error in the data or the
+        settings (``OSError``, ``ValueError``), or 130 when interrupted.
+    """
+    try:
+        main(argv)
+    except UserError as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        _complain('interrupted; --resume goes on from the last checkpoint')
+        return 130
+    except (OSError, ValueError) as error:
+        return _complain(last_line(error) + _log_traceback())
+    return 0
+
+
+def _complain(sentence: str) -> int:
+    print(f'{Path(sys.argv[0]).name}: {sentence}', file=sys.stderr)
+    return 2
+
+
+def _log_traceback() -> str:
+    """Write the traceback to the run's log file; says where, if there is."""
+    from mmengine.logging import MMLogger
+    for handler in MMLogger.get_current_instance().handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.stream.write(traceback.format_exc())
+            handler.flush()
+            return f' (traceback in {handler.baseFilename})'
+    return ''
+
+
+def last_line(error: BaseException) -> str:
+    """What an error says; of a loader worker's, the line that matters."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else type(error).__name__

@@ -1,0 +1,108 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Inputs for the tests of ``deform_kernel_conv2d``, and its checks."""
+from dataclasses import dataclass, replace
+from typing import Callable, Dict, Optional, Tuple
+
+import torch
+from reference import output_size, pair
+from torch import Tensor
+
+Inputs = Dict[str, Optional[Tensor]]
+NAMES = ('x', 'weight', 'image_offset', 'kernel_offset', 'mask')
+
+
+@dataclass(frozen=True)
+class Case:
+    """One setting of the operator, from which inputs are drawn.
+
+    Attributes:
+        image_reach, kernel_reach: Offsets lie in [-reach, reach + 1], or are
+            absent if None.
+        mask: Whether there is one.
+    """
+    batch: int = 2
+    c_in: int = 4
+    c_out: int = 4
+    groups: int = 4
+    scope: int = 4
+    kernel_size: object = 3
+    stride: object = 1
+    padding: object = 1
+    dilation: object = 1
+    size: Tuple[int, int] = (5, 4)
+    image_reach: Optional[int] = 1
+    kernel_reach: Optional[int] = 1
+    mask: bool = True
+
+    @property
+    def settings(self) -> dict:
+        """Keyword arguments of the operator and of its reference."""
+        return dict(
+            kernel_size=self.kernel_size,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation)
+
+    @property
+    def out_size(self) -> Tuple[int, int]:
+        """Rows and columns of the output."""
+        return output_size(self.size, **self.settings)
+
+    def but(self, **changes) -> 'Case':
+        """The same case with some settings changed."""
+        return replace(self, **changes)
+
+    def inputs(self, dtype: torch.dtype = torch.float64) -> Inputs:
+        """Random inputs whose sampling positions keep off the kinks.
+
+        Bilinear interpolation has a kink wherever a position crosses a grid
+        line, clamping has one at the edge of the scope (a grid line too).
+        There the derivative does not exist, so finite differences say
+        nothing; every position drawn here is at least 0.1 from any line.
+        """
+        k_h, k_w = pair(self.kernel_size)
+        taps = k_h * k_w
+        drawn = dict.fromkeys(NAMES)
+        drawn['x'] = torch.randn(self.batch, self.c_in, *self.size)
+        drawn['weight'] = torch.randn(self.c_out, self.c_in // self.groups,
+                                      self.scope, self.scope)
+        if self.image_reach is not None:
+            drawn['image_offset'] = self._offsets(taps, self.image_reach)
+        if self.kernel_reach is not None:
+            # Tap centres lie between grid lines where S - K is odd.
+            centres = torch.tensor([(self.scope - k) % 2 / 2
+                                    for k in (k_h, k_w)])
+            drawn['kernel_offset'] = (
+                self._offsets(taps, self.kernel_reach) -
+                centres.repeat(taps).view(-1, 1, 1))
+        if self.mask:
+            drawn['mask'] = torch.rand(self.batch, taps, *self.out_size)
+        return {
+            name: value if value is None else value.to(dtype)
+            for name, value in drawn.items()
+        }
+
+    def _offsets(self, taps: int, reach: int) -> Tensor:
+        shape = (self.batch, 2 * taps, *self.out_size)
+        whole = torch.randint(-reach, reach + 1, shape)
+        return whole + torch.rand(shape) * .8 + .1
+
+
+def gradients(op: Callable, inputs: Inputs, grad_out: Tensor,
+              **settings) -> Dict[str, Tensor]:
+    """Gradients of ``sum(grad_out * op(...))`` by every present input."""
+    leaves = {
+        name: value.detach().requires_grad_()
+        for name, value in inputs.items() if value is not None
+    }
+    out = op(**{**inputs, **leaves}, **settings)
+    return dict(
+        zip(leaves, torch.autograd.grad(out, list(leaves.values()), grad_out)))
+
+
+def as_arrays(inputs: Inputs) -> dict:
+    """Inputs for the numpy reference."""
+    return {
+        name: value if value is None else value.detach().numpy()
+        for name, value in inputs.items()
+    }

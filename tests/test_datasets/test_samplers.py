@@ -1,0 +1,93 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The same crops for any number of workers and ranks, new ones each epoch."""
+import copy
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+
+from dksan_mm.datasets import SeededInfiniteSampler
+from dksan_mm.datasets.samplers import numpy_seed
+
+CONFIG = Path(__file__).parents[2] / 'configs' / '_base_' / 'vid3oc_x16.py'
+
+
+@pytest.fixture(scope='module')
+def loader_config(tiny_vid3oc):
+    config = Config.fromfile(CONFIG).train_dataloader
+    config.dataset.data_root = tiny_vid3oc
+    # Small crops leave many places for them, and load faster.
+    for step in config.dataset.pipeline:
+        if step['type'] == 'PairedRandomCrop':
+            step['gt_patch_size'] = 64
+    return config
+
+
+def batches(config, count, *, workers=0, seed=0, batch_size=3):
+    config = copy.deepcopy(config)
+    config.update(
+        num_workers=workers,
+        persistent_workers=False,
+        batch_size=batch_size)
+    with DefaultScope.overwrite_default_scope('mmagic'):
+        loader = Runner.build_dataloader(config, seed=seed)
+    found = []
+    for batch in islice(loader, count):
+        for inputs, sample in zip(batch['inputs'], batch['data_samples']):
+            found.append((sample.key, inputs, sample.gt_img))
+    return found
+
+
+def same(one, other):
+    return one[0] == other[0] and torch.equal(one[1], other[1]) and (
+        torch.equal(one[2], other[2]))
+
+
+def test_any_number_of_workers_loads_the_same(loader_config):
+    alone = batches(loader_config, 4)
+    for workers in (1, 2, 3):
+        others = batches(loader_config, 4, workers=workers)
+        assert all(map(same, alone, others))
+
+
+def test_another_seed_loads_others(loader_config):
+    one, other = (batches(loader_config, 2, seed=seed) for seed in (0, 1))
+    assert not any(map(same, one, other))
+
+
+def test_epochs_have_every_sample_once_and_other_crops(loader_config):
+    found = batches(loader_config, 12)  # 36 of 18 samples: two epochs
+    first, second = found[:18], found[18:]
+    keys = [[key for key, *_ in epoch] for epoch in (first, second)]
+    assert sorted(keys[0]) == sorted(keys[1]) and len(set(keys[0])) == 18
+    assert keys[0] != keys[1]
+    by_key = {item[0]: item for item in second}
+    assert sum(same(item, by_key[item[0]]) for item in first) == 0
+
+
+def test_ranks_share_one_sequence():
+    def sampler(rank, world_size):
+        sampler = SeededInfiniteSampler(range(5), seed=7)
+        sampler.rank, sampler.world_size = rank, world_size
+        return list(islice(sampler, 12 // world_size))
+
+    alone = sampler(0, 1)
+    for world_size in (2, 3):
+        parts = [sampler(rank, world_size) for rank in range(world_size)]
+        assert [item for step in zip(*parts) for item in step] == alone
+    assert len({seed for _, seed in alone}) == 12
+
+
+def test_numpy_seed_puts_the_state_back():
+    np.random.seed(5)
+    before = np.random.get_state()[1].tolist()
+    with numpy_seed(9):
+        one = np.random.rand()
+    with numpy_seed(9):
+        assert np.random.rand() == one
+    assert np.random.get_state()[1].tolist() == before

@@ -1,0 +1,183 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Loading, checking, and LR over HR through the whole training pipeline."""
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from data_fixtures import write_frames
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.registry import DefaultScope
+
+from dksan_mm.datasets import (CheckFrames, GenerateWindowIndices, LoadFrames,
+                               Vid3oCDataset)
+
+CONFIG = Path(__file__).parents[2] / 'configs' / '_base_' / 'vid3oc_x16.py'
+ROWS, COLS, LENGTH = 34, 40, 4  # of LR
+
+
+def coded_lr(t):
+    """BGR: each LR pixel tells its frame, row and column."""
+    row, col = np.mgrid[:ROWS, :COLS]
+    return np.dstack([np.full_like(row, 50 * t), row, col]).astype(np.uint8)
+
+
+def coded_hr(t):
+    """The LR pixel's code in two channels, the place in its block in one."""
+    hr = coded_lr(t).repeat(16, axis=0).repeat(16, axis=1)
+    row, col = np.mgrid[:16 * ROWS, :16 * COLS]
+    hr[..., 0] = row % 16 * 16 + col % 16
+    return hr
+
+
+@pytest.fixture(scope='module')
+def coded_root(tmp_path_factory):
+    root = tmp_path_factory.mktemp('coded')
+    for kind, make in (('LRx16', coded_lr), ('HR', coded_hr)):
+        write_frames(root / 'train' / kind / 'a.b c',
+                     [make(t) for t in range(LENGTH)])
+    return str(root)
+
+
+def dataset(root, pipeline):
+    with DefaultScope.overwrite_default_scope('mmagic'):
+        return Vid3oCDataset(
+            root,
+            data_prefix=dict(img='train/LRx16', gt='train/HR'),
+            pipeline=pipeline)
+
+
+@pytest.fixture(scope='module')
+def config():
+    return Config.fromfile(CONFIG)
+
+
+def test_lr_stays_over_hr_through_the_training_pipeline(coded_root, config):
+    samples = dataset(coded_root, config.train_pipeline[:-1])
+    seen = set()
+    for seed in range(40):
+        frame = seed % LENGTH
+        out = samples[frame, seed]
+        flips = tuple(info['flip'] for info in out['flip_infos'])
+        seen.add(flips + (out['transpose'], ))
+        blue, green, red = 2, 1, 0  # loaded as RGB
+        top = int(out['gt'][..., green].min())
+        left = int(out['gt'][..., red].min())
+        for t, lr in zip(out['window'], out['img']):
+            crop = coded_lr(t)[top:top + 32, left:left + 32, ::-1]
+            np.testing.assert_array_equal(lr, move(crop, out))
+        crop = coded_hr(frame)[16 * top:16 * top + 512,
+                               16 * left:16 * left + 512, ::-1]
+        np.testing.assert_array_equal(out['gt'], move(crop, out))
+        # And the statement itself: LR(i, j) lies over its 16x16 HR pixels.
+        over = out['img'][3].repeat(16, axis=0).repeat(16, axis=1)
+        np.testing.assert_array_equal(over[..., :blue], out['gt'][..., :blue])
+    assert len(seen) == 8  # every combination came up
+
+
+def move(img, out):
+    """Flip and transpose as the pipeline says that it did."""
+    for info in out['flip_infos']:
+        if info['flip']:
+            img = img[:, ::-1] if info['direction'] == 'horizontal' else img[
+                ::-1]
+    return img.swapaxes(0, 1) if out['transpose'] else img
+
+
+def test_training_samples_are_packed(coded_root, config):
+    out = dataset(coded_root, config.train_pipeline)[1]
+    sample = out['data_samples']
+    assert tuple(out['inputs'].shape) == (7, 3, 32, 32)
+    assert tuple(sample.gt_img.shape) == (3, 512, 512)
+    assert sample.key == 'a.b c/000001' and sample.clip == 'a.b c'
+    assert sample.gt_channel_order == sample.img_channel_order == 'rgb'
+    assert [Path(p).stem for p in sample.img_path] == [
+        f'{i:06d}' for i in (0, 0, 0, 1, 2, 3, 3)
+    ]
+
+
+def test_test_samples_are_whole_frames(coded_root, config):
+    out = dataset(coded_root, config.test_pipeline)[3]
+    assert tuple(out['inputs'].shape) == (7, 3, ROWS, COLS)
+    assert tuple(out['data_samples'].gt_img.shape) == (3, 16 * ROWS, 16 * COLS)
+    assert out['data_samples'].gt_path.endswith('000003.png')
+    # Channel 0 of RGB is our 'red', the column.
+    assert out['inputs'][3, 0, 5].tolist() == list(range(COLS))
+
+
+def test_channel_order(tmp_path):
+    folder = write_frames(tmp_path / 'f', [coded_lr(3)])
+    path = str(folder / '000000.png')
+    bgr = LoadFrames('img', channel_order='bgr')(dict(img_path=path))['img']
+    rgb = LoadFrames('img')(dict(img_path=path))['img']
+    np.testing.assert_array_equal(bgr, coded_lr(3))
+    np.testing.assert_array_equal(rgb, coded_lr(3)[..., ::-1])
+
+
+@pytest.mark.parametrize('content, match', [
+    (b'', 'empty file'),
+    (b'not an image at all', 'not a readable image'),
+    (cv2.imencode('.png', coded_hr(0))[1].tobytes()[:-500], 'not a readable'),
+])
+def test_damaged_frames_are_named(tmp_path, content, match):
+    path = tmp_path / 'clip' / '000007.png'
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f'000007.png: .*{match}'):
+        LoadFrames('gt')(dict(gt_path=str(path)))
+
+
+def test_frames_of_unlike_size_are_named(tmp_path):
+    folder = write_frames(tmp_path / 'f', [coded_lr(0), coded_lr(1)[:-1]])
+    paths = sorted(map(str, folder.iterdir()))
+    with pytest.raises(ValueError, match='000001.png: is 40x33, but .*40x34'):
+        LoadFrames('img')(dict(img_path=paths))
+
+
+@pytest.mark.parametrize('image, value', [
+    (np.full((8, 8), 100, np.uint8), 100),
+    (np.full((8, 8, 4), 100, np.uint8), 100),
+    (np.full((8, 8, 3), 100 * 257, np.uint16), 100),
+])
+def test_grey_alpha_and_16_bit_frames_become_8_bit_colour(
+        tmp_path, image, value):
+    folder = write_frames(tmp_path / 'f', [image])
+    out = LoadFrames('img')(dict(img_path=str(folder / '000000.png')))['img']
+    assert out.shape == (8, 8, 3) and out.dtype == np.uint8
+    assert (out == value).all()
+
+
+def test_check_frames_names_hr_of_another_scale():
+    results = dict(
+        img=[np.zeros((4, 5, 3))],
+        img_path=['lr.png'],
+        gt=np.zeros((32, 40, 3)),
+        gt_path='hr.png')
+    with pytest.raises(ValueError, match='hr.png: is 40x32, not 16 times'):
+        CheckFrames(16)(results)
+    assert CheckFrames(8)(results)['scale'] == 8
+
+
+def test_wrong_settings_fail_at_construction():
+    with pytest.raises(ValueError, match="'mirror'"):
+        GenerateWindowIndices(padding='mirror')
+    with pytest.raises(ValueError, match='interval'):
+        GenerateWindowIndices(interval=0)
+    with pytest.raises(ValueError, match="'gbr'"):
+        LoadFrames('img', channel_order='gbr')
+
+
+def test_demo_pipeline_reads_a_folder_of_lr_frames(coded_root, config):
+    with DefaultScope.overwrite_default_scope('mmagic'):
+        pipeline = [dict(step) for step in config.demo_pipeline]
+        pipeline[0]['filename_tmpl'] = '{:06d}.png'
+        pipeline = Compose(pipeline)
+    out = pipeline(
+        dict(
+            img_path=f'{coded_root}/train/LRx16',
+            gt_path='',
+            key='a.b c',
+            sequence_length=LENGTH))
+    assert tuple(out['inputs'].shape) == (LENGTH, 3, ROWS, COLS)
+    assert out['inputs'][2, 1, :, 0].tolist() == list(range(ROWS))

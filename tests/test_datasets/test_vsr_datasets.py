@@ -1,0 +1,167 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Listing clips and frames, and saying what is wrong with them."""
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from data_fixtures import write_frames
+from mmagic.registry import DATASETS
+
+from dksan_mm.datasets import IntVIDDataset, Vid3oCDataset, VideoWindowDataset
+
+PREFIX = dict(img='train/LRx16', gt='train/HR')
+IMAGE = np.zeros((2, 3, 3), np.uint8)
+
+
+def lay_out(root, clips, *, kinds=('LRx16', 'HR'), **naming):
+    for kind in kinds:
+        for clip, length in clips.items():
+            write_frames(
+                Path(root) / 'train' / kind / clip, [IMAGE] * length, **naming)
+    return str(root)
+
+
+def build(root, **kwargs):
+    return Vid3oCDataset(root, data_prefix=PREFIX, **kwargs)
+
+
+def test_every_frame_of_every_clip_is_a_sample(tmp_path):
+    data = build(lay_out(tmp_path, {'000': 3, '001': 1}))
+    keys = [data.get_data_info(i)['key'] for i in range(len(data))]
+    assert keys == ['000/000000', '000/000001', '000/000002', '001/000000']
+    info = data[1]
+    assert info['clip'] == '000' and info['frame'] == 1
+    assert [os.path.basename(p) for p in info['img_path']] == [
+        '000000.png', '000001.png', '000002.png'
+    ]
+    assert info['gt_path'] == f'{tmp_path}/train/HR/000/000001.png'
+    assert info['num_input_frames'] == 7 and info['sequence_length'] == 3
+
+
+@pytest.mark.parametrize('template, first', [('%03d.png', 0), ('%08d.jpg', 1),
+                                             ('050_%04d.PNG', 10),
+                                             ('frame %d.jpeg', 98)])
+def test_any_digits_and_any_first_number(tmp_path, template, first):
+    data = build(
+        lay_out(tmp_path, {'é b.c': 4}, template=template, first=first))
+    paths = data[0]['img_path']
+    assert [os.path.basename(p) for p in paths] == [
+        template % (first + k) for k in range(4)
+    ]
+    assert data[3]['key'] == 'é b.c/' + (template % (first + 3)).rsplit(
+        '.', 1)[0]
+
+
+def test_centres_can_be_chosen(tmp_path):
+    root = lay_out(tmp_path, {'000': 9, '001': 4})
+
+    def frames(**kwargs):
+        data = build(root, **kwargs)
+        return [data[i]['key'][2:] for i in range(len(data))]
+
+    assert frames(first_frame=2, max_frames=2, frame_step=3) == [
+        '0/000002', '0/000005', '1/000002'
+    ]
+    assert len(frames(frame_step=4)) == 3 + 1
+
+
+def test_intvid_takes_14_frames_of_each_clip(tmp_path):
+    root = lay_out(tmp_path, {'050': 20, '051': 10}, template='%04d.png')
+    data = IntVIDDataset(root, data_prefix=PREFIX)
+    assert len(data) == 14 + 10
+    assert data[13]['key'] == '050/0013' and data[13]['sequence_length'] == 20
+    assert len(IntVIDDataset(root, data_prefix=PREFIX, max_frames=None)) == 30
+
+
+def test_clips_of_an_annotation_file(tmp_path):
+    root = lay_out(tmp_path, {'a b': 1, 'c': 2, 'd': 3})
+    (tmp_path / 'list.txt').write_text('d\n\na b\n')
+    data = build(root, ann_file='list.txt')
+    assert [data[i]['clip'] for i in range(len(data))] == ['d'] * 3 + ['a b']
+
+
+def test_without_ground_truth(tmp_path):
+    root = lay_out(tmp_path, {'000': 2}, kinds=['LRx16'])
+    data = Vid3oCDataset(root, data_prefix=dict(img='train/LRx16'))
+    assert 'gt_path' not in data[0]
+
+
+def test_hidden_and_foreign_files_are_ignored(tmp_path):
+    root = lay_out(tmp_path, {'000': 2})
+    (tmp_path / 'train/HR/.DS_Store').write_bytes(b'')
+    (tmp_path / 'train/HR/000/Thumbs.db').write_bytes(b'')
+    (tmp_path / 'train/LRx16/.partial').mkdir()
+    assert len(build(root)) == 2
+
+
+@pytest.mark.parametrize('name', ['Vid3oCDataset', 'IntVIDDataset'])
+def test_registered_with_mmagic(tiny_vid3oc, name):
+    data = DATASETS.build(
+        dict(type=name, data_root=tiny_vid3oc, data_prefix=PREFIX))
+    assert isinstance(data, VideoWindowDataset)
+    assert len(data) == 18
+
+
+def remove(path):
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.mark.parametrize('gone, error, match', [
+    ('train/LRx16', FileNotFoundError, 'train/LRx16: no such folder.*prepare'),
+    ('train/HR', FileNotFoundError, 'train/HR: no such folder'),
+    ('train/HR/001', FileNotFoundError, 'HR/001: no such folder'),
+    ('train/LRx16/001', FileNotFoundError, 'LRx16/001: no such folder'),
+    ('train/HR/000/000002.png', ValueError,
+     r'LRx16/000/000002.png: no frame .* in .*HR/000 \(3 LR frames, 2 HR'),
+    ('train/LRx16/000/000002.png', ValueError,
+     r'HR/000/000002.png: no frame .*LRx16/000'),
+    ('train/LRx16/000/000001.png', ValueError, 'frame 1 is missing'),
+])
+def test_what_is_missing_is_named(tmp_path, gone, error, match):
+    root = lay_out(tmp_path, {'000': 3, '001': 2})
+    remove(tmp_path / gone)
+    with pytest.raises(error, match=match):
+        build(root)
+
+
+def test_empty_folders_are_named(tmp_path):
+    lay_out(tmp_path, {'000': 1})
+    for kind in ('HR', 'LRx16'):
+        remove(tmp_path / 'train' / kind / '000' / '000000.png')
+    with pytest.raises(ValueError, match='LRx16/000: no PNG or JPEG frames'):
+        build(str(tmp_path))
+    for kind in ('HR', 'LRx16'):
+        remove(tmp_path / 'train' / kind / '000')
+    with pytest.raises(ValueError, match='train/LRx16: no clips'):
+        build(str(tmp_path))
+
+
+def test_two_frames_of_one_number_are_named(tmp_path):
+    root = lay_out(tmp_path, {'000': 2})
+    shutil.copy(tmp_path / 'train/HR/000/000001.png',
+                tmp_path / 'train/HR/000/01.png')
+    with pytest.raises(ValueError, match='01.png: same frame number'):
+        build(root)
+
+
+@pytest.mark.parametrize('kwargs, match', [
+    (dict(num_input_frames=6), 'num_input_frames must be odd, got 6'),
+    (dict(first_frame=-1), 'first_frame'),
+    (dict(max_frames=0), 'max_frames'),
+    (dict(frame_step=0), 'frame_step'),
+    (dict(data_prefix=dict(gt='train/HR')), "'img'"),
+    (dict(first_frame=5), 'no clip has a frame of index 5'),
+])
+def test_wrong_arguments_are_named(tmp_path, kwargs, match):
+    root = lay_out(tmp_path, {'000': 2})
+    with pytest.raises(ValueError, match=match):
+        Vid3oCDataset(root, **dict(dict(data_prefix=PREFIX), **kwargs))
+
+
+def test_an_empty_result_of_the_pipeline_is_an_error(tmp_path):
+    root = lay_out(tmp_path, {'000': 2})
+    data = build(root, pipeline=[lambda results: None])
+    with pytest.raises(Exception, match='Cannot find valid image'):
+        data[0]

@@ -1,0 +1,264 @@
+# Copyright (c) DKSAN-MM contributors.
+"""A clip is written whole or not at all, and checked afterwards."""
+import os
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from data_fixtures import SAMPLE, write_frames
+
+from dksan_mm.prepare.images import read_image, write_png
+from dksan_mm.prepare.manifest import read_manifest, write_manifest
+from dksan_mm.prepare.sources import Clip, iter_frames
+from dksan_mm.prepare.verify import find_prepared, find_unfinished, verify_clip
+from dksan_mm.prepare.writer import ClipWriter, Settings
+from dksan_mm.resize import matlab_resize
+
+
+def noise(count, size=(37, 50)):
+    return list(np.random.randint(0, 256, (count, *size, 3), dtype=np.uint8))
+
+
+def prepare(source, out, *, split='train', has_hr=True, known=None, **kwargs):
+    settings = Settings(kwargs.pop('scale', 16), kwargs.pop('max_frames', None))
+    clip = Clip('c', split, str(source), has_hr)
+    writer = ClipWriter(clip, str(out), settings=settings, **kwargs)
+    entry = writer.run(known)
+    write_manifest(str(out), split, dict(c=entry))
+    writer.close()
+    return entry
+
+
+def tree(folder):
+    """Every file below a folder with its content."""
+    folder = Path(folder)
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob('*')) if path.is_file()
+    }
+
+
+def test_hr_is_cropped_and_lr_lies_under_it(tmp_path):
+    frames = noise(3)
+    source = write_frames(tmp_path / 'c', frames, first=4)
+    entry = prepare(source, tmp_path / 'out')
+    assert entry['frames'] == 3 and entry['lr_size'] == [2, 3]
+    for number, frame in enumerate(frames, 4):
+        hr = cv2.imread(str(tmp_path / f'out/train/HR/c/{number:06d}.png'))
+        lr = cv2.imread(str(tmp_path / f'out/train/LRx16/c/{number:06d}.png'))
+        np.testing.assert_array_equal(hr, frame[:32, :48])
+        np.testing.assert_array_equal(lr, matlab_resize(hr, 1 / 16))
+    names = [Path(p).name for p in tree(tmp_path / 'out')]
+    assert sorted(names) == sorted(
+        ['manifest.json'] + 2 * ['000004.png', '000005.png', '000006.png'])
+
+
+def test_a_real_video_and_its_first_frames(tmp_path):
+    source = SAMPLE / 'train' / 'egret-lake.mp4'
+    entry = prepare(source, tmp_path, max_frames=2)
+    assert entry['frames'] == 2 and entry['lr_size'] == [33, 60]
+    _, load = next(iter_frames(Clip('c', 'train', str(source))))
+    hr = read_image(str(tmp_path / 'train/HR/c/000000.png'))
+    np.testing.assert_array_equal(hr, load()[:528])
+
+
+@pytest.mark.parametrize('scale', [4, 8])
+def test_other_scales(tmp_path, scale):
+    source = write_frames(tmp_path / 'c', noise(1))
+    prepare(source, tmp_path / 'out', scale=scale)
+    lr = read_image(str(tmp_path / f'out/train/LRx{scale}/c/000000.png'))
+    assert lr.shape == (37 // scale, 50 // scale, 3)
+
+
+def test_lr_frames_without_hr_are_taken_over(tmp_path):
+    frames = noise(2, (5, 7))
+    source = write_frames(tmp_path / 'c', frames)
+    prepare(source, tmp_path / 'out', split='test', has_hr=False)
+    assert not (tmp_path / 'out/test/HR').exists()
+    lr = read_image(str(tmp_path / 'out/test/LRx16/c/000001.png'))
+    np.testing.assert_array_equal(lr, frames[1])
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize('stop_after', [1, 2, 4])
+def test_an_interrupted_clip_is_continued(tmp_path, stop_after):
+    source = write_frames(tmp_path / 'c', noise(4))
+    prepare(source, tmp_path / 'whole')
+    count = 0
+
+    def on_frame():
+        nonlocal count
+        count += 1
+        if count == stop_after:
+            raise Killed
+
+    with pytest.raises(Killed):
+        prepare(source, tmp_path / 'out', on_frame=on_frame)
+    assert not (tmp_path / 'out/train/HR').exists()
+    part = tmp_path / 'out/train/.partial/c/HR'
+    assert len(list(part.iterdir())) == stop_after
+    assert find_unfinished(str(tmp_path / 'out'), []) == [str(part.parent)]
+    # What a killed process leaves, and a mark to see what is written again.
+    (part / '.000003.png.77.tmp').write_bytes(b'half')
+    mark = read_image(str(part / '000000.png')) // 2
+    write_png(str(part / '000000.png'), mark)
+    prepare(source, tmp_path / 'out')
+    np.testing.assert_array_equal(
+        read_image(str(tmp_path / 'out/train/HR/c/000000.png')), mark)
+    whole, out = tree(tmp_path / 'whole'), tree(tmp_path / 'out')
+    assert whole.pop('train/HR/c/000000.png') != out.pop(
+        'train/HR/c/000000.png')
+    assert whole == out
+
+
+def test_killed_between_the_moves_and_the_manifest(tmp_path):
+    source = write_frames(tmp_path / 'c', noise(2))
+    clip = Clip('c', 'train', str(source))
+    first = ClipWriter(clip, str(tmp_path / 'out'), settings=Settings())
+    entry = first.run()
+    # Both folders moved, or only one of them.
+    for back in (False, True):
+        if back:
+            os.rename(first.finals[1], first.parts[1])
+        again = ClipWriter(clip, str(tmp_path / 'out'), settings=Settings())
+        assert again.run() == entry
+        assert len(os.listdir(first.finals[1])) == 2
+
+
+def test_a_finished_clip_is_left_alone_and_lost_frames_are_made_again(
+        tmp_path):
+    source = write_frames(tmp_path / 'c', noise(3))
+    entry = prepare(source, tmp_path / 'out')
+    before = tree(tmp_path / 'out')
+    lost = tmp_path / 'out/train/HR/c/000001.png'
+
+    def never():
+        raise AssertionError('a frame was read')
+
+    assert prepare(source, tmp_path / 'out', known=entry,
+                   on_frame=never) == entry
+    lost.unlink()
+    assert prepare(source, tmp_path / 'out', known=entry) == entry
+    assert tree(tmp_path / 'out') == before
+
+
+def test_other_things_in_the_target_are_not_overwritten(tmp_path):
+    source = write_frames(tmp_path / 'c', noise(3))
+    entry = prepare(source, tmp_path / 'out')
+    before = tree(tmp_path / 'out')
+    other = write_frames(tmp_path / 'other', noise(3))
+    for path, kwargs in ((other, {}), (source, dict(max_frames=2)),
+                         (source, {})):
+        with pytest.raises(ValueError, match='LRx16/c: is there already'):
+            known = entry if kwargs or path == other else None
+            prepare(path, tmp_path / 'out', known=known, **kwargs)
+    assert tree(tmp_path / 'out') == before
+
+
+@pytest.mark.parametrize('frames, match', [
+    (noise(2) + noise(1, (53, 50)), '000002 makes an LR frame of 3x3, .*3x2'),
+    (noise(1, (15, 50)), '000000 is 50x15, smaller than 16x16'),
+])
+def test_unfit_frames_are_named_and_leave_nothing(tmp_path, frames, match):
+    source = write_frames(tmp_path / 'c', frames)
+    with pytest.raises(ValueError, match=f'c: frame {match}'):
+        prepare(source, tmp_path / 'out')
+    assert tree(tmp_path / 'out') == {}
+
+
+@pytest.mark.parametrize('content', [b'', b'text', None])
+def test_a_damaged_frame_is_named_and_leaves_nothing(tmp_path, content):
+    source = write_frames(tmp_path / 'c', noise(3))
+    bad = source / '000001.png'
+    bad.write_bytes(bad.read_bytes()[:-20] if content is None else content)
+    with pytest.raises(ValueError, match='000001.png: '):
+        prepare(source, tmp_path / 'out')
+    assert tree(tmp_path / 'out') == {}
+
+
+def test_a_full_disk_leaves_no_part_of_a_file(tmp_path, monkeypatch):
+    def full(*args):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(os, 'replace', full)
+    with pytest.raises(OSError, match='No space left'):
+        write_png(str(tmp_path / 'a.png'), noise(1)[0])
+    assert os.listdir(tmp_path) == []
+
+
+def verify(out, scale=16):
+    clips = find_prepared(str(out), [], scale)
+    return [line for clip in clips for line in verify_clip(clip, scale)]
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    source = write_frames(tmp_path / 'c', noise(3, (64, 80)))
+    out = tmp_path / 'out'
+    prepare(source, out)
+    assert verify(out) == []
+    return out / 'train'
+
+
+def swap(one, other):
+    one.rename(one.with_name('x'))
+    other.rename(one)
+    one.with_name('x').rename(other)
+
+
+@pytest.mark.parametrize('harm, expected', [
+    (lambda d: (d / 'HR/c/000001.png').unlink(),
+     ['HR/c: 2 frames, the manifest says 3', 'HR/c/000001.png: missing']),
+    (lambda d: (d / 'LRx16/c/000002.png').unlink(),
+     ['LRx16/c: 2 frames, the manifest says 3',
+      'LRx16/c/000002.png: missing']),
+    (lambda d: (d / 'LRx16/c/000000.png').write_bytes(b''),
+     ['LRx16/c/000000.png: empty file']),
+    (lambda d: (d / 'HR/c/000000.png').write_bytes(b'text'),
+     ['HR/c/000000.png: not a readable image']),
+    (lambda d: swap(d / 'LRx16/c/000000.png', d / 'LRx16/c/000001.png'),
+     ['LRx16/c/000000.png: out of step', 'LRx16/c/000001.png: out of step']),
+    (lambda d: write_png(str(d / 'LRx16/c/000001.png'), noise(1, (4, 4))[0]),
+     ['LRx16/c/000001.png: is 4x4, the clip',
+      'LRx16/c/000001.png: is 4x4, its HR frame 80x64 is not 16 times']),
+    (lambda d: write_png(str(d / 'HR/c/000002.png'), noise(1, (64, 64))[0]),
+     ['HR/c/000002.png: is 64x64, the clip', 'LRx16/c/000002.png: is 5x4']),
+    (lambda d: shutil.rmtree(d / 'HR'), ['HR/c: No such file']),
+    (lambda d: shutil.rmtree(d / 'LRx16/c'), ['LRx16/c: No such file']),
+])
+def test_verify_names_every_problem(prepared, harm, expected):
+    harm(prepared)
+    found = verify(prepared.parent)
+    assert len(found) == len(expected)
+    for line, start in zip(found, expected):
+        assert line.startswith(f'{prepared}/{start}')
+
+
+def test_verify_accepts_lr_of_another_program(prepared):
+    # Without a manifest only sizes and names are compared.
+    (prepared / 'manifest.json').unlink()
+    swap(prepared / 'LRx16/c/000000.png', prepared / 'LRx16/c/000001.png')
+    assert verify(prepared.parent) == []
+
+
+def test_verify_of_nothing(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no prepared clips'):
+        find_prepared(str(tmp_path), [], 16)
+    with pytest.raises(FileNotFoundError, match='val: no prepared clips'):
+        find_prepared(str(tmp_path), ['val'], 16)
+
+
+@pytest.mark.parametrize('text', [
+    '', '[]', '{"clips": {"../../etc": {"frames": 1, "has_hr": true}}}',
+    '{"clips": {"a": {"frames": "1", "has_hr": true}}}', '{"clips": {"a": 1}}'
+])
+def test_a_damaged_manifest_is_named(tmp_path, text):
+    (tmp_path / 'val').mkdir()
+    (tmp_path / 'val' / 'manifest.json').write_text(text)
+    with pytest.raises(ValueError, match='manifest.json: damaged manifest'):
+        read_manifest(str(tmp_path), 'val')

@@ -1,0 +1,78 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Evaluate a checkpoint: python tools/test.py CONFIG CHECKPOINT [options]."""
+import argparse
+import sys
+from pathlib import Path
+from typing import Optional, Sequence
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dksan_mm import launch
+from dksan_mm.errors import UserError
+
+
+def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Evaluate a checkpoint.')
+    parser.add_argument('config', help='config file, e.g. from configs/')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='checkpoint; not needed by a model without parameters')
+    parser.add_argument(
+        '--out',
+        metavar='FILE.json',
+        help='write the averages and the values of each video')
+    parser.add_argument(
+        '--deterministic',
+        action='store_true',
+        help='only algorithms that repeat exactly, slower on a GPU')
+    launch.add_common_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def prepare_config(args: argparse.Namespace) -> launch.Config:
+    """The config as the command line wants it; all quick checks made."""
+    config = launch.load_config(args)
+    for name in ('model', 'test_dataloader', 'test_cfg', 'test_evaluator'):
+        if not config.get(name):
+            raise UserError(f'{args.config} cannot be tested: it has no '
+                            f'{name}')
+    if args.out and not Path(args.out).absolute().parent.is_dir():
+        raise UserError(f'--out: there is no folder {Path(args.out).parent}')
+    if args.data_root:
+        launch.redirect_data(config, args.data_root)
+    launch.check_data(config, ['test_dataloader'])
+    config.load_from, config.resume = args.checkpoint, False
+    if args.deterministic:
+        config.setdefault('randomness', {}).update(deterministic=True)
+    return config
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    args = parse_args(argv)
+    config = prepare_config(args)
+    launch.check_launcher(config.launcher)
+    from dksan_mm import checkpoint
+    found = {}
+    if args.checkpoint:
+        found = checkpoint.shapes(
+            checkpoint.read_checkpoint(args.checkpoint)['state_dict'])
+
+    launch.import_modules(config)
+    from mmengine.runner import Runner
+    launch.start_cpu_group(config)
+    runner = Runner.from_cfg(config)
+    wanted = checkpoint.shapes(runner.model.state_dict())
+    if wanted and not args.checkpoint:
+        raise UserError(f'{args.config} describes a model with parameters: '
+                        'name its CHECKPOINT')
+    checkpoint.check_fits(args.checkpoint, found, wanted)
+    if args.out:
+        from dksan_mm.hooks import ResultsFileHook
+        runner.register_hook(ResultsFileHook(args.out), priority='LOWEST')
+    with checkpoint.mmengine_globals():
+        runner.test()
+
+
+if __name__ == '__main__':
+    sys.exit(launch.run_tool(main))
