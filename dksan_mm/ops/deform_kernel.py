@@ -89,10 +89,9 @@ def _convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
     if image_offset is kernel_offset is mask is None:
         return F.conv2d(x, weight, None, geometry.stride, geometry.padding,
                         geometry.dilation, geometry.groups)
-    depthwise = weight.shape[1] == 1 and len(weight) == x.shape[1]
-    if depthwise and backend.use_cpp(x):
-        return cpp.depthwise(x, weight, image_offset, kernel_offset, mask,
-                             geometry)
+    if backend.use_cpp(x):
+        return cpp.convolve(x, weight, image_offset, kernel_offset, mask,
+                            geometry)
     columns = _image_columns(x, image_offset, geometry)  # (p, k, c)
     if mask is not None:
         columns = columns * _per_tap(mask, 1)

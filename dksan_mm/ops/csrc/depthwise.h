@@ -1,29 +1,23 @@
 // Copyright (c) DKSAN-MM contributors.
-// The depthwise form, for one image and one chunk of its channels.
+// The depthwise form, for one image and one segment of its channels.
 #pragma once
 
-#include <cstdint>
-
 #include "layout.h"
+#include "segments.h"
 #include "taps.h"
 
 namespace dksan {
 
-// A chunk is `channels` channels, padded to `vectors` (1, 2 or 4) vectors;
-// the table's rows have that width.
-struct Chunk {
-  int64_t channels;
-  int vectors;
-};
-
+// `table`: one row of the segment's width for each scope cell, or, without
+// kernel offsets, for each tap.
 template <typename T>
-void depthwise_forward(const Geometry& g, const Chunk& chunk,
+void depthwise_forward(const Geometry& g, const Segment& segment,
                        const Offsets<T>& offsets, const Image<const T>& x,
                        const T* table, const Image<T>& out);
 
 // Adds to `grad_table`, overwrites the other gradients.
 template <typename T>
-void depthwise_backward(const Geometry& g, const Chunk& chunk,
+void depthwise_backward(const Geometry& g, const Segment& segment,
                         const Offsets<T>& offsets, const Image<const T>& x,
                         const T* table, const Image<const T>& grad_out,
                         const Image<T>& grad_x, T* grad_table,

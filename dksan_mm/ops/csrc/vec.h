@@ -1,9 +1,9 @@
 // Copyright (c) DKSAN-MM contributors.
-// The widest SIMD vector of the machine, by the compilers' vector extension.
+// SIMD vectors of any width, by the compilers' vector extension.
 #pragma once
 
-#include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 namespace dksan {
 
@@ -15,45 +15,64 @@ constexpr int kVectorBytes = 32;
 constexpr int kVectorBytes = 16;
 #endif
 
+// Of the widest vector and the narrowest one used.
 template <typename T>
 constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
-
-// Channels are padded to this many, so that every row is whole vectors.
-constexpr int64_t kChannelPad = 16;
-
 template <typename T>
-struct VectorOf;
-template <>
-struct VectorOf<float> {
-  typedef float type __attribute__((vector_size(kVectorBytes)));
+constexpr int kMinLanes = 16 / static_cast<int>(sizeof(T));
+
+template <typename T, int L>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(L * sizeof(T))));
 };
-template <>
-struct VectorOf<double> {
-  typedef double type __attribute__((vector_size(kVectorBytes)));
-};
-template <typename T>
-using Vec = typename VectorOf<T>::type;
+template <typename T, int L>
+using Vec = typename VectorOf<T, L>::type;
 
-template <typename T>
-inline __attribute__((always_inline)) Vec<T> load(const T* p) {
-  Vec<T> v;
+#define DKSAN_INLINE inline __attribute__((always_inline))
+
+template <int L, typename T>
+DKSAN_INLINE Vec<T, L> load(const T* p) {
+  Vec<T, L> v;
   std::memcpy(&v, p, sizeof(v));
   return v;
 }
 
-template <typename T>
-inline __attribute__((always_inline)) void store(T* p, Vec<T> v) {
+template <typename T, typename V>
+DKSAN_INLINE void store(T* p, V v) {
   std::memcpy(p, &v, sizeof(v));
 }
 
-// The sum of the lanes, by halving: the same order on every machine width.
-template <typename T>
-inline __attribute__((always_inline)) T sum_lanes(Vec<T> v) {
-  T lane[kLanes<T>];
-  std::memcpy(lane, &v, sizeof(v));
-  for (int width = kLanes<T> / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) lane[i] += lane[i + width];
-  return lane[0];
+template <int L, typename T>
+DKSAN_INLINE void add_to(T* p, Vec<T, L> v) {
+  store(p, load<L>(p) + v);
+}
+
+// By halving, in an order that the width alone decides.
+template <typename T, int L>
+DKSAN_INLINE T sum_lanes(Vec<T, L> v) {
+  if constexpr (L == 1) {
+    return v[0];
+  } else {
+    Vec<T, L / 2> half[2];
+    std::memcpy(half, &v, sizeof(v));
+    return sum_lanes<T, L / 2>(half[0] + half[1]);
+  }
+}
+
+template <int N>
+using Int = std::integral_constant<int, N>;
+
+// Calls run(Int<lanes>, Int<vectors>) for rows of `width` = lanes * vectors.
+template <typename T, typename Run>
+void with_width(int width, const Run& run) {
+  constexpr int L = kLanes<T>;
+  if (width == 4 * L) return run(Int<L>{}, Int<4>{});
+  if (width == 2 * L) return run(Int<L>{}, Int<2>{});
+  if constexpr (L / 2 >= kMinLanes<T>)
+    if (width == L / 2) return run(Int<L / 2>{}, Int<1>{});
+  if constexpr (L / 4 >= kMinLanes<T>)
+    if (width == L / 4) return run(Int<L / 4>{}, Int<1>{});
+  run(Int<L>{}, Int<1>{});
 }
 
 }  // namespace dksan
