@@ -3,9 +3,8 @@
 
 import os
 from types import TracebackType
-from typing import Optional, Type
+from typing import Callable, Optional, Type
 
-import torch
 from torch import Tensor
 
 from . import extension
@@ -56,20 +55,33 @@ def _checked(name: str) -> str:
     return name
 
 
-@torch.compiler.assume_constant_result
-def _compiled() -> bool:
-    """Whether the C++ operators are wanted and there."""
+def constant_for_compile(function: Callable) -> Callable:
+    """Let torch.compile call ``function`` instead of tracing it.
+
+    What ``torch.compiler.assume_constant_result`` does, without its import of
+    the whole compiler, which takes seconds.
+    """
+    function._dynamo_marked_constant = True
+    return function
+
+
+@constant_for_compile
+def cpp_available() -> bool:
+    """Whether CPU tensors go through C++: wanted, and built if need be.
+
+    Raises:
+        RuntimeError: If C++ is demanded and cannot be built.
+    """
     name = get_backend()
     if name == 'torch':
         return False
     there = extension.load()
     if name == 'cpp' and not there:
-        raise RuntimeError('the C++ operators could not be built, see the '
+        raise RuntimeError('the C++ operators cannot be built here, see the '
                            'warning above')
     return there
 
 
 def use_cpp(x: Tensor) -> bool:
-    """Whether ``x`` goes through the C++ operators."""
-    return (x.device.type == 'cpu'
-            and x.dtype in (torch.float32, torch.float64) and _compiled())
+    """Whether ``x`` (float32 or float64) goes through the C++ operators."""
+    return x.device.type == 'cpu' and cpp_available()

@@ -7,6 +7,7 @@ from typing import List, Optional, Tuple
 import torch
 from torch import Tensor
 
+from .backend import constant_for_compile
 from .checks import Geometry
 
 FORMS = ('depthwise', 'dense')
@@ -64,7 +65,7 @@ def convolve(x: Tensor,
     return torch.stack(outputs, 2).flatten(1, 2)
 
 
-@torch.compiler.assume_constant_result
+@constant_for_compile
 @functools.lru_cache(maxsize=None)
 def _register() -> None:
     """Tell torch of shapes and gradients, once the library is loaded."""

@@ -96,14 +96,18 @@ class PixelInputs {
 // share each; the shares are summed in order.
 class PixelGrads {
  public:
-  PixelGrads(const PixelInputs& inputs, int64_t shares)
+  PixelGrads(const PixelInputs& inputs, const std::vector<Segment>& segments)
       : groups_(inputs.groups()) {
-    for (const at::Tensor& t : inputs)
-      shares_.push_back(t.defined()
-                            ? at::empty({shares, t.size(0), t.size(1),
-                                         t.size(2), t.size(3)},
-                                        t.options())
-                            : at::Tensor());
+    int64_t shares = 1;
+    for (const Segment& s : segments) shares = std::max(shares, s.share + 1);
+    const bool all = shares * groups_ == static_cast<int64_t>(segments.size());
+    for (const at::Tensor& t : inputs) {
+      shares_.emplace_back();
+      if (!t.defined()) continue;
+      shares_.back() = at::empty(
+          {shares, t.size(0), t.size(1), t.size(2), t.size(3)}, t.options());
+      if (!all) shares_.back().zero_();  // some groups have fewer shares
+    }
   }
 
   template <typename T>

@@ -268,7 +268,7 @@ std::vector<Tensor> backward_op(const Tensor& grad_out_any,
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "dense_backward", [&] {
     const auto segments = cut<scalar_t>(x.size(1), settings.offset_groups,
                                         settings.groups);
-    const PixelGrads grads(inputs, count_shares(segments));
+    const PixelGrads grads(inputs, segments);
     const Backward b{settings, inputs, grads, grad_out, x, grad_x};
     result = {grad_x, backward_all<scalar_t>(b, segments, weight)};
     grads.append_sums(result);

@@ -88,7 +88,7 @@ std::vector<Tensor> backward_op(const Tensor& grad_out_any,
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "depthwise_backward", [&] {
     using T = scalar_t;
     const auto segments = cut<T>(x.size(1), 1, 1);
-    const PixelGrads grads(inputs, count_shares(segments));
+    const PixelGrads grads(inputs, segments);
     run_tasks(x.size(0), segments, [&](int64_t n, const Segment& segment) {
       const std::vector<T> table = make_table<T>(weight, segment);
       std::vector<T> grad_table(table.size());

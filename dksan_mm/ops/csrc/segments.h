@@ -60,12 +60,6 @@ std::vector<Segment> cut(int64_t channels, int64_t offset_groups,
   return segments;
 }
 
-inline int64_t count_shares(const std::vector<Segment>& segments) {
-  int64_t most = 1;
-  for (const Segment& s : segments) most = std::max(most, s.share + 1);
-  return most;
-}
-
 // Joins segments of a group up to kChunkWidth channels.
 template <typename T>
 std::vector<Chunk> make_chunks(const std::vector<Segment>& segments) {
