@@ -154,8 +154,8 @@ class ClipWriter:
 
     def _has_frame(self, name: str) -> bool:
         return all(
-            osp.exists(osp.join(final, name)) or
-            osp.exists(osp.join(part, name))
+            osp.exists(osp.join(final, name))
+            or osp.exists(osp.join(part, name))
             for part, final in zip(self.parts, self.finals))
 
     def _check_size(self, lr: np.ndarray, size: Optional[Tuple[int, int]],

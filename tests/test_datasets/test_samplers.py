@@ -31,9 +31,7 @@ def loader_config(tiny_vid3oc):
 def batches(config, count, *, workers=0, seed=0, batch_size=3):
     config = copy.deepcopy(config)
     config.update(
-        num_workers=workers,
-        persistent_workers=False,
-        batch_size=batch_size)
+        num_workers=workers, persistent_workers=False, batch_size=batch_size)
     with DefaultScope.overwrite_default_scope('mmagic'):
         loader = Runner.build_dataloader(config, seed=seed)
     found = []
@@ -44,8 +42,8 @@ def batches(config, count, *, workers=0, seed=0, batch_size=3):
 
 
 def same(one, other):
-    return one[0] == other[0] and torch.equal(one[1], other[1]) and (
-        torch.equal(one[2], other[2]))
+    return one[0] == other[0] and torch.equal(
+        one[1], other[1]) and (torch.equal(one[2], other[2]))
 
 
 def test_any_number_of_workers_loads_the_same(loader_config):
@@ -71,6 +69,7 @@ def test_epochs_have_every_sample_once_and_other_crops(loader_config):
 
 
 def test_ranks_share_one_sequence():
+
     def sampler(rank, world_size):
         sampler = SeededInfiniteSampler(range(5), seed=7)
         sampler.rank, sampler.world_size = rank, world_size

@@ -22,7 +22,8 @@ def noise(count, size=(37, 50)):
 
 
 def prepare(source, out, *, split='train', has_hr=True, known=None, **kwargs):
-    settings = Settings(kwargs.pop('scale', 16), kwargs.pop('max_frames', None))
+    settings = Settings(
+        kwargs.pop('scale', 16), kwargs.pop('max_frames', None))
     clip = Clip('c', split, str(source), has_hr)
     writer = ClipWriter(clip, str(out), settings=settings, **kwargs)
     entry = writer.run(known)
@@ -51,8 +52,8 @@ def test_hr_is_cropped_and_lr_lies_under_it(tmp_path):
         np.testing.assert_array_equal(hr, frame[:32, :48])
         np.testing.assert_array_equal(lr, matlab_resize(hr, 1 / 16))
     names = [Path(p).name for p in tree(tmp_path / 'out')]
-    assert sorted(names) == sorted(
-        ['manifest.json'] + 2 * ['000004.png', '000005.png', '000006.png'])
+    assert sorted(names) == sorted(['manifest.json'] + 2 *
+                                   ['000004.png', '000005.png', '000006.png'])
 
 
 def test_a_real_video_and_its_first_frames(tmp_path):
@@ -140,8 +141,8 @@ def test_a_finished_clip_is_left_alone_and_lost_frames_are_made_again(
     def never():
         raise AssertionError('a frame was read')
 
-    assert prepare(source, tmp_path / 'out', known=entry,
-                   on_frame=never) == entry
+    assert prepare(
+        source, tmp_path / 'out', known=entry, on_frame=never) == entry
     lost.unlink()
     assert prepare(source, tmp_path / 'out', known=entry) == entry
     assert tree(tmp_path / 'out') == before
@@ -152,8 +153,8 @@ def test_other_things_in_the_target_are_not_overwritten(tmp_path):
     entry = prepare(source, tmp_path / 'out')
     before = tree(tmp_path / 'out')
     other = write_frames(tmp_path / 'other', noise(3))
-    for path, kwargs in ((other, {}), (source, dict(max_frames=2)),
-                         (source, {})):
+    for path, kwargs in ((other, {}), (source, dict(max_frames=2)), (source,
+                                                                     {})):
         with pytest.raises(ValueError, match='LRx16/c: is there already'):
             known = entry if kwargs or path == other else None
             prepare(path, tmp_path / 'out', known=known, **kwargs)
@@ -182,6 +183,7 @@ def test_a_damaged_frame_is_named_and_leaves_nothing(tmp_path, content):
 
 
 def test_a_full_disk_leaves_no_part_of_a_file(tmp_path, monkeypatch):
+
     def full(*args):
         raise OSError(28, 'No space left on device')
 
@@ -214,19 +216,23 @@ def swap(one, other):
 @pytest.mark.parametrize('harm, expected', [
     (lambda d: (d / 'HR/c/000001.png').unlink(),
      ['HR/c: 2 frames, the manifest says 3', 'HR/c/000001.png: missing']),
-    (lambda d: (d / 'LRx16/c/000002.png').unlink(),
-     ['LRx16/c: 2 frames, the manifest says 3',
-      'LRx16/c/000002.png: missing']),
+    (lambda d: (d / 'LRx16/c/000002.png').unlink(), [
+        'LRx16/c: 2 frames, the manifest says 3', 'LRx16/c/000002.png: missing'
+    ]),
     (lambda d: (d / 'LRx16/c/000000.png').write_bytes(b''),
      ['LRx16/c/000000.png: empty file']),
     (lambda d: (d / 'HR/c/000000.png').write_bytes(b'text'),
      ['HR/c/000000.png: not a readable image']),
     (lambda d: swap(d / 'LRx16/c/000000.png', d / 'LRx16/c/000001.png'),
      ['LRx16/c/000000.png: out of step', 'LRx16/c/000001.png: out of step']),
-    (lambda d: write_png(str(d / 'LRx16/c/000001.png'), noise(1, (4, 4))[0]),
-     ['LRx16/c/000001.png: is 4x4, the clip',
-      'LRx16/c/000001.png: is 4x4, its HR frame 80x64 is not 16 times']),
-    (lambda d: write_png(str(d / 'HR/c/000002.png'), noise(1, (64, 64))[0]),
+    (lambda d: write_png(str(d / 'LRx16/c/000001.png'),
+                         noise(1, (4, 4))[0]),
+     [
+         'LRx16/c/000001.png: is 4x4, the clip',
+         'LRx16/c/000001.png: is 4x4, its HR frame 80x64 is not 16 times'
+     ]),
+    (lambda d: write_png(str(d / 'HR/c/000002.png'),
+                         noise(1, (64, 64))[0]),
      ['HR/c/000002.png: is 64x64, the clip', 'LRx16/c/000002.png: is 5x4']),
     (lambda d: shutil.rmtree(d / 'HR'), ['HR/c: No such file']),
     (lambda d: shutil.rmtree(d / 'LRx16/c'), ['LRx16/c: No such file']),
