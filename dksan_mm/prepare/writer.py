@@ -83,9 +83,15 @@ class ClipWriter:
             OSError: If the target cannot be written.
         """
         recipe = self.recipe()
-        ours = known is not None and recipe.items() <= known.items()
-        if ours and self._is_whole(known['frames']):
-            return known
+        ours = known is not None and all(
+            known.get(key) == value
+            for key, value in recipe.items() if key != 'max_frames')
+        if ours:
+            self._check_not_fewer(known['frames'])
+            if known.get(
+                    'max_frames') == recipe['max_frames'] and self._is_whole(
+                        known['frames']):
+                return known
         self._open_partial(recipe, ours)
         try:
             self._write_frames()
@@ -100,6 +106,14 @@ class ClipWriter:
     def close(self) -> None:
         """Forget the building place, once the manifest knows the clip."""
         shutil.rmtree(self.partial, ignore_errors=True)
+
+    def _check_not_fewer(self, frames: int) -> None:
+        limit = self.settings.max_frames
+        if limit is not None and frames > limit:
+            raise ValueError(
+                f'{self.finals[0]}: has {frames} frames already, more than '
+                f'the {limit} asked for; delete it (and its HR folder), or '
+                'choose another target folder')
 
     def _is_whole(self, frames: int) -> bool:
         try:
@@ -121,7 +135,7 @@ class ClipWriter:
             os.makedirs(self.partial)
             write_bytes(note, json.dumps(recipe).encode())
         for part, final in zip(self.parts, self.finals):
-            if ours and osp.isdir(final):  # frames are missing: rebuild them
+            if ours and osp.isdir(final):  # frames are missing: add them
                 os.rename(final, part)
             if not osp.isdir(final):
                 os.makedirs(part, exist_ok=True)

@@ -148,16 +148,30 @@ def test_a_finished_clip_is_left_alone_and_lost_frames_are_made_again(
     assert tree(tmp_path / 'out') == before
 
 
+def test_more_frames_are_added(tmp_path):
+    source = write_frames(tmp_path / 'c', noise(5))
+    prepare(source, tmp_path / 'whole')
+    entry, made = None, []
+    for limit in (2, 4, None):
+        entry = prepare(
+            source, tmp_path / 'out', known=entry, max_frames=limit)
+        made.append(entry['frames'])
+    assert made == [2, 4, 5]
+    assert tree(tmp_path / 'out') == tree(tmp_path / 'whole')
+
+
 def test_other_things_in_the_target_are_not_overwritten(tmp_path):
     source = write_frames(tmp_path / 'c', noise(3))
     entry = prepare(source, tmp_path / 'out')
     before = tree(tmp_path / 'out')
     other = write_frames(tmp_path / 'other', noise(3))
-    for path, kwargs in ((other, {}), (source, dict(max_frames=2)), (source,
-                                                                     {})):
-        with pytest.raises(ValueError, match='LRx16/c: is there already'):
-            known = entry if kwargs or path == other else None
-            prepare(path, tmp_path / 'out', known=known, **kwargs)
+    for path, known, limit, match in [
+        (other, entry, None, 'is there already'),
+        (source, None, None, 'is there already'),
+        (source, entry, 2, 'has 3 frames already, more than the 2 asked'),
+    ]:
+        with pytest.raises(ValueError, match=f'LRx16/c: {match}'):
+            prepare(path, tmp_path / 'out', known=known, max_frames=limit)
     assert tree(tmp_path / 'out') == before
 
 
