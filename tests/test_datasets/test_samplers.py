@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from data_fixtures import write_frames
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
@@ -90,3 +91,17 @@ def test_numpy_seed_puts_the_state_back():
     with numpy_seed(9):
         assert np.random.rand() == one
     assert np.random.get_state()[1].tolist() == before
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_a_damaged_frame_stops_the_loading_and_is_named(
+        loader_config, tmp_path, workers):
+    image = np.zeros((4, 4, 3), np.uint8)
+    large = np.zeros((64, 64, 3), np.uint8)
+    write_frames(tmp_path / 'train' / 'LRx16' / 'c', [image] * 3)
+    folder = write_frames(tmp_path / 'train' / 'HR' / 'c', [large] * 3)
+    (folder / '000001.png').write_bytes(b'PNG, but not really')
+    config = copy.deepcopy(loader_config)
+    config.dataset.data_root = str(tmp_path)
+    with pytest.raises(ValueError, match='HR/c/000001.png: not a readable'):
+        batches(config, 1, workers=workers)

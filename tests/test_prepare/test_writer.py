@@ -2,6 +2,8 @@
 """A clip is written whole or not at all, and checked afterwards."""
 import os
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -194,6 +196,16 @@ def test_a_damaged_frame_is_named_and_leaves_nothing(tmp_path, content):
     with pytest.raises(ValueError, match='000001.png: '):
         prepare(source, tmp_path / 'out')
     assert tree(tmp_path / 'out') == {}
+
+
+def test_a_header_that_claims_a_huge_size_is_named(tmp_path):
+    write_png(str(tmp_path / 'a.png'), noise(1)[0])
+    content = bytearray((tmp_path / 'a.png').read_bytes())
+    content[16:24] = struct.pack('>2I', 1 << 20, 1 << 20)
+    content[29:33] = struct.pack('>I', zlib.crc32(content[12:29]))
+    (tmp_path / 'a.png').write_bytes(content)
+    with pytest.raises(ValueError, match='a.png: not a readable image'):
+        read_image(str(tmp_path / 'a.png'))
 
 
 def test_a_full_disk_leaves_no_part_of_a_file(tmp_path, monkeypatch):
