@@ -15,7 +15,7 @@ import numpy as np
 
 from ..resize import matlab_resize
 from .images import read_image, write_bytes, write_png
-from .layout import HR_DIR, list_frames, lr_dir
+from .layout import HR_DIR, list_frames, lr_dir, number_frames
 from .sources import Clip, iter_frames
 
 PARTIAL_DIR = '.partial'
@@ -88,15 +88,17 @@ class ClipWriter:
             for key, value in recipe.items() if key != 'max_frames')
         if ours:
             self._check_not_fewer(known['frames'])
-            if known.get(
-                    'max_frames') == recipe['max_frames'] and self._is_whole(
-                        known['frames']):
+            same_limit = known.get('max_frames') == recipe['max_frames']
+            if same_limit and self._is_whole(known['frames']):
                 return known
         self._open_partial(recipe, ours)
         try:
             self._write_frames()
-        except ValueError:  # a damaged clip leaves nothing behind
-            shutil.rmtree(self.partial)
+        except ValueError:  # a damaged clip adds nothing to the target
+            if ours:
+                self._drop_added(known['frames'])
+                self._move_in_place()
+            self.close()
             raise
         self._move_in_place()
         frames = list_frames(self.finals[0])
@@ -158,6 +160,14 @@ class ClipWriter:
                 if not there:
                     self._write_frame(images, name)
             self.on_frame()
+
+    def _drop_added(self, frames: int) -> None:
+        """Keep of a clip only the frames that were there before."""
+        for part in filter(osp.isdir, self.parts):
+            numbered = number_frames(part)
+            for number, path in numbered.items():
+                if number >= min(numbered) + frames:
+                    os.remove(path)
 
     def _move_in_place(self) -> None:
         for part, final in zip(self.parts, self.finals):

@@ -162,6 +162,17 @@ def test_more_frames_are_added(tmp_path):
     assert tree(tmp_path / 'out') == tree(tmp_path / 'whole')
 
 
+def test_frames_that_cannot_be_added_leave_the_clip_as_it_was(tmp_path):
+    source = write_frames(tmp_path / 'c', noise(5))
+    bad = source / '000003.png'
+    bad.write_bytes(bytes(bad.stat().st_size))
+    entry = prepare(source, tmp_path / 'out', max_frames=2)
+    before = tree(tmp_path / 'out')
+    with pytest.raises(ValueError, match='000003.png'):
+        prepare(source, tmp_path / 'out', known=entry)
+    assert tree(tmp_path / 'out') == before
+
+
 def test_other_things_in_the_target_are_not_overwritten(tmp_path):
     source = write_frames(tmp_path / 'c', noise(3))
     entry = prepare(source, tmp_path / 'out')
