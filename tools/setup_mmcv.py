@@ -27,18 +27,26 @@ SDIST_SHA256 = ('d387bcab66b467479b6660310e23746c'
                 'fc79c6e57acf04094680adb499a5cd3f')
 BUILD_DISK = 1.0  # GiB, above what a build was seen to take
 
+# Load the compiled file alone, which takes seconds less than mmcv around it.
 # Zero offsets make a deformable convolution an ordinary one.
 _CHECK = """
-import sys, torch
-from mmcv.ops import modulated_deform_conv2d
-torch.manual_seed(0)
-x, w = torch.rand(1, 2, 5, 6), torch.rand(3, 2, 3, 3)
-want = torch.nn.functional.conv2d(x, w, padding=1)
+import glob, sys, torch
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+place = find_spec('mmcv').submodule_search_locations[0]
+spec = spec_from_file_location('_ext', glob.glob(place + '/_ext*.so')[0])
+ext = module_from_spec(spec)
+spec.loader.exec_module(ext)
 d = sys.argv[1] if torch.cuda.is_available() else 'cpu'
-got = modulated_deform_conv2d(
-    x.to(d), torch.zeros(1, 18, 5, 6, device=d),
-    torch.ones(1, 9, 5, 6, device=d), w.to(d), None, 1, 1, 1, 1, 1)
-assert torch.allclose(got.cpu(), want, atol=1e-3), 'wrong result'
+x, w = torch.rand(1, 2, 5, 6, device=d), torch.rand(3, 2, 3, 3, device=d)
+offset = torch.zeros(1, 18, 5, 6, device=d)
+mask = torch.ones(1, 9, 5, 6, device=d)
+out, buffer = x.new_empty(1, 3, 5, 6), x.new_empty(0)
+ext.modulated_deform_conv_forward(
+    x, w, x.new_empty(1), buffer, offset, mask, out, x.new_empty(0),
+    kernel_h=3, kernel_w=3, stride_h=1, stride_w=1, pad_h=1, pad_w=1,
+    dilation_h=1, dilation_w=1, group=1, deformable_group=1, with_bias=False)
+want = torch.nn.functional.conv2d(x, w, padding=1)
+assert torch.allclose(out, want, atol=1e-2), 'wrong result'
 """
 
 
