@@ -11,5 +11,6 @@ test_dataloader = dict(dataset=dict(data_root=data_root))
 max_iters = 300
 train_cfg = dict(max_iters=max_iters, val_interval=100)
 param_scheduler = dict(T_max=max_iters)
+# A line on the screen every few seconds.
 default_hooks = dict(logger=dict(interval=10))
 log_processor = dict(window_size=10)

@@ -10,8 +10,8 @@ from dksan_mm.prepare.writer import ClipWriter, Settings
 
 SAMPLE = Path(__file__).resolve().parents[1] / 'data' / 'sample'
 # Split, sample clip, frames, HR size (rows, columns) before cropping.
-TINY = (('train', 'egret-lake', 9, (520, 544)),
-        ('train', 'carpenter-bee', 9, (512, 512)),
+TINY = (('train', 'egret-lake', 9, (520, 544)), ('train', 'carpenter-bee', 9,
+                                                 (512, 512)),
         ('val', 'dashcam-highway', 3, (192, 272)), ('val', 'puppy-grass', 3,
                                                     (160, 160)))
 

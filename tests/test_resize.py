@@ -54,8 +54,8 @@ def imresize_loops(img, scale):
                 x = abs(shrink * (u - tap))
                 if x >= 2:
                     continue
-                weight = (1.5 * x**3 - 2.5 * x**2 + 1 if x <= 1 else
-                          -.5 * x**3 + 2.5 * x**2 - 4 * x + 2)
+                weight = (1.5 * x**3 - 2.5 * x**2 +
+                          1 if x <= 1 else -.5 * x**3 + 2.5 * x**2 - 4 * x + 2)
                 mirror = list(range(size)) + list(range(size - 1, -1, -1))
                 out[row - 1] += weight * img[mirror[(tap - 1) % (2 * size)]]
                 total += weight
@@ -89,8 +89,7 @@ def test_equal_to_torch_s_antialiased_bicubic_off_the_borders():
     ours = matlab_resize(img[0].permute(1, 2, 0).numpy(), 1 / 16)
     inside = np.s_[2:-2, 2:-2]
     np.testing.assert_allclose(
-        ours[inside],
-        theirs.permute(1, 2, 0).numpy()[inside], atol=1e-6)
+        ours[inside], theirs.permute(1, 2, 0).numpy()[inside], atol=1e-6)
 
 
 def test_within_one_grey_level_of_rounding_between_the_axes():
@@ -99,9 +98,12 @@ def test_within_one_grey_level_of_rounding_between_the_axes():
     rows = to_uint8(
         np.tensordot(bicubic_weights(320, 20, 1 / 16), img, axes=1))
     both = to_uint8(
-        np.tensordot(rows.swapaxes(1, 2).astype(float),
-                     bicubic_weights(480, 30, 1 / 16).T, axes=1))
-    apart = np.abs(matlab_resize(img, 1 / 16) - both.swapaxes(1, 2).astype(int))
+        np.tensordot(
+            rows.swapaxes(1, 2).astype(float),
+            bicubic_weights(480, 30, 1 / 16).T,
+            axes=1))
+    apart = np.abs(
+        matlab_resize(img, 1 / 16) - both.swapaxes(1, 2).astype(int))
     assert apart.max() == 1 and apart.mean() < .3
 
 
@@ -114,7 +116,8 @@ def test_uint8_is_rounded_and_clipped():
     assert exact.min() < -1 and exact.max() > 256
     assert out.dtype == np.uint8
     np.testing.assert_array_equal(
-        out, np.clip(np.floor(exact + .5), 0, 255).astype(np.uint8))
+        out,
+        np.clip(np.floor(exact + .5), 0, 255).astype(np.uint8))
 
 
 def test_to_uint8_rounds_halves_up():

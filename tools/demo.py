@@ -6,9 +6,11 @@ Each step runs one of the project's commands, and shows it.
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
+from collections import deque
 from pathlib import Path
 from typing import Dict, List, Sequence
 
@@ -20,6 +22,7 @@ CONFIG = 'configs/dksan-s_sample_x16.py'
 BICUBIC = 'configs/bicubic_vid3oc_x16.py'
 FRAMES = 24  # of each clip: a second of video, prepared within a minute
 STEPS = 4
+LOG_PREFIX = r'^\d\d/\d\d [\d:]+ - mmengine - INFO - '
 
 
 def parse_args(argv: Sequence[str]) -> argparse.Namespace:
@@ -46,14 +49,28 @@ def banner(step: int, text: str) -> None:
     print(f'\n[{step}/{STEPS}] {text}', flush=True)
 
 
-def run(*command) -> None:
-    """Run one of the project's commands, and show it."""
+def run(*command, show: str = '') -> None:
+    """Run one of the project's commands, and show it.
+
+    Args:
+        command: The tool and its arguments.
+        show (str): Show only the output lines that match this expression;
+            mmengine writes hundreds of others, which its log file keeps.
+    """
     command = [str(part) for part in command]
     print('$ python', ' '.join(command), flush=True)
-    result = subprocess.run([sys.executable, *command])
-    if result.returncode:
-        sys.exit(f'demo: tools/{Path(command[0]).name} failed with exit code '
-                 f'{result.returncode}; what it printed last says why.')
+    process = subprocess.Popen([sys.executable, '-u', *command],
+                               stdout=subprocess.PIPE if show else None,
+                               stderr=subprocess.STDOUT if show else None,
+                               text=True)
+    last = deque(maxlen=20)
+    for line in process.stdout or ():
+        last.append(line)
+        if re.search(show, line):
+            print('  ' + re.sub(LOG_PREFIX, '', line), end='', flush=True)
+    if process.wait():
+        sys.exit(f'{"".join(last)}demo: tools/{Path(command[0]).name} failed '
+                 f'with exit code {process.returncode}, see above.')
 
 
 def prepare() -> None:
@@ -69,7 +86,12 @@ def train(args: argparse.Namespace) -> Path:
         '--cfg-options', f'train_cfg.max_iters={args.iters}',
         f'param_scheduler.T_max={args.iters}'
     ]
-    run('tools/train.py', CONFIG, '--work-dir', args.work_dir, *options)
+    run('tools/train.py',
+        CONFIG,
+        '--work-dir',
+        args.work_dir,
+        *options,
+        show=r'Importing|Iter\(')
     return Path(Path(args.work_dir, 'last_checkpoint').read_text().strip())
 
 
@@ -80,8 +102,15 @@ def evaluate(work_dir: str, checkpoint: Path) -> None:
     for name, command in (('bicubic', [BICUBIC]), ('dksan-s',
                                                    [CONFIG, checkpoint])):
         out = Path(work_dir, f'{name}.json')
-        run('tools/test.py', *command, '--work-dir', Path(work_dir, 'test'),
-            '--data-root', PREPARED, '--out', out)
+        run('tools/test.py',
+            *command,
+            '--work-dir',
+            Path(work_dir, 'test'),
+            '--data-root',
+            PREPARED,
+            '--out',
+            out,
+            show=r'Importing|Iter\(test\) *\[')
         results[name] = json.loads(out.read_text())
     print('\n' + '\n'.join(result_table(results)))
 

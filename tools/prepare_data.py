@@ -96,8 +96,8 @@ def _check_paths(parser: argparse.ArgumentParser,
     if args.verify:
         return
     source, out = osp.realpath(args.source), osp.realpath(args.out)
-    if osp.commonpath([source, out]) in (source, out) and (
-            source == out or osp.isdir(source)):
+    if osp.commonpath([source, out]) in (source, out) and (source == out or
+                                                           osp.isdir(source)):
         parser.error(f'SOURCE and OUT must lie apart, got {args.source} and '
                      f'{args.out}')
     if osp.exists(out) and not osp.isdir(out):

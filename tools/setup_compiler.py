@@ -27,7 +27,17 @@ print(json.dumps(dict(
                    for i in devices}))))
 """
 
-Target = NamedTuple('Target', [('torch', str), ('arches', List[str])])
+
+class Target(NamedTuple):
+    """What a build of mmcv is for.
+
+    Attributes:
+        torch (str): torch's version, as ``2.11.0+cu130``.
+        arches (list[str]): GPU architectures, as ``9.0``; empty: CPU only.
+    """
+
+    torch: str
+    arches: List[str]
 
 
 def check_compiler() -> None:

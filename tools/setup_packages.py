@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
-from typing import Dict, Sequence
+from typing import Dict, Optional, Sequence
 
 from setup_process import CommandError, SetupError, explain, is_network, run
 
@@ -86,7 +86,7 @@ def pip_settings(listing: str) -> Dict[str, str]:
     Args:
         listing (str): Lines like ``global.index-url='https://...'``.
     """
-    found = {}  # type: Dict[str, str]
+    found: Dict[str, str] = {}
     for section in ('global', 'install', ':env:'):
         pattern = r'^{}\.([\w-]+)=(.*)$'.format(re.escape(section))
         for name, value in re.findall(pattern, listing, re.M):
@@ -121,7 +121,7 @@ class Installer:
     def __init__(self, python: Path, log: Path) -> None:
         self._python = python
         self._log = log
-        self._env = None  # type: Optional[Dict[str, str]]
+        self._env: Optional[Dict[str, str]] = None
 
     @property
     def _uv(self) -> Path:

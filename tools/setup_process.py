@@ -28,6 +28,10 @@ class SetupError(Exception):
     """The set-up cannot go on; the text is the sentence for the user."""
 
 
+class NetworkError(SetupError):
+    """Something could not be downloaded; nothing was installed."""
+
+
 class CommandError(Exception):
     """A command failed.
 
@@ -260,7 +264,7 @@ def explain(error: CommandError, log: Path, doing: str) -> SetupError:
             'The disk became full while {}: make room, then run `make setup` '
             'again (details: {}).'.format(doing, log))
     if is_network(error):
-        return SetupError(
+        return NetworkError(
             'The package index could not be reached while {}: check the '
             'network or pip\'s index and proxy settings, then run `make '
             'setup` again (details: {}).'.format(doing, log))

@@ -14,7 +14,7 @@ from .layers import conv3x3, lrelu
 
 @MODELS.register_module()
 class DKCAlign(nn.Module):
-    """DKC Align (paper, sec. 3.3, Fig. 2, eq. 9-11).
+    """DKC Align (paper, sec. 3, Fig. 2, eq. 9-11).
 
     Both frames' features pass a convolution and several DKC layers, which
     give the offset feature; from it a convolution predicts the offsets and

@@ -10,7 +10,7 @@ from .layers import conv3x3
 
 @MODELS.register_module()
 class DKSA(nn.Module):
-    """Deformable kernel spatial attention (paper, sec. 3.4, Fig. 3).
+    """Deformable kernel spatial attention (paper, sec. 3, Fig. 3).
 
     A strided convolution, DKC layers and a PixelShuffle give one factor in
     (0, 1) per pixel; the features are multiplied by it.
@@ -50,7 +50,7 @@ class DKSA(nn.Module):
 
 @MODELS.register_module()
 class LightDKSA(nn.Module):
-    """The light form of DKSA, for the first level (paper, sec. 3.4).
+    """The light form of DKSA, for the first level (paper, sec. 3).
 
     The paper says that it exists; its body, one DKC layer and a 1x1
     convolution, is *chosen here* as what the parameter table has room for.

@@ -76,7 +76,7 @@ class DKSANNet(BaseModule):
 
     Args:
         channels (int): Channels of all features; paper's table: 128.
-        num_blocks (Sequence[int]): RCABs of each x2 level; paper, sec. 4.1:
+        num_blocks (Sequence[int]): RCABs of each x2 level; paper, sec. 4:
             30, 20, 15, 10. Their number decides the scale.
         num_frames (int): Frames of a window, an odd number; paper: 7.
         num_extract_blocks (int): Residual blocks of the feature extraction;
@@ -196,5 +196,5 @@ class DKSANNet(BaseModule):
 
 
 def _spatial_attention(channels: int, index: int) -> nn.Module:
-    """The first level has the light form (paper, sec. 3.4)."""
+    """The first level has the light form (paper, sec. 3)."""
     return LightDKSA(channels) if index == 0 else DKSA(channels)

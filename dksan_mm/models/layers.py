@@ -35,7 +35,7 @@ def lrelu() -> nn.LeakyReLU:
 
 @MODELS.register_module()
 class RCAB(nn.Module):
-    """Residual channel attention block (paper, sec. 3.4; Zhang et al. 2018).
+    """Residual channel attention block (paper, sec. 3; Zhang et al. 2018).
 
     ``x + attention(conv(relu(conv(x))))``, where the attention is one factor
     per channel, computed from the mean of the channel over all pixels.

@@ -78,7 +78,7 @@ class WindowVSR(BaseEditModel):
                       inputs: Tensor,
                       data_samples: Optional[List[DataSample]] = None,
                       **kwargs) -> Dict[str, Tensor]:
-        """Compute the loss on the final output (paper, sec. 4.1).
+        """Compute the loss on the final output (paper, sec. 4).
 
         Args:
             inputs (Tensor[n, t, 3, h, w]): LR frames, RGB in [0, 1].

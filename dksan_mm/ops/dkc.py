@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The deformable kernel convolution as a layer (paper, sec. 3.3, eq. 11)."""
+"""The deformable kernel convolution as a layer (paper, sec. 3, eq. 11)."""
 
 import math
 from typing import Optional

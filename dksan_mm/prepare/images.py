@@ -48,7 +48,10 @@ def decode_image(content: bytes, path: str) -> np.ndarray:
     if not content:
         raise ValueError(f'{path}: empty file (0 bytes)')
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error as error:  # e.g. a header that claims a huge size
+        raise ValueError(f'{path}: not a readable image ({error.err})')
     if image is None:
         raise ValueError(f'{path}: not a readable image (damaged, cut short '
                          'or of another type)')

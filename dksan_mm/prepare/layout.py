@@ -88,8 +88,7 @@ def list_frames(folder: str) -> List[str]:
     paths = number_frames(folder)
     for before, after in zip(paths, list(paths)[1:]):
         if after != before + 1:
-            raise ValueError(
-                f'{folder}: frame {before + 1} is missing (after '
-                f'{osp.basename(paths[before])} comes '
-                f'{osp.basename(paths[after])})')
+            raise ValueError(f'{folder}: frame {before + 1} is missing (after '
+                             f'{osp.basename(paths[before])} comes '
+                             f'{osp.basename(paths[after])})')
     return list(paths.values())

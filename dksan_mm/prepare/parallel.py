@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from typing import Any, Callable, Iterator, Sequence, Tuple
@@ -52,8 +53,7 @@ class Progress:
 
 
 def run_parallel(function: Callable[..., Any], tasks: Sequence[Any],
-                 progress: Progress,
-                 jobs: int) -> Iterator[Tuple[Any, Any]]:
+                 progress: Progress, jobs: int) -> Iterator[Tuple[Any, Any]]:
     """Call ``function(task, tick)`` for each task in worker processes.
 
     ``tick()`` is to be called after each frame: it counts, and raises
@@ -94,6 +94,14 @@ def _start_worker(counter: Any, stop: Any, parent: int) -> None:
     # Ctrl-C reaches every process of the group; the parent stops the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _shared.update(counter=counter, stop=stop, parent=parent)
+    threading.Thread(target=_watch_parent, daemon=True).start()
+
+
+def _watch_parent() -> None:
+    """End an idle worker, too, when the parent was killed."""
+    while os.getppid() == _shared['parent']:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def _call(function: Callable[..., Any], task: Any) -> Any:
@@ -102,7 +110,7 @@ def _call(function: Callable[..., Any], task: Any) -> Any:
 
 def _tick() -> None:
     if os.getppid() != _shared['parent']:
-        os._exit(1)  # the parent was killed
+        os._exit(1)  # at once: the next run may already be at this clip
     if _shared['stop'].is_set():
         raise Stopped
     with _shared['counter'].get_lock():

@@ -211,8 +211,8 @@ def _check_tail(path: str, container: av.container.InputContainer,
         stated = float((stream.start_time or 0) + stream.duration)
         stated *= float(stream.time_base)
     elif container.duration and len(container.streams) == 1:
-        stated = ((container.start_time or 0) +
-                  container.duration) / av.time_base
+        stated = (
+            (container.start_time or 0) + container.duration) / av.time_base
     else:
         return
     step = 1 / float(stream.average_rate)

@@ -34,8 +34,8 @@ class PreparedClip:
     entry: Optional[dict]
 
 
-def find_prepared(out: str, splits: List[str], scale: int
-                  ) -> List[PreparedClip]:
+def find_prepared(out: str, splits: List[str],
+                  scale: int) -> List[PreparedClip]:
     """List the clips of a prepared data set, also those half there.
 
     Args:
@@ -62,8 +62,8 @@ def find_prepared(out: str, splits: List[str], scale: int
         for name in sorted(names):
             entry = entries.get(name)
             needs_hr = (
-                entry['has_hr'] if entry else split != 'test'
-                or osp.isdir(osp.join(hr, name)))
+                entry['has_hr']
+                if entry else split != 'test' or osp.isdir(osp.join(hr, name)))
             clips.append(
                 PreparedClip(split, name,
                              osp.join(hr, name) if needs_hr else None,
@@ -81,7 +81,9 @@ def find_unfinished(out: str, splits: List[str]) -> List[str]:
     for split in splits or SPLITS:
         partial = osp.join(out, split, PARTIAL_DIR)
         if osp.isdir(partial):
-            found += [osp.join(partial, n) for n in sorted(os.listdir(partial))]
+            found += [
+                osp.join(partial, n) for n in sorted(os.listdir(partial))
+            ]
     return found
 
 
@@ -116,8 +118,10 @@ def verify_clip(clip: PreparedClip,
     checker = _FrameChecker(clip, scale)
     for number in range(min(numbers, default=0), max(numbers, default=-1) + 1):
         problems += checker.check(
-            {folder: found.get(number) for folder, found in frames.items()},
-            number)
+            {
+                folder: found.get(number)
+                for folder, found in frames.items()
+            }, number)
         on_frame()
     return problems
 
@@ -130,8 +134,7 @@ class _FrameChecker:
         self.scale = scale
         self.size: Dict[str, tuple] = {}
 
-    def check(self, paths: Dict[str, Optional[str]],
-              number: int) -> List[str]:
+    def check(self, paths: Dict[str, Optional[str]], number: int) -> List[str]:
         """Check the frames of one number: folder -> path, None if absent."""
         problems, images = [], {}
         for folder, path in paths.items():
@@ -155,24 +158,30 @@ class _FrameChecker:
         first = self.size.setdefault(osp.dirname(path), size)
         if size == first:
             return []
-        return [f'{path}: is {size[1]}x{size[0]}, the clip\'s first frame '
-                f'{first[1]}x{first[0]}']
+        return [
+            f'{path}: is {size[1]}x{size[0]}, the clip\'s first frame '
+            f'{first[1]}x{first[0]}'
+        ]
 
     def _check_pair(self, path: str, lr: np.ndarray,
                     hr: np.ndarray) -> List[str]:
         wanted = tuple(n * self.scale for n in lr.shape[:2])
         if hr.shape[:2] != wanted:
-            return [f'{path}: is {lr.shape[1]}x{lr.shape[0]}, its HR frame '
-                    f'{hr.shape[1]}x{hr.shape[0]} is not {self.scale} times '
-                    'that']
+            return [
+                f'{path}: is {lr.shape[1]}x{lr.shape[0]}, its HR frame '
+                f'{hr.shape[1]}x{hr.shape[0]} is not {self.scale} times '
+                'that'
+            ]
         if self.clip.entry is None:  # LR made by another program
             return []
         made = matlab_resize(hr, 1 / self.scale)
         apart = int(np.abs(made.astype(int) - lr).max())
         if apart <= 1:
             return []
-        return [f'{path}: out of step, differs by up to {apart} grey levels '
-                'from its HR frame made smaller']
+        return [
+            f'{path}: out of step, differs by up to {apart} grey levels '
+            'from its HR frame made smaller'
+        ]
 
 
 def _sentence(error: Exception, path: str) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..resize import matlab_resize
 from .images import read_image, write_bytes, write_png
-from .layout import HR_DIR, list_frames, lr_dir
+from .layout import HR_DIR, list_frames, lr_dir, number_frames
 from .sources import Clip, iter_frames
 
 PARTIAL_DIR = '.partial'
@@ -83,14 +83,22 @@ class ClipWriter:
             OSError: If the target cannot be written.
         """
         recipe = self.recipe()
-        ours = known is not None and recipe.items() <= known.items()
-        if ours and self._is_whole(known['frames']):
-            return known
+        ours = known is not None and all(
+            known.get(key) == value
+            for key, value in recipe.items() if key != 'max_frames')
+        if ours:
+            self._check_not_fewer(known['frames'])
+            same_limit = known.get('max_frames') == recipe['max_frames']
+            if same_limit and self._is_whole(known['frames']):
+                return known
         self._open_partial(recipe, ours)
         try:
             self._write_frames()
-        except ValueError:  # a damaged clip leaves nothing behind
-            shutil.rmtree(self.partial)
+        except ValueError:  # a damaged clip adds nothing to the target
+            if ours:
+                self._drop_added(known['frames'])
+                self._move_in_place()
+            self.close()
             raise
         self._move_in_place()
         frames = list_frames(self.finals[0])
@@ -100,6 +108,14 @@ class ClipWriter:
     def close(self) -> None:
         """Forget the building place, once the manifest knows the clip."""
         shutil.rmtree(self.partial, ignore_errors=True)
+
+    def _check_not_fewer(self, frames: int) -> None:
+        limit = self.settings.max_frames
+        if limit is not None and frames > limit:
+            raise ValueError(
+                f'{self.finals[0]}: has {frames} frames already, more than '
+                f'the {limit} asked for; delete it (and its HR folder), or '
+                'choose another target folder')
 
     def _is_whole(self, frames: int) -> bool:
         try:
@@ -121,7 +137,7 @@ class ClipWriter:
             os.makedirs(self.partial)
             write_bytes(note, json.dumps(recipe).encode())
         for part, final in zip(self.parts, self.finals):
-            if ours and osp.isdir(final):  # frames are missing: rebuild them
+            if ours and osp.isdir(final):  # frames are missing: add them
                 os.rename(final, part)
             if not osp.isdir(final):
                 os.makedirs(part, exist_ok=True)
@@ -145,6 +161,14 @@ class ClipWriter:
                     self._write_frame(images, name)
             self.on_frame()
 
+    def _drop_added(self, frames: int) -> None:
+        """Keep of a clip only the frames that were there before."""
+        for part in filter(osp.isdir, self.parts):
+            numbered = number_frames(part)
+            for number, path in numbered.items():
+                if number >= min(numbered) + frames:
+                    os.remove(path)
+
     def _move_in_place(self) -> None:
         for part, final in zip(self.parts, self.finals):
             if osp.isdir(part):
@@ -154,8 +178,8 @@ class ClipWriter:
 
     def _has_frame(self, name: str) -> bool:
         return all(
-            osp.exists(osp.join(final, name)) or
-            osp.exists(osp.join(part, name))
+            osp.exists(osp.join(final, name))
+            or osp.exists(osp.join(part, name))
             for part, final in zip(self.parts, self.finals))
 
     def _check_size(self, lr: np.ndarray, size: Optional[Tuple[int, int]],

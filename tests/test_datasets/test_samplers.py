@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from data_fixtures import write_frames
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
@@ -31,9 +32,7 @@ def loader_config(tiny_vid3oc):
 def batches(config, count, *, workers=0, seed=0, batch_size=3):
     config = copy.deepcopy(config)
     config.update(
-        num_workers=workers,
-        persistent_workers=False,
-        batch_size=batch_size)
+        num_workers=workers, persistent_workers=False, batch_size=batch_size)
     with DefaultScope.overwrite_default_scope('mmagic'):
         loader = Runner.build_dataloader(config, seed=seed)
     found = []
@@ -44,8 +43,8 @@ def batches(config, count, *, workers=0, seed=0, batch_size=3):
 
 
 def same(one, other):
-    return one[0] == other[0] and torch.equal(one[1], other[1]) and (
-        torch.equal(one[2], other[2]))
+    return one[0] == other[0] and torch.equal(
+        one[1], other[1]) and (torch.equal(one[2], other[2]))
 
 
 def test_any_number_of_workers_loads_the_same(loader_config):
@@ -71,6 +70,7 @@ def test_epochs_have_every_sample_once_and_other_crops(loader_config):
 
 
 def test_ranks_share_one_sequence():
+
     def sampler(rank, world_size):
         sampler = SeededInfiniteSampler(range(5), seed=7)
         sampler.rank, sampler.world_size = rank, world_size
@@ -91,3 +91,17 @@ def test_numpy_seed_puts_the_state_back():
     with numpy_seed(9):
         assert np.random.rand() == one
     assert np.random.get_state()[1].tolist() == before
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_a_damaged_frame_stops_the_loading_and_is_named(
+        loader_config, tmp_path, workers):
+    image = np.zeros((4, 4, 3), np.uint8)
+    large = np.zeros((64, 64, 3), np.uint8)
+    write_frames(tmp_path / 'train' / 'LRx16' / 'c', [image] * 3)
+    folder = write_frames(tmp_path / 'train' / 'HR' / 'c', [large] * 3)
+    (folder / '000001.png').write_bytes(b'PNG, but not really')
+    config = copy.deepcopy(loader_config)
+    config.dataset.data_root = str(tmp_path)
+    with pytest.raises(ValueError, match='HR/c/000001.png: not a readable'):
+        batches(config, 1, workers=workers)

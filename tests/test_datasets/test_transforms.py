@@ -80,8 +80,8 @@ def move(img, out):
     """Flip and transpose as the pipeline says that it did."""
     for info in out['flip_infos']:
         if info['flip']:
-            img = img[:, ::-1] if info['direction'] == 'horizontal' else img[
-                ::-1]
+            img = img[:, ::-1] if info[
+                'direction'] == 'horizontal' else img[::-1]
     return img.swapaxes(0, 1) if out['transpose'] else img
 
 
@@ -92,9 +92,8 @@ def test_training_samples_are_packed(coded_root, config):
     assert tuple(sample.gt_img.shape) == (3, 512, 512)
     assert sample.key == 'a.b c/000001' and sample.clip == 'a.b c'
     assert sample.gt_channel_order == sample.img_channel_order == 'rgb'
-    assert [Path(p).stem for p in sample.img_path] == [
-        f'{i:06d}' for i in (0, 0, 0, 1, 2, 3, 3)
-    ]
+    assert [Path(p).stem for p in sample.img_path
+            ] == [f'{i:06d}' for i in (0, 0, 0, 1, 2, 3, 3)]
 
 
 def test_test_samples_are_whole_frames(coded_root, config):

@@ -33,9 +33,8 @@ def test_every_frame_of_every_clip_is_a_sample(tmp_path):
     assert keys == ['000/000000', '000/000001', '000/000002', '001/000000']
     info = data[1]
     assert info['clip'] == '000' and info['frame'] == 1
-    assert [os.path.basename(p) for p in info['img_path']] == [
-        '000000.png', '000001.png', '000002.png'
-    ]
+    assert [os.path.basename(p) for p in info['img_path']
+            ] == ['000000.png', '000001.png', '000002.png']
     assert info['gt_path'] == f'{tmp_path}/train/HR/000/000001.png'
     assert info['num_input_frames'] == 7 and info['sequence_length'] == 3
 
@@ -47,11 +46,10 @@ def test_any_digits_and_any_first_number(tmp_path, template, first):
     data = build(
         lay_out(tmp_path, {'é b.c': 4}, template=template, first=first))
     paths = data[0]['img_path']
-    assert [os.path.basename(p) for p in paths] == [
-        template % (first + k) for k in range(4)
-    ]
-    assert data[3]['key'] == 'é b.c/' + (template % (first + 3)).rsplit(
-        '.', 1)[0]
+    assert [os.path.basename(p)
+            for p in paths] == [template % (first + k) for k in range(4)]
+    assert data[3]['key'] == 'é b.c/' + (template %
+                                         (first + 3)).rsplit('.', 1)[0]
 
 
 def test_centres_can_be_chosen(tmp_path):
@@ -61,9 +59,9 @@ def test_centres_can_be_chosen(tmp_path):
         data = build(root, **kwargs)
         return [data[i]['key'][2:] for i in range(len(data))]
 
-    assert frames(first_frame=2, max_frames=2, frame_step=3) == [
-        '0/000002', '0/000005', '1/000002'
-    ]
+    assert frames(
+        first_frame=2, max_frames=2,
+        frame_step=3) == ['0/000002', '0/000005', '1/000002']
     assert len(frames(frame_step=4)) == 3 + 1
 
 

@@ -45,9 +45,8 @@ def test_every_position_of_short_clips(length, center, interval, padding,
 def test_some_windows_by_hand():
     assert window_indices(0, 7, length=120) == [0, 0, 0, 0, 1, 2, 3]
     assert window_indices(119, 7, length=120)[3:] == [119, 119, 119, 119]
-    assert window_indices(1, 7, length=3, padding='reflect') == [
-        2, 1, 0, 1, 2, 1, 0
-    ]
+    assert window_indices(
+        1, 7, length=3, padding='reflect') == [2, 1, 0, 1, 2, 1, 0]
     assert window_indices(4, 1, length=5) == [4]
 
 

@@ -108,6 +108,25 @@ def test_huge_offsets(form, magnitude):
 
 
 @pytest.mark.parametrize('form', FORMS)
+def test_infinite_offsets_are_far_offsets(form):
+    # As a predictor gives when it overflows in half precision.
+    case = FORMS[form]
+    inputs = case.inputs()
+    far = {}
+    for name in ('image_offset', 'kernel_offset'):
+        sign = torch.randn_like(inputs[name]).sign()
+        chosen = torch.rand_like(inputs[name]) < .3
+        far[name] = inputs[name].where(~chosen, sign * 1e6)
+        inputs[name] = inputs[name].where(~chosen, sign * float('inf'))
+    assert torch.equal(
+        deform_kernel_conv2d(**inputs, **case.settings),
+        deform_kernel_conv2d(**{
+            **inputs,
+            **far
+        }, **case.settings))
+
+
+@pytest.mark.parametrize('form', FORMS)
 @pytest.mark.parametrize('scope', [2, 3, 4])
 @pytest.mark.parametrize('step', [1., .5])
 def test_offsets_on_grid_lines(form, scope, step):

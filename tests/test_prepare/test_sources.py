@@ -60,8 +60,8 @@ def test_split_folders_with_and_without_hr(tmp_path):
     (tmp_path / 'val').mkdir()
     (tmp_path / 'val' / 'x.mkv').write_bytes(b'')
     write_frames(tmp_path / 'test' / 'LR' / '066', [IMAGE])
-    train, val, test = (('train', '000', 'train/HR/000', True),
-                        ('val', 'x', 'val/x.mkv', True),
+    train, val, test = (('train', '000', 'train/HR/000',
+                         True), ('val', 'x', 'val/x.mkv', True),
                         ('test', '066', 'test/LR/066', False))
     assert found(tmp_path) == [train, val, test]
     assert found(tmp_path, ['test', 'val']) == [test, val]
@@ -143,8 +143,8 @@ def test_display_rotation_is_applied(tmp_path, matrix, turns):
     content[start:start + 36] = struct.pack('>9i', *fixed)
     path = tmp_path / 'turned.mp4'
     path.write_bytes(content)
-    (_, plain), (_, turned) = (next(iter_frames(Clip('c', 'val', str(p))))
-                               for p in (DASHCAM, path))
+    (_, plain), (_, turned) = (
+        next(iter_frames(Clip('c', 'val', str(p)))) for p in (DASHCAM, path))
     np.testing.assert_array_equal(turned(), np.rot90(plain(), turns))
 
 

@@ -2,6 +2,8 @@
 """A clip is written whole or not at all, and checked afterwards."""
 import os
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -22,7 +24,8 @@ def noise(count, size=(37, 50)):
 
 
 def prepare(source, out, *, split='train', has_hr=True, known=None, **kwargs):
-    settings = Settings(kwargs.pop('scale', 16), kwargs.pop('max_frames', None))
+    settings = Settings(
+        kwargs.pop('scale', 16), kwargs.pop('max_frames', None))
     clip = Clip('c', split, str(source), has_hr)
     writer = ClipWriter(clip, str(out), settings=settings, **kwargs)
     entry = writer.run(known)
@@ -51,8 +54,8 @@ def test_hr_is_cropped_and_lr_lies_under_it(tmp_path):
         np.testing.assert_array_equal(hr, frame[:32, :48])
         np.testing.assert_array_equal(lr, matlab_resize(hr, 1 / 16))
     names = [Path(p).name for p in tree(tmp_path / 'out')]
-    assert sorted(names) == sorted(
-        ['manifest.json'] + 2 * ['000004.png', '000005.png', '000006.png'])
+    assert sorted(names) == sorted(['manifest.json'] + 2 *
+                                   ['000004.png', '000005.png', '000006.png'])
 
 
 def test_a_real_video_and_its_first_frames(tmp_path):
@@ -140,10 +143,33 @@ def test_a_finished_clip_is_left_alone_and_lost_frames_are_made_again(
     def never():
         raise AssertionError('a frame was read')
 
-    assert prepare(source, tmp_path / 'out', known=entry,
-                   on_frame=never) == entry
+    assert prepare(
+        source, tmp_path / 'out', known=entry, on_frame=never) == entry
     lost.unlink()
     assert prepare(source, tmp_path / 'out', known=entry) == entry
+    assert tree(tmp_path / 'out') == before
+
+
+def test_more_frames_are_added(tmp_path):
+    source = write_frames(tmp_path / 'c', noise(5))
+    prepare(source, tmp_path / 'whole')
+    entry, made = None, []
+    for limit in (2, 4, None):
+        entry = prepare(
+            source, tmp_path / 'out', known=entry, max_frames=limit)
+        made.append(entry['frames'])
+    assert made == [2, 4, 5]
+    assert tree(tmp_path / 'out') == tree(tmp_path / 'whole')
+
+
+def test_frames_that_cannot_be_added_leave_the_clip_as_it_was(tmp_path):
+    source = write_frames(tmp_path / 'c', noise(5))
+    bad = source / '000003.png'
+    bad.write_bytes(bytes(bad.stat().st_size))
+    entry = prepare(source, tmp_path / 'out', max_frames=2)
+    before = tree(tmp_path / 'out')
+    with pytest.raises(ValueError, match='000003.png'):
+        prepare(source, tmp_path / 'out', known=entry)
     assert tree(tmp_path / 'out') == before
 
 
@@ -152,11 +178,13 @@ def test_other_things_in_the_target_are_not_overwritten(tmp_path):
     entry = prepare(source, tmp_path / 'out')
     before = tree(tmp_path / 'out')
     other = write_frames(tmp_path / 'other', noise(3))
-    for path, kwargs in ((other, {}), (source, dict(max_frames=2)),
-                         (source, {})):
-        with pytest.raises(ValueError, match='LRx16/c: is there already'):
-            known = entry if kwargs or path == other else None
-            prepare(path, tmp_path / 'out', known=known, **kwargs)
+    for path, known, limit, match in [
+        (other, entry, None, 'is there already'),
+        (source, None, None, 'is there already'),
+        (source, entry, 2, 'has 3 frames already, more than the 2 asked'),
+    ]:
+        with pytest.raises(ValueError, match=f'LRx16/c: {match}'):
+            prepare(path, tmp_path / 'out', known=known, max_frames=limit)
     assert tree(tmp_path / 'out') == before
 
 
@@ -181,7 +209,18 @@ def test_a_damaged_frame_is_named_and_leaves_nothing(tmp_path, content):
     assert tree(tmp_path / 'out') == {}
 
 
+def test_a_header_that_claims_a_huge_size_is_named(tmp_path):
+    write_png(str(tmp_path / 'a.png'), noise(1)[0])
+    content = bytearray((tmp_path / 'a.png').read_bytes())
+    content[16:24] = struct.pack('>2I', 1 << 20, 1 << 20)
+    content[29:33] = struct.pack('>I', zlib.crc32(content[12:29]))
+    (tmp_path / 'a.png').write_bytes(content)
+    with pytest.raises(ValueError, match='a.png: not a readable image'):
+        read_image(str(tmp_path / 'a.png'))
+
+
 def test_a_full_disk_leaves_no_part_of_a_file(tmp_path, monkeypatch):
+
     def full(*args):
         raise OSError(28, 'No space left on device')
 
@@ -214,19 +253,23 @@ def swap(one, other):
 @pytest.mark.parametrize('harm, expected', [
     (lambda d: (d / 'HR/c/000001.png').unlink(),
      ['HR/c: 2 frames, the manifest says 3', 'HR/c/000001.png: missing']),
-    (lambda d: (d / 'LRx16/c/000002.png').unlink(),
-     ['LRx16/c: 2 frames, the manifest says 3',
-      'LRx16/c/000002.png: missing']),
+    (lambda d: (d / 'LRx16/c/000002.png').unlink(), [
+        'LRx16/c: 2 frames, the manifest says 3', 'LRx16/c/000002.png: missing'
+    ]),
     (lambda d: (d / 'LRx16/c/000000.png').write_bytes(b''),
      ['LRx16/c/000000.png: empty file']),
     (lambda d: (d / 'HR/c/000000.png').write_bytes(b'text'),
      ['HR/c/000000.png: not a readable image']),
     (lambda d: swap(d / 'LRx16/c/000000.png', d / 'LRx16/c/000001.png'),
      ['LRx16/c/000000.png: out of step', 'LRx16/c/000001.png: out of step']),
-    (lambda d: write_png(str(d / 'LRx16/c/000001.png'), noise(1, (4, 4))[0]),
-     ['LRx16/c/000001.png: is 4x4, the clip',
-      'LRx16/c/000001.png: is 4x4, its HR frame 80x64 is not 16 times']),
-    (lambda d: write_png(str(d / 'HR/c/000002.png'), noise(1, (64, 64))[0]),
+    (lambda d: write_png(str(d / 'LRx16/c/000001.png'),
+                         noise(1, (4, 4))[0]),
+     [
+         'LRx16/c/000001.png: is 4x4, the clip',
+         'LRx16/c/000001.png: is 4x4, its HR frame 80x64 is not 16 times'
+     ]),
+    (lambda d: write_png(str(d / 'HR/c/000002.png'),
+                         noise(1, (64, 64))[0]),
      ['HR/c/000002.png: is 64x64, the clip', 'LRx16/c/000002.png: is 5x4']),
     (lambda d: shutil.rmtree(d / 'HR'), ['HR/c: No such file']),
     (lambda d: shutil.rmtree(d / 'LRx16/c'), ['LRx16/c: No such file']),

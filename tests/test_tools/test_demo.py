@@ -1,0 +1,88 @@
+# Copyright (c) DKSAN-MM contributors.
+import av
+import numpy as np
+import pytest
+from tool_runs import load_tool
+
+from dksan_mm.image_quality import psnr
+from dksan_mm.prepare.images import read_image, write_png
+from dksan_mm.resize import matlab_resize
+
+demo = load_tool('demo')
+
+
+def scores(psnr_a, psnr_b):
+    return dict(
+        metrics=dict(PSNR=(psnr_a + psnr_b) / 2, SSIM=0.5),
+        videos=dict(
+            a=dict(PSNR=psnr_a, SSIM=0.4), b=dict(PSNR=psnr_b, SSIM=0.6)))
+
+
+@pytest.mark.parametrize('ours, verdict', [
+    (23., 'dksan-s is ahead of bicubic by +2.00 dB'),
+    (19., 'dksan-s is NOT ahead of bicubic by -2.00 dB'),
+])
+def test_the_table_says_who_is_ahead(ours, verdict):
+    lines = demo.result_table({
+        'bicubic': scores(20., 22.),
+        'dksan-s': scores(ours - 1, ours + 1)
+    })
+    assert lines[-1].startswith(verdict)
+    row = lines[1].split()
+    assert row == ['a', '20.0000', f'{ours - 1:.4f}', '0.4000', '0.4000']
+    assert lines[3].split()[:3] == ['mean', '21.0000', f'{ours:.4f}']
+
+
+def test_the_video_has_the_clip_s_rate_and_frames(tmp_path):
+    frames = [np.full((32, 48, 3), 40 * i, np.uint8) for i in range(5)]
+    rate = demo.clip_rate('puppy-grass')
+    demo.write_video(tmp_path / 'v.mp4', frames, rate)
+    with av.open(str(tmp_path / 'v.mp4')) as container:
+        assert container.streams.video[0].average_rate == rate
+        # Luma, as stored: converting it to BGR again rounds coarsely.
+        luma = [
+            f.to_ndarray(format='yuv420p')[:32] for f in container.decode()
+        ]
+    for i, plane in enumerate(luma):
+        assert np.abs(plane - (16 + 219 / 255 * 40 * i)).max() <= 1
+    assert len(luma) == 5
+    assert [p.name for p in tmp_path.iterdir()] == ['v.mp4']
+
+
+def test_the_picture_shows_bicubic_ours_and_hr(tmp_path):
+    lr, hr = tmp_path / 'LRx16' / 'clip', tmp_path / 'HR' / 'clip'
+    lr.mkdir(parents=True)
+    hr.mkdir(parents=True)
+    truth = np.random.randint(0, 256, (64, 48, 3), np.uint8)
+    write_png(str(hr / '000003.png'), truth)
+    write_png(str(lr / '000003.png'), matlab_resize(truth, 1 / 16))
+    ours = np.zeros_like(truth)
+    demo.write_comparison(tmp_path / 'x.png', '000003.png', lr, ours)
+    picture = read_image(str(tmp_path / 'x.png'))[-64:]
+    bicubic = matlab_resize(matlab_resize(truth, 1 / 16), 16)
+    panels = (picture[:, :48], picture[:, 56:104], picture[:, 112:])
+    for panel, expected in zip(panels, (bicubic, ours, truth)):
+        np.testing.assert_array_equal(panel, expected)
+    assert psnr(bicubic, truth) < psnr(truth, truth)
+
+
+def test_a_failing_command_ends_the_demo_with_its_last_lines(tmp_path, capfd):
+    script = tmp_path / 'broken.py'
+    script.write_text('print("Iter(train) 1")\nprint("why")\nraise SystemExit'
+                      '(3)')
+    with pytest.raises(
+            SystemExit, match=r'why\n.*broken.py failed with exit '
+            'code 3'):
+        demo.run(script, show=r'Iter\(')
+    shown = capfd.readouterr().out
+    assert '  Iter(train) 1\n' in shown and 'why' not in shown
+
+
+@pytest.mark.parametrize('argv, match', [
+    (['--iters', '0'], 'at least 1, got 0'),
+    (['--clip', 'cats'], 'dashcam-highway, puppy-grass, got cats'),
+])
+def test_wrong_arguments_are_refused(argv, match, capsys):
+    with pytest.raises(SystemExit):
+        demo.parse_args(argv)
+    assert match in capsys.readouterr().err

@@ -1,0 +1,231 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The preparation tool as a user runs it."""
+import fcntl
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from data_fixtures import SAMPLE, write_frames
+
+ROOT = Path(__file__).parents[2]
+TOOL = ROOT / 'tools' / 'prepare_data.py'
+
+
+def command(*args):
+    return [sys.executable, str(TOOL), *map(str, args)]
+
+
+def run(*args):
+    return subprocess.run(
+        command(*args), capture_output=True, text=True, timeout=120)
+
+
+def noise(count, size=(37, 50)):
+    return list(np.random.randint(0, 256, (count, *size, 3), dtype=np.uint8))
+
+
+def frames_below(folder):
+    """Finished files below a folder with their content."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in Path(folder).rglob('*')
+        if path.is_file() and path.name != '.prepare.lock'
+    }
+
+
+def test_prepare_verify_prepare_again(tmp_path):
+    source, out = tmp_path / 'my videos', tmp_path / 'the out put'
+    write_frames(source / 'train' / 'é 1.x', noise(5))
+    write_frames(source / 'train' / 'b', noise(3))
+    (source / 'val').mkdir()
+    (source / 'val' / 'dash cam.mp4').symlink_to(SAMPLE / 'val' /
+                                                 'dashcam-highway.mp4')
+    done = run(source, out, '--max-frames', 4, '--jobs', 2)
+    assert done.returncode == 0, done.stderr
+    assert 'prepared 3 of 3 clips' in done.stdout
+    assert '3/3 clips, 11/11 frames' in done.stdout
+    for clip, count in (('train/{}/é 1.x', 4), ('train/{}/b', 3),
+                        ('val/{}/dash cam', 4)):
+        for kind in ('HR', 'LRx16'):
+            names = sorted(os.listdir(out / clip.format(kind)))
+            assert names == [f'{i:06d}.png' for i in range(count)]
+    manifest = json.loads((out / 'val' / 'manifest.json').read_text())
+    entry = manifest['clips']['dash cam']
+    assert entry['frames'] == 4 and entry['lr_size'] == [45, 80]
+    assert not list(out.rglob('.partial'))
+
+    before = frames_below(out)
+    (out / 'val/LRx16/dash cam/000002.png').unlink()
+    checked = run(out, '--verify')
+    assert checked.returncode == 1
+    assert f'{out}/val/LRx16/dash cam/000002.png: missing' in checked.stderr
+    assert 'Traceback' not in checked.stderr
+    assert run(source, out, '--max-frames', 4).returncode == 0
+    assert frames_below(out) == before
+    checked = run(out, '--verify')
+    assert checked.returncode == 0, checked.stderr
+    assert '3 clips' in checked.stdout and 'in order' in checked.stdout
+
+
+def test_bad_clips_are_named_and_the_others_prepared(tmp_path):
+    source, out = tmp_path / 'in', tmp_path / 'out'
+    write_frames(source / 'good', noise(2))
+    bad = write_frames(source / 'bad', noise(3))
+    (bad / '000001.png').write_bytes(b'')
+    (source / 'text.mp4').write_text('not a video')
+    (source / 'empty').mkdir()
+    done = run(source, out)
+    assert done.returncode == 1
+    assert 'prepared 1 of 4 clips' in done.stdout
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 3
+    for part in (f'{bad}/000001.png: empty file',
+                 f'{source}/text.mp4: cannot be decoded',
+                 f'{source}/empty: no PNG or JPEG frame'):
+        assert any(line.startswith(part) for line in lines)
+    assert os.listdir(out / 'train' / 'HR') == ['good']
+    assert not list(out.rglob('.partial'))
+
+
+def wait_for(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(.005)
+
+
+def children_of(pid):
+    return Path(f'/proc/{pid}/task/{pid}/children').read_text().split()
+
+
+@pytest.fixture(scope='module')
+def two_clips(tmp_path_factory):
+    """Two clips to prepare, and what an undisturbed run makes of them."""
+    root = tmp_path_factory.mktemp('two')
+    for name in 'ab':
+        write_frames(root / 'in' / name, noise(50, (160, 160)))
+    assert run(root / 'in', root / 'out').returncode == 0
+    return root / 'in', frames_below(root / 'out')
+
+
+@pytest.mark.parametrize('how', [signal.SIGKILL, signal.SIGINT])
+def test_stopped_in_the_middle_and_continued(two_clips, tmp_path, how):
+    source, whole = two_clips
+    out = tmp_path / 'out'
+    tool = subprocess.Popen(
+        command(source, out, '--jobs', 2),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True)
+    wait_for(lambda: len(list(out.rglob('HR/00*.png'))) > 5)
+    children = children_of(tool.pid)
+    assert len(children) >= 2
+    tool.send_signal(how)
+    _, stderr = tool.communicate(timeout=60)
+    assert tool.returncode == (-9 if how == signal.SIGKILL else 130)
+    if how == signal.SIGINT:
+        assert stderr.strip() == 'stopped; the same command continues'
+    wait_for(
+        lambda: not any(os.path.exists(f'/proc/{pid}') for pid in children))
+    # No clip looks finished; every frame that is there is whole.
+    assert not (out / 'train' / 'HR').exists()
+    written = {
+        name.replace('.partial/a/HR', 'HR/a'): content
+        for name, content in frames_below(out).items()
+        if '.partial/a/HR/0' in name
+    }
+    assert written and written.items() <= whole.items()
+    assert run(source, out).returncode == 0
+    assert frames_below(out) == whole
+
+
+def test_a_second_run_on_the_same_target_is_refused(tmp_path):
+    write_frames(tmp_path / 'in' / 'a', noise(1))
+    out = tmp_path / 'out'
+    out.mkdir()
+    with open(out / '.prepare.lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run(tmp_path / 'in', out)
+    assert done.returncode == 1
+    assert done.stderr.strip(
+    ) == f'{out}: another run is preparing this folder'
+
+
+@pytest.fixture(scope='module')
+def tool():
+    spec = importlib.util.spec_from_file_location('prepare_data', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize('args, match', [
+    ([], 'required'),
+    (['in'], 'SOURCE and OUT are needed, got 1'),
+    (['in', 'out', 'more'], 'got 3'),
+    (['nowhere', 'out'], 'nowhere: no such file or folder'),
+    (['in', 'in'], 'must lie apart'),
+    (['in', 'in/out'], 'must lie apart'),
+    (['in/a', 'in'], 'must lie apart'),
+    (['in', 'file'], 'file: is not a folder'),
+    (['in', 'out', '--split', 'dev'], 'train, val, test, got "dev"'),
+    (['in', 'out', '--max-frames', '0'], '--max-frames'),
+    (['in', 'out', '--jobs', 'x'], '--jobs'),
+    (['in', 'out', '--scale', '3'], '--scale'),
+    (['in', 'out', '--verify'], '--verify takes OUT alone'),
+    (['nowhere', '--verify'], 'nowhere: no such'),
+])
+def test_wrong_arguments_are_named(tool, tmp_path, monkeypatch, capsys, args,
+                                   match):
+    (tmp_path / 'in' / 'a').mkdir(parents=True)
+    (tmp_path / 'file').write_bytes(b'')
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as exit:
+        tool.parse_args(args)
+    assert exit.value.code == 2
+    assert match in capsys.readouterr().err
+    assert sorted(os.listdir(tmp_path)) == ['file', 'in']
+
+
+@pytest.mark.parametrize('args', [
+    ['in', 'out', '--split', 'train', 'val', '--jobs', '3'],
+    ['--jobs', '3', 'in', 'out', '--split', 'train', '--split', 'val'],
+    ['in', '--split', 'train', 'val', '--jobs', '3', 'out'],
+])
+def test_options_anywhere(tool, tmp_path, monkeypatch, args):
+    (tmp_path / 'in').mkdir()
+    monkeypatch.chdir(tmp_path)
+    args = tool.parse_args(args)
+    assert (args.source, args.out, args.jobs) == ('in', 'out', 3)
+    assert args.split == ['train', 'val']
+
+
+def test_a_target_that_cannot_be_written_is_named(tool, tmp_path, monkeypatch,
+                                                  capsys):
+
+    def refuse(path, **kwargs):
+        raise PermissionError(13, 'Permission denied', path)
+
+    write_frames(tmp_path / 'in' / 'a', noise(1))
+    monkeypatch.setattr(os, 'makedirs', refuse)
+    # What the tool sets for its own process is not to outlive the test.
+    for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
+        monkeypatch.setenv(name, '1')
+    monkeypatch.setattr(signal, 'signal', lambda *args: None)
+    assert tool.main([str(tmp_path / 'in'), str(tmp_path / 'out')]) == 1
+    assert capsys.readouterr().err == f'{tmp_path}/out: Permission denied\n'
+
+
+def test_nothing_to_prepare_is_one_sentence(tmp_path):
+    (tmp_path / 'in').mkdir()
+    done = run(tmp_path / 'in', tmp_path / 'out')
+    assert done.returncode == 1
+    assert done.stderr.count('\n') == 1
+    assert 'no video file and no folder' in done.stderr
