@@ -25,6 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from . import backend, cpp
 from .checks import Geometry, IntOrPair, check_arguments
 
 
@@ -88,6 +89,9 @@ def _convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
     if image_offset is kernel_offset is mask is None:
         return F.conv2d(x, weight, None, geometry.stride, geometry.padding,
                         geometry.dilation, geometry.groups)
+    if backend.use_cpp(x):
+        return cpp.convolve(x, weight, image_offset, kernel_offset, mask,
+                            geometry)
     columns = _image_columns(x, image_offset, geometry)  # (p, k, c)
     if mask is not None:
         columns = columns * _per_tap(mask, 1)

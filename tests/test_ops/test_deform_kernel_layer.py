@@ -91,8 +91,8 @@ def test_form_without_offsets_is_a_convolution():
     ],
     ids=str)
 def test_fresh_layer_is_a_convolution_with_mean_weights(groups, geometry):
-    layer = DeformKernelConv2d(4, 4, groups=groups, **geometry)
-    x = torch.randn(2, 4, 8, 7)
+    layer = DeformKernelConv2d(4, 4, groups=groups, **geometry).double()
+    x = torch.randn(2, 4, 8, 7, dtype=torch.float64)
     # A scope of 4 read half-way between its weights: means of 2x2 blocks.
     kernel = F.avg_pool2d(layer.weight, 2, 1)
     expected = F.conv2d(
@@ -101,7 +101,7 @@ def test_fresh_layer_is_a_convolution_with_mean_weights(groups, geometry):
             **geometry
         })
     assert kernel.abs().min() > 0
-    assert_close(layer(x), expected, atol=1e-6)
+    assert_close(layer(x), expected, atol=1e-13)
 
 
 def test_layer_is_its_predictors_and_the_operator():

@@ -1,0 +1,87 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Which implementation the operators use."""
+
+import os
+from types import TracebackType
+from typing import Callable, Optional, Type
+
+from torch import Tensor
+
+from . import extension
+
+BACKENDS = ('auto', 'torch', 'cpp')
+VARIABLE = 'DKSAN_MM_BACKEND'
+
+_chosen: Optional[str] = None
+
+
+class set_backend:
+    """Choose the implementation, for good or for a ``with`` block.
+
+    ``'cpp'``: compiled C++ on CPU tensors, an error where it cannot be built.
+    ``'torch'``: pure torch. ``'auto'`` (the default, unless the environment
+    variable ``DKSAN_MM_BACKEND`` says otherwise): C++ on CPU tensors if it
+    can be built, else pure torch.
+
+    Args:
+        name (str): ``'auto'``, ``'torch'`` or ``'cpp'``.
+
+    Raises:
+        ValueError: If there is no such implementation.
+    """
+
+    def __init__(self, name: str) -> None:
+        global _chosen
+        self._previous, _chosen = _chosen, _checked(name)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Optional[Type[BaseException]],
+                 error: Optional[BaseException],
+                 traceback: Optional[TracebackType]) -> None:
+        global _chosen
+        _chosen = self._previous
+
+
+def get_backend() -> str:
+    """The name chosen: 'auto', 'torch' or 'cpp'."""
+    return _chosen or _checked(os.environ.get(VARIABLE, 'auto'))
+
+
+def _checked(name: str) -> str:
+    if name not in BACKENDS:
+        raise ValueError(f'backend must be one of {BACKENDS}, got {name!r}')
+    return name
+
+
+def constant_for_compile(function: Callable) -> Callable:
+    """Let torch.compile call ``function`` instead of tracing it.
+
+    What ``torch.compiler.assume_constant_result`` does, without its import of
+    the whole compiler, which takes seconds.
+    """
+    function._dynamo_marked_constant = True
+    return function
+
+
+@constant_for_compile
+def cpp_available() -> bool:
+    """Whether CPU tensors go through C++: wanted, and built if need be.
+
+    Raises:
+        RuntimeError: If C++ is demanded and cannot be built.
+    """
+    name = get_backend()
+    if name == 'torch':
+        return False
+    there = extension.load()
+    if name == 'cpp' and not there:
+        raise RuntimeError('the C++ operators cannot be built here, see the '
+                           'warning above')
+    return there
+
+
+def use_cpp(x: Tensor) -> bool:
+    """Whether ``x`` (float32 or float64) goes through the C++ operators."""
+    return x.device.type == 'cpu' and cpp_available()

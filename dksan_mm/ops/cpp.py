@@ -1,0 +1,115 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The C++ operators: their gradients and what torch.compile must know."""
+
+import functools
+from typing import List, Optional, Tuple
+
+import torch
+from torch import Tensor
+
+from .backend import constant_for_compile
+from .checks import Geometry
+
+FORMS = ('depthwise', 'dense')
+
+
+def convolve(x: Tensor,
+             weight: Tensor,
+             image_offset: Optional[Tensor],
+             kernel_offset: Optional[Tensor],
+             mask: Optional[Tensor],
+             geometry: Geometry,
+             *,
+             offset_groups: int = 1,
+             flat_edge: bool = False) -> Tensor:
+    """Deformable kernel convolution of CPU tensors, all of one type.
+
+    Args:
+        x (Tensor[n, c, h, w]): Input, float32 or float64.
+        weight (Tensor[c_out, c / groups, s, s]): The scope, or without kernel
+            offsets the kernel at rest, with as many rows and columns as it
+            has taps.
+        image_offset (Tensor[n, 2GK, h_out, w_out], optional): Image offsets
+            of G offset groups.
+        kernel_offset (Tensor[n, 2GK, h_out, w_out], optional): Kernel
+            offsets.
+        mask (Tensor[n, GK, h_out, w_out], optional): Factor of each tap.
+        geometry (Geometry): As checked.
+        offset_groups (int): G, groups of channels with offsets of their own.
+        flat_edge (bool): What the gradient of an offset is where a sample
+            lies exactly one pixel outside ``x``: 0 as in mmcv, or the slope
+            to its right (False).
+
+    Returns:
+        Tensor[n, c_out, h_out, w_out]: Output, in the memory format of ``x``.
+    """
+    _register()
+    settings = [
+        *geometry.kernel_size, *geometry.stride, *geometry.padding,
+        *geometry.dilation, *geometry.out_shape[1:], weight.shape[-1],
+        int(flat_edge), geometry.groups, offset_groups
+    ]
+    pixel_inputs = (image_offset, kernel_offset, mask)
+    single = weight.shape[1] == 1 and offset_groups == 1
+    if not single:
+        return torch.ops.dksan_mm.dense_forward(x, weight.flatten(2),
+                                                *pixel_inputs, settings)
+    filters = weight.unflatten(0, (geometry.groups, -1)).flatten(3)
+    outputs = [
+        torch.ops.dksan_mm.depthwise_forward(x, filters[:, i, 0],
+                                             *pixel_inputs, settings)
+        for i in range(filters.shape[1])
+    ]
+    if len(outputs) == 1:
+        return outputs[0]
+    return torch.stack(outputs, 2).flatten(1, 2)
+
+
+@constant_for_compile
+@functools.lru_cache(maxsize=None)
+def _register() -> None:
+    """Tell torch of shapes and gradients, once the library is loaded."""
+    for form in FORMS:
+        name = f'dksan_mm::{form}'
+        backward = getattr(torch.ops.dksan_mm, f'{form}_backward')
+        torch.library.register_fake(f'{name}_forward', _output)
+        torch.library.register_fake(f'{name}_backward', _gradients)
+        torch.library.register_autograd(
+            f'{name}_forward',
+            functools.partial(_backward, backward),
+            setup_context=_save)
+
+
+def _output(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
+            kernel_offset: Optional[Tensor], mask: Optional[Tensor],
+            settings: List[int]) -> Tensor:
+    return _like(x, (x.shape[0], weight.shape[0], *settings[8:10]))
+
+
+def _gradients(grad_out: Tensor, x: Tensor, weight: Tensor,
+               image_offset: Optional[Tensor],
+               kernel_offset: Optional[Tensor], mask: Optional[Tensor],
+               settings: List[int]) -> List[Tensor]:
+    present = [t for t in (image_offset, kernel_offset, mask) if t is not None]
+    return [
+        _like(x, x.shape), *(t.new_empty(t.shape) for t in (weight, *present))
+    ]
+
+
+def _like(x: Tensor, shape: Tuple[int, ...]) -> Tensor:
+    """An empty tensor in the memory format that the operators give."""
+    last = not x.is_contiguous() and x.is_contiguous(
+        memory_format=torch.channels_last)
+    return x.new_empty(shape).contiguous(
+        memory_format=torch.channels_last if last else torch.contiguous_format)
+
+
+def _save(ctx, inputs: tuple, output: Tensor) -> None:
+    *tensors, ctx.settings = inputs
+    ctx.save_for_backward(*tensors)
+
+
+def _backward(operator, ctx, grad_out: Tensor) -> tuple:
+    tensors = ctx.saved_tensors
+    grads = iter(operator(grad_out, *tensors, ctx.settings))
+    return (*(None if t is None else next(grads) for t in tensors), None)

@@ -1,0 +1,138 @@
+// Copyright (c) DKSAN-MM contributors.
+// From tensors, checked by the Python side, to pointers.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+
+#include <optional>
+#include <vector>
+
+#include "layout.h"
+#include "taps.h"
+
+namespace dksan {
+
+using OptionalTensor = std::optional<at::Tensor>;
+
+inline at::MemoryFormat format_of(const at::Tensor& x) {
+  const bool last = !x.is_contiguous() &&
+                    x.is_contiguous(at::MemoryFormat::ChannelsLast);
+  return last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+}
+
+// As it is where contiguous or channels last, else copied.
+inline at::Tensor plain(const at::Tensor& x) {
+  return x.contiguous(format_of(x));
+}
+
+struct Settings {
+  Geometry geometry;
+  int64_t groups, offset_groups;
+};
+
+// `s`: rows and columns of kernel, stride, padding, dilation and output, then
+// scope, flat_edge, groups and offset groups.
+inline Settings make_settings(const at::Tensor& x, at::IntArrayRef s) {
+  TORCH_CHECK(s.size() == 14, "14 settings wanted, got ", s.size());
+  TORCH_CHECK(x.size(2) * x.size(3) < (int64_t{1} << 30),
+              "x must have fewer than 2^30 pixels an image");
+  return {{x.size(2), x.size(3), s[8], s[9], s[0], s[1],  s[2],
+           s[3],      s[4],      s[5], s[6], s[7], s[10], s[11] != 0},
+          s[12],
+          s[13]};
+}
+
+// Image n of a plain tensor, from `channel` on.
+template <typename T>
+Image<T> image_of(const at::Tensor& x, int64_t n, int64_t channel) {
+  using Value = std::remove_const_t<T>;
+  const int64_t channels = x.size(1), pixels = x.size(2) * x.size(3);
+  const bool last = format_of(x) == at::MemoryFormat::ChannelsLast;
+  const int64_t channel_stride = last ? 1 : pixels;
+  T* data = const_cast<Value*>(x.const_data_ptr<Value>());
+  return {data + n * channels * pixels + channel * channel_stride,
+          channel_stride, last ? channels : 1};
+}
+
+// The per-pixel inputs: image offsets, kernel offsets and mask.
+class PixelInputs {
+ public:
+  PixelInputs(const OptionalTensor& image, const OptionalTensor& kernel,
+              const OptionalTensor& mask, int64_t groups)
+      : tensors_{hold(image), hold(kernel), hold(mask)}, groups_(groups) {}
+
+  // Those of image n, one entry for each offset group.
+  template <typename T>
+  std::vector<Offsets<T>> of_image(int64_t n) const {
+    std::vector<Offsets<T>> all;
+    for (int64_t d = 0; d < groups_; ++d)
+      all.push_back({at<T>(0, n, d), at<T>(1, n, d), at<T>(2, n, d)});
+    return all;
+  }
+
+  const at::Tensor* begin() const { return tensors_; }
+  const at::Tensor* end() const { return tensors_ + 3; }
+  int64_t groups() const { return groups_; }
+
+ private:
+  static at::Tensor hold(const OptionalTensor& tensor) {
+    return tensor ? tensor->contiguous() : at::Tensor();
+  }
+
+  template <typename T>
+  const T* at(int i, int64_t n, int64_t group) const {
+    const at::Tensor& t = tensors_[i];
+    if (!t.defined()) return nullptr;
+    const int64_t image = t.size(1) * t.size(2) * t.size(3);
+    return t.const_data_ptr<T>() + n * image + group * (image / groups_);
+  }
+
+  at::Tensor tensors_[3];
+  int64_t groups_;
+};
+
+// Gradients of the per-pixel inputs. Segments with the same offsets write a
+// share each; the shares are summed in order.
+class PixelGrads {
+ public:
+  PixelGrads(const PixelInputs& inputs, const std::vector<Segment>& segments)
+      : groups_(inputs.groups()) {
+    int64_t shares = 1;
+    for (const Segment& s : segments) shares = std::max(shares, s.share + 1);
+    const bool all = shares * groups_ == static_cast<int64_t>(segments.size());
+    for (const at::Tensor& t : inputs) {
+      shares_.emplace_back();
+      if (!t.defined()) continue;
+      shares_.back() = at::empty(
+          {shares, t.size(0), t.size(1), t.size(2), t.size(3)}, t.options());
+      if (!all) shares_.back().zero_();  // some groups have fewer shares
+    }
+  }
+
+  template <typename T>
+  OffsetGrads<T> of_segment(int64_t n, const Segment& s) const {
+    return {at<T>(0, n, s), at<T>(1, n, s), at<T>(2, n, s)};
+  }
+
+  // Of those inputs that are there, in order.
+  void append_sums(std::vector<at::Tensor>& to) const {
+    for (const at::Tensor& t : shares_)
+      if (t.defined()) to.push_back(t.size(0) == 1 ? t[0] : t.sum(0));
+  }
+
+ private:
+  template <typename T>
+  T* at(int i, int64_t n, const Segment& s) const {
+    const at::Tensor& t = shares_[i];
+    if (!t.defined()) return nullptr;
+    const int64_t image = t.size(2) * t.size(3) * t.size(4);
+    return t.mutable_data_ptr<T>() + (s.share * t.size(1) + n) * image +
+           s.offset_group * (image / groups_);
+  }
+
+  std::vector<at::Tensor> shares_;
+  int64_t groups_;
+};
+
+}  // namespace dksan

@@ -1,0 +1,37 @@
+// Copyright (c) DKSAN-MM contributors.
+// Columns of a band of output pixels: what the dense form multiplies with
+// its weights.
+#pragma once
+
+#include <vector>
+
+#include "backward_tap.h"
+#include "segments.h"
+#include "taps.h"
+
+namespace dksan {
+
+// Output pixels first .. first + count of one image, and their columns:
+// (pixel, cell, width), where a cell is one of the scope or, without kernel
+// offsets, a tap.
+struct Band {
+  int64_t first, count, cells, width;
+};
+
+// `x`: rows of all segments, the one past the image zeros. `offsets`: one
+// entry for each offset group.
+template <typename T>
+void columns_forward(const Geometry& g, const std::vector<Segment>& segments,
+                     const std::vector<Offsets<T>>& offsets,
+                     const Rows<const T>& x, const Band& band, T* columns);
+
+// Recomputes `columns`, adds to `grad_x`, overwrites `grads` (one entry for
+// each segment: its share).
+template <typename T>
+void columns_backward(const Geometry& g, const std::vector<Segment>& segments,
+                      const std::vector<Offsets<T>>& offsets,
+                      const Rows<const T>& x, const Band& band,
+                      const T* grad_columns, T* columns, const Rows<T>& grad_x,
+                      const std::vector<OffsetGrads<T>>& grads);
+
+}  // namespace dksan

@@ -1,0 +1,147 @@
+// Copyright (c) DKSAN-MM contributors.
+#include "depthwise.h"
+
+#include <vector>
+
+#include "backward_tap.h"
+#include "vec.h"
+
+namespace dksan {
+namespace {
+
+template <typename T, int L, int V, bool kKernel>
+DKSAN_INLINE void forward_pixel(const Geometry& g, const CellSteps& step,
+                                const TapTile<T>& tile, int p, const T* mask,
+                                const T* x, const T* table, T* out) {
+  constexpr int kWidth = V * L;
+  const int64_t taps = g.taps(), pixels = g.out_pixels();
+  Vec<T, L> sum[V] = {};
+  for (int64_t k = 0; k < taps; ++k) {
+    const ImageTap<T>& at = tile.image[k];
+    const T* x0 = x + int64_t{at.row[0][p]} * kWidth;
+    const T* x1 = x + int64_t{at.row[1][p]} * kWidth;
+    const T* x2 = x + int64_t{at.row[2][p]} * kWidth;
+    const T* x3 = x + int64_t{at.row[3][p]} * kWidth;
+    const T m = mask ? mask[k * pixels] : T(1);
+    const T a0 = at.weight[0][p] * m, a1 = at.weight[1][p] * m;
+    const T a2 = at.weight[2][p] * m, a3 = at.weight[3][p] * m;
+    const ScopeTap<T>& cell = tile.scope[k];
+    const T* w0 = table + (kKernel ? int64_t{cell.cell[p]} : k) * kWidth;
+    const T *w1 = w0 + step.right, *w2 = w0 + step.down;
+    const T* w3 = w2 + step.right;
+    const T b0 = cell.weight[0][p], b1 = cell.weight[1][p];
+    const T b2 = cell.weight[2][p], b3 = cell.weight[3][p];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      const int c = v * L;
+      const Vec<T, L> value = a0 * load<L>(x0 + c) + a1 * load<L>(x1 + c) +
+                              a2 * load<L>(x2 + c) + a3 * load<L>(x3 + c);
+      Vec<T, L> weight = load<L>(w0 + c);
+      if constexpr (kKernel)
+        weight = b0 * weight + b1 * load<L>(w1 + c) + b2 * load<L>(w2 + c) +
+                 b3 * load<L>(w3 + c);
+      sum[v] += value * weight;
+    }
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) store(out + v * L, sum[v]);
+}
+
+template <typename T, int L, int V, bool kKernel>
+void forward(const Geometry& g, const Segment& segment,
+             const Offsets<T>& offsets, const Image<const T>& x,
+             const T* table, const Image<T>& out) {
+  constexpr int kWidth = V * L;
+  const std::vector<T> rows = image_rows(x, g.in_pixels(), segment);
+  const CellSteps step(g, kWidth);
+  TapTile<T> tile(g);
+  T out_rows[kTile * kWidth];
+  for (int64_t first = 0; first < g.out_pixels(); first += kTile) {
+    const int count = std::min<int64_t>(kTile, g.out_pixels() - first);
+    tile.locate(g, offsets, first, count);
+    for (int p = 0; p < count; ++p) {
+      const T* mask = offsets.mask ? offsets.mask + first + p : nullptr;
+      forward_pixel<T, L, V, kKernel>(g, step, tile, p, mask, rows.data(),
+                                      table, out_rows + p * kWidth);
+    }
+    from_rows(out_rows, kWidth, out, first, count, segment.channels);
+  }
+}
+
+template <typename T, int L, int V, bool kKernel>
+void backward(const Geometry& g, const Segment& segment,
+              const Offsets<T>& offsets, const Image<const T>& x,
+              const T* table, const Image<const T>& grad_out,
+              const Image<T>& grad_x, T* grad_table,
+              const OffsetGrads<T>& grads) {
+  constexpr int kWidth = V * L;
+  const int64_t pixels = g.out_pixels();
+  const std::vector<T> x_rows = image_rows(x, g.in_pixels(), segment);
+  std::vector<T> grad_rows(x_rows.size());
+  const Rows<const T> from{x_rows.data(), kWidth};
+  const Rows<T> to{grad_rows.data(), kWidth};
+  const CellSteps step(g, kWidth);
+  TapTile<T> tile(g);
+  std::vector<GradTile<T>> tile_grads(g.taps());
+  T out_rows[kTile * kWidth];
+  for (int64_t first = 0; first < pixels; first += kTile) {
+    const int count = std::min<int64_t>(kTile, pixels - first);
+    tile.locate(g, offsets, first, count);
+    to_rows(grad_out, first, count, segment.channels, kWidth, kWidth,
+            out_rows);
+    for (int p = 0; p < count; ++p)
+      for (int64_t k = 0; k < g.taps(); ++k) {
+        const T m =
+            offsets.mask ? offsets.mask[k * pixels + first + p] : T(1);
+        backward_tap<T, L, V, kKernel, false>(
+            step, tile, k, p, m, from, table, kWidth, out_rows + p * kWidth,
+            to, grad_table, tile_grads[k]);
+      }
+    for (int64_t k = 0; k < g.taps(); ++k)
+      write_grads(tile_grads[k], k, pixels, first, count, grads);
+  }
+  from_rows(grad_rows.data(), kWidth, grad_x, 0, g.in_pixels(),
+            segment.channels);
+}
+
+}  // namespace
+
+template <typename T>
+void depthwise_forward(const Geometry& g, const Segment& segment,
+                       const Offsets<T>& offsets, const Image<const T>& x,
+                       const T* table, const Image<T>& out) {
+  with_width<T>(segment.width, [&](auto lanes, auto vectors) {
+    constexpr int L = lanes(), V = vectors();
+    const auto run =
+        offsets.kernel ? forward<T, L, V, true> : forward<T, L, V, false>;
+    run(g, segment, offsets, x, table, out);
+  });
+}
+
+template <typename T>
+void depthwise_backward(const Geometry& g, const Segment& segment,
+                        const Offsets<T>& offsets, const Image<const T>& x,
+                        const T* table, const Image<const T>& grad_out,
+                        const Image<T>& grad_x, T* grad_table,
+                        const OffsetGrads<T>& grads) {
+  with_width<T>(segment.width, [&](auto lanes, auto vectors) {
+    constexpr int L = lanes(), V = vectors();
+    const auto run =
+        offsets.kernel ? backward<T, L, V, true> : backward<T, L, V, false>;
+    run(g, segment, offsets, x, table, grad_out, grad_x, grad_table, grads);
+  });
+}
+
+#define DKSAN_INSTANTIATE(T)                                               \
+  template void depthwise_forward<T>(const Geometry&, const Segment&,      \
+                                     const Offsets<T>&,                    \
+                                     const Image<const T>&, const T*,      \
+                                     const Image<T>&);                     \
+  template void depthwise_backward<T>(                                     \
+      const Geometry&, const Segment&, const Offsets<T>&,                  \
+      const Image<const T>&, const T*, const Image<const T>&,              \
+      const Image<T>&, T*, const OffsetGrads<T>&);
+DKSAN_INSTANTIATE(float)
+DKSAN_INSTANTIATE(double)
+
+}  // namespace dksan

@@ -1,0 +1,82 @@
+// Copyright (c) DKSAN-MM contributors.
+// Copies between images and rows: the channels of one pixel side by side.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "segments.h"
+
+namespace dksan {
+
+// One image of a batch: element (channel, pixel) lies at
+// data[channel * channel_stride + pixel * pixel_stride].
+template <typename T>
+struct Image {
+  T* data;
+  int64_t channel_stride, pixel_stride;
+
+  T* at(int64_t channel, int64_t pixel) const {
+    return data + channel * channel_stride + pixel * pixel_stride;
+  }
+};
+
+constexpr int kBlock = 16;  // a cache line of floats
+
+// The first `channels` of `count` pixels into rows `stride` apart; the rest
+// of their `width` becomes 0.
+template <typename T>
+void to_rows(const Image<const T>& from, int64_t first, int64_t count,
+             int64_t channels, int64_t width, int64_t stride, T* rows) {
+  if (channels < width)
+    for (int64_t p = 0; p < count; ++p)
+      std::fill_n(rows + p * stride + channels, width - channels, T(0));
+  if (from.channel_stride == 1) {
+    for (int64_t p = 0; p < count; ++p)
+      std::memcpy(rows + p * stride, from.at(0, first + p),
+                  sizeof(T) * channels);
+    return;
+  }
+  for (int64_t p0 = 0; p0 < count; p0 += kBlock) {
+    const int64_t p1 = std::min<int64_t>(p0 + kBlock, count);
+    for (int64_t c = 0; c < channels; ++c) {
+      const T* source = from.at(c, first);
+      for (int64_t p = p0; p < p1; ++p)
+        rows[p * stride + c] = source[p * from.pixel_stride];
+    }
+  }
+}
+
+template <typename T>
+void from_rows(const T* rows, int64_t stride, const Image<T>& to,
+               int64_t first, int64_t count, int64_t channels) {
+  if (to.channel_stride == 1) {
+    for (int64_t p = 0; p < count; ++p)
+      std::memcpy(to.at(0, first + p), rows + p * stride,
+                  sizeof(T) * channels);
+    return;
+  }
+  for (int64_t p0 = 0; p0 < count; p0 += kBlock) {
+    const int64_t p1 = std::min<int64_t>(p0 + kBlock, count);
+    for (int64_t c = 0; c < channels; ++c) {
+      T* target = to.at(c, first);
+      for (int64_t p = p0; p < p1; ++p)
+        target[p * to.pixel_stride] = rows[p * stride + c];
+    }
+  }
+}
+
+// All rows of a segment (`x` begins at its first channel), and one of zeros
+// for what lies outside the image.
+template <typename T>
+std::vector<T> image_rows(const Image<const T>& x, int64_t pixels,
+                          const Segment& segment) {
+  std::vector<T> rows((pixels + 1) * segment.width);
+  to_rows(x, 0, pixels, segment.channels, segment.width, segment.width,
+          rows.data());
+  return rows;
+}
+
+}  // namespace dksan

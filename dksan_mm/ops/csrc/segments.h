@@ -1,0 +1,79 @@
+// Copyright (c) DKSAN-MM contributors.
+// How the channels of an image are cut into pieces of whole vectors.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "vec.h"
+
+namespace dksan {
+
+// Neighbouring channels that share offsets and weights' group. `width` is
+// their number rounded up to a width that `with_width` knows.
+struct Segment {
+  int64_t channel, channels;
+  int width;
+  int64_t offset_group, group;
+  int64_t share;  // number of earlier segments with the same offsets
+  int64_t start;  // sum of the earlier widths, in its chunk or in all
+};
+
+// Segments of one group; `start` counts from the chunk's own. One task works on.
+struct Chunk {
+  std::vector<Segment> segments;
+  int64_t width = 0;
+};
+
+template <typename T>
+constexpr int kChunkWidth = 4 * kLanes<T>;
+
+// The largest width that `channels` fill, or the smallest there is.
+template <typename T>
+int fitting_width(int64_t channels) {
+  int width = kChunkWidth<T>;
+  const int64_t least = kMinLanes<T>;
+  while (width > std::max(channels, least)) width /= 2;
+  return width;
+}
+
+// Every image is cut alike whatever the number of threads, so that no sum
+// depends on it.
+template <typename T>
+std::vector<Segment> cut(int64_t channels, int64_t offset_groups,
+                         int64_t groups) {
+  const int64_t by_offset = channels / offset_groups;
+  const int64_t by_group = channels / groups;
+  std::vector<int64_t> shares(offset_groups);
+  std::vector<Segment> segments;
+  int64_t start = 0;
+  for (int64_t c = 0; c < channels;) {
+    const int64_t d = c / by_offset, g = c / by_group;
+    const int64_t end = std::min((d + 1) * by_offset, (g + 1) * by_group);
+    const int width = fitting_width<T>(end - c);
+    const int64_t count = std::min<int64_t>(width, end - c);
+    segments.push_back({c, count, width, d, g, shares[d]++, start});
+    start += width;
+    c += count;
+  }
+  return segments;
+}
+
+// Joins segments of a group up to kChunkWidth channels.
+template <typename T>
+std::vector<Chunk> make_chunks(const std::vector<Segment>& segments) {
+  std::vector<Chunk> chunks;
+  for (Segment s : segments) {
+    const bool fits = !chunks.empty() &&
+                      chunks.back().segments[0].group == s.group &&
+                      chunks.back().width + s.width <= kChunkWidth<T>;
+    if (!fits) chunks.emplace_back();
+    s.start = chunks.back().width;
+    chunks.back().width += s.width;
+    chunks.back().segments.push_back(s);
+  }
+  return chunks;
+}
+
+}  // namespace dksan

@@ -1,0 +1,107 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The C++ operators of ``csrc/``, compiled for this machine at first use.
+
+The library lies in torch's extension cache, in a folder named by the sources,
+the flags, torch, Python and the processor, so that none of them can meet a
+library made for another. It is built in a folder of its own under a lock and
+moved into place: processes that start at once wait for one build.
+"""
+
+import contextlib
+import functools
+import hashlib
+import logging
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from typing import Iterator, List
+
+import torch
+
+SOURCES = Path(__file__).parent / 'csrc'
+FLAGS = [
+    '-O3', '-march=native', '-fno-math-errno', '-fno-trapping-math',
+    '-ffp-contract=fast', '-fvisibility-inlines-hidden'
+]
+LIBRARY = 'dksan_mm_ops'
+
+logger = logging.getLogger(__name__)
+
+
+@functools.lru_cache(maxsize=None)
+def load() -> bool:
+    """Load the library into ``torch.ops.dksan_mm``, building it if need be.
+
+    Returns:
+        bool: Whether the operators are there. If not, one warning says why.
+    """
+    try:
+        path = _library_path()
+        if not path.exists():
+            _build(path)
+        torch.ops.load_library(str(path))
+    except Exception as error:  # whatever a foreign tool chain comes up with
+        reason = str(error).strip().splitlines() or [repr(error)]
+        logger.warning(
+            'The C++ operators could not be built, the slower pure torch '
+            'ones are used: %s', reason[0])
+        return False
+    return True
+
+
+def _library_path() -> Path:
+    """Where the library of these sources on this machine belongs."""
+    # Importing torch.utils.cpp_extension, which knows this too, takes long.
+    cache = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
+    root = os.environ.get('TORCH_EXTENSIONS_DIR') or f'{cache}/torch_extensions'
+    return Path(root).expanduser() / f'{LIBRARY}_{_fingerprint()}' / f'{LIBRARY}.so'
+
+
+def _fingerprint() -> str:
+    """Of everything that the library depends on."""
+    parts = [torch.__version__, sys.version, platform.machine(), _processor()]
+    parts += FLAGS
+    parts += [path.read_text() for path in _source_files('*')]
+    return hashlib.sha256('\n'.join(parts).encode()).hexdigest()[:16]
+
+
+def _processor() -> str:
+    """Model and instruction sets, which ``-march=native`` reads."""
+    try:
+        lines = Path('/proc/cpuinfo').read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    wanted = ('model name', 'flags', 'Features', 'CPU part')
+    return '\n'.join(sorted({x for x in lines if x.startswith(wanted)}))
+
+
+def _source_files(pattern: str) -> List[Path]:
+    return sorted(SOURCES.glob(pattern))
+
+
+def _build(path: Path) -> None:
+    """Compile into a temporary folder, then move the library to ``path``."""
+    from torch.utils.cpp_extension import load as compile_extension
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path.with_suffix('.lock')):
+        if path.exists():  # another process was faster
+            return
+        logger.info('Building the C++ operators, once (about half a minute)')
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            compile_extension(
+                LIBRARY, [str(source) for source in _source_files('*.cpp')],
+                extra_cflags=FLAGS,
+                build_directory=folder,
+                is_python_module=False)
+            os.replace(Path(folder) / path.name, path)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a file lock, which the system frees even if the process dies."""
+    import fcntl
+    with open(path, 'w') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
