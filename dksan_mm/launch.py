@@ -180,7 +180,7 @@ def import_modules(config: Config) -> None:
     from mmengine.utils import import_modules_from_strings
 
     from .versions import check_openmmlab
-    if os.environ.get('RANK', '0') == '0':
+    if _is_first_process():
         print('Importing mmagic (about 15 seconds) ...', flush=True)
     with warnings.catch_warnings():
         # Of transformers and diffusers, about torch; nobody here can act.
@@ -214,8 +214,15 @@ def run_tool(main: Callable[[Optional[Sequence[str]]], None],
         _complain('interrupted; --resume goes on from the last checkpoint')
         return 130
     except (OSError, ValueError) as error:
-        return _complain(last_line(error) + _log_traceback())
+        log = _log_traceback()
+        if not log and _is_first_process():
+            raise
+        return _complain(f'{last_line(error)}{log}')
     return 0
+
+
+def _is_first_process() -> bool:
+    return os.environ.get('RANK', '0') == '0'
 
 
 def _complain(sentence: str) -> int:
@@ -224,7 +231,7 @@ def _complain(sentence: str) -> int:
 
 
 def _log_traceback() -> str:
-    """Write the traceback to the run's log file; says where, if there is."""
+    """Write the traceback to the run's log; say where, '' without a log."""
     from mmengine.logging import MMLogger
     for handler in MMLogger.get_current_instance().handlers:
         if isinstance(handler, logging.FileHandler):
