@@ -16,7 +16,7 @@ LUMA_WEIGHTS = (65.481, 128.553, 24.966)
 WINDOW = 11  # SSIM's Gaussian window: 11 taps, sigma 1.5 (Wang et al., 2004)
 GAUSSIAN = cv2.getGaussianKernel(WINDOW, 1.5)
 C1, C2 = np.float32(2.55**2), np.float32(7.65**2)  # K1 = 0.01, K2 = 0.03
-BAND_ROWS = 16  # rows handled at once: small arrays stay in cache and heap
+BAND_ROWS = 32  # rows handled at once: small arrays stay in cache and heap
 
 
 def round_to_uint8(image: np.ndarray) -> np.ndarray:
