@@ -9,6 +9,8 @@ nothing, and the history is rebuilt from its numbers alone.
 """
 import os
 import pickle
+import re
+import zipfile
 from contextlib import AbstractContextManager
 from typing import Dict, Mapping, Tuple
 
@@ -68,25 +70,33 @@ def read_checkpoint(path: str) -> dict:
             other than data, or it is no checkpoint.
     """
     if not os.path.isfile(path):
-        raise UserError(f'there is no checkpoint {path}')
+        raise UserError(f'there is no checkpoint file {path}')
     try:
+        _check_sums(path)
         with mmengine_globals():
-            checkpoint = torch.load(path, map_location='cpu')
-    except pickle.UnpicklingError as error:
-        reason = next((line.strip() for line in str(error).splitlines()
-                       if 'GLOBAL' in line or 'Unsupported' in line), '')
-        raise UserError(
-            f'{path} is damaged or holds more than data, so it is not '
-            f'loaded{f" ({reason})" if reason else ""}') from error
+            checkpoint = torch.load(
+                path, map_location='cpu', weights_only=True)
     except Exception as error:  # torch raises what its parsers happen to
-        raise UserError(f'{path} is damaged or no checkpoint '
-                        f'({_first_line(error)})') from error
+        asked = re.search(r'GLOBAL (\S+)', str(error))
+        if isinstance(error, pickle.UnpicklingError) and asked:
+            raise UserError(f'{path} is not loaded: it asks for '
+                            f'{asked[1]}, and a checkpoint must hold nothing '
+                            'but data') from error
+        raise UserError(f'{path} is damaged or no checkpoint') from error
     if not isinstance(checkpoint, dict):
         raise UserError(f'{path} holds no state dict')
     if 'state_dict' not in checkpoint:
         checkpoint = dict(state_dict=checkpoint)
     _check_state_dict(path, checkpoint['state_dict'])
     return checkpoint
+
+
+def _check_sums(path: str) -> None:
+    """Compare the check sums that torch writes, and does not read."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                raise ValueError('check sums differ')
 
 
 def _check_state_dict(path: str, state_dict: object) -> None:
@@ -134,7 +144,3 @@ def check_fits(path: str, found: Mapping[str, Tuple[int, ...]],
 
 def _size(shape: Tuple[int, ...]) -> str:
     return 'x'.join(map(str, shape)) or 'a scalar'
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip('.')

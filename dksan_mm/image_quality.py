@@ -6,6 +6,7 @@ are ``(h, w, 3)`` in RGB order or one channel ``(h, w)``, values 0-255.
 """
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import Sequence
 
 import cv2
 import numpy as np
@@ -14,8 +15,8 @@ import numpy as np
 LUMA_WEIGHTS = (65.481, 128.553, 24.966)
 WINDOW = 11  # SSIM's Gaussian window: 11 taps, sigma 1.5 (Wang et al., 2004)
 GAUSSIAN = cv2.getGaussianKernel(WINDOW, 1.5)
-C1, C2 = np.float32((0.01 * 255)**2), np.float32((0.03 * 255)**2)
-BAND_ROWS = 64  # rows of a frame handled at once, so that they stay in cache
+C1, C2 = np.float32(2.55**2), np.float32(7.65**2)  # K1 = 0.01, K2 = 0.03
+BAND_ROWS = 32  # rows handled at once: small arrays stay in cache and heap
 
 
 def round_to_uint8(image: np.ndarray) -> np.ndarray:
@@ -111,13 +112,9 @@ def _check_pair(first: np.ndarray, second: np.ndarray) -> None:
                          f'one shape, got {first.shape} and {second.shape}')
 
 
-def _planes(image: np.ndarray) -> list:
-    """Contiguous ``(h, w)`` float32 planes of an image."""
-    image = np.atleast_3d(image)
-    return [
-        np.ascontiguousarray(image[..., c], np.float32)
-        for c in range(image.shape[2])
-    ]
+def _planes(image: np.ndarray) -> Sequence[np.ndarray]:
+    """Contiguous ``(h, w)`` planes of an image, in its type."""
+    return cv2.split(np.ascontiguousarray(image))
 
 
 def _blur(plane: np.ndarray) -> np.ndarray:
@@ -136,20 +133,28 @@ def _ssim_sum(first: np.ndarray, second: np.ndarray) -> float:
     mean comes off first: float32 would lose its digits to it.
     """
     grey = np.float32(round(cv2.mean(first)[0]))
-    a, b = first - grey, second - grey
+    a = np.subtract(first, grey, dtype=np.float32)
+    b = np.subtract(second, grey, dtype=np.float32)
     d = a - b
     mean_a, mean_d = _blur(a), _blur(d)
     mean_b = mean_a - mean_d
-    square_d = mean_d * mean_d
-    d *= d
-    a *= a
-    b *= b
+    for image in (a, b, d):
+        image *= image
     a += b
-    variances = _blur(a)
-    variances -= mean_a * mean_a
-    variances -= mean_b * mean_b
-    contrast = (_blur(d) - square_d) / (variances + C2)
-    mean_a += grey
-    mean_b += grey
-    luminance = square_d / (mean_a * mean_a + mean_b * mean_b + C1)
-    return float(((1 - luminance) * (1 - contrast)).sum(dtype=np.float64))
+    squares = mean_a * mean_a
+    squares += mean_b * mean_b
+    # mean(a)^2 + mean(b)^2 + C1, with the grey level put back.
+    luminance = cv2.addWeighted(mean_a, 2 * grey, mean_b, 2 * grey,
+                                2 * grey * grey + C1)
+    luminance += squares
+    contrast = _blur(a)  # var(a) + var(b) + C2
+    contrast -= squares
+    contrast += C2
+    mean_d *= mean_d
+    difference = _blur(d)  # var(d)
+    difference -= mean_d
+    similarity = luminance - mean_d
+    similarity *= contrast - difference
+    luminance *= contrast
+    similarity /= luminance
+    return cv2.sumElems(similarity)[0]

@@ -125,7 +125,10 @@ def check_data(config: Config, loaders: Sequence[str]) -> None:
 def _frame_folders(dataset: ConfigDict) -> List[str]:
     """Folders of a data set that must hold clips."""
     prefixes = dataset.get('data_prefix') or {}
-    return [os.path.join(dataset['data_root'], p) for p in prefixes.values()]
+    return [
+        os.path.join(dataset['data_root'], prefix)
+        for prefix in prefixes.values() if prefix
+    ]
 
 
 def _complain_about_data(what: str, folder: str, root: str) -> None:
@@ -160,30 +163,35 @@ def start_cpu_group(config: Config) -> None:
     if config.launcher != 'pytorch' or torch.cuda.is_available():
         return
     torch.distributed.init_process_group('gloo')
-    config.setdefault('model_wrapper_cfg', {}).update(
+    wrapper = config.get('model_wrapper_cfg') or dict(
         type='MMDistributedDataParallel',
-        device_ids=None,
         broadcast_buffers=False,
         find_unused_parameters=config.get('find_unused_parameters', False))
+    config.model_wrapper_cfg = dict(wrapper, device_ids=None)
 
 
 def import_modules(config: Config) -> None:
     """Import mmagic and what the config's ``custom_imports`` name.
 
     Raises:
-        UserError: If one of them cannot be imported.
+        UserError: If one of them cannot be imported, or has a version that
+            does not work.
     """
     from mmengine.utils import import_modules_from_strings
-    if os.environ.get('RANK', '0') == '0':
+
+    from .versions import check_openmmlab
+    if _is_first_process():
         print('Importing mmagic (about 15 seconds) ...', flush=True)
     with warnings.catch_warnings():
         # Of transformers and diffusers, about torch; nobody here can act.
         warnings.simplefilter('ignore', FutureWarning)
         try:
+            check_openmmlab()
             import_modules_from_strings(**config.get('custom_imports', {}))
-        except ImportError as error:  # its context is the import that failed
-            raise UserError(f'custom_imports of the config: {error}, '
-                            f'{error.__context__}') from error
+        except ImportError as error:
+            # mmengine hides the import that failed in the context.
+            reason = f' ({error.__context__})' if error.__context__ else ''
+            raise UserError(f'{error}{reason}') from error
 
 
 def run_tool(main: Callable[[Optional[Sequence[str]]], None],
@@ -206,8 +214,15 @@ def run_tool(main: Callable[[Optional[Sequence[str]]], None],
         _complain('interrupted; --resume goes on from the last checkpoint')
         return 130
     except (OSError, ValueError) as error:
-        return _complain(last_line(error) + _log_traceback())
+        log = _log_traceback()
+        if not log and _is_first_process():
+            raise
+        return _complain(f'{last_line(error)}{log}')
     return 0
+
+
+def _is_first_process() -> bool:
+    return os.environ.get('RANK', '0') == '0'
 
 
 def _complain(sentence: str) -> int:
@@ -216,7 +231,7 @@ def _complain(sentence: str) -> int:
 
 
 def _log_traceback() -> str:
-    """Write the traceback to the run's log file; says where, if there is."""
+    """Write the traceback to the run's log; say where, '' without a log."""
     from mmengine.logging import MMLogger
     for handler in MMLogger.get_current_instance().handlers:
         if isinstance(handler, logging.FileHandler):

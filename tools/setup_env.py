@@ -37,22 +37,28 @@ def version_of(python):
 
 def use_supported_python():
     # type: () -> None
-    """Go on under a supported Python, or say which ones there are."""
+    """Go on under a supported Python, or say which ones there are.
+
+    What `.venv` was made with goes on with it: compiling mmcv, for one.
+    """
     here = '%d.%d' % sys.version_info[:2]
-    inside = os.path.realpath(sys.prefix) == os.path.realpath(VENV)
-    if here in SUPPORTED and not inside:
-        return
-    candidates = ['python' + version for version in SUPPORTED]
-    # What an environment was made with goes on; but an environment cannot
-    # rebuild itself while it runs.
     own = os.path.join(VENV, 'bin', 'python')
-    candidates.insert(0, os.path.realpath(sys.executable) if inside else own)
+    candidates = []
+    if os.path.realpath(sys.prefix) == os.path.realpath(VENV):
+        # An environment cannot rebuild itself while it runs.
+        candidates.append(os.path.realpath(sys.executable))
+    elif version_of(own) != here:
+        candidates.append(own)
+    if here not in SUPPORTED:
+        candidates += ['python' + version for version in SUPPORTED]
     for python in candidates:
         if version_of(python) in SUPPORTED:
-            if python in candidates[1:]:
+            if not os.path.isabs(python):
                 sys.stderr.write('Python %s is not supported: taking %s.\n' %
                                  (here, python))
             os.execvp(python, [python] + sys.argv)
+    if here in SUPPORTED:
+        return
     sys.exit('Set-up: This is Python %s, and the project needs 3.10, 3.11 or '
              '3.12: install one and run `make setup PYTHON=/path/to/it`.' %
              here)

@@ -135,7 +135,10 @@ def ensure_venv() -> None:
     elif moved:
         print('      the project was moved: anew')
     elif setup_packages.is_usable(VENV, SUPPORTED, version):
-        print(f'      Python {version}, there already', flush=True)
+        print(
+            f'      Python {version}, there already (`make clean` first, for '
+            'another)',
+            flush=True)
         return
     elif VENV.exists():
         print('      .venv is incomplete: anew')

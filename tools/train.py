@@ -90,11 +90,21 @@ def read_start(config: launch.Config) -> dict:
     if not path:
         return {}
     checkpoint = read_checkpoint(path)
-    needed = {'meta', 'optimizer', 'message_hub'}
-    if config.resume and not needed <= checkpoint.keys():
+    if config.resume:
+        check_resumable(path, checkpoint)
+    return shapes(checkpoint['state_dict'])
+
+
+def check_resumable(path: str, checkpoint: dict) -> None:
+    """Refuse what no run can, or should, be resumed from."""
+    if not {'meta', 'optimizer', 'message_hub'} <= checkpoint.keys():
         raise UserError(f'{path} holds weights only, no run can be resumed '
                         'from it; load_from starts a new one with them')
-    return shapes(checkpoint['state_dict'])
+    # mmengine would run it as a program; no version since 0.1 writes it.
+    if 'config' in checkpoint['meta']:
+        raise UserError(f'{path} is not loaded: it holds a program '
+                        '(meta.config), and a checkpoint must hold nothing '
+                        'but data')
 
 
 def check_start(config: launch.Config, found: dict, runner) -> None:

@@ -41,8 +41,10 @@ def _fake_python(path, version):
     path.chmod(0o755)
 
 
-def test_a_supported_python_goes_on(executed, monkeypatch):
-    monkeypatch.setattr(sys, 'prefix', '/usr')
+@pytest.mark.parametrize('version', [(3, 10, 0), (3, 11, 7), (3, 12, 1)])
+def test_a_supported_python_goes_on(version, old_python, executed,
+                                    monkeypatch):
+    monkeypatch.setattr(sys, 'version_info', version)
     setup_env.use_supported_python()
     assert executed == []
 
@@ -77,14 +79,25 @@ def test_a_launcher_that_does_not_launch_is_passed_over(old_python):
         setup_env.use_supported_python()
 
 
+@pytest.mark.parametrize('here', [(3, 13, 0), (3, 11, 0)])
 def test_the_python_of_an_environment_that_is_there_is_kept(
-        old_python, executed):
-    _fake_python(old_python / 'python3.11', '3.11')
+        here, old_python, executed, monkeypatch):
+    monkeypatch.setattr(sys, 'version_info', here)
+    _fake_python(old_python / 'python3.10', '3.10')
     own = old_python / '.venv' / 'bin' / 'python'
     _fake_python(own, '3.12')
     with pytest.raises(InterruptedError):
         setup_env.use_supported_python()
     assert executed == [str(own)]
+
+
+def test_an_environment_whose_python_is_gone_does_not_matter(
+        old_python, executed, monkeypatch):
+    monkeypatch.setattr(sys, 'version_info', (3, 11, 0))
+    _fake_python(old_python / 'python3.12', '3.12')
+    _fake_python(old_python / '.venv' / 'bin' / 'python', '')
+    setup_env.use_supported_python()
+    assert executed == []
 
 
 def test_old_pythons_can_read_the_launcher():

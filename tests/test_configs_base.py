@@ -1,0 +1,71 @@
+# Copyright (c) DKSAN-MM contributors.
+"""What the base configs promise to every config that is built on them."""
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = sorted(
+    str(path.relative_to(ROOT)) for path in (ROOT / 'configs').rglob('*.py')
+    if '_base_' not in path.parts)
+
+
+@pytest.fixture(params=CONFIGS)
+def config(request):
+    return Config.fromfile(ROOT / request.param, import_custom_modules=False)
+
+
+def test_mmagic_s_defaults_are_repaired(config):
+    hooks = config.default_hooks
+    assert hooks.checkpoint.out_dir is None  # the work dir
+    assert (hooks.checkpoint.save_best, hooks.checkpoint.rule) == ('auto',
+                                                                   'greater')
+    assert not hooks.checkpoint.by_epoch
+    assert not hooks.logger.log_metric_by_epoch
+    assert hooks.plain_checkpoint.type == 'PlainCheckpointHook'
+    assert config.custom_hooks == []
+    assert config.visualizer.type == 'Visualizer'
+    assert config.default_scope == 'mmagic'
+
+
+def test_the_first_metric_decides_which_checkpoint_is_best(config):
+    assert config.val_evaluator[0].type == 'VideoPSNR'
+
+
+def test_all_modules_that_register_something_are_imported(config):
+    imports = config.custom_imports.imports
+    assert not config.custom_imports.allow_failed_imports
+    for name in imports:
+        import_module(name)
+    package = {'models', 'datasets', 'metrics', 'hooks', 'optim'}
+    assert {f'dksan_mm.{name}' for name in package} <= set(imports)
+
+
+def test_the_schedule_ends_with_the_training(config):
+    assert config.param_scheduler.T_max == config.train_cfg.max_iters
+    assert not config.param_scheduler.by_epoch
+    assert config.train_cfg.val_interval <= config.train_cfg.max_iters
+
+
+def test_the_time_left_is_as_fresh_as_the_log(config):
+    interval = config.default_hooks.logger.interval
+    assert config.log_processor.window_size == interval
+
+
+def test_the_learning_rate_belongs_to_the_batch(config):
+    """Some number of processes has just the batch it was chosen for."""
+    base = config.auto_scale_lr.base_batch_size
+    assert base % config.train_dataloader.batch_size == 0
+    assert not config.auto_scale_lr.enable
+
+
+def test_the_paper_s_schedule():
+    config = Config.fromfile(
+        ROOT / 'configs/dksan_vid3oc_x16.py', import_custom_modules=False)
+    optimizer = config.optim_wrapper.optimizer
+    assert optimizer.type == 'Adam' and optimizer.lr == 4e-4
+    assert tuple(optimizer.betas) == (0.9, 0.999)
+    assert config.train_cfg.max_iters == 115_000
+    assert config.auto_scale_lr.base_batch_size == 16

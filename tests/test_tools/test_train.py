@@ -1,0 +1,361 @@
+# Copyright (c) DKSAN-MM contributors.
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.hooks import Hook
+from mmengine.logging import HistoryBuffer
+from tool_runs import CONFIG, LIGHT, ROOT, TINY, load_tool, run, train, weights
+
+from dksan_mm.checkpoint import mmengine_globals
+
+pytest_plugins = ['tool_runs']  # the fixtures
+
+
+def same(first, second):
+    """Whether two state dicts are equal, bit for bit."""
+    return first.keys() == second.keys() and all(
+        torch.equal(first[name], second[name]) for name in first)
+
+
+def run_until(finished, work_dir, iteration):
+    """A copy of a run as it was after some iterations."""
+    shutil.copytree(finished, work_dir)
+    for path in work_dir.glob('*_iter_*.pth'):
+        path.unlink()
+    (work_dir / 'iter_4.pth').unlink()
+    pointer = finished / f'iter_{iteration}.pth'  # where it was then
+    (work_dir / 'last_checkpoint').write_text(str(pointer))
+    return work_dir
+
+
+def test_a_run_leaves_checkpoints_and_the_best(finished_run):
+    names = {path.name for path in finished_run.glob('*.pth')}
+    assert names == {'iter_2.pth', 'iter_4.pth', 'best_PSNR_iter_4.pth'}
+    before, after = (weights(finished_run / f'iter_{i}.pth') for i in (2, 4))
+    assert not same(before, after)
+
+
+def test_checkpoints_hold_nothing_but_data(finished_run):
+    for path in finished_run.glob('*.pth'):
+        assert not torch.serialization.get_unsafe_globals_in_checkpoint(path)
+
+
+def test_a_resumed_run_ends_like_one_that_never_stopped(
+        finished_run, tiny_vid3oc, tmp_path):
+    work_dir = run_until(finished_run, tmp_path / 'resumed', 2)
+    assert train(tiny_vid3oc, work_dir, '--resume') == 0
+    resumed, whole = (
+        torch.load(path / 'iter_4.pth') for path in (work_dir, finished_run))
+    assert same(resumed['state_dict'], whole['state_dict'])
+    history, expected = (
+        checkpoint['message_hub']['log_scalars']['train/loss']['logs']
+        for checkpoint in (resumed, whole))
+    assert len(history) == 4 and torch.equal(history, expected)
+
+
+def test_a_checkpoint_of_mmengine_itself_can_be_resumed(
+        finished_run, tiny_vid3oc, tmp_path):
+    theirs = tmp_path / 'theirs'
+    other = ['default_hooks.plain_checkpoint.type=EmptyCacheHook']
+    assert train(tiny_vid3oc, theirs, iters=2, options=other) == 0
+    with pytest.raises(Exception, match='HistoryBuffer'):
+        torch.load(theirs / 'iter_2.pth')
+    assert train(tiny_vid3oc, tmp_path / 'on', '--resume',
+                 theirs / 'iter_2.pth') == 0
+    ours, whole = (
+        torch.load(path / 'iter_4.pth')
+        for path in (tmp_path / 'on', finished_run))
+    assert same(ours['state_dict'], whole['state_dict'])
+    loss = [
+        checkpoint['message_hub']['log_scalars']['train/loss']['logs']
+        for checkpoint in (ours, whole)
+    ]
+    assert torch.equal(*loss)
+
+
+def test_a_moved_work_dir_resumes_from_its_own_checkpoint(
+        finished_run, tmp_path):
+    work_dir = run_until(finished_run, tmp_path / 'moved', 2)
+    (work_dir / 'last_checkpoint').write_text('/old/place/iter_2.pth')
+    tool = load_tool('train')
+    config = tool.launch.Config(dict(work_dir=str(work_dir), resume=True))
+    assert tool.start_file(config) == str(work_dir / 'iter_2.pth')
+
+
+def test_nothing_to_resume_starts_from_the_beginning(finished_run, tiny_vid3oc,
+                                                     tmp_path):
+    assert train(tiny_vid3oc, tmp_path / 'new', '--resume', iters=2) == 0
+    assert same(
+        weights(tmp_path / 'new' / 'iter_2.pth'),
+        weights(finished_run / 'iter_2.pth'))
+
+
+class Program:
+    """What a poisoned checkpoint would have executed."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+def poisoned(checkpoint, proof):
+    checkpoint['extra'] = Program(os.system, f'touch {proof}')
+
+
+def poisoned_by_getattr(checkpoint, proof):
+    checkpoint['extra'] = Program(getattr, torch.nn.Module, 'load_state_dict')
+
+
+def poisoned_by_config(checkpoint, proof):
+    checkpoint['meta']['config'] = f'import os\nos.system("touch {proof}")'
+
+
+def without_optimizer(checkpoint, proof):
+    del checkpoint['optimizer']
+
+
+def of_another_model(checkpoint, proof):
+    state_dict = checkpoint['state_dict']
+    name = next(iter(state_dict))
+    state_dict['generator.other'] = state_dict.pop(name)
+
+
+@pytest.mark.parametrize(
+    'change, message',
+    [(poisoned, 'asks for .*system'),
+     (poisoned_by_getattr, 'asks for .*Module'),
+     (poisoned_by_config, 'holds a program'),
+     (without_optimizer, 'holds weights only'),
+     (of_another_model, 'another model .*generator.other is unknown')])
+def test_a_checkpoint_that_must_not_be_resumed(change, message, finished_run,
+                                               tiny_vid3oc, tmp_path,
+                                               sentence):
+    checkpoint = torch.load(finished_run / 'iter_2.pth')
+    change(checkpoint, tmp_path / 'proof')
+    path = tmp_path / 'changed.pth'
+    torch.save(checkpoint, path)
+    assert train(tiny_vid3oc, tmp_path / 'w', '--resume', path) == 2
+    text = sentence()
+    assert re.search(message, text), text
+    assert not (tmp_path / 'proof').exists()
+    assert not list((tmp_path / 'w').glob('*.pth'))
+
+
+def test_the_log_history_cannot_bring_functions_along(tmp_path, monkeypatch):
+    crafted = dict(
+        _log_history=np.array([1., 2.]),
+        _count_history=np.array([1, 1]),
+        max_length=9,
+        statistics_methods=dict(mean=Program(getattr, HistoryBuffer, 'max')))
+    with monkeypatch.context() as patch:
+        patch.setattr(HistoryBuffer, '__getstate__', lambda self: crafted)
+        torch.save(HistoryBuffer(), tmp_path / 'crafted.pth')
+    with mmengine_globals():
+        loaded = torch.load(tmp_path / 'crafted.pth')
+    assert type(loaded) is HistoryBuffer
+    assert loaded.statistics('mean') == 1.5
+
+
+def damaged(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+
+
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize('damage', [damaged, cut_short])
+def test_a_damaged_checkpoint_is_named(damage, finished_run, tiny_vid3oc,
+                                       tmp_path, sentence):
+    path = tmp_path / 'broken.pth'
+    shutil.copy(finished_run / 'iter_2.pth', path)
+    damage(path)
+    assert train(tiny_vid3oc, tmp_path / 'w', '--resume', path) == 2
+    assert sentence() == f'{path} is damaged or no checkpoint'
+    assert not (tmp_path / 'w').exists()
+
+
+def test_a_missing_checkpoint_is_named(tiny_vid3oc, tmp_path, sentence):
+    path = tmp_path / 'none.pth'
+    assert train(tiny_vid3oc, tmp_path / 'w', '--resume', path) == 2
+    assert sentence() == f'there is no checkpoint file {path}'
+
+
+def without_data_root():
+    """The environment, without the variable that names the data's place."""
+    return {k: v for k, v in os.environ.items() if k != 'DKSAN_DATA_ROOT'}
+
+
+def test_no_data_is_said_in_one_sentence_before_anything_slow(tmp_path):
+    result = subprocess.run([
+        sys.executable, '-X', 'importtime', ROOT / 'tools/train.py',
+        ROOT / 'configs/dksan_vid3oc_x16.py'
+    ],
+                            env=without_data_root(),
+                            cwd=tmp_path,
+                            capture_output=True,
+                            text=True)
+    lines = result.stderr.splitlines()
+    imported = {
+        line.split('|')[-1].strip()
+        for line in lines if line.startswith('import time:')
+    }
+    rest = [line for line in lines if not line.startswith('import time:')]
+    assert result.returncode == 2
+    assert rest == [
+        'train.py: no data: there is no folder data/Vid3oC; prepare it with '
+        '`python tools/prepare_data.py SOURCE data/Vid3oC`, or name another '
+        'place with --data-root'
+    ]
+    assert 'mmengine.config' in imported
+    assert not imported & {'mmagic', 'mmcv', 'torch'}
+    assert not list(tmp_path.iterdir())
+
+
+def remove_hr(root):
+    shutil.rmtree(root / 'train' / 'HR')
+
+
+def empty_validation(root):
+    shutil.rmtree(root / 'val' / 'LRx16')
+    (root / 'val' / 'LRx16').mkdir()
+
+
+@pytest.mark.parametrize(
+    'change, message',
+    [(remove_hr, 'there is no folder {}/train/HR'),
+     (empty_validation, 'there is nothing in {}/val/LRx16')])
+def test_missing_parts_of_the_data_are_named(change, message, tiny_vid3oc,
+                                             tmp_path, sentence):
+    root = tmp_path / 'data'
+    shutil.copytree(tiny_vid3oc, root)
+    change(root)
+    assert train(root, tmp_path / 'w') == 2
+    assert message.format(root) in sentence()
+    assert not (tmp_path / 'w').exists()
+
+
+def test_a_frame_that_cannot_be_read_is_named(tiny_vid3oc, tmp_path, sentence):
+    root = tmp_path / 'data'
+    shutil.copytree(tiny_vid3oc, root)
+    for path in (root / 'train' / 'HR').rglob('*.png'):
+        path.write_bytes(path.read_bytes()[:1000])
+    assert cv2.imread(str(path)) is None
+    assert train(root, tmp_path / 'w') == 2
+    text = sentence()
+    assert str(root / 'train' / 'HR') in text and 'traceback in' in text
+    log = next((tmp_path / 'w').rglob('*.log')).read_text()
+    assert 'Traceback' in log
+    assert not list((tmp_path / 'w').glob('*.pth'))
+
+
+@pytest.mark.parametrize('name, content, message', [
+    ('none.py', None, 'there is no config'),
+    ('broken.py', 'model = dict(', 'cannot read the config'),
+    ('empty.py', 'model = dict(type="WindowVSR")', 'no train_dataloader'),
+])
+def test_a_config_that_cannot_be_trained(name, content, message, tmp_path,
+                                         sentence):
+    path = tmp_path / name
+    if content:
+        path.write_text(content)
+    tool = load_tool('train')
+    assert tool.launch.run_tool(tool.main, [str(path)]) == 2
+    assert message in sentence()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
+@pytest.mark.parametrize('option, message',
+                         [('--amp', '--amp needs a GPU'),
+                          ('--launcher=slurm', '--launcher slurm needs a GPU'),
+                          ('--launcher=pytorch', 'needs torchrun')])
+def test_options_that_this_machine_cannot_serve(option, message, tiny_vid3oc,
+                                                tmp_path, sentence):
+    assert train(tiny_vid3oc, tmp_path / 'w', option) == 2
+    assert message in sentence()
+
+
+def test_options_reach_the_config(tiny_vid3oc, tmp_path):
+    tool = load_tool('train')
+    config = tool.prepare_config(
+        tool.parse_args([
+            CONFIG, '--data-root', tiny_vid3oc, '--auto-scale-lr',
+            '--work-dir',
+            str(tmp_path), '--cfg-options', 'train_cfg.max_iters=7'
+        ]))
+    assert config.auto_scale_lr.enable
+    assert config.train_cfg.max_iters == 7
+    assert config.work_dir == str(tmp_path)
+    for loader in ('train', 'val', 'test'):
+        assert config[f'{loader}_dataloader'].dataset.data_root == tiny_vid3oc
+
+
+def test_the_work_dir_is_named_after_the_config(tiny_vid3oc):
+    tool = load_tool('train')
+    config = tool.prepare_config(
+        tool.parse_args([CONFIG, '--data-root', tiny_vid3oc]))
+    assert config.work_dir == os.path.join('work_dirs', 'dksan-s_vid3oc_x16')
+
+
+def test_an_interrupted_run_says_how_to_go_on(tiny_vid3oc, tmp_path, sentence,
+                                              monkeypatch):
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Hook, 'before_train', interrupt)
+    monkeypatch.setattr('dksan_mm.hooks.PlainCheckpointHook.before_train',
+                        interrupt)
+    assert train(tiny_vid3oc, tmp_path / 'w') == 130
+    assert '--resume' in sentence()
+
+
+def test_two_processes_train_and_validate_together(tiny_vid3oc, tmp_path):
+    """On CPUs, with gloo; the scores are those of one process."""
+    work_dir = tmp_path / 'w'
+    options = [
+        'train_cfg.max_iters=2', 'train_cfg.val_interval=2',
+        'param_scheduler.T_max=2', 'val_dataloader.dataset.frame_step=1'
+    ]
+    result = subprocess.run([
+        sys.executable, '-m', 'torch.distributed.run', '--standalone',
+        '--nproc_per_node=2', ROOT / 'tools/train.py', CONFIG, '--launcher',
+        'pytorch', '--data-root', tiny_vid3oc, '--work-dir', work_dir,
+        '--cfg-options', *LIGHT, *TINY, *options
+    ],
+                            env={
+                                **os.environ, 'OMP_NUM_THREADS': '1',
+                                'CUDA_VISIBLE_DEVICES': '-1'
+                            },
+                            cwd=tmp_path,
+                            capture_output=True,
+                            text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert weights(work_dir / 'iter_2.pth')
+    scalars = next(work_dir.rglob('scalars.json')).read_text().splitlines()
+    distributed = next(eval(line) for line in scalars if 'PSNR' in line)
+    single = evaluate(work_dir / 'iter_2.pth', tiny_vid3oc, tmp_path)
+    for name in ('PSNR', 'PSNR_Y', 'SSIM', 'SSIM_Y'):
+        # A convolution in another process may round a pixel differently; a
+        # frame that is lost or counted twice changes the second decimal.
+        assert distributed[name] == pytest.approx(single[name], abs=1e-4)
+    assert {path.name for path in tmp_path.iterdir()} == {'w', 'out.json'}
+
+
+def evaluate(checkpoint, data, folder):
+    path = folder / 'out.json'
+    assert run('test', CONFIG, checkpoint, '--data-root', data, '--work-dir',
+               folder / 'w', '--out', path) == 0
+    return json.loads(path.read_text())['metrics']

@@ -1,0 +1,86 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Runs of the tools within the test process, which saves mmagic's import."""
+import importlib.util
+import itertools
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from dksan_mm import launch
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = str(ROOT / 'configs' / 'dksan-s_vid3oc_x16.py')
+# The smallest network of the family; small crops, all in one process.
+TINY = ['model.generator.channels=8', 'model.generator.num_blocks=[1,1,1,1]']
+LIGHT = [
+    'train_dataloader.dataset.pipeline.4.gt_patch_size=64',
+    'train_dataloader.batch_size=2', 'default_hooks.logger.interval=1'
+] + [
+    f'{loader}_dataloader.{key}' for loader in ('train', 'val', 'test')
+    for key in ('num_workers=0', 'persistent_workers=False')
+]
+NUMBERS = itertools.count()
+
+
+def load_tool(name):
+    """tools/NAME.py as a module."""
+    spec = importlib.util.spec_from_file_location(f'{name}_tool',
+                                                  ROOT / f'tools/{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(name, *arguments, options=TINY):
+    """Exit code of a tool. mmengine keeps loggers by name: a new one each."""
+    torch.set_num_threads(1)  # threads only slow down tensors this small
+    options = [f'experiment_name=run{next(NUMBERS)}', *options]
+    return launch.run_tool(
+        load_tool(name).main,
+        [*map(str, arguments), '--cfg-options', *LIGHT, *options])
+
+
+def train(data, work_dir, *arguments, iters=4, options=(), config=CONFIG):
+    """Train for some iterations; checkpoints every 2, validation at 4."""
+    return run(
+        'train',
+        config,
+        '--data-root',
+        data,
+        '--work-dir',
+        work_dir,
+        *arguments,
+        options=[
+            f'train_cfg.max_iters={iters}', 'train_cfg.val_interval=4',
+            'param_scheduler.T_max=4', 'param_scheduler.end=4',
+            'default_hooks.checkpoint.interval=2', *TINY, *options
+        ])
+
+
+def weights(path):
+    """State dict of a checkpoint, read with nothing allowed."""
+    return torch.load(path, weights_only=True)['state_dict']
+
+
+@pytest.fixture(scope='session')
+def finished_run(tiny_vid3oc, tmp_path_factory):
+    """Work dir of a finished training of 4 iterations. Read only."""
+    work_dir = tmp_path_factory.mktemp('work') / 'finished'
+    assert train(tiny_vid3oc, work_dir) == 0
+    return work_dir
+
+
+@pytest.fixture
+def sentence(capsys, monkeypatch):
+    """Function: the one line that a tool wrote to stderr."""
+    monkeypatch.setattr(sys, 'argv', ['tool.py'])
+
+    def read():
+        lines = capsys.readouterr().err.splitlines()
+        lines = [line for line in lines if line.startswith('tool.py: ')]
+        assert len(lines) == 1, lines
+        return lines[0].removeprefix('tool.py: ')
+
+    return read
