@@ -114,8 +114,7 @@ def test_state_dict_and_class_are_mmcvs():
     assert list(layer.state_dict()) == list(mmcv_layer(layer).state_dict())
 
 
-@pytest.mark.parametrize('place, shape', [(0, (2, 15, 6, 7)),
-                                          (0, (16, 6, 7)),
+@pytest.mark.parametrize('place, shape', [(0, (2, 15, 6, 7)), (0, (16, 6, 7)),
                                           (1, (2, 143, 6, 7)),
                                           (1, (2, 144, 5, 7)),
                                           (2, (1, 72, 6, 7))])
