@@ -195,12 +195,15 @@ def import_modules(config: Config) -> None:
 
 
 def run_tool(main: Callable[[Optional[Sequence[str]]], None],
-             argv: Optional[Sequence[str]] = None) -> int:
+             argv: Optional[Sequence[str]] = None,
+             *,
+             when_interrupted: str = 'interrupted') -> int:
     """Run a tool; turn what the user can mend into one sentence.
 
     Args:
         main (Callable): The tool; takes the arguments.
         argv (Sequence[str], optional): Arguments; None: the process's.
+        when_interrupted (str): What to say on Ctrl-C.
 
     Returns:
         int: 0, or 2 after a :class:`UserError` or an error in the data or the
@@ -211,7 +214,7 @@ def run_tool(main: Callable[[Optional[Sequence[str]]], None],
     except UserError as error:
         return _complain(str(error))
     except KeyboardInterrupt:
-        _complain('interrupted; --resume goes on from the last checkpoint')
+        _complain(when_interrupted)
         return 130
     except (OSError, ValueError) as error:
         log = _log_traceback()
