@@ -87,9 +87,8 @@ def _output(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
 
 
 def _gradients(grad_out: Tensor, x: Tensor, weight: Tensor,
-               image_offset: Optional[Tensor],
-               kernel_offset: Optional[Tensor], mask: Optional[Tensor],
-               settings: List[int]) -> List[Tensor]:
+               image_offset: Optional[Tensor], kernel_offset: Optional[Tensor],
+               mask: Optional[Tensor], settings: List[int]) -> List[Tensor]:
     present = [t for t in (image_offset, kernel_offset, mask) if t is not None]
     return [
         _like(x, x.shape), *(t.new_empty(t.shape) for t in (weight, *present))

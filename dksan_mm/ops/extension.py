@@ -55,8 +55,10 @@ def _library_path() -> Path:
     """Where the library of these sources on this machine belongs."""
     # Importing torch.utils.cpp_extension, which knows this too, takes long.
     cache = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
-    root = os.environ.get('TORCH_EXTENSIONS_DIR') or f'{cache}/torch_extensions'
-    return Path(root).expanduser() / f'{LIBRARY}_{_fingerprint()}' / f'{LIBRARY}.so'
+    root = os.environ.get(
+        'TORCH_EXTENSIONS_DIR') or f'{cache}/torch_extensions'
+    return Path(
+        root).expanduser() / f'{LIBRARY}_{_fingerprint()}' / f'{LIBRARY}.so'
 
 
 def _fingerprint() -> str:

@@ -19,7 +19,7 @@ void forward_tile(const Geometry& g, const TapTile<T>& tile, const T* mask,
   const CellSteps step(g, band.width);
   const int64_t taps = g.taps(), pixels = g.out_pixels();
   for (int p = 0; p < part.count; ++p) {
-    T* column = columns + (part.skip + p) * band.cells * band.width;
+    T* column = columns + (part.skip + p) * band.stride;
     for (int64_t k = 0; k < taps; ++k) {
       const ImageTap<T>& at = tile.image[k];
       const T* x0 = x.data + at.row[0][p] * x.stride;
@@ -60,7 +60,7 @@ void backward_tile(const Geometry& g, const TapTile<T>& tile, const T* mask,
   const CellSteps step(g, band.width);
   const int64_t taps = g.taps(), pixels = g.out_pixels();
   for (int p = 0; p < part.count; ++p) {
-    const int64_t column = (part.skip + p) * band.cells * band.width;
+    const int64_t column = (part.skip + p) * band.stride;
     for (int64_t k = 0; k < taps; ++k) {
       const T m =
           mask ? mask[k * pixels + band.first + part.skip + p] : T(1);
@@ -100,7 +100,7 @@ void columns_forward(const Geometry& g, const std::vector<Segment>& segments,
                      const Rows<const T>& x, const Band& band, T* columns) {
   const bool kernel = offsets[0].kernel != nullptr;
   if (kernel)
-    std::fill_n(columns, band.count * band.cells * band.width, T(0));
+    std::fill_n(columns, band.count * band.stride, T(0));
   for_tiles(g, segments, offsets, band,
             [&](size_t s, const TapTile<T>& tile, const Part& part) {
     const Segment& segment = segments[s];
@@ -123,7 +123,7 @@ void columns_backward(const Geometry& g, const std::vector<Segment>& segments,
                       const std::vector<OffsetGrads<T>>& grads) {
   const bool kernel = offsets[0].kernel != nullptr;
   if (kernel)
-    std::fill_n(columns, band.count * band.cells * band.width, T(0));
+    std::fill_n(columns, band.count * band.stride, T(0));
   std::vector<GradTile<T>> values(g.taps());
   for_tiles(g, segments, offsets, band,
             [&](size_t s, const TapTile<T>& tile, const Part& part) {

@@ -12,10 +12,10 @@
 namespace dksan {
 
 // Output pixels first .. first + count of one image, and their columns:
-// (pixel, cell, width), where a cell is one of the scope or, without kernel
-// offsets, a tap.
+// (cell, width) for each, `stride` apart, where a cell is one of the scope
+// or, without kernel offsets, a tap.
 struct Band {
-  int64_t first, count, cells, width;
+  int64_t first, count, cells, width, stride;
 };
 
 // `x`: rows of all segments, the one past the image zeros. `offsets`: one

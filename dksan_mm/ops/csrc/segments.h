@@ -17,13 +17,13 @@ struct Segment {
   int width;
   int64_t offset_group, group;
   int64_t share;  // number of earlier segments with the same offsets
-  int64_t start;  // sum of the earlier widths, in its chunk or in all
+  int64_t start;  // sum of the earlier segments' widths
 };
 
-// Segments of one group; `start` counts from the chunk's own. One task works on.
+// Neighbouring segments of one group; their `start` counts from the first.
 struct Chunk {
   std::vector<Segment> segments;
-  int64_t width = 0;
+  int64_t start, width;  // in the rows of all segments
 };
 
 template <typename T>
@@ -60,15 +60,15 @@ std::vector<Segment> cut(int64_t channels, int64_t offset_groups,
   return segments;
 }
 
-// Joins segments of a group up to kChunkWidth channels.
-template <typename T>
-std::vector<Chunk> make_chunks(const std::vector<Segment>& segments) {
+// Joins segments of a group up to `widest` channels.
+inline std::vector<Chunk> join(const std::vector<Segment>& segments,
+                               int64_t widest) {
   std::vector<Chunk> chunks;
   for (Segment s : segments) {
     const bool fits = !chunks.empty() &&
                       chunks.back().segments[0].group == s.group &&
-                      chunks.back().width + s.width <= kChunkWidth<T>;
-    if (!fits) chunks.emplace_back();
+                      chunks.back().width + s.width <= widest;
+    if (!fits) chunks.push_back({{}, s.start, 0});
     s.start = chunks.back().width;
     chunks.back().width += s.width;
     chunks.back().segments.push_back(s);

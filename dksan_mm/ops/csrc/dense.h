@@ -1,0 +1,92 @@
+// Copyright (c) DKSAN-MM contributors.
+// The form with a matrix product, for one image and one chunk of channels:
+// columns of a band of output pixels that stays in cache, times the weights.
+#pragma once
+
+#include <vector>
+
+#include "columns.h"
+#include "gemm.h"
+#include "layout.h"
+
+namespace dksan {
+
+// The weights (group, out, channel, cell).
+template <typename T>
+struct Weights {
+  T* data;
+  int64_t outs, inputs, cells;  // of one group
+};
+
+// A chunk, and where its weights are.
+class DenseChunk {
+ public:
+  template <typename T>
+  DenseChunk(const Chunk& chunk, const Weights<T>& weights)
+      : chunk(chunk),
+        outs(weights.outs),
+        cells(weights.cells),
+        stride(round_up(cells * chunk.width, kLanes<float>)),
+        first_out(chunk.segments[0].group * outs),
+        out_step_(weights.inputs * cells),
+        places_(stride, -1) {
+    for (const Segment& s : chunk.segments)
+      for (int64_t c = 0; c < s.channels; ++c)
+        for (int64_t cell = 0; cell < cells; ++cell)
+          places_[cell * chunk.width + s.start + c] =
+              (first_out * weights.inputs + s.channel -
+               s.group * weights.inputs + c) * cells + cell;
+  }
+
+  // (column, out), as columns_forward's result is multiplied with.
+  template <typename T>
+  std::vector<T> pack(const T* weights) const {
+    return make_panels<T>(stride, outs, [&](int64_t k, int64_t o) {
+      return places_[k] < 0 ? T(0) : weights[places_[k] + o * out_step_];
+    });
+  }
+
+  // (out, column), as a gradient is multiplied with.
+  template <typename T>
+  std::vector<T> pack_transposed(const T* weights) const {
+    return make_panels<T>(outs, stride, [&](int64_t o, int64_t k) {
+      return places_[k] < 0 ? T(0) : weights[places_[k] + o * out_step_];
+    });
+  }
+
+  // Adds a gradient (out, column) to that of all weights.
+  template <typename T>
+  void unpack(const T* packed, T* grad_weights) const {
+    for (int64_t o = 0; o < outs; ++o)
+      for (int64_t k = 0; k < stride; ++k)
+        if (places_[k] >= 0)
+          grad_weights[places_[k] + o * out_step_] += packed[o * stride + k];
+  }
+
+  Chunk chunk;
+  int64_t outs, cells;
+  int64_t stride;  // of the columns of one pixel
+  int64_t first_out;
+
+ private:
+  int64_t out_step_;
+  std::vector<int64_t> places_;  // of columns in the weights, or -1
+};
+
+// Output pixels [first, last). `x`: rows of all segments. `packed`: weights.
+template <typename T>
+void dense_forward(const Geometry& g, const DenseChunk& part,
+                   const std::vector<Offsets<T>>& offsets,
+                   const Rows<const T>& x, const T* packed, int64_t first,
+                   int64_t last, const Image<T>& out);
+
+// A whole image. `packed`: transposed weights. Adds to `grad_packed`,
+// overwrites the other gradients. `x`, `grad_out`, `grad_x`: from channel 0.
+template <typename T>
+void dense_backward(const Geometry& g, const DenseChunk& part,
+                    const std::vector<Offsets<T>>& offsets,
+                    const Image<const T>& x, const T* packed,
+                    const Image<const T>& grad_out, const Image<T>& grad_x,
+                    T* grad_packed, const std::vector<OffsetGrads<T>>& grads);
+
+}  // namespace dksan

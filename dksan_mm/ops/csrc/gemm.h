@@ -1,0 +1,115 @@
+// Copyright (c) DKSAN-MM contributors.
+// Matrix product of one thread, for operands that are in its cache already.
+// (A BLAS call would start its own threads or, inside ours, its own locks.)
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "vec.h"
+
+namespace dksan {
+
+// A block of kBlockRows x kBlockVectors accumulators fits the registers.
+constexpr int kBlockRows = kVectorBytes == 64 ? 8 : 4;
+constexpr int kBlockVectors = 2;
+template <typename T>
+constexpr int64_t kPanelWidth = kBlockVectors * kLanes<T>;
+constexpr int64_t kDepth = 128;  // of a panel that stays in the first cache
+
+inline int64_t round_up(int64_t value, int64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+// Element (i, j) is data[i * row + j * column].
+template <typename T>
+struct Operand {
+  const T* data;
+  int64_t row, column;
+};
+
+// The right operand, (k, j), in panels of kPanelWidth columns: row k of panel
+// i is data + i * panel + k * row.
+template <typename T>
+struct Panels {
+  const T* data;
+  int64_t row, panel;
+};
+
+// Copies a matrix, element (k, j) = get(k, j), into panels, zeros on the
+// right.
+template <typename T, typename Get>
+std::vector<T> make_panels(int64_t rows, int64_t columns, const Get& get) {
+  constexpr int64_t kWidth = kPanelWidth<T>;
+  std::vector<T> panels(rows * round_up(columns, kWidth));
+  for (int64_t j = 0; j < columns; ++j) {
+    T* column = panels.data() + j / kWidth * rows * kWidth + j % kWidth;
+    for (int64_t k = 0; k < rows; ++k) column[k * kWidth] = get(k, j);
+  }
+  return panels;
+}
+
+template <typename T, int M, int N>
+void multiply_block(int64_t depth, const Operand<T>& a, const T* b,
+                    int64_t b_row, T* c, int64_t c_row, bool add) {
+  constexpr int L = kLanes<T>;
+  Vec<T, L> sum[M][N] = {};
+  for (int64_t k = 0; k < depth; ++k) {
+    Vec<T, L> right[N];
+#pragma GCC unroll 8
+    for (int j = 0; j < N; ++j) right[j] = load<L>(b + k * b_row + j * L);
+#pragma GCC unroll 8
+    for (int i = 0; i < M; ++i) {
+      const T left = a.data[i * a.row + k * a.column];
+#pragma GCC unroll 8
+      for (int j = 0; j < N; ++j) sum[i][j] += left * right[j];
+    }
+  }
+  for (int i = 0; i < M; ++i)
+    for (int j = 0; j < N; ++j) {
+      T* to = c + i * c_row + j * L;
+      store(to, add ? load<L>(to) + sum[i][j] : sum[i][j]);
+    }
+}
+
+template <typename T, int N>
+void multiply_panel(int64_t rows, int64_t depth, Operand<T> a, const T* b,
+                    int64_t b_row, T* c, int64_t c_row, bool add) {
+  int64_t i = 0;
+  for (; i + kBlockRows <= rows; i += kBlockRows) {
+    multiply_block<T, kBlockRows, N>(depth, a, b, b_row, c, c_row, add);
+    a.data += kBlockRows * a.row;
+    c += kBlockRows * c_row;
+  }
+  for (; i < rows; ++i) {
+    multiply_block<T, 1, N>(depth, a, b, b_row, c, c_row, add);
+    a.data += a.row;
+    c += c_row;
+  }
+}
+
+// c (rows x columns, rows c_row apart) = a * b, or += with `add`. `columns`
+// is a multiple of the lanes.
+template <typename T>
+void multiply(int64_t rows, int64_t columns, int64_t depth,
+              const Operand<T>& a, const Panels<T>& b, T* c, int64_t c_row,
+              bool add) {
+  for (int64_t j = 0; j < columns; j += kPanelWidth<T>) {
+    const T* panel = b.data + j / kPanelWidth<T> * b.panel;
+    for (int64_t k = 0; k < depth; k += kDepth) {
+      const Operand<T> left{a.data + k * a.column, a.row, a.column};
+      const int64_t part = std::min(kDepth, depth - k);
+      const auto run = [&](auto n) {
+        multiply_panel<T, n()>(rows, part, left, panel + k * b.row, b.row,
+                               c + j, c_row, add || k > 0);
+      };
+      if (j + kLanes<T> == columns)
+        run(Int<1>{});
+      else
+        run(Int<kBlockVectors>{});
+    }
+  }
+}
+
+}  // namespace dksan
