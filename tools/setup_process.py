@@ -139,7 +139,7 @@ def run(command: Sequence[object],
                                start_new_session=True,
                                pass_fds=_held_locks)
     tail: List[str] = []
-    text = 'starting'
+    text = 'preparing'
     line_shown = StatusLine()
     try:
         with open(str(log), 'a', encoding='utf-8') as out:
