@@ -220,7 +220,7 @@ def _environment(python: Path, target: Target, jobs: int = 1) -> Dict:
         # A small toolkit lacks headers that torch's own packages bring.
         site = python.parent.parent.glob('lib/python3*/site-packages')
         more = [str(place) for s in site for place in s.glob(_CUDA_HEADERS)]
-        env['CPATH'] = ':'.join([env['CPATH']] * ('CPATH' in env) + more)
+        env['CPATH'] = ':'.join(filter(None, [env.get('CPATH'), *more]))
     else:
         # mmcv's script builds for CUDA wherever torch sees a GPU.
         env.update(FORCE_CUDA='0', CUDA_VISIBLE_DEVICES='')
