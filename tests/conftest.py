@@ -3,10 +3,14 @@
 import os
 import random
 
-import numpy as np
-import pytest
-import torch
-from data_fixtures import tiny_vid3oc  # noqa: F401  (a fixture)
+# Threads that wait should sleep: where other programs use the cores too,
+# OpenMP's spinning makes small tensors ten times slower. Read once, at load.
+os.environ.setdefault('GOMP_SPINCOUNT', '1000')
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from data_fixtures import tiny_vid3oc  # noqa: E402, F401  (a fixture)
 
 # Two threads, as on the smallest machine: tiny tensors get slower with more.
 NUM_THREADS = min(2, os.cpu_count() or 1)

@@ -37,9 +37,10 @@ def run(name, *arguments, options=TINY):
     """Exit code of a tool. mmengine keeps loggers by name: a new one each."""
     torch.set_num_threads(1)  # threads only slow down tensors this small
     options = [f'experiment_name=run{next(NUMBERS)}', *options]
+    tool = load_tool(name)
     return launch.run_tool(
-        load_tool(name).main,
-        [*map(str, arguments), '--cfg-options', *LIGHT, *options])
+        tool.main, [*map(str, arguments), '--cfg-options', *LIGHT, *options],
+        when_interrupted=getattr(tool, 'INTERRUPTED', 'interrupted'))
 
 
 def train(data, work_dir, *arguments, iters=4, options=(), config=CONFIG):

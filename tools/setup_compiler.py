@@ -13,7 +13,8 @@ from typing import List, NamedTuple, Optional
 
 from setup_process import GIB, SetupError
 
-# GiB that one compiler process may take: 0.9 seen for a C++ file.
+# GiB that one compiler process may take: 0.9 seen for a C++ file; for nvcc a
+# margin above that.
 JOB_MEMORY = {'cpu': 1.0, 'cuda': 2.5}
 
 _PROBE = """

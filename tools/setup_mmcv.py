@@ -25,6 +25,7 @@ VERSION = '2.1.0'
 SDIST = f'mmcv-{VERSION}.tar.gz'
 SDIST_SHA256 = ('d387bcab66b467479b6660310e23746c'
                 'fc79c6e57acf04094680adb499a5cd3f')
+_CUDA_HEADERS = 'nvidia/cu[0-9]*/include'
 BUILD_DISK = 1.0  # GiB, above what a build was seen to take
 
 # Load the compiled file alone, which takes seconds less than mmcv around it.
@@ -216,6 +217,10 @@ def _environment(python: Path, target: Target, jobs: int = 1) -> Dict:
         env['FORCE_CUDA'] = '1'
         env['TORCH_CUDA_ARCH_LIST'] = ';'.join(target.arches)
         env['CUDA_HOME'] = str(cuda_home())
+        # A small toolkit lacks headers that torch's own packages bring.
+        site = python.parent.parent.glob('lib/python3*/site-packages')
+        more = [str(place) for s in site for place in s.glob(_CUDA_HEADERS)]
+        env['CPATH'] = ':'.join(filter(None, [env.get('CPATH'), *more]))
     else:
         # mmcv's script builds for CUDA wherever torch sees a GPU.
         env.update(FORCE_CUDA='0', CUDA_VISIBLE_DEVICES='')

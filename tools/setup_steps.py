@@ -245,6 +245,11 @@ def main() -> int:
     except SetupError as error:
         print(f'\nSet-up: {error}', file=sys.stderr)
         return 1
+    except OSError as error:  # a full disk, a folder that is read-only, ...
+        print(
+            f'\nSet-up: {error}; mend that, then run `make setup` again.',
+            file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(
             '\nSet-up: cut off; `make setup` goes on from here.',

@@ -10,6 +10,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from dksan_mm import launch
 from dksan_mm.errors import UserError
 
+INTERRUPTED = 'interrupted; --resume goes on from the last checkpoint'
+
 
 def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Train a model.')
@@ -145,4 +147,4 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
 
 
 if __name__ == '__main__':
-    sys.exit(launch.run_tool(main))
+    sys.exit(launch.run_tool(main, when_interrupted=INTERRUPTED))

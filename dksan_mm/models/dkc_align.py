@@ -5,10 +5,9 @@ from typing import Tuple
 
 import torch
 from mmagic.registry import MODELS
-from mmcv.ops import ModulatedDeformConv2d
 from torch import Tensor, nn
 
-from dksan_mm.ops import DeformKernelConv2d
+from dksan_mm.ops import DeformKernelConv2d, ModulatedDeformConv2d
 from .layers import conv3x3, lrelu
 
 

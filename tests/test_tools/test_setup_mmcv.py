@@ -120,9 +120,17 @@ def test_a_build_stays_optimised(monkeypatch):
     assert env['CFLAGS'] == '-O1 -march=native -g0'
 
 
-def test_a_build_for_the_gpu_names_its_architectures(monkeypatch):
+@pytest.mark.parametrize('own', [None, '/own/include'])
+def test_a_build_for_the_gpu_names_its_architectures(own, monkeypatch,
+                                                     tmp_path):
     monkeypatch.setattr(setup_mmcv, 'cuda_home', lambda: Path('/cuda'))
-    env = setup_mmcv._environment(PYTHON, GPU)
+    headers = tmp_path / 'lib/python3.11/site-packages/nvidia/cu13/include'
+    headers.mkdir(parents=True)
+    monkeypatch.delenv('CPATH', raising=False)
+    if own:
+        monkeypatch.setenv('CPATH', own)
+    env = setup_mmcv._environment(tmp_path / 'bin' / 'python', GPU)
+    assert env['CPATH'].split(':') == ([own] if own else []) + [str(headers)]
     assert env['FORCE_CUDA'] == '1' and env['CUDA_HOME'] == '/cuda'
     assert env['TORCH_CUDA_ARCH_LIST'] == '8.0;9.0'
 

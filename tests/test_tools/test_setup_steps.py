@@ -101,17 +101,24 @@ def test_no_stamp_while_a_package_is_missing(project):
         setup_steps.write_stamp(TARGET)
 
 
+@pytest.mark.parametrize('error, code, words', [
+    (SetupError('It cannot be: do this.'), 1, 'It cannot be: do this.'),
+    (PermissionError(13, 'Permission denied',
+                     '.venv'), 1, 'Permission denied'),
+    (KeyboardInterrupt(), 130, '`make setup` goes on from here'),
+])
 def test_a_failed_step_is_one_sentence_and_an_exit_code(
-        project, monkeypatch, capsys):
+        error, code, words, project, monkeypatch, capsys):
     setup_steps.STAMP.unlink()
-    sentence = 'It cannot be: do this.'
 
     def fail(torch):
-        raise SetupError(sentence)
+        raise error
 
     monkeypatch.setattr(setup_steps, 'check_room', fail)
-    assert setup_steps.main() == 1
-    assert capsys.readouterr().err.strip() == f'Set-up: {sentence}'
+    assert setup_steps.main() == code
+    said = capsys.readouterr().err.strip()
+    assert said.startswith('Set-up: ') and words in said
+    assert '\n' not in said
 
 
 class _Installer:
