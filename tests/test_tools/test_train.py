@@ -280,7 +280,7 @@ def test_a_frame_that_cannot_be_read_is_named(tiny_vid3oc, tmp_path, sentence):
     for path in (root / 'train' / 'HR').rglob('*.png'):
         if path.stem != '000000':  # those are looked at before the run
             path.write_bytes(path.read_bytes()[:1000])
-    assert cv2.imread(str(path)) is None
+            assert cv2.imread(str(path)) is None
     assert train(root, tmp_path / 'w') == 2
     text = sentence()
     assert str(root / 'train' / 'HR') in text and 'traceback in' in text
