@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "layout.h"
 #include "taps.h"
 #include "vec.h"
 
@@ -63,13 +64,6 @@ void write_grads(const GradTile<T>& from, int64_t k, int64_t pixels,
   }
   if (to.mask) copy(4, to.mask + k * pixels);
 }
-
-// Rows of one segment: pointer to its first channel, distance of rows.
-template <typename T>
-struct Rows {
-  T* data;
-  int64_t stride;
-};
 
 // One tap of one pixel. The output is sum_c grad_c * m * value_c * weight_c
 // with value and weight read bilinearly from `x` and `cells`; adds to the

@@ -23,6 +23,18 @@ struct Image {
   }
 };
 
+template <typename T>
+Image<T> from_channel(const Image<T>& image, int64_t channel) {
+  return {image.at(channel, 0), image.channel_stride, image.pixel_stride};
+}
+
+// Rows, `stride` apart.
+template <typename T>
+struct Rows {
+  T* data;
+  int64_t stride;
+};
+
 constexpr int kBlock = 16;  // a cache line of floats
 
 // The first `channels` of `count` pixels into rows `stride` apart; the rest
