@@ -81,10 +81,10 @@ void backward(const Geometry& g, const Segment& segment,
             out_rows);
     for (int p = 0; p < count; ++p)
       for (int64_t k = 0; k < g.taps(); ++k) {
-        const T m =
-            offsets.mask ? offsets.mask[k * pixels + first + p] : T(1);
+        const T* mask =
+            offsets.mask ? offsets.mask + k * pixels + first + p : nullptr;
         backward_tap<T, L, V, kKernel, false>(
-            step, tile, k, p, m, from, table, kWidth, out_rows + p * kWidth,
+            step, tile, k, p, mask, from, table, kWidth, out_rows + p * kWidth,
             to, grad_table, tile_grads[k]);
       }
     for (int64_t k = 0; k < g.taps(); ++k)

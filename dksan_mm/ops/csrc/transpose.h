@@ -3,31 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
 
 #include "vec.h"
 
 namespace dksan {
 
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-#define DKSAN_SHUFFLE 1
-#endif
-#endif
-
 #ifdef DKSAN_SHUFFLE
 constexpr bool kShuffle = true;
-
-// Exchanges the off-diagonal H x H quarters of two rows: `kHigh` says which
-// row of the result.
-template <int H, bool kHigh, typename V, size_t... J>
-DKSAN_INLINE V exchange(V a, V b, std::index_sequence<J...>) {
-  constexpr int L = sizeof...(J);
-  return __builtin_shufflevector(
-      a, b,
-      (kHigh ? ((J & H) ? int(J) + L : int(J) + H)
-             : ((J & H) ? int(J) + L - H : int(J)))...);
-}
 
 template <int H, int L, typename V>
 DKSAN_INLINE void exchange_all(V (&rows)[L]) {
