@@ -90,7 +90,8 @@ def _build(path: Path) -> None:
     with _locked(path.with_suffix('.lock')):
         if path.exists():  # another process was faster
             return
-        logger.info('Building the C++ operators, once (about half a minute)')
+        logger.warning('Building the C++ operators for this processor, once: '
+                       'about half a minute')
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             compile_extension(
                 LIBRARY, [str(source) for source in _source_files('*.cpp')],
