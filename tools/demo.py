@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import time
+import warnings
 from collections import deque
 from pathlib import Path
 from typing import Dict, List, Sequence
@@ -92,7 +93,8 @@ def train(args: argparse.Namespace) -> Path:
         args.work_dir,
         *options,
         show=r'Importing|Iter\(')
-    return Path(Path(args.work_dir, 'last_checkpoint').read_text().strip())
+    path = Path(args.work_dir, 'last_checkpoint').read_text().strip()
+    return Path(os.path.relpath(path))
 
 
 def evaluate(work_dir: str, checkpoint: Path) -> None:
@@ -139,6 +141,7 @@ def result_table(results: Dict[str, dict]) -> List[str]:
 def enlarge(args: argparse.Namespace, checkpoint: Path) -> List[Path]:
     """Super-resolve a clip through mmagic's inference API; return files."""
     banner(4, f"enlarge {args.clip} x16 through mmagic's inference API")
+    warnings.simplefilter('ignore')  # of the packages, about one another
     import torch
     from mmagic.apis.inferencers.video_restoration_inferencer import \
         VideoRestorationInferencer
@@ -238,8 +241,8 @@ Done in {(time.time() - start) / 60:.1f} minutes:
   {args.work_dir}  logs; PSNR and SSIM of each video as JSON
 
 What next:
-  train longer     python tools/train.py {CONFIG} \\
-                     --cfg-options train_cfg.max_iters=5000
+  train longer     python tools/train.py configs/dksan-s_vid3oc_x16.py \\
+                     --data-root {PREPARED}
   your own videos  python tools/prepare_data.py FOLDER data/mine
                    python tools/train.py configs/dksan-s_vid3oc_x16.py \\
                      --data-root data/mine
