@@ -1,12 +1,13 @@
 # Copyright (c) DKSAN-MM contributors.
 """Data sets, samplers and transforms; importing it registers them."""
 from .samplers import SeededInfiniteSampler
-from .transforms import CheckFrames, GenerateWindowIndices, LoadFrames
+from .transforms import (CheckFrames, GenerateWindowIndices, LoadFrames,
+                         LoadPairedCrop)
 from .vsr_datasets import IntVIDDataset, Vid3oCDataset, VideoWindowDataset
 from .windows import window_indices
 
 __all__ = [
     'CheckFrames', 'GenerateWindowIndices', 'IntVIDDataset', 'LoadFrames',
-    'SeededInfiniteSampler', 'Vid3oCDataset', 'VideoWindowDataset',
-    'window_indices'
+    'LoadPairedCrop', 'SeededInfiniteSampler', 'Vid3oCDataset',
+    'VideoWindowDataset', 'window_indices'
 ]

@@ -6,8 +6,11 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 from mmagic.datasets import BasicFramesDataset
 from mmagic.registry import DATASETS
 
+from ..prepare.arrays import FrameArray, array_path
 from ..prepare.layout import frame_number, list_clips, list_frames
 from .samplers import numpy_seed
+
+STORES = ('auto', 'png', 'array')
 
 
 @DATASETS.register_module()
@@ -43,6 +46,10 @@ class VideoWindowDataset(BasicFramesDataset):
         max_frames (int, optional): Centre frames to take from each clip.
         frame_step (int): Distance between centre frames. Windows always
             reach over all frames of a clip.
+        store (str): 'png' reads the frames' files, 'array' the arrays beside
+            the folders (``tools/prepare_data.py --store array``), 'auto' the
+            arrays where there are any. The pixels are the same. With arrays
+            a sample has ``img_array`` and ``gt_array``, their paths.
         pipeline (Sequence): Transforms.
         test_mode (bool): As in mmengine's ``BaseDataset``.
         metainfo (dict, optional): As in mmengine's ``BaseDataset``.
@@ -65,6 +72,7 @@ class VideoWindowDataset(BasicFramesDataset):
                  first_frame: int = 0,
                  max_frames: Optional[int] = None,
                  frame_step: int = 1,
+                 store: str = 'auto',
                  pipeline: Sequence[Union[dict, Callable]] = (),
                  test_mode: bool = False,
                  metainfo: Optional[dict] = None,
@@ -80,6 +88,10 @@ class VideoWindowDataset(BasicFramesDataset):
         if 'img' not in data_prefix:
             raise ValueError("data_prefix must name the LR folder as 'img', "
                              f'got {data_prefix}')
+        if store not in STORES:
+            raise ValueError(f'store must be one of {STORES}, got {store!r}')
+        self.store = store
+        self.arrays: Dict[str, Dict[str, str]] = {}
         self.centers = (first_frame, max_frames, frame_step)
         self.frames: Dict[str, Dict[str, List[str]]] = {}
         # A pipeline that yields nothing is an error, not a reason to try
@@ -107,6 +119,8 @@ class VideoWindowDataset(BasicFramesDataset):
         first, limit, step = self.centers
         for clip in self._clip_names():
             self.frames[clip] = self._list_clip(clip)
+            if self.store != 'png':
+                self.arrays[clip] = self._find_arrays(clip)
             paths = self.frames[clip]['img']
             for frame in range(first, len(paths), step)[:limit]:
                 name = osp.splitext(osp.basename(paths[frame]))[0]
@@ -128,6 +142,7 @@ class VideoWindowDataset(BasicFramesDataset):
             num_output_frames=self.num_output_frames)
         if 'gt' in frames:
             info['gt_path'] = frames['gt'][info['frame']]
+        info.update(self.arrays.get(info['clip'], {}))
         return info
 
     def __getitem__(self, idx: Union[int, Tuple[int, int]]) -> dict:
@@ -177,6 +192,27 @@ class VideoWindowDataset(BasicFramesDataset):
                 raise ValueError(f'{folder}: no PNG or JPEG frames')
             _check_in_step(frames['img'], frames[key])
         return frames
+
+    def _find_arrays(self, clip: str) -> Dict[str, str]:
+        """Paths of a clip's arrays, as the keys of its samples."""
+        found = {}
+        for key, folder in self.data_prefix.items():
+            path = array_path(osp.join(folder, clip))
+            if not osp.isfile(path):
+                if self.store == 'auto':
+                    continue
+                raise FileNotFoundError(
+                    f'{path}: no such file; tools/prepare_data.py --store '
+                    "array makes it, and store='png' does without")
+            with FrameArray(path) as array:
+                count = len(self.frames[clip][key])
+                if len(array) != count:
+                    raise ValueError(
+                        f'{path}: has {len(array)} frames, the folder beside '
+                        f'it {count}; delete it, tools/prepare_data.py '
+                        '--store array makes it again')
+            found[f'{key}_array'] = path
+        return found
 
 
 def _check_in_step(lr_frames: List[str], frames: List[str]) -> None:

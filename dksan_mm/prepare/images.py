@@ -91,7 +91,8 @@ def write_bytes(path: str, content: bytes) -> None:
         with open(temporary, 'wb') as file:
             file.write(content)
         os.replace(temporary, path)
-    except OSError:
+    except OSError as error:
         if osp.exists(temporary):
             os.remove(temporary)
+        error.filename = error.filename or path  # a full disk names none
         raise

@@ -8,6 +8,7 @@ from typing import Callable, Dict, List, Optional
 import numpy as np
 
 from ..resize import matlab_resize
+from .arrays import FrameArray, array_path, temporary_path
 from .images import read_image
 from .layout import HR_DIR, SPLITS, list_clips, lr_dir, number_frames
 from .manifest import read_manifest
@@ -116,6 +117,8 @@ def verify_clip(clip: PreparedClip,
                             f'says {clip.entry["frames"]}')
     numbers = set().union(*frames.values())
     checker = _FrameChecker(clip, scale)
+    for folder, found in frames.items():
+        problems += checker.open_array(folder, list(found))
     for number in range(min(numbers, default=0), max(numbers, default=-1) + 1):
         problems += checker.check(
             {
@@ -123,6 +126,7 @@ def verify_clip(clip: PreparedClip,
                 for folder, found in frames.items()
             }, number)
         on_frame()
+    checker.close()
     return problems
 
 
@@ -133,6 +137,51 @@ class _FrameChecker:
         self.clip = clip
         self.scale = scale
         self.size: Dict[str, tuple] = {}
+        self.arrays: Dict[str, FrameArray] = {}
+        self.index: Dict[str, Dict[int, int]] = {}
+
+    def close(self) -> None:
+        """Close the arrays."""
+        for array in self.arrays.values():
+            array.close()
+
+    def open_array(self, folder: str, numbers: List[int]) -> List[str]:
+        """Open the array beside a folder for :meth:`check`, if it is there
+        or the manifest says so."""
+        path = array_path(folder)
+        stated = (self.clip.entry or {}).get('arrays', {})
+        stated = stated.get(osp.basename(osp.dirname(folder)))
+        problems = [
+            f'{name}: unfinished; run the preparation again'
+            for name in [temporary_path(path)] if osp.exists(name)
+        ]
+        if not stated and not osp.isfile(path):
+            return problems
+        try:
+            array = FrameArray(path)
+        except (OSError, ValueError) as error:
+            return problems + [_sentence(error, path)]
+        if len(array) != len(numbers):
+            problems.append(f'{path}: has {len(array)} frames, the folder '
+                            f'beside it {len(numbers)}')
+        else:
+            self.arrays[folder] = array
+            self.index[folder] = {n: i for i, n in enumerate(numbers)}
+        return problems
+
+    def _check_array(self, folder: str, number: int,
+                     image: np.ndarray) -> List[str]:
+        """Compare a frame with the array's, bit for bit."""
+        array = self.arrays.get(folder)
+        if array is None:
+            return []
+        frame = array.read(self.index[folder][number])
+        if np.array_equal(frame, image[..., ::-1]):
+            return []
+        return [
+            f'{array.path}: differs from {number:06d}.png in the folder '
+            'beside it'
+        ]
 
     def check(self, paths: Dict[str, Optional[str]], number: int) -> List[str]:
         """Check the frames of one number: folder -> path, None if absent."""
@@ -148,6 +197,8 @@ class _FrameChecker:
                 problems.append(_sentence(error, path))
                 continue
             problems += self._check_size(path, images[folder].shape[:2])
+        for folder, image in images.items():
+            problems += self._check_array(folder, number, image)
         if self.clip.lr in images and self.clip.hr in images:
             problems += self._check_pair(paths[self.clip.lr],
                                          images[self.clip.lr],

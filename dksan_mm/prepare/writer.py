@@ -14,6 +14,7 @@ from typing import Callable, Dict, List, Optional, Tuple
 import numpy as np
 
 from ..resize import matlab_resize
+from .arrays import remove_array, remove_temporary, same_arrays, write_array
 from .images import read_image, write_bytes, write_png
 from .layout import HR_DIR, list_frames, lr_dir, number_frames
 from .sources import Clip, iter_frames
@@ -29,9 +30,12 @@ class Settings:
     Attributes:
         scale (int): HR pixels per LR pixel along each axis.
         max_frames (int | None): Frames to take from each clip's beginning.
+        arrays (bool): Make each clip's arrays, too (see
+            :mod:`dksan_mm.prepare.arrays`); it changes no frame.
     """
     scale: int = 16
     max_frames: Optional[int] = None
+    arrays: bool = False
 
 
 class ClipWriter:
@@ -90,7 +94,7 @@ class ClipWriter:
             self._check_not_fewer(known['frames'])
             same_limit = known.get('max_frames') == recipe['max_frames']
             if same_limit and self._is_whole(known['frames']):
-                return known
+                return self._with_arrays(known)
         self._open_partial(recipe, ours)
         try:
             self._write_frames()
@@ -103,11 +107,28 @@ class ClipWriter:
         self._move_in_place()
         frames = list_frames(self.finals[0])
         height, width = read_image(frames[0]).shape[:2]
-        return dict(recipe, frames=len(frames), lr_size=[height, width])
+        return self._with_arrays(
+            dict(recipe, frames=len(frames), lr_size=[height, width]))
 
     def close(self) -> None:
         """Forget the building place, once the manifest knows the clip."""
         shutil.rmtree(self.partial, ignore_errors=True)
+
+    def _with_arrays(self, entry: Dict[str, object]) -> Dict[str, object]:
+        """Make the arrays if they are asked for; return the clip's entry."""
+        for final in self.finals:
+            remove_temporary(final)
+        if same_arrays(self.finals, entry.get('arrays', {})):
+            return entry
+        entry = {key: entry[key] for key in entry if key != 'arrays'}
+        if not self.settings.arrays:
+            return entry
+        ticks = [lambda: None] * (len(self.finals) - 1) + [self.on_frame]
+        arrays = {
+            osp.basename(osp.dirname(final)): write_array(final, tick)
+            for final, tick in zip(self.finals, ticks)
+        }
+        return dict(entry, arrays=arrays)
 
     def _check_not_fewer(self, frames: int) -> None:
         limit = self.settings.max_frames
@@ -137,6 +158,7 @@ class ClipWriter:
             os.makedirs(self.partial)
             write_bytes(note, json.dumps(recipe).encode())
         for part, final in zip(self.parts, self.finals):
+            remove_array(final)  # before the frames that it copies change
             if ours and osp.isdir(final):  # frames are missing: add them
                 os.rename(final, part)
             if not osp.isdir(final):

@@ -24,7 +24,7 @@ def loader_config(tiny_vid3oc):
     config.dataset.data_root = tiny_vid3oc
     # Small crops leave many places for them, and load faster.
     for step in config.dataset.pipeline:
-        if step['type'] == 'PairedRandomCrop':
+        if step['type'] == 'LoadPairedCrop':
             step['gt_patch_size'] = 64
     return config
 

@@ -10,6 +10,7 @@ from data_fixtures import write_frames
 from mmagic.registry import DATASETS
 
 from dksan_mm.datasets import IntVIDDataset, Vid3oCDataset, VideoWindowDataset
+from dksan_mm.prepare.arrays import write_array
 
 PREFIX = dict(img='train/LRx16', gt='train/HR')
 IMAGE = np.zeros((2, 3, 3), np.uint8)
@@ -78,6 +79,39 @@ def test_clips_of_an_annotation_file(tmp_path):
     (tmp_path / 'list.txt').write_text('d\n\na b\n')
     data = build(root, ann_file='list.txt')
     assert [data[i]['clip'] for i in range(len(data))] == ['d'] * 3 + ['a b']
+
+
+def test_arrays_are_used_as_the_store_says(tmp_path):
+    root = lay_out(tmp_path, {'000': 3, '001': 2})
+    with pytest.raises(
+            FileNotFoundError, match='LRx16/000.npy: no such file; .*--store'):
+        build(root, store='array')
+    assert 'gt_array' not in build(root)[0]
+    for clip in ('000', '001'):
+        write_array(f'{root}/train/HR/{clip}')
+    found = build(root)[0]
+    assert found['gt_array'] == f'{root}/train/HR/000.npy'
+    assert 'img_array' not in found  # each kind by itself
+    write_array(f'{root}/train/LRx16/000')
+    found = build(root)
+    assert found[0]['img_array'] == f'{root}/train/LRx16/000.npy'
+    assert 'img_array' not in found[3]
+    write_array(f'{root}/train/LRx16/001')
+    assert build(root, store='array')[3]['img_array'].endswith('001.npy')
+    assert 'img_array' not in build(root, store='png')[0]
+
+
+def test_an_array_of_other_frames_is_named(tmp_path):
+    root = lay_out(tmp_path, {'000': 3})
+    write_array(f'{root}/train/HR/000')
+    for kind in ('LRx16', 'HR'):
+        remove(tmp_path / 'train' / kind / '000' / '000002.png')
+    with pytest.raises(ValueError, match='HR/000.npy: has 3 frames.* 2;'):
+        build(root)
+    (tmp_path / 'train/HR/000.npy').write_bytes(b'text')
+    with pytest.raises(ValueError, match='HR/000.npy: not an array of fr'):
+        build(root)
+    assert len(build(root, store='png')) == 2
 
 
 def test_without_ground_truth(tmp_path):
@@ -149,6 +183,7 @@ def test_two_frames_of_one_number_are_named(tmp_path):
     (dict(first_frame=-1), 'first_frame'),
     (dict(max_frames=0), 'max_frames'),
     (dict(frame_step=0), 'frame_step'),
+    (dict(store='lmdb'), "store must be one of .*, got 'lmdb'"),
     (dict(data_prefix=dict(gt='train/HR')), "'img'"),
     (dict(first_frame=5), 'no clip has a frame of index 5'),
 ])

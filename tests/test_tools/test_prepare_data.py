@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from data_fixtures import SAMPLE, write_frames
@@ -72,6 +73,30 @@ def test_prepare_verify_prepare_again(tmp_path):
     checked = run(out, '--verify')
     assert checked.returncode == 0, checked.stderr
     assert '3 clips' in checked.stdout and 'in order' in checked.stdout
+
+
+def test_arrays_beside_the_frames(tmp_path):
+    source, out = tmp_path / 'in', tmp_path / 'out'
+    write_frames(source / 'a 1', noise(3))
+    write_frames(source / 'b', noise(2))
+    done = run(source, out, '--store', 'array')
+    assert done.returncode == 0, done.stderr
+    assert '2/2 clips, 10/10 frames' in done.stdout  # PNG and array
+    made = frames_below(out)
+    for name in ('HR/a 1', 'HR/b', 'LRx16/a 1', 'LRx16/b'):
+        assert f'train/{name}.npy' in made
+    for kind in ('HR', 'LRx16'):
+        array = np.load(out / 'train' / kind / 'a 1.npy')
+        for number in range(3):
+            path = out / 'train' / kind / 'a 1' / f'{number:06d}.png'
+            frame = cv2.imread(str(path))[..., ::-1]
+            np.testing.assert_array_equal(array[number], frame)
+    (out / 'train/HR/b.npy').write_bytes(made['train/HR/b.npy'][:-1])
+    checked = run(out, '--verify')
+    assert checked.returncode == 1
+    assert checked.stderr.startswith(f'{out}/train/HR/b.npy: not an array')
+    assert run(source, out, '--store', 'array').returncode == 0
+    assert frames_below(out) == made
 
 
 def test_bad_clips_are_named_and_the_others_prepared(tmp_path):
@@ -179,6 +204,7 @@ def tool():
     (['in', 'out', '--max-frames', '0'], '--max-frames'),
     (['in', 'out', '--jobs', 'x'], '--jobs'),
     (['in', 'out', '--scale', '3'], '--scale'),
+    (['in', 'out', '--store', 'lmdb'], '--store'),
     (['in', 'out', '--verify'], '--verify takes OUT alone'),
     (['nowhere', '--verify'], 'nowhere: no such'),
 ])

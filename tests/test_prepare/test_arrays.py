@@ -1,0 +1,241 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Arrays hold the frames' pixels, whole or not at all."""
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from data_fixtures import sample_frames, write_frames
+
+from dksan_mm.prepare.arrays import (FrameArray, array_path, remove_array,
+                                     temporary_path, write_array)
+from dksan_mm.prepare.images import write_png
+from dksan_mm.prepare.manifest import read_manifest, write_manifest
+from dksan_mm.prepare.sources import Clip
+from dksan_mm.prepare.verify import find_prepared, verify_clip
+from dksan_mm.prepare.writer import ClipWriter, Settings
+
+
+@pytest.fixture(scope='module')
+def frames():
+    return sample_frames('val', 'puppy-grass', 4, (100, 140))
+
+
+@pytest.fixture
+def folder(tmp_path, frames):
+    return str(write_frames(tmp_path / 'é b.c', frames, first=7))
+
+
+def test_numpy_reads_the_pixels_as_rgb(folder, frames):
+    seen = []
+    entry = write_array(folder, lambda: seen.append(None))
+    array = np.load(array_path(folder), mmap_mode='r')
+    np.testing.assert_array_equal(array, np.stack(frames)[..., ::-1])
+    assert array.dtype == np.uint8 and len(seen) == 4
+    assert entry['bytes'] == os.path.getsize(folder + '.npy')
+    with FrameArray(array_path(folder)) as opened:
+        assert opened.crc32() == entry['crc32']
+    assert sorted(os.listdir(Path(folder).parent)) == ['é b.c', 'é b.c.npy']
+
+
+@pytest.mark.parametrize('box', [
+    None, (0, 0, 100, 140), (0, 0, 1, 1), (99, 139, 1, 1), (16, 32, 64, 48),
+    (3, 0, 20, 140)
+])
+def test_crops_are_those_of_the_frames(folder, frames, box):
+    write_array(folder)
+    top, left, height, width = box or (0, 0, 100, 140)
+    with FrameArray(array_path(folder)) as array:
+        for index in (3, 0):
+            crop = array.read(index, box)
+            wanted = frames[index][top:top + height, left:left + width, ::-1]
+            np.testing.assert_array_equal(crop, wanted)
+            assert crop.flags.c_contiguous and crop.flags.writeable
+
+
+@pytest.mark.parametrize('frame, box', [(4, None), (-1, None),
+                                        (0, (0, 0, 101, 140)),
+                                        (0, (-1, 0, 10, 10)),
+                                        (0, (0, 130, 10, 11))])
+def test_what_lies_outside_is_refused(folder, frame, box):
+    write_array(folder)
+    with FrameArray(array_path(folder)) as array:
+        with pytest.raises(ValueError, match='b.c.npy: frame .* not within'):
+            array.read(frame, box)
+
+
+def cut(content):
+    return content[:-1]
+
+
+def other_type(content):
+    return content.replace(b"'|u1'", b"'|i1'")
+
+
+def other_shape(content):
+    return content.replace(b', 3)', b', 4)')
+
+
+@pytest.mark.parametrize('damage, reason', [
+    (lambda content: b'', ''),
+    (lambda content: b'no array at all', 'magic'),
+    (lambda content: content[:60], ''),
+    (cut, 'bytes, its header says'),
+    (lambda content: content + b'x', 'bytes, its header says'),
+    (other_type, 'int8 of shape'),
+    (other_shape, 'of shape'),
+    (lambda c: c[:8] + struct.pack('<H', 3) + c[10:], ''),
+])
+def test_damaged_arrays_are_named(folder, damage, reason):
+    write_array(folder)
+    path = Path(array_path(folder))
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match=f'c.npy: not an array.*{reason}'):
+        FrameArray(str(path))
+
+
+@pytest.mark.parametrize('harm, match', [
+    (b'', '000009.png: empty file'),
+    (b'text', '000009.png: not a readable image'),
+    (None, "000009.png: is 5x4, the clip's first frame 140x100"),
+])
+def test_damaged_frames_are_named_and_leave_no_array(folder, harm, match):
+    bad = Path(folder) / '000009.png'
+    if harm is None:
+        write_png(str(bad), np.zeros((4, 5, 3), np.uint8))
+    else:
+        bad.write_bytes(harm)
+    with pytest.raises(ValueError, match=match):
+        write_array(folder)
+    assert os.listdir(Path(folder).parent) == ['é b.c']
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_a_stop_leaves_no_array(folder):
+
+    def stop():
+        raise Killed
+
+    write_array(folder)
+    with pytest.raises(Killed):
+        write_array(folder, stop)
+    assert os.listdir(Path(folder).parent) == ['é b.c']
+
+
+def test_a_full_disk_is_named_and_leaves_no_array(folder, monkeypatch):
+
+    def full(*args):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(os, 'fsync', full)
+    with pytest.raises(OSError) as error:
+        write_array(folder)
+    assert error.value.filename == array_path(folder)
+    assert os.listdir(Path(folder).parent) == ['é b.c']
+
+
+def test_a_clip_named_like_an_array_is_not_touched(tmp_path, frames):
+    write_frames(tmp_path / 'a', frames[:1])
+    write_frames(tmp_path / 'a.npy', frames[:1])
+    with pytest.raises(ValueError, match='a.npy: is a folder'):
+        remove_array(str(tmp_path / 'a'))
+    assert len(os.listdir(tmp_path / 'a.npy')) == 1
+
+
+def prepare(source, out, **settings):
+    settings = Settings(**settings)
+    known = read_manifest(str(out), 'train').get('c')
+    writer = ClipWriter(
+        Clip('c', 'train', str(source)), str(out), settings=settings)
+    entry = writer.run(known)
+    write_manifest(str(out), 'train', dict(c=entry))
+    writer.close()
+    return entry
+
+
+def verify(out):
+    return [
+        line for clip in find_prepared(str(out), [], 16)
+        for line in verify_clip(clip, 16)
+    ]
+
+
+def arrays_below(out):
+    return {
+        str(path.relative_to(out)): path.stat().st_mtime_ns
+        for path in out.rglob('*.npy')
+    }
+
+
+def test_arrays_are_made_kept_dropped_and_made_again(folder, tmp_path):
+    out = tmp_path / 'out'
+    assert 'arrays' not in prepare(folder, out)
+    entry = prepare(folder, out, arrays=True)
+    made = arrays_below(out)
+    assert sorted(made) == ['train/HR/c.npy', 'train/LRx16/c.npy']
+    assert sorted(entry['arrays']) == ['HR', 'LRx16']
+    # Nothing to do, with or without the option.
+    assert prepare(folder, out, arrays=True) == entry
+    assert prepare(folder, out) == entry
+    assert arrays_below(out) == made and verify(out) == []
+    # One is lost: named, then made again.
+    (out / 'train/HR/c.npy').unlink()
+    assert verify(out) == [f'{out}/train/HR/c.npy: No such file or directory']
+    assert prepare(folder, out, arrays=True) == entry
+    assert verify(out) == []
+    # Deleted on purpose: no longer stated.
+    (out / 'train/HR/c.npy').unlink()
+    assert 'arrays' not in prepare(folder, out)
+
+
+def test_arrays_do_not_outlive_a_change_of_the_frames(folder, tmp_path):
+    out = tmp_path / 'out'
+    prepare(folder, out, max_frames=2, arrays=True)
+    prepare(folder, out)
+    assert arrays_below(out) == {} and verify(out) == []
+    prepare(folder, out, arrays=True)
+    assert len(np.load(out / 'train/HR/c.npy')) == 4
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize('harm, expected', [
+    (lambda d: flip_a_bit(d / 'HR/c.npy'), ['HR/c.npy: differs from 000010']),
+    (lambda d: (d / 'LRx16/c.npy').write_bytes(b''),
+     ['LRx16/c.npy: not an array of frames']),
+    (lambda d:
+     (d / 'HR/.c.npy.tmp').write_bytes(b'half'), ['HR/.c.npy.tmp: unfinished'
+                                                  ]),
+    (lambda d: os.replace(d / 'LRx16/c.npy', d / 'HR/c.npy'), [
+        'LRx16/c.npy: No such file', *[
+            f'HR/c.npy: differs from {number:06d}.png'
+            for number in range(7, 11)
+        ]
+    ]),
+])
+def test_verify_compares_arrays_with_the_frames(folder, tmp_path, harm,
+                                                expected):
+    out = tmp_path / 'out'
+    prepare(folder, out, arrays=True)
+    harm(out / 'train')
+    found = verify(out)
+    assert len(found) == len(expected)
+    for line, start in zip(found, expected):
+        assert line.startswith(f'{out}/train/{start}')
+
+
+def test_what_a_killed_run_left_is_removed(folder, tmp_path):
+    out = tmp_path / 'out'
+    prepare(folder, out)
+    left = Path(temporary_path(str(out / 'train/HR/c.npy')))
+    left.write_bytes(b'half')
+    prepare(folder, out)
+    assert not left.exists()
