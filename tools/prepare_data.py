@@ -15,8 +15,10 @@ that has no HR but an LRx16 (or LR) folder is taken over as it is.
 times as many samples a second, and 6 times the PNG's space on the disk. The
 configs read it where it is there.
 
-Interrupted at any point, the same command continues. A damaged clip is named
-and left out, the others are prepared, and the exit code is 1.
+Interrupted at any point, the same command continues. At the first damaged
+clip the tool stops, names it, and the exit code is 1. With --skip-bad such
+clips are left out and listed, the others are prepared, and the exit code is 0
+if there are any. A clip is never prepared in part.
 """
 import argparse
 import errno
@@ -25,6 +27,7 @@ import os
 import os.path as osp
 import signal
 import sys
+from contextlib import closing
 from typing import Callable, List, NoReturn, Tuple
 
 sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
@@ -73,6 +76,10 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
         choices=('png', 'array'),
         help='array: besides the PNG frames, an array for each clip '
         '(default: png; arrays that are there already stay)')
+    parser.add_argument(
+        '--skip-bad',
+        action='store_true',
+        help='leave damaged clips out and go on')
     parser.add_argument(
         '--verify',
         action='store_true',
@@ -153,23 +160,38 @@ def prepare(args: argparse.Namespace) -> int:
     order = sorted(range(len(clips)), key=lambda i: -counts[i])
     tasks = [(clips[i], args.out, settings,
               manifests[clips[i].split].get(clips[i].name)) for i in order]
-    failures = []
     progress = Progress('prepare', len(clips), total)
-    for (clip, *_), result in run_parallel(prepare_one, tasks, progress,
-                                           args.jobs):
-        if isinstance(result, Exception):
-            failures.append(_explain(result))
-            continue
-        manifest = manifests[clip.split]
-        if manifest.get(clip.name) != result:
-            manifest[clip.name] = result
-            write_manifest(args.out, clip.split, manifest)
-        ClipWriter(clip, args.out, settings=settings).close()
+    failures = []
+    with closing(run_parallel(prepare_one, tasks, progress,
+                              args.jobs)) as results:
+        for (clip, *_), result in results:
+            if isinstance(result, Exception):
+                failures.append(_explain(result))
+                if args.skip_bad and _is_bad_source(result, args.out):
+                    continue
+                print('stopped; what is prepared stays, the same command '
+                      'continues (--skip-bad leaves damaged clips out)')
+                return _report(failures)
+            manifest = manifests[clip.split]
+            if manifest.get(clip.name) != result:
+                manifest[clip.name] = result
+                write_manifest(args.out, clip.split, manifest)
+            ClipWriter(clip, args.out, settings=settings).close()
     for split in manifests:
         _remove_if_empty(osp.join(args.out, split, '.partial'))
     done = len(clips) - len(failures)
-    print(f'prepared {done} of {len(clips)} clips in {args.out}')
-    return _report(failures)
+    skipped = f', skipped {len(failures)}' if failures else ''
+    print(f'prepared {done} of {len(clips)} clips in {args.out}{skipped}')
+    _report(failures)
+    return 0 if done else 1
+
+
+def _is_bad_source(error: Exception, out: str) -> bool:
+    """Whether it is one clip that is wrong, not the target or the machine."""
+    if isinstance(error, OSError):
+        inside = osp.realpath(error.filename or out) + os.sep
+        return not inside.startswith(osp.realpath(out) + os.sep)
+    return isinstance(error, ValueError)
 
 
 def verify(args: argparse.Namespace) -> int:

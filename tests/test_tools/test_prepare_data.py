@@ -99,24 +99,53 @@ def test_arrays_beside_the_frames(tmp_path):
     assert frames_below(out) == made
 
 
-def test_bad_clips_are_named_and_the_others_prepared(tmp_path):
+def test_bad_clips_stop_the_run_or_are_left_out(tmp_path):
     source, out = tmp_path / 'in', tmp_path / 'out'
     write_frames(source / 'good', noise(2))
     bad = write_frames(source / 'bad', noise(3))
     (bad / '000001.png').write_bytes(b'')
     (source / 'text.mp4').write_text('not a video')
     (source / 'empty').mkdir()
-    done = run(source, out)
+    reasons = (f'{bad}/000001.png: empty file',
+               f'{source}/text.mp4: cannot be decoded',
+               f'{source}/empty: no PNG or JPEG frame')
+
+    done = run(source, out, '--jobs', 1)
     assert done.returncode == 1
+    assert done.stderr.startswith(reasons[0]) and done.stderr.count('\n') == 1
+    assert '--skip-bad' in done.stdout
+    assert not (out / 'train' / 'HR' / 'bad').exists()
+
+    done = run(source, out, '--skip-bad')
+    assert done.returncode == 0
     assert 'prepared 1 of 4 clips' in done.stdout
+    assert 'skipped 3' in done.stdout
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 3
-    for part in (f'{bad}/000001.png: empty file',
-                 f'{source}/text.mp4: cannot be decoded',
-                 f'{source}/empty: no PNG or JPEG frame'):
-        assert any(line.startswith(part) for line in lines)
+    for reason in reasons:
+        assert any(line.startswith(reason) for line in lines)
     assert os.listdir(out / 'train' / 'HR') == ['good']
     assert not list(out.rglob('.partial'))
+
+
+def test_nothing_but_bad_clips_is_a_failure(tmp_path):
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / 'a.mp4').write_bytes(b'')
+    done = run(tmp_path / 'in', tmp_path / 'out', '--skip-bad')
+    assert done.returncode == 1
+    assert 'prepared 0 of 1 clips' in done.stdout
+
+
+@pytest.mark.parametrize('error, expected', [
+    (ValueError('a.png: empty'), True),
+    (PermissionError(13, 'Permission denied', '/source/a.mp4'), True),
+    (PermissionError(13, 'Permission denied', '/out/train'), False),
+    (OSError(28, 'No space left on device'), False),
+    (OSError(28, 'No space left on device', '/out/train/HR/a'), False),
+    (RuntimeError('a worker died'), False),
+])
+def test_only_a_wrong_source_is_skipped(tool, error, expected):
+    assert tool._is_bad_source(error, '/out') == expected
 
 
 def wait_for(condition):
