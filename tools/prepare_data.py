@@ -27,8 +27,8 @@ import os
 import os.path as osp
 import signal
 import sys
-from contextlib import closing
-from typing import Callable, List, NoReturn, Tuple
+from contextlib import closing, contextmanager
+from typing import Callable, Iterator, List, NoReturn, Tuple
 
 sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
 
@@ -241,15 +241,26 @@ def _remove_if_empty(folder: str) -> None:
         pass
 
 
-def _lock(out: str) -> int:
+@contextmanager
+def _lock(out: str) -> Iterator[None]:
     """Keep a second run away from the same target, until this one ends."""
     os.makedirs(out, exist_ok=True)
-    handle = os.open(osp.join(out, '.prepare.lock'), os.O_CREAT | os.O_RDWR)
+    path = osp.join(out, '.prepare.lock')
+    handle = os.open(path, os.O_CREAT | os.O_RDWR)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Not one that a run ending just now has removed.
+        if not osp.exists(path) or not osp.samestat(
+                os.fstat(handle), os.stat(path)):
+            raise BlockingIOError
     except BlockingIOError:
+        os.close(handle)
         raise ValueError(f'{out}: another run is preparing this folder')
-    return handle
+    try:
+        yield
+    finally:
+        os.remove(path)
+        os.close(handle)
 
 
 def _interrupt(*_: Tuple) -> NoReturn:
@@ -266,10 +277,8 @@ def main(argv: List[str]) -> int:
     try:
         if args.verify:
             return verify(args)
-        handle = _lock(args.out)
-        code = prepare(args)
-        os.close(handle)
-        return code
+        with _lock(args.out):
+            return prepare(args)
     except KeyboardInterrupt:
         print('\nstopped; the same command continues', file=sys.stderr)
         return 130

@@ -39,8 +39,10 @@ class VideoWindowDataset(BasicFramesDataset):
         data_root (str): Root of the prepared data set.
         data_prefix (dict): Folders of the clips below ``data_root``: 'img'
             for LR and, unless there is no ground truth, 'gt' for HR.
-        ann_file (str): A text file with one clip name a line, absolute or
-            below ``data_root``. Default: all clips in the LR folder.
+        ann_file (str): A text file, absolute or below ``data_root``, with a
+            line for each clip: its name and, if a tab follows, its number of
+            frames, such as the ``train/clips.txt`` that
+            tools/prepare_data.py writes. Default: all clips in the folders.
         num_input_frames (int): LR frames in a window, odd.
         first_frame (int): Index of the first centre frame of each clip.
         max_frames (int, optional): Centre frames to take from each clip.
@@ -92,6 +94,7 @@ class VideoWindowDataset(BasicFramesDataset):
             raise ValueError(f'store must be one of {STORES}, got {store!r}')
         self.store = store
         self.arrays: Dict[str, Dict[str, str]] = {}
+        self.stated: Dict[str, Optional[int]] = {}
         self.centers = (first_frame, max_frames, frame_step)
         self.frames: Dict[str, Dict[str, List[str]]] = {}
         # A pipeline that yields nothing is an error, not a reason to try
@@ -169,8 +172,8 @@ class VideoWindowDataset(BasicFramesDataset):
                     f'{folder}: no such folder; tools/prepare_data.py makes '
                     'it')
         if self.ann_file:
-            with open(self.ann_file, encoding='utf-8') as file:
-                names = [line.strip() for line in file if line.strip()]
+            self.stated = _read_annotation(self.ann_file)
+            names = list(self.stated)
         else:
             names = sorted(
                 set().union(*map(list_clips, self.data_prefix.values())))
@@ -190,6 +193,10 @@ class VideoWindowDataset(BasicFramesDataset):
             frames[key] = list_frames(folder)
             if not frames[key]:
                 raise ValueError(f'{folder}: no PNG or JPEG frames')
+            stated = self.stated.get(clip)
+            if stated is not None and stated != len(frames[key]):
+                raise ValueError(f'{folder}: {len(frames[key])} frames, '
+                                 f'{self.ann_file} says {stated}')
             _check_in_step(frames['img'], frames[key])
         return frames
 
@@ -213,6 +220,21 @@ class VideoWindowDataset(BasicFramesDataset):
                         '--store array makes it again')
             found[f'{key}_array'] = path
         return found
+
+
+def _read_annotation(path: str) -> Dict[str, Optional[int]]:
+    """Clip names and, where stated, numbers of frames."""
+    stated: Dict[str, Optional[int]] = {}
+    with open(path, encoding='utf-8-sig') as file:
+        for line in filter(str.strip, file):
+            name, *frames = line.rstrip('\r\n').split('\t')
+            if osp.basename(name) != name or name in ('.', '..'):
+                raise ValueError(f'{path}: {name!r} is not a clip name')
+            if frames and not frames[0].isdecimal():
+                raise ValueError(f'{path}: {frames[0]!r} after the clip '
+                                 f'{name} is not a number of frames')
+            stated[name] = int(frames[0]) if frames else None
+    return stated
 
 
 def _check_in_step(lr_frames: List[str], frames: List[str]) -> None:

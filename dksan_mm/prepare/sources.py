@@ -121,6 +121,9 @@ def _clip_of_entry(path: str, split: str, has_hr: bool) -> Clip:
     name = osp.basename(osp.abspath(path))
     if not osp.isdir(path):
         name = osp.splitext(name)[0]
+    if not name.isprintable():
+        raise ValueError(f'{path!r}: tabs, line breaks and other unprintable '
+                         'characters cannot be in a clip\'s name; rename it')
     return Clip(name, split, path, has_hr)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..resize import matlab_resize
 from .arrays import FrameArray, array_path, temporary_path
-from .images import read_image
+from .images import file_crc32, read_image
 from .layout import HR_DIR, SPLITS, list_clips, lr_dir, number_frames
 from .manifest import read_manifest
 from .writer import PARTIAL_DIR
@@ -148,6 +148,7 @@ class _FrameChecker:
     def open_array(self, folder: str, numbers: List[int]) -> List[str]:
         """Open the array beside a folder for :meth:`check`, if it is there
         or the manifest says so."""
+        self.index[folder] = {n: i for i, n in enumerate(numbers)}
         path = array_path(folder)
         stated = (self.clip.entry or {}).get('arrays', {})
         stated = stated.get(osp.basename(osp.dirname(folder)))
@@ -166,7 +167,6 @@ class _FrameChecker:
                             f'beside it {len(numbers)}')
         else:
             self.arrays[folder] = array
-            self.index[folder] = {n: i for i, n in enumerate(numbers)}
         return problems
 
     def _check_array(self, folder: str, number: int,
@@ -203,6 +203,20 @@ class _FrameChecker:
             problems += self._check_pair(paths[self.clip.lr],
                                          images[self.clip.lr],
                                          images[self.clip.hr])
+        return problems or self._check_sums(paths, number)
+
+    def _check_sums(self, paths: Dict[str, Optional[str]],
+                    number: int) -> List[str]:
+        """Compare whole, fitting frames with the manifest's checksums."""
+        entry = self.clip.entry or {}
+        problems = []
+        for folder, path in paths.items():
+            kind = osp.basename(osp.dirname(folder))
+            stated = entry.get('crc32', {}).get(kind, '').split()
+            index = number - entry.get('first_frame', number)
+            if 0 <= index < len(stated) and file_crc32(path) != stated[index]:
+                problems.append(f'{path}: is not the file that was prepared '
+                                '(checksum)')
         return problems
 
     def _check_size(self, path: str, size: tuple) -> List[str]:

@@ -15,8 +15,8 @@ import numpy as np
 
 from ..resize import matlab_resize
 from .arrays import remove_array, remove_temporary, same_arrays, write_array
-from .images import read_image, write_bytes, write_png
-from .layout import HR_DIR, list_frames, lr_dir, number_frames
+from .images import file_crc32, read_image, sync_folder, write_bytes, write_png
+from .layout import HR_DIR, frame_number, list_frames, lr_dir, number_frames
 from .sources import Clip, iter_frames
 
 PARTIAL_DIR = '.partial'
@@ -108,7 +108,16 @@ class ClipWriter:
         frames = list_frames(self.finals[0])
         height, width = read_image(frames[0]).shape[:2]
         return self._with_arrays(
-            dict(recipe, frames=len(frames), lr_size=[height, width]))
+            dict(
+                recipe,
+                frames=len(frames),
+                first_frame=frame_number(frames[0]),
+                lr_size=[height, width],
+                crc32={
+                    osp.basename(osp.dirname(final)):
+                    ' '.join(map(file_crc32, list_frames(final)))
+                    for final in self.finals
+                }))
 
     def close(self) -> None:
         """Forget the building place, once the manifest knows the clip."""
@@ -195,6 +204,7 @@ class ClipWriter:
         for part, final in zip(self.parts, self.finals):
             if osp.isdir(part):
                 _remove_leftovers(part)
+                sync_folder(part)
                 os.makedirs(osp.dirname(final), exist_ok=True)
                 os.rename(part, final)
 

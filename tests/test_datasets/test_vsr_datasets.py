@@ -81,6 +81,19 @@ def test_clips_of_an_annotation_file(tmp_path):
     assert [data[i]['clip'] for i in range(len(data))] == ['d'] * 3 + ['a b']
 
 
+def test_numbers_of_frames_of_an_annotation_file(tmp_path):
+    root = lay_out(tmp_path, {'a b': 1, 'c': 2})
+    ann_file = tmp_path / 'list.txt'
+    ann_file.write_bytes(b'\xef\xbb\xbfa b\t1\r\nc\t2\r\n')
+    assert len(build(root, ann_file='list.txt')) == 3
+    for text, match in [('a b\t1\nc\t3', 'LRx16/c: 2 frames, .*txt says 3'),
+                        ('c\tmany', "list.txt: 'many' after the clip c"),
+                        ('../train', "list.txt: '../train' is not a clip")]:
+        ann_file.write_text(text)
+        with pytest.raises(ValueError, match=match):
+            build(root, ann_file='list.txt')
+
+
 def test_arrays_are_used_as_the_store_says(tmp_path):
     root = lay_out(tmp_path, {'000': 3, '001': 2})
     with pytest.raises(

@@ -90,6 +90,13 @@ def test_what_cannot_be_found_is_named(tmp_path):
         find_clips(str(tmp_path), ['train'], 16)
 
 
+@pytest.mark.parametrize('name', ['a\tb', 'a\nb.mp4'])
+def test_names_that_no_list_can_hold_are_refused(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(ValueError, match='unprintable'):
+        find_clips(str(tmp_path), [], 16)
+
+
 @pytest.mark.parametrize('template, first', [('%03d.png', 7),
                                              ('050_%08d.png', 0),
                                              ('f %d.png', 9)])

@@ -36,8 +36,7 @@ def frames_below(folder):
     """Finished files below a folder with their content."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
-        for path in Path(folder).rglob('*')
-        if path.is_file() and path.name != '.prepare.lock'
+        for path in Path(folder).rglob('*') if path.is_file()
     }
 
 
@@ -60,7 +59,8 @@ def test_prepare_verify_prepare_again(tmp_path):
     manifest = json.loads((out / 'val' / 'manifest.json').read_text())
     entry = manifest['clips']['dash cam']
     assert entry['frames'] == 4 and entry['lr_size'] == [45, 80]
-    assert not list(out.rglob('.partial'))
+    assert not list(out.rglob('.*'))  # no building place, no lock
+    assert (out / 'train' / 'clips.txt').read_text() == 'b\t3\né 1.x\t4\n'
 
     before = frames_below(out)
     (out / 'val/LRx16/dash cam/000002.png').unlink()
