@@ -4,11 +4,14 @@
     python tools/prepare_data.py SOURCE OUT
 
 SOURCE holds video files and folders of frames (PNG or JPEG), or folders
-named train, val and test with such clips in them (or in an HR folder of
-theirs). OUT gets {split}/HR/{clip}/%06d.png, cropped at the right and bottom
-to multiples of the scale, and {split}/LRx16/{clip}/%06d.png, made from HR by
-MATLAB's antialiased bicubic resize and rounded to 8 bits. A clip of a split
-that has no HR but an LRx16 (or LR) folder is taken over as it is.
+named train, val and test with such clips in them (or in HR and LRx16 folders
+of theirs), or Vid3oC's or IntVID's numbered clips. OUT gets
+{split}/HR/{clip}/%06d.png, cropped at the right and bottom to multiples of the
+scale, and {split}/LRx16/{clip}/%06d.png, made from HR by MATLAB's antialiased
+bicubic resize and rounded to 8 bits. LR that SOURCE has (in LRx16, LR or X16,
+beside HR or without any) is taken over as it is, and must fit.
+{split}/manifest.json says what each clip was made from, with checksums, and
+{split}/clips.txt lists the clips.
 
 --store array adds beside each clip's folder an array of the same pixels,
 {clip}.npy, from which training reads crops without decoding whole frames: 10
@@ -53,6 +56,17 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
         help='train, val or test: take these of SOURCE (default: all); for '
         'a SOURCE without such folders, the split its clips become '
         '(default: train)')
+    parser.add_argument(
+        '--layout',
+        default='auto',
+        choices=('auto', 'vid3oc', 'intvid', 'videos'),
+        help='what SOURCE is, where its names do not tell: vid3oc splits '
+        'clips 000-081 by number, intvid makes them the split test, videos '
+        'takes anything')
+    parser.add_argument(
+        '--remake-lr',
+        action='store_true',
+        help='make LR from HR even where SOURCE has LR')
     parser.add_argument(
         '--max-frames',
         type=_positive,
@@ -145,11 +159,18 @@ def _use_one_thread() -> None:
 
 def prepare(args: argparse.Namespace) -> int:
     """Prepare the clips of a source; return the exit code."""
+    from dksan_mm.prepare.layouts import Source
     from dksan_mm.prepare.manifest import read_manifest, write_manifest
     from dksan_mm.prepare.parallel import Progress, run_parallel
-    from dksan_mm.prepare.sources import count_frames, find_clips
+    from dksan_mm.prepare.sources import count_frames
     from dksan_mm.prepare.writer import ClipWriter, Settings
-    clips = find_clips(args.source, args.split, args.scale)
+    source = Source(
+        args.source,
+        args.scale,
+        layout=args.layout,
+        keep_lr=not args.remake_lr)
+    clips = source.select(args.split)
+    _describe(source.layout, clips)
     settings = Settings(args.scale, args.max_frames, args.store == 'array')
     manifests = {c.split: read_manifest(args.out, c.split) for c in clips}
     counts = [count_frames(clip) for clip in clips]
@@ -184,6 +205,20 @@ def prepare(args: argparse.Namespace) -> int:
     print(f'prepared {done} of {len(clips)} clips in {args.out}{skipped}')
     _report(failures)
     return 0 if done else 1
+
+
+def _describe(layout: str, clips: list) -> None:
+    """Say what was found, before the long work on it starts."""
+    parts = []
+    for split in SPLITS:
+        of_split = [clip for clip in clips if clip.split == split]
+        if of_split:
+            given = sum(clip.lr is not None for clip in of_split)
+            alone = sum(not clip.has_hr for clip in of_split)
+            parts.append(f'{len(of_split)} {split}' +
+                         (f' ({given} with LR)' if given else '') +
+                         (f' ({alone} LR only)' if alone else ''))
+    print(f'layout {layout}: {", ".join(parts)}', flush=True)
 
 
 def _is_bad_source(error: Exception, out: str) -> bool:

@@ -43,13 +43,14 @@ def list_clips(folder: str) -> List[str]:
                       if e.is_dir() and not e.name.startswith('.'))
 
 
-def number_frames(folder: str) -> Dict[int, str]:
+def number_frames(folder: str, prefix: str = '') -> Dict[int, str]:
     """Paths of a clip's frames by the last number in their names.
 
     Files that are not PNG or JPEG and hidden files are ignored.
 
     Args:
         folder (str): A clip's folder.
+        prefix (str): Take only files whose names begin with it.
 
     Returns:
         dict[int, str]: In the order of the numbers, so that ``frame_10``
@@ -62,6 +63,8 @@ def number_frames(folder: str) -> Dict[int, str]:
     for name in sorted(os.listdir(folder)):
         if not name.lower().endswith(IMAGE_SUFFIXES) or name[0] == '.':
             continue
+        if not name.startswith(prefix):
+            continue
         path = osp.join(folder, name)
         number = frame_number(name)
         if number is None:
@@ -72,11 +75,12 @@ def number_frames(folder: str) -> Dict[int, str]:
     return dict(sorted(paths.items()))
 
 
-def list_frames(folder: str) -> List[str]:
+def list_frames(folder: str, prefix: str = '') -> List[str]:
     """Paths of a clip's frames in temporal order, none missing.
 
     Args:
         folder (str): A clip's folder.
+        prefix (str): Take only files whose names begin with it.
 
     Returns:
         list[str]: Paths, empty for a folder without frames.
@@ -85,7 +89,7 @@ def list_frames(folder: str) -> List[str]:
         ValueError: As :func:`number_frames`, or if a number is missing in
             between: a wrong neighbour would go unnoticed later.
     """
-    paths = number_frames(folder)
+    paths = number_frames(folder, prefix)
     for before, after in zip(paths, list(paths)[1:]):
         if after != before + 1:
             raise ValueError(f'{folder}: frame {before + 1} is missing (after '

@@ -237,7 +237,8 @@ class _FrameChecker:
                 f'{hr.shape[1]}x{hr.shape[0]} is not {self.scale} times '
                 'that'
             ]
-        if self.clip.entry is None:  # LR made by another program
+        entry = self.clip.entry
+        if entry is None or 'lr_source' in entry:  # of another program
             return []
         made = matlab_resize(hr, 1 / self.scale)
         apart = int(np.abs(made.astype(int) - lr).max())

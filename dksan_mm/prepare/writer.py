@@ -9,7 +9,8 @@ import os
 import os.path as osp
 import shutil
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Tuple
+from functools import partial
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from .sources import Clip, iter_frames
 
 PARTIAL_DIR = '.partial'
 SOURCE_FILE = 'source.json'
+# A frame's number and a function that gives LR and, if there is any, HR.
+LazyImages = Tuple[int, Callable[[], List[np.ndarray]]]
 
 
 @dataclass(frozen=True)
@@ -178,7 +181,7 @@ class ClipWriter:
         if not any(osp.isdir(part) for part in self.parts):
             return  # killed after the moves, before the manifest
         size, count = None, 0
-        for number, load in iter_frames(self.clip):
+        for number, load in self._iter_images():
             if count == self.settings.max_frames:
                 break
             count += 1
@@ -186,11 +189,30 @@ class ClipWriter:
             there = self._has_frame(name)
             # The size needs the first frame even when it is on disk.
             if size is None or not there:
-                images = self._make_pair(load(), name)
+                images = load()
                 size = self._check_size(images[0], size, name)
                 if not there:
                     self._write_frame(images, name)
             self.on_frame()
+
+    def _iter_images(self) -> Iterator[LazyImages]:
+        """Numbers, and functions that give LR and, if there is any, HR."""
+        if self.clip.lr is None:
+            for number, load in iter_frames(self.clip):
+                yield number, partial(self._make_pair, load, number)
+            return
+        given = iter_frames(self.clip.lr)
+        nothing = None, None
+        for number, load in iter_frames(self.clip):
+            lr_number, load_lr = next(given, nothing)
+            if lr_number != number:
+                raise ValueError(f'{self.clip.lr.path}: out of step, frame '
+                                 f'{number} of {self.clip.path} has no LR '
+                                 'frame of that number in its place')
+            yield number, partial(self._fit_pair, load, load_lr, number)
+        if next(given, nothing) != nothing:
+            raise ValueError(f'{self.clip.lr.path}: has more frames than '
+                             f'{self.clip.path}')
 
     def _drop_added(self, frames: int) -> None:
         """Keep of a clip only the frames that were there before."""
@@ -230,18 +252,44 @@ class ClipWriter:
             if osp.isdir(part):
                 write_png(osp.join(part, name), pixels)
 
-    def _make_pair(self, image: np.ndarray, name: str) -> List[np.ndarray]:
+    def _make_pair(self, load: Callable[[], np.ndarray],
+                   number: int) -> List[np.ndarray]:
         """LR and, unless the clip is LR already, the cropped HR frame."""
+        image = load()
         if not self.clip.has_hr:
             return [image]
+        image = self._crop(image, number)
+        return [matlab_resize(image, 1 / self.settings.scale), image]
+
+    def _fit_pair(self, load: Callable[[], np.ndarray],
+                  load_lr: Callable[[], np.ndarray],
+                  number: int) -> List[np.ndarray]:
+        """The given LR frame and the HR frame, cropped to cover each other.
+
+        HR that is no multiple of the scale may have LR rounded up.
+        """
+        full, lr, scale = load(), load_lr(), self.settings.scale
+        hr = self._crop(full, number)
+        fits = all(
+            small in (large // scale, -(-large // scale))
+            for small, large in zip(lr.shape[:2], full.shape[:2]))
+        if not fits:
+            raise ValueError(
+                f'{self.clip.lr.path}: frame {number:06d} is {lr.shape[1]}x'
+                f'{lr.shape[0]}, not 1/{scale} of its HR frame '
+                f'{full.shape[1]}x{full.shape[0]}')
+        height, width = (n // scale for n in hr.shape[:2])
+        return [np.ascontiguousarray(lr[:height, :width]), hr]
+
+    def _crop(self, image: np.ndarray, number: int) -> np.ndarray:
+        """HR without the rows and columns beyond a multiple of the scale."""
         scale = self.settings.scale
         height, width = (n // scale * scale for n in image.shape[:2])
         if not height or not width:
             raise ValueError(
-                f'{self.clip.path}: frame {name[:-4]} is {image.shape[1]}x'
+                f'{self.clip.path}: frame {number:06d} is {image.shape[1]}x'
                 f'{image.shape[0]}, smaller than {scale}x{scale}')
-        image = image[:height, :width]
-        return [matlab_resize(image, 1 / scale), image]
+        return image[:height, :width]
 
 
 def _read_json(path: str) -> Optional[dict]:

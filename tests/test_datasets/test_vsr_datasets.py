@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from data_fixtures import write_frames
 from mmagic.registry import DATASETS
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
 from dksan_mm.datasets import IntVIDDataset, Vid3oCDataset, VideoWindowDataset
 from dksan_mm.prepare.arrays import write_array
@@ -211,3 +213,25 @@ def test_an_empty_result_of_the_pipeline_is_an_error(tmp_path):
     data = build(root, pipeline=[lambda results: None])
     with pytest.raises(Exception, match='Cannot find valid image'):
         data[0]
+
+
+def test_the_intvid_config_takes_the_papers_frames(tmp_path, monkeypatch):
+    for kind in ('LRx16', 'HR'):
+        for clip, count in (('050', 20), ('051', 14)):
+            write_frames(tmp_path / 'test' / kind / clip, [IMAGE] * count,
+                         '%04d.png')
+    monkeypatch.setenv('DKSAN_DATA_ROOT', str(tmp_path))
+    path = Path(__file__).parents[2] / 'configs' / 'dksan_intvid_x16.py'
+    config = Config.fromfile(path)
+    with DefaultScope.overwrite_default_scope('mmagic'):
+        data = DATASETS.build(
+            dict(config.test_dataloader.dataset, pipeline=[]))
+    assert isinstance(data, IntVIDDataset)
+    keys = [data[i]['key'] for i in range(len(data))]
+    assert keys == [
+        f'{clip}/{i:04d}' for clip in ('050', '051') for i in range(14)
+    ]
+    assert config.train_dataloader.dataset.type == 'Vid3oCDataset'
+    pipeline = config.test_dataloader.dataset.pipeline
+    assert pipeline == Config.fromfile(
+        path.with_name('dksan_vid3oc_x16.py')).test_dataloader.dataset.pipeline
