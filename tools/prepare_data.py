@@ -188,10 +188,12 @@ def prepare(args: argparse.Namespace) -> int:
         for (clip, *_), result in results:
             if isinstance(result, Exception):
                 failures.append(_explain(result))
-                if args.skip_bad and _is_bad_source(result, args.out):
+                bad = _is_bad_source(result, args.out)
+                if bad and args.skip_bad:
                     continue
+                hint = ' (--skip-bad leaves damaged clips out)'
                 print('stopped; what is prepared stays, the same command '
-                      'continues (--skip-bad leaves damaged clips out)')
+                      f'continues{hint if bad else ""}')
                 return _report(failures)
             manifest = manifests[clip.split]
             if manifest.get(clip.name) != result:
@@ -308,6 +310,8 @@ def main(argv: List[str]) -> int:
     # One thread per process: the processes share the cores already.
     for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
         os.environ[name] = '1'
+    # What OpenCV has to say of a damaged file, we say with its name.
+    os.environ.setdefault('OPENCV_LOG_LEVEL', 'ERROR')
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         if args.verify:

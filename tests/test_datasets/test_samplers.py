@@ -12,7 +12,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
-from dksan_mm.datasets import SeededInfiniteSampler
+from dksan_mm.datasets import (LoadFrames, SeededInfiniteSampler,
+                               Vid3oCDataset, transforms)
 from dksan_mm.datasets.samplers import numpy_seed
 
 CONFIG = Path(__file__).parents[2] / 'configs' / '_base_' / 'vid3oc_x16.py'
@@ -81,6 +82,28 @@ def test_ranks_share_one_sequence():
         parts = [sampler(rank, world_size) for rank in range(world_size)]
         assert [item for step in zip(*parts) for item in step] == alone
     assert len({seed for _, seed in alone}) == 12
+
+
+def test_ranks_read_their_own_part_of_an_epoch(tiny_vid3oc, monkeypatch):
+    data = Vid3oCDataset(
+        tiny_vid3oc,
+        data_prefix=dict(img='train/LRx16', gt='train/HR'),
+        pipeline=[LoadFrames('gt')])
+    read, decode = [], transforms.decode_image
+
+    def record(content, path):
+        read[-1].append(path)
+        return decode(content, path)
+
+    monkeypatch.setattr(transforms, 'decode_image', record)
+    for rank in range(3):
+        sampler = SeededInfiniteSampler(data, seed=7)
+        sampler.rank, sampler.world_size = rank, 3
+        read.append([])
+        for index in islice(sampler, len(data) // 3):
+            data[index]
+    assert [len(part) for part in read] == [6, 6, 6]
+    assert len(set().union(*read)) == len(data) == 18
 
 
 def test_numpy_seed_puts_the_state_back():

@@ -54,6 +54,26 @@ def test_crops_are_those_of_the_frames(folder, frames, box):
             assert crop.flags.c_contiguous and crop.flags.writeable
 
 
+def test_memory_does_not_grow_with_what_was_read(folder, frames):
+    write_array(folder)
+    path = Path(array_path(folder))
+    large = np.lib.format.open_memmap(path, 'w+', np.uint8,
+                                      (60, 720, 1280, 3))  # 166 MB
+    large[::7] = 1
+    del large
+
+    def memory():
+        pages = Path('/proc/self/statm').read_text().split()[1]
+        return int(pages) * os.sysconf('SC_PAGE_SIZE')
+
+    with FrameArray(str(path)) as array:
+        array.read(0)
+        before = memory()
+        for frame in range(60):
+            array.read(frame)
+    assert memory() - before < 8e6
+
+
 @pytest.mark.parametrize('frame, box', [(4, None), (-1, None),
                                         (0, (0, 0, 101, 140)),
                                         (0, (-1, 0, 10, 10)),
@@ -79,12 +99,12 @@ def other_shape(content):
 
 @pytest.mark.parametrize('damage, reason', [
     (lambda content: b'', ''),
-    (lambda content: b'no array at all', 'magic'),
+    (lambda content: b'no array at all', 'no .npy file'),
     (lambda content: content[:60], ''),
     (cut, 'bytes, its header says'),
     (lambda content: content + b'x', 'bytes, its header says'),
-    (other_type, 'int8 of shape'),
-    (other_shape, 'of shape'),
+    (other_type, 'type .i1, shape'),
+    (other_shape, 'shape'),
     (lambda c: c[:8] + struct.pack('<H', 3) + c[10:], ''),
 ])
 def test_damaged_arrays_are_named(folder, damage, reason):

@@ -4,6 +4,7 @@ import fcntl
 import importlib.util
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -128,6 +129,38 @@ def test_bad_clips_stop_the_run_or_are_left_out(tmp_path):
     assert not list(out.rglob('.partial'))
 
 
+def test_a_full_target_stops_the_run_and_is_named(tmp_path):
+    source, out = tmp_path / 'in', tmp_path / 'out'
+    write_frames(source / 'a', noise(2, (160, 160)))  # 77 kB a frame
+    tool = ' '.join(map(shlex.quote, command(source, out, '--skip-bad')))
+    done = subprocess.run(['bash', '-c', f'ulimit -f 40; exec {tool}'],
+                          capture_output=True,
+                          text=True,
+                          timeout=120)
+    assert done.returncode == 1
+    assert done.stderr == (f'{out}/train/.partial/a/HR/000000.png: File too '
+                           'large\n')
+    assert 'continues' in done.stdout and '--skip-bad' not in done.stdout
+    assert run(source, out).returncode == 0
+    assert run(out, '--verify').returncode == 0
+
+
+def test_lr_of_the_source_is_kept(tmp_path):
+    source, out = tmp_path / 'in', tmp_path / 'out'
+    lr = noise(2, (3, 4))
+    write_frames(source / 'val_HR' / '050', noise(2, (50, 64)))
+    write_frames(source / 'val_LR' / '050', lr)
+    done = run(source, out)
+    assert done.returncode == 0, done.stderr
+    assert 'layout vid3oc: 1 val (1 with LR)' in done.stdout
+    kept = cv2.imread(str(out / 'val/LRx16/050/000001.png'))
+    np.testing.assert_array_equal(kept, lr[1])
+    made = run(source, tmp_path / 'made', '--remake-lr', '--layout', 'vid3oc')
+    assert made.returncode == 0 and 'with LR' not in made.stdout
+    other = cv2.imread(str(tmp_path / 'made/val/LRx16/050/000001.png'))
+    assert (other != lr[1]).any()
+
+
 def test_nothing_but_bad_clips_is_a_failure(tmp_path):
     (tmp_path / 'in').mkdir()
     (tmp_path / 'in' / 'a.mp4').write_bytes(b'')
@@ -234,6 +267,7 @@ def tool():
     (['in', 'out', '--jobs', 'x'], '--jobs'),
     (['in', 'out', '--scale', '3'], '--scale'),
     (['in', 'out', '--store', 'lmdb'], '--store'),
+    (['in', 'out', '--layout', 'reds'], '--layout'),
     (['in', 'out', '--verify'], '--verify takes OUT alone'),
     (['nowhere', '--verify'], 'nowhere: no such'),
 ])
@@ -271,7 +305,8 @@ def test_a_target_that_cannot_be_written_is_named(tool, tmp_path, monkeypatch,
     write_frames(tmp_path / 'in' / 'a', noise(1))
     monkeypatch.setattr(os, 'makedirs', refuse)
     # What the tool sets for its own process is not to outlive the test.
-    for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
+    for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS',
+                 'OPENCV_LOG_LEVEL'):
         monkeypatch.setenv(name, '1')
     monkeypatch.setattr(signal, 'signal', lambda *args: None)
     assert tool.main([str(tmp_path / 'in'), str(tmp_path / 'out')]) == 1
