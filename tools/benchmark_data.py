@@ -3,11 +3,12 @@
 
     python tools/benchmark_data.py [DATA]
 
-DATA is what tools/prepare_data.py has written, with --store array. Without
-it, clips of data/sample are enlarged to 1920x1080 and prepared in a temporary
-folder. The training samples of a config (7 LR crops, one HR crop, augmented
-and packed) are then read from the PNG frames and from the arrays, the same
-samples in the same order, in one process with one thread.
+DATA is what tools/prepare_data.py has written, with --store array or tiles.
+Without it, clips of data/sample are enlarged to 1920x1080 and prepared in a
+temporary folder. The training samples of a config (7 LR crops, one HR crop,
+augmented and packed) are then read from the PNG frames and from the files
+beside them, the same samples in the same order, in one process with one
+thread.
 
 Speed is samples per second of one core's work (CPU time, so that other
 programs on the machine do not count); the samples per second that were seen,
@@ -26,7 +27,7 @@ from typing import Dict, List
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-STORES = ('png', 'array')
+STORES = ('png', 'tiles', 'array')
 CLIPS = ('carpenter-bee', 'plaza-dog', 'pour-coffee')
 # Vid3oC: 50 training and 16 validation clips of 120 frames.
 VID3OC_TRAIN, VID3OC_FRAMES = 50 * 120, 66 * 120
@@ -46,8 +47,7 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
         '--samples',
         type=int,
         metavar='N',
-        help='samples to read from the arrays (default: an epoch); from PNG '
-        'as many, but at most 200')
+        help='samples to read (default: an epoch); from PNG at most 200')
     parser.add_argument(
         '--frames',
         type=int,
@@ -68,10 +68,11 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
 
 
 def make_data(root: str, frames: int) -> None:
-    """Prepare enlarged clips of data/sample, PNG frames and arrays."""
+    """Prepare enlarged clips of data/sample in all forms."""
     import cv2
 
     from dksan_mm.prepare.images import write_png
+    from dksan_mm.prepare.manifest import read_manifest, write_manifest
     from dksan_mm.prepare.sources import Clip, iter_frames
     from dksan_mm.prepare.writer import ClipWriter, Settings
     for name in CLIPS:
@@ -83,10 +84,15 @@ def make_data(root: str, frames: int) -> None:
             image = cv2.resize(
                 load(), (1920, 1080), interpolation=cv2.INTER_CUBIC)
             write_png(osp.join(source, f'{number:06d}.png'), image)
-        writer = ClipWriter(
-            Clip(name, 'train', source), root, settings=Settings(arrays=True))
-        writer.run()
-        writer.close()
+        for store in STORES[1:]:
+            writer = ClipWriter(
+                Clip(name, 'train', source),
+                root,
+                settings=Settings(store=store))
+            write_manifest(
+                root, 'train',
+                {name: writer.run(read_manifest(root, 'train').get(name))})
+            writer.close()
 
 
 def build_dataset(config_path: str, data: str, store: str):
@@ -142,8 +148,8 @@ def frame_bytes(dataset, store: str) -> float:
     for clip, kinds in dataset.frames.items():
         count += len(kinds['img'])
         for kind, paths in kinds.items():
-            if store == 'array':
-                paths = [dataset.arrays[clip][f'{kind}_array']]
+            if store != 'png':
+                paths = [dataset.stores[clip][f'{kind}_store']]
             total += sum(map(osp.getsize, paths))
     return total / count
 
@@ -157,8 +163,7 @@ def benchmark(args: argparse.Namespace, data: str) -> None:
     print(f'{"store":6} {"samples":>8} {"ms CPU":>8} {"samples/s/core":>15} '
           f'{"samples/s seen":>15} {"MB/frame":>9} {"memory, MB":>16}')
     results = {}
-    for store in STORES:
-        dataset = build_dataset(args.config, data, store)
+    for store, dataset in open_stores(args.config, data).items():
         count = args.samples or len(dataset)
         result = measure(dataset, min(count, 200) if store == 'png' else count)
         result['bytes'] = frame_bytes(dataset, store)
@@ -169,18 +174,33 @@ def benchmark(args: argparse.Namespace, data: str) -> None:
             f'{result["bytes"] / 1e6:9.2f} '
             f'{result["early"]:7.0f} ->{result["late"]:6.0f}',
             flush=True)
-    _summarise(results)
-
-
-def _summarise(results: Dict[str, dict]) -> None:
-    png, array = (results[store] for store in STORES)
-    print(f'array: {png["cpu"] / array["cpu"]:.1f} times as many samples a '
-          f'second, {array["bytes"] / png["bytes"]:.1f} times the disk')
     for store, result in results.items():
-        print(f'Vid3oC as {store}: {VID3OC_FRAMES} frames like these are '
-              f'{VID3OC_FRAMES * result["bytes"] / 1e9:.1f} GB, its '
-              f'{VID3OC_TRAIN} training samples once are '
-              f'{VID3OC_TRAIN * result["cpu"]:.0f} s of one core')
+        _summarise(store, result, results['png'])
+
+
+def open_stores(config: str, data: str) -> Dict[str, object]:
+    """The data set read from the PNG frames and from all that is beside."""
+    found, missing = {}, None
+    for store in STORES:
+        try:
+            found[store] = build_dataset(config, data, store)
+        except FileNotFoundError as error:
+            missing = error
+    if missing and len(found) < 2:
+        raise missing
+    return found
+
+
+def _summarise(store: str, result: Dict[str, float], png: Dict[str,
+                                                               float]) -> None:
+    if store != 'png':
+        print(f'{store}: {png["cpu"] / result["cpu"]:.1f} times as many '
+              f'samples a second as png, {result["bytes"] / png["bytes"]:.1f} '
+              'times the disk')
+    print(f'Vid3oC as {store}: {VID3OC_FRAMES} frames like these are '
+          f'{VID3OC_FRAMES * result["bytes"] / 1e9:.1f} GB, its '
+          f'{VID3OC_TRAIN} training samples once are '
+          f'{VID3OC_TRAIN * result["cpu"]:.0f} s of one core')
 
 
 def main(argv: List[str]) -> int:

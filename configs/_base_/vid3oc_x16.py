@@ -8,8 +8,9 @@ data_root = '{{$DKSAN_DATA_ROOT:data/Vid3oC}}'
 num_frames = 7  # paper, sec. 4.1: 2N + 1 with N = 3
 crop = 512  # of HR, 32 of LR; paper, sec. 4.1
 
-# What to read: 'png', 'array' (tools/prepare_data.py --store array: 10x as
-# many samples a second and 6x the disk) or 'auto', arrays where there are any.
+# What is read: 'png' frames, or what tools/prepare_data.py --store adds:
+# 'array' (20x as many samples a second, 6x the disk), 'tiles' (9x, 1.5x) or
+# 'auto', the quickest that is there. The pixels are the same.
 store = 'auto'
 
 meta_keys = ['key', 'clip']  # beside those that mmagic packs of itself

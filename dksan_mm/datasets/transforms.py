@@ -8,8 +8,9 @@ from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.fileio import get
 
-from ..prepare.arrays import Box, FrameArray
+from ..prepare.arrays import Box
 from ..prepare.images import decode_image
+from ..prepare.stores import open_store
 from .windows import window_indices
 
 
@@ -56,14 +57,14 @@ class GenerateWindowIndices(BaseTransform):
 
 
 class _Frames:
-    """The frames of one key of a sample, from image files or an array."""
+    """The frames of one key of a sample, from image files or one file."""
 
     def __init__(self, results: Dict, key: str) -> None:
         paths = results[f'{key}_path']
         self.many = isinstance(paths, (list, tuple))
         self.paths = list(paths) if self.many else [paths]
-        self.array = results.get(f'{key}_array')
-        if self.array:
+        self.store = results.get(f'{key}_store')
+        if self.store:
             indices = results['window' if self.many else 'frame']
             self.indices = indices if self.many else [indices]
         else:
@@ -74,18 +75,18 @@ class _Frames:
 
     def size(self) -> Tuple[int, int]:
         """Height and width."""
-        if not self.array:
+        if not self.store:
             return self.images[0].shape[:2]
-        with FrameArray(self.array) as array:
-            return array.shape[1:3]
+        with open_store(self.store) as store:
+            return store.shape[1:3]
 
     def read(self,
              channel_order: str,
              box: Optional[Box] = None) -> Union[np.ndarray, List[np.ndarray]]:
         """Pixels of all frames, or of a crop at one place."""
-        if self.array:
-            with FrameArray(self.array) as array:
-                images = [array.read(index, box) for index in self.indices]
+        if self.store:
+            with open_store(self.store) as store:
+                images = [store.read(index, box) for index in self.indices]
         else:
             top, left, height, width = box or (0, 0, *self.size())
             images = [
@@ -93,7 +94,7 @@ class _Frames:
                                            left:left + width])
                 for image in self.images
             ]
-        there = 'rgb' if self.array else 'bgr'
+        there = 'rgb' if self.store else 'bgr'
         if channel_order != there:  # the same swap either way
             images = [
                 cv2.cvtColor(image, cv2.COLOR_BGR2RGB, image)
@@ -127,8 +128,8 @@ class LoadFrames(BaseTransform):
     mmagic's ``LoadImageFromFile`` fails on a damaged file with a message
     that does not say which one.
 
-    Required keys: ``{key}_path`` (str or list[str]). With ``{key}_array``,
-    the clip's array, frames come from there; needs ``window`` or ``frame``.
+    Required keys: ``{key}_path`` (str or list[str]). With ``{key}_store``,
+    the clip's file, frames come from there; needs ``window`` or ``frame``.
     Added keys: ``{key}`` (uint8, ``(h, w, 3)``, or a list of such),
     ``ori_{key}_shape``, ``{key}_channel_order``, ``{key}_color_type``.
 
@@ -169,11 +170,12 @@ class LoadPairedCrop(BaseTransform):
 
     In place of ``LoadFrames``, ``CheckFrames`` and mmagic's
     ``PairedRandomCrop``, with the crops that these give at the same seed.
-    From a clip's arrays (see :mod:`dksan_mm.prepare.arrays`) nothing but the
-    crop's rows is read; from image files the frames are decoded first.
+    From a clip's files (see :mod:`dksan_mm.prepare.stores`) nothing but the
+    crop's rows or tiles are read; from image files the frames are decoded
+    first.
 
-    Required keys: ``img_path`` (list), ``gt_path``; ``img_array`` and
-    ``gt_array`` with ``window`` and ``frame`` where there are arrays.
+    Required keys: ``img_path`` (list), ``gt_path``; ``img_store`` and
+    ``gt_store`` with ``window`` and ``frame`` where there are such.
     Added keys: those of ``LoadFrames`` for 'img' and 'gt', and ``scale``.
 
     Args:

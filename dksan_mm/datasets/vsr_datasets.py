@@ -6,11 +6,11 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 from mmagic.datasets import BasicFramesDataset
 from mmagic.registry import DATASETS
 
-from ..prepare.arrays import FrameArray, array_path
 from ..prepare.layout import frame_number, list_clips, list_frames
+from ..prepare.stores import KINDS, open_store, store_path
 from .samplers import numpy_seed
 
-STORES = ('auto', 'png', 'array')
+STORES = ('auto', 'png', 'array', 'tiles')
 
 
 @DATASETS.register_module()
@@ -48,10 +48,11 @@ class VideoWindowDataset(BasicFramesDataset):
         max_frames (int, optional): Centre frames to take from each clip.
         frame_step (int): Distance between centre frames. Windows always
             reach over all frames of a clip.
-        store (str): 'png' reads the frames' files, 'array' the arrays beside
-            the folders (``tools/prepare_data.py --store array``), 'auto' the
-            arrays where there are any. The pixels are the same. With arrays
-            a sample has ``img_array`` and ``gt_array``, their paths.
+        store (str): 'png' reads the frames' files; 'array' and 'tiles' the
+            files beside the folders that ``tools/prepare_data.py --store``
+            makes (of LR, arrays in both cases); 'auto' whatever is there,
+            the quickest first. The pixels are the same. With such files a
+            sample has ``img_store`` and ``gt_store``, their paths.
         pipeline (Sequence): Transforms.
         test_mode (bool): As in mmengine's ``BaseDataset``.
         metainfo (dict, optional): As in mmengine's ``BaseDataset``.
@@ -93,7 +94,7 @@ class VideoWindowDataset(BasicFramesDataset):
         if store not in STORES:
             raise ValueError(f'store must be one of {STORES}, got {store!r}')
         self.store = store
-        self.arrays: Dict[str, Dict[str, str]] = {}
+        self.stores: Dict[str, Dict[str, str]] = {}
         self.stated: Dict[str, Optional[int]] = {}
         self.centers = (first_frame, max_frames, frame_step)
         self.frames: Dict[str, Dict[str, List[str]]] = {}
@@ -123,7 +124,7 @@ class VideoWindowDataset(BasicFramesDataset):
         for clip in self._clip_names():
             self.frames[clip] = self._list_clip(clip)
             if self.store != 'png':
-                self.arrays[clip] = self._find_arrays(clip)
+                self.stores[clip] = self._find_stores(clip)
             paths = self.frames[clip]['img']
             for frame in range(first, len(paths), step)[:limit]:
                 name = osp.splitext(osp.basename(paths[frame]))[0]
@@ -145,7 +146,7 @@ class VideoWindowDataset(BasicFramesDataset):
             num_output_frames=self.num_output_frames)
         if 'gt' in frames:
             info['gt_path'] = frames['gt'][info['frame']]
-        info.update(self.arrays.get(info['clip'], {}))
+        info.update(self.stores.get(info['clip'], {}))
         return info
 
     def __getitem__(self, idx: Union[int, Tuple[int, int]]) -> dict:
@@ -200,26 +201,33 @@ class VideoWindowDataset(BasicFramesDataset):
             _check_in_step(frames['img'], frames[key])
         return frames
 
-    def _find_arrays(self, clip: str) -> Dict[str, str]:
-        """Paths of a clip's arrays, as the keys of its samples."""
+    def _find_stores(self, clip: str) -> Dict[str, str]:
+        """Paths of a clip's files, as the keys of its samples."""
         found = {}
         for key, folder in self.data_prefix.items():
-            path = array_path(osp.join(folder, clip))
-            if not osp.isfile(path):
-                if self.store == 'auto':
-                    continue
+            suffixes = list(KINDS)
+            if self.store != 'auto':
+                tiles = self.store == 'tiles' and key == 'gt'
+                suffixes = ['.tiles' if tiles else '.npy']
+            paths = [store_path(osp.join(folder, clip), s) for s in suffixes]
+            there = [path for path in paths if osp.isfile(path)]
+            if there:
+                self._check_store(there[0], len(self.frames[clip][key]))
+                found[f'{key}_store'] = there[0]
+            elif self.store != 'auto':
                 raise FileNotFoundError(
-                    f'{path}: no such file; tools/prepare_data.py --store '
-                    "array makes it, and store='png' does without")
-            with FrameArray(path) as array:
-                count = len(self.frames[clip][key])
-                if len(array) != count:
-                    raise ValueError(
-                        f'{path}: has {len(array)} frames, the folder beside '
-                        f'it {count}; delete it, tools/prepare_data.py '
-                        '--store array makes it again')
-            found[f'{key}_array'] = path
+                    f'{paths[0]}: no such file; tools/prepare_data.py --store '
+                    f"{self.store} makes it, and store='png' does without")
         return found
+
+    @staticmethod
+    def _check_store(path: str, count: int) -> None:
+        with open_store(path) as store:
+            if len(store) != count:
+                raise ValueError(
+                    f'{path}: has {len(store)} frames, the folder beside it '
+                    f'{count}; delete it, tools/prepare_data.py --store makes '
+                    'it again')
 
 
 def _read_annotation(path: str) -> Dict[str, Optional[int]]:

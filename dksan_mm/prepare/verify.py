@@ -8,10 +8,11 @@ from typing import Callable, Dict, List, Optional
 import numpy as np
 
 from ..resize import matlab_resize
-from .arrays import FrameArray, array_path, temporary_path
 from .images import file_crc32, read_image
 from .layout import HR_DIR, SPLITS, list_clips, lr_dir, number_frames
 from .manifest import read_manifest
+from .stores import (KINDS, Store, large_file_crc32, open_store, store_path,
+                     temporary_path)
 from .writer import PARTIAL_DIR
 
 
@@ -118,7 +119,7 @@ def verify_clip(clip: PreparedClip,
     numbers = set().union(*frames.values())
     checker = _FrameChecker(clip, scale)
     for folder, found in frames.items():
-        problems += checker.open_array(folder, list(found))
+        problems += checker.open_stores(folder, list(found))
     for number in range(min(numbers, default=0), max(numbers, default=-1) + 1):
         problems += checker.check(
             {
@@ -137,51 +138,64 @@ class _FrameChecker:
         self.clip = clip
         self.scale = scale
         self.size: Dict[str, tuple] = {}
-        self.arrays: Dict[str, FrameArray] = {}
+        self.stores: Dict[str, List[Store]] = {}
         self.index: Dict[str, Dict[int, int]] = {}
 
     def close(self) -> None:
-        """Close the arrays."""
-        for array in self.arrays.values():
-            array.close()
+        """Close the files."""
+        for store in sum(self.stores.values(), []):
+            store.close()
 
-    def open_array(self, folder: str, numbers: List[int]) -> List[str]:
-        """Open the array beside a folder for :meth:`check`, if it is there
-        or the manifest says so."""
+    def open_stores(self, folder: str, numbers: List[int]) -> List[str]:
+        """Open the files beside a folder for :meth:`check`, those that are
+        there and those that the manifest says are."""
         self.index[folder] = {n: i for i, n in enumerate(numbers)}
-        path = array_path(folder)
-        stated = (self.clip.entry or {}).get('arrays', {})
-        stated = stated.get(osp.basename(osp.dirname(folder)))
-        problems = [
-            f'{name}: unfinished; run the preparation again'
-            for name in [temporary_path(path)] if osp.exists(name)
-        ]
-        if not stated and not osp.isfile(path):
-            return problems
-        try:
-            array = FrameArray(path)
-        except (OSError, ValueError) as error:
-            return problems + [_sentence(error, path)]
-        if len(array) != len(numbers):
-            problems.append(f'{path}: has {len(array)} frames, the folder '
-                            f'beside it {len(numbers)}')
-        else:
-            self.arrays[folder] = array
+        self.stores[folder], problems = [], []
+        kind = osp.basename(osp.dirname(folder))
+        for suffix in KINDS:
+            path = store_path(folder, suffix)
+            stated = (self.clip.entry or {}).get('stores', {})
+            stated = stated.get(kind + suffix)
+            if osp.exists(temporary_path(path)):
+                problems.append(f'{temporary_path(path)}: unfinished; run the '
+                                'preparation again')
+            if stated or osp.isfile(path):
+                problems += self._open_store(folder, path, stated)
         return problems
 
-    def _check_array(self, folder: str, number: int,
-                     image: np.ndarray) -> List[str]:
-        """Compare a frame with the array's, bit for bit."""
-        array = self.arrays.get(folder)
-        if array is None:
-            return []
-        frame = array.read(self.index[folder][number])
-        if np.array_equal(frame, image[..., ::-1]):
-            return []
-        return [
-            f'{array.path}: differs from {number:06d}.png in the folder '
-            'beside it'
-        ]
+    def _open_store(self, folder: str, path: str,
+                    stated: Optional[dict]) -> List[str]:
+        try:
+            store = open_store(path)
+        except (OSError, ValueError) as error:
+            return [_sentence(error, path)]
+        self.stores[folder].append(store)
+        count = len(self.index[folder])
+        if len(store) != count:
+            return [
+                f'{path}: has {len(store)} frames, the folder beside it '
+                f'{count}'
+            ]
+        if stated and large_file_crc32(path) != stated['crc32']:
+            return [f'{path}: is not the file that was prepared (checksum)']
+        return []
+
+    def _check_stores(self, folder: str, number: int,
+                      image: np.ndarray) -> List[str]:
+        """Compare a frame with those of the files, bit for bit."""
+        problems, index = [], self.index[folder][number]
+        for store in self.stores[folder]:
+            if index >= len(store):
+                continue
+            try:
+                same = np.array_equal(store.read(index), image[..., ::-1])
+            except ValueError as error:
+                problems.append(str(error))
+                continue
+            if not same:
+                problems.append(f'{store.path}: differs from {number:06d}.png '
+                                'in the folder beside it')
+        return problems
 
     def check(self, paths: Dict[str, Optional[str]], number: int) -> List[str]:
         """Check the frames of one number: folder -> path, None if absent."""
@@ -198,7 +212,7 @@ class _FrameChecker:
                 continue
             problems += self._check_size(path, images[folder].shape[:2])
         for folder, image in images.items():
-            problems += self._check_array(folder, number, image)
+            problems += self._check_stores(folder, number, image)
         if self.clip.lr in images and self.clip.hr in images:
             problems += self._check_pair(paths[self.clip.lr],
                                          images[self.clip.lr],

@@ -15,10 +15,11 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 import numpy as np
 
 from ..resize import matlab_resize
-from .arrays import remove_array, remove_temporary, same_arrays, write_array
 from .images import file_crc32, read_image, sync_folder, write_bytes, write_png
 from .layout import HR_DIR, frame_number, list_frames, lr_dir, number_frames
 from .sources import Clip, iter_frames
+from .stores import (KINDS, is_as_stated, remove_stores, remove_temporary,
+                     store_path, suffix_of, write_store)
 
 PARTIAL_DIR = '.partial'
 SOURCE_FILE = 'source.json'
@@ -33,12 +34,12 @@ class Settings:
     Attributes:
         scale (int): HR pixels per LR pixel along each axis.
         max_frames (int | None): Frames to take from each clip's beginning.
-        arrays (bool): Make each clip's arrays, too (see
-            :mod:`dksan_mm.prepare.arrays`); it changes no frame.
+        store (str): 'png', or what to add to the frames, 'array' or 'tiles'
+            (see :mod:`dksan_mm.prepare.stores`).
     """
     scale: int = 16
     max_frames: Optional[int] = None
-    arrays: bool = False
+    store: str = 'png'
 
 
 class ClipWriter:
@@ -97,7 +98,7 @@ class ClipWriter:
             self._check_not_fewer(known['frames'])
             same_limit = known.get('max_frames') == recipe['max_frames']
             if same_limit and self._is_whole(known['frames']):
-                return self._with_arrays(known)
+                return self._with_stores(known)
         self._open_partial(recipe, ours)
         try:
             self._write_frames()
@@ -110,7 +111,7 @@ class ClipWriter:
         self._move_in_place()
         frames = list_frames(self.finals[0])
         height, width = read_image(frames[0]).shape[:2]
-        return self._with_arrays(
+        return self._with_stores(
             dict(
                 recipe,
                 frames=len(frames),
@@ -126,21 +127,23 @@ class ClipWriter:
         """Forget the building place, once the manifest knows the clip."""
         shutil.rmtree(self.partial, ignore_errors=True)
 
-    def _with_arrays(self, entry: Dict[str, object]) -> Dict[str, object]:
-        """Make the arrays if they are asked for; return the clip's entry."""
+    def _with_stores(self, entry: Dict[str, object]) -> Dict[str, object]:
+        """Make the files asked for; the clip's entry with those there."""
+        stated = entry.get('stores', {})
+        stores, store = {}, self.settings.store
         for final in self.finals:
             remove_temporary(final)
-        if same_arrays(self.finals, entry.get('arrays', {})):
-            return entry
-        entry = {key: entry[key] for key in entry if key != 'arrays'}
-        if not self.settings.arrays:
-            return entry
-        ticks = [lambda: None] * (len(self.finals) - 1) + [self.on_frame]
-        arrays = {
-            osp.basename(osp.dirname(final)): write_array(final, tick)
-            for final, tick in zip(self.finals, ticks)
-        }
-        return dict(entry, arrays=arrays)
+            kind = osp.basename(osp.dirname(final))
+            for suffix in KINDS:
+                known = stated.get(kind + suffix)
+                if known and is_as_stated(store_path(final, suffix), known):
+                    stores[kind + suffix] = known
+                elif store != 'png' and suffix == suffix_of(final, store):
+                    # HR is what takes time.
+                    tick = self.on_frame if kind == HR_DIR else _nothing
+                    stores[kind + suffix] = write_store(final, suffix, tick)
+        entry = {key: entry[key] for key in entry if key != 'stores'}
+        return dict(entry, stores=stores) if stores else entry
 
     def _check_not_fewer(self, frames: int) -> None:
         limit = self.settings.max_frames
@@ -170,7 +173,7 @@ class ClipWriter:
             os.makedirs(self.partial)
             write_bytes(note, json.dumps(recipe).encode())
         for part, final in zip(self.parts, self.finals):
-            remove_array(final)  # before the frames that it copies change
+            remove_stores(final)  # before the frames that it copies change
             if ours and osp.isdir(final):  # frames are missing: add them
                 os.rename(final, part)
             if not osp.isdir(final):
@@ -290,6 +293,10 @@ class ClipWriter:
                 f'{self.clip.path}: frame {number:06d} is {image.shape[1]}x'
                 f'{image.shape[0]}, smaller than {scale}x{scale}')
         return image[:height, :width]
+
+
+def _nothing() -> None:
+    pass
 
 
 def _read_json(path: str) -> Optional[dict]:

@@ -12,7 +12,7 @@ from mmengine.registry import DefaultScope
 
 from dksan_mm.datasets import (CheckFrames, GenerateWindowIndices, LoadFrames,
                                LoadPairedCrop, Vid3oCDataset)
-from dksan_mm.prepare.arrays import array_path, write_array
+from dksan_mm.prepare.stores import store_path, suffix_of, write_store
 
 CONFIG = Path(__file__).parents[2] / 'configs' / '_base_' / 'vid3oc_x16.py'
 ROWS, COLS, LENGTH = 34, 40, 4  # of LR
@@ -38,7 +38,9 @@ def coded_root(tmp_path_factory):
     for kind, make in (('LRx16', coded_lr), ('HR', coded_hr)):
         write_frames(root / 'train' / kind / 'a.b c',
                      [make(t) for t in range(LENGTH)])
-        write_array(str(root / 'train' / kind / 'a.b c'))
+        for store in ('array', 'tiles'):
+            folder = str(root / 'train' / kind / 'a.b c')
+            write_store(folder, suffix_of(folder, store))
     return str(root)
 
 
@@ -56,7 +58,7 @@ def config():
     return Config.fromfile(CONFIG)
 
 
-@pytest.mark.parametrize('store', ['png', 'array'])
+@pytest.mark.parametrize('store', ['png', 'array', 'tiles'])
 def test_lr_stays_over_hr_through_the_training_pipeline(
         coded_root, config, store):
     samples = dataset(coded_root, config.train_pipeline[:-1], store)
@@ -95,9 +97,9 @@ def same(one, other):
 
 @pytest.mark.parametrize('order', ['rgb', 'bgr'])
 @pytest.mark.parametrize('patch', [64, 512])
-def test_both_stores_and_mmagic_give_the_same_crops(tiny_vid3oc, config,
-                                                    arrays_of_tiny, patch,
-                                                    order):
+def test_all_stores_and_mmagic_give_the_same_crops(tiny_vid3oc, config,
+                                                   stores_of_tiny, patch,
+                                                   order):
     start, end = config.train_pipeline[:1], config.train_pipeline[2:-1]
     step = dict(
         type='LoadPairedCrop', gt_patch_size=patch, channel_order=order)
@@ -108,34 +110,43 @@ def test_both_stores_and_mmagic_give_the_same_crops(tiny_vid3oc, config,
         dict(type='PairedRandomCrop', gt_patch_size=patch)
     ]
     png = dataset(tiny_vid3oc, start + [step] + end, 'png')
-    array = dataset(tiny_vid3oc, start + [step] + end, 'array')
     theirs = dataset(tiny_vid3oc, start + mmagic + end, 'png')
+    ours = [
+        dataset(tiny_vid3oc, start + [step] + end, store)
+        for store in ('array', 'tiles')
+    ]
     for index in (0, 4, 17):
         for seed in (1, 2, 3):
-            one, other, third = (
-                data[index, seed] for data in (png, array, theirs))
-            assert other.pop('img_array') and other.pop('gt_array')
-            assert same(one, other) and same(one, third)
+            one = png[index, seed]
+            assert same(one, theirs[index, seed])
+            for data, suffix in zip(ours, ('.npy', '.tiles')):
+                other = data[index, seed]
+                assert other.pop('img_store').endswith('.npy')
+                assert other.pop('gt_store').endswith(suffix)
+                assert same(one, other)
 
 
 @pytest.fixture
-def arrays_of_tiny(tiny_vid3oc):
+def stores_of_tiny(tiny_vid3oc):
     made = []
     for kind in ('LRx16', 'HR'):
-        for folder in (Path(tiny_vid3oc) / 'train' / kind).iterdir():
-            made.append(Path(array_path(str(folder))))
-            write_array(str(folder))
+        for folder in list((Path(tiny_vid3oc) / 'train' / kind).iterdir()):
+            for store in ('array', 'tiles'):
+                suffix = suffix_of(str(folder), store)
+                made.append(Path(store_path(str(folder), suffix)))
+                write_store(str(folder), suffix)
     yield
-    for path in made:
+    for path in set(made):
         path.unlink()
 
 
-def test_both_stores_give_the_same_whole_frames(coded_root, config):
+@pytest.mark.parametrize('store', ['array', 'tiles'])
+def test_all_stores_give_the_same_whole_frames(coded_root, config, store):
     for index in range(LENGTH):
         one, other = (
             dataset(coded_root, config.test_pipeline[:-1], store)[index]
-            for store in ('png', 'array'))
-        assert other.pop('img_array') and other.pop('gt_array')
+            for store in ('png', store))
+        assert other.pop('img_store') and other.pop('gt_store')
         assert same(one, other)
 
 
@@ -160,7 +171,7 @@ def test_unfit_frames_are_named(tmp_path, as_array, hr, patch, match):
         folder = write_frames(tmp_path / 'train' / kind / 'c',
                               [np.zeros((*size, 3), np.uint8)])
         if as_array:
-            write_array(str(folder))
+            write_store(str(folder), '.npy')
     data = dataset(
         str(tmp_path), [GenerateWindowIndices(),
                         LoadPairedCrop(patch)], 'auto')

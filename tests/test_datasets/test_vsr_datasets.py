@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from dksan_mm.datasets import IntVIDDataset, Vid3oCDataset, VideoWindowDataset
-from dksan_mm.prepare.arrays import write_array
+from dksan_mm.prepare.stores import write_store
 
 PREFIX = dict(img='train/LRx16', gt='train/HR')
 IMAGE = np.zeros((2, 3, 3), np.uint8)
@@ -101,24 +101,24 @@ def test_arrays_are_used_as_the_store_says(tmp_path):
     with pytest.raises(
             FileNotFoundError, match='LRx16/000.npy: no such file; .*--store'):
         build(root, store='array')
-    assert 'gt_array' not in build(root)[0]
+    assert 'gt_store' not in build(root)[0]
     for clip in ('000', '001'):
-        write_array(f'{root}/train/HR/{clip}')
+        write_store(f'{root}/train/HR/{clip}', '.npy')
     found = build(root)[0]
-    assert found['gt_array'] == f'{root}/train/HR/000.npy'
-    assert 'img_array' not in found  # each kind by itself
-    write_array(f'{root}/train/LRx16/000')
+    assert found['gt_store'] == f'{root}/train/HR/000.npy'
+    assert 'img_store' not in found  # each kind by itself
+    write_store(f'{root}/train/LRx16/000', '.npy')
     found = build(root)
-    assert found[0]['img_array'] == f'{root}/train/LRx16/000.npy'
-    assert 'img_array' not in found[3]
-    write_array(f'{root}/train/LRx16/001')
-    assert build(root, store='array')[3]['img_array'].endswith('001.npy')
-    assert 'img_array' not in build(root, store='png')[0]
+    assert found[0]['img_store'] == f'{root}/train/LRx16/000.npy'
+    assert 'img_store' not in found[3]
+    write_store(f'{root}/train/LRx16/001', '.npy')
+    assert build(root, store='array')[3]['img_store'].endswith('001.npy')
+    assert 'img_store' not in build(root, store='png')[0]
 
 
 def test_an_array_of_other_frames_is_named(tmp_path):
     root = lay_out(tmp_path, {'000': 3})
-    write_array(f'{root}/train/HR/000')
+    write_store(f'{root}/train/HR/000', '.npy')
     for kind in ('LRx16', 'HR'):
         remove(tmp_path / 'train' / kind / '000' / '000002.png')
     with pytest.raises(ValueError, match='HR/000.npy: has 3 frames.* 2;'):

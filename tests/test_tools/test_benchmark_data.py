@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dksan_mm.prepare.arrays import write_array
+from dksan_mm.prepare.stores import write_store
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'benchmark_data.py'
 
@@ -35,15 +35,27 @@ def test_both_stores_are_measured(tool, tiny_vid3oc, tmp_path, capsys):
     assert '.npy: no such file; tools/prepare_data' in capsys.readouterr().err
     for kind in ('HR', 'LRx16'):
         for folder in list((data / 'train' / kind).iterdir()):
-            write_array(str(folder))
+            write_store(str(folder), '.npy')
+    assert stores(tool, data, capsys) == ['png', 'array']
+    for folder in list((data / 'train' / 'HR').iterdir()):
+        if folder.is_dir():
+            write_store(str(folder), '.tiles')
+    assert stores(tool, data, capsys) == ['png', 'tiles', 'array']
+
+
+def stores(tool, data, capsys):
     assert tool.main([str(data), '--samples', '4']) == 0
-    lines = capsys.readouterr().out.splitlines()[-6:]
-    rows = {line.split()[0]: line.split() for line in lines[1:3]}
-    assert [rows[store][1] for store in ('png', 'array')] == ['4', '4']
-    # An array of 512x544 and 512x512 frames and their LR, in MB.
-    assert float(rows['array'][5]) == round(3 * 512 * 528 * 257 / 256e6, 2)
-    assert float(re.match('array: (.*) times as', lines[3])[1]) > 1
-    assert lines[4].startswith('Vid3oC as png: 7920 frames')
+    text = capsys.readouterr().out
+    rows = re.findall(r'^(\w+) +4 (.*)$', text, re.MULTILINE)
+    for store, values in rows:
+        assert len(re.findall(f'^Vid3oC as {store}: 7920', text, re.M)) == 1
+        if store == 'array':
+            # Frames of 512x544 and 512x512 with their LR, in MB.
+            megabytes = 3 * 512 * 528 * 257 / 256e6
+            assert float(values.split()[3]) == round(megabytes, 2)
+            speedup = re.search('array: (.*) times as many', text)
+            assert float(speedup[1]) > 1
+    return [store for store, _ in rows]
 
 
 def test_data_are_made_at_1080p(tool, tmp_path, monkeypatch):
@@ -52,6 +64,8 @@ def test_data_are_made_at_1080p(tool, tmp_path, monkeypatch):
     data = tool.build_dataset(
         str(TOOL.parents[1] / 'configs' / 'dksan_vid3oc_x16.py'),
         str(tmp_path), 'array')
+    assert [path.suffix for path in sorted((tmp_path / 'train/HR').iterdir())
+            ] == ['', '.npy', '.tiles']
     sample = data[0, 1]
     assert sample['inputs'].shape == (7, 3, 32, 32)
     assert sample['data_samples'].ori_gt_shape == (1072, 1920, 3)
