@@ -8,7 +8,7 @@ train_dataloader = dict(batch_size=4, dataset=dict(data_root=data_root))
 val_dataloader = dict(dataset=dict(data_root=data_root))
 test_dataloader = dict(dataset=dict(data_root=data_root))
 
-max_iters = 300
+max_iters = 400
 train_cfg = dict(max_iters=max_iters, val_interval=100)
 param_scheduler = dict(T_max=max_iters)
 # A line on the screen every few seconds.

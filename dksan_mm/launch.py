@@ -122,6 +122,48 @@ def check_data(config: Config, loaders: Sequence[str]) -> None:
                 _complain_about_data('there is nothing in', folder, root)
 
 
+def check_crops(config: Config) -> None:
+    """Refuse clips that are smaller than the training crop.
+
+    Otherwise the run stops when the first of them is drawn, hours later
+    perhaps.
+
+    Raises:
+        UserError: Names the clip, and the option that asks for less.
+    """
+    for dataset in datasets_of(config, ['train_dataloader']):
+        for place, step in enumerate(dataset.get('pipeline', [])):
+            if 'gt_patch_size' in step:
+                _check_crop(dataset, place, step['gt_patch_size'])
+
+
+def _check_crop(dataset: ConfigDict, place: int, size: int) -> None:
+    """Compare the crop with the first HR frame of every clip."""
+    from .prepare.images import read_image
+    from .prepare.layout import list_frames
+    folder = os.path.join(dataset['data_root'], dataset['data_prefix']['gt'])
+    for clip in _clips(dataset, folder):
+        for path in list_frames(os.path.join(folder, clip))[:1]:
+            height, width = read_image(path).shape[:2]
+            least = min(height, width)
+            if least < size:
+                raise UserError(
+                    f'{path} is {width}x{height}, too small for training '
+                    f'crops of {size}: leave the clip out, or take smaller '
+                    'crops with --cfg-options train_dataloader.dataset.'
+                    f'pipeline.{place}.gt_patch_size={least - least % 16}')
+
+
+def _clips(dataset: ConfigDict, folder: str) -> List[str]:
+    """Names of the clips that a data set takes."""
+    from .prepare.layout import list_clips
+    if not dataset.get('ann_file'):
+        return list_clips(folder)
+    path = os.path.join(dataset['data_root'], dataset['ann_file'])
+    lines = Path(path).read_text(encoding='utf-8').splitlines()
+    return [line.strip() for line in lines if line.strip()]
+
+
 def _frame_folders(dataset: ConfigDict) -> List[str]:
     """Folders of a data set that must hold clips."""
     prefixes = dataset.get('data_prefix') or {}
@@ -209,6 +251,7 @@ def run_tool(main: Callable[[Optional[Sequence[str]]], None],
         int: 0, or 2 after a :class:`UserError` or an error in the data or the
         settings (``OSError``, ``ValueError``), or 130 when interrupted.
     """
+    _let_threads_sleep()
     try:
         main(argv)
     except UserError as error:
@@ -226,6 +269,16 @@ def run_tool(main: Callable[[Optional[Sequence[str]]], None],
 
 def _is_first_process() -> bool:
     return os.environ.get('RANK', '0') == '0'
+
+
+def _let_threads_sleep() -> None:
+    """Let OpenMP's waiting threads sleep after a short spin.
+
+    They spin for long otherwise, which costs nothing on an idle machine, and
+    where other programs use the cores made a training step on two cores up
+    to seven times slower. OpenMP reads the variable once, when torch loads.
+    """
+    os.environ.setdefault('GOMP_SPINCOUNT', '1000')
 
 
 def _complain(sentence: str) -> int:

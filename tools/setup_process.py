@@ -4,6 +4,7 @@
 import contextlib
 import os
 import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -199,14 +200,16 @@ def _wait_for(handle: int, waiting: str, log: Optional[Path]) -> None:
 
 
 def last_line(log: Optional[Path]) -> str:
-    """Read the beginning of a log's last line ('' where there is none)."""
+    """Read a log's last line, or ninja's count in it ('': none yet)."""
     try:
         with open(str(log), 'rb') as file:
             file.seek(max(0, os.path.getsize(str(log)) - 8192))
             lines = file.read().decode('utf-8', 'replace').splitlines()
     except (OSError, TypeError):
         return ''
-    return lines[-1][:60] if lines else ''
+    line = lines[-1] if lines else ''
+    count = re.match(r'\[\d+/\d+\]', line)
+    return f'{count.group()} files compiled' if count else line[:60]
 
 
 def existing_parent(path: Path) -> Path:

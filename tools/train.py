@@ -45,6 +45,7 @@ def prepare_config(args: argparse.Namespace) -> launch.Config:
     loaders = ['train_dataloader']
     loaders += ['val_dataloader'] if config.get('val_cfg') else []
     launch.check_data(config, loaders)
+    launch.check_crops(config)
     if args.auto_scale_lr:
         if 'base_batch_size' not in config.get('auto_scale_lr', {}):
             raise UserError(f'--auto-scale-lr: {args.config} does not state '

@@ -1,5 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
 """Data sets, samplers and transforms; importing it registers them."""
+
+from dksan_mm.versions import check_openmmlab
+
+check_openmmlab()
+
 from .samplers import SeededInfiniteSampler
 from .transforms import (CheckFrames, GenerateWindowIndices, LoadFrames,
                          LoadPairedCrop)

@@ -1,6 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
 """Networks and the model around them; importing registers them in mmagic."""
 
+from dksan_mm.versions import check_openmmlab
+
+check_openmmlab()
+
 from mmagic.registry import MODELS
 
 from dksan_mm.ops import DeformKernelConv2d

@@ -5,7 +5,7 @@ from typing import Optional, Sequence
 
 import torch.nn.functional as F
 from mmagic.models.archs import ResidualBlockNoBN
-from mmagic.models.utils import make_layer
+from mmagic.models.utils import default_init_weights, make_layer
 from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -121,6 +121,7 @@ class DKSANNet(BaseModule):
         self.align = DKCAlign(channels, deform_groups) if align else \
             nn.Sequential(conv3x3(channels, channels), lrelu())
         self.fusion = nn.Conv2d(num_frames * channels, channels, 1)
+        default_init_weights(self.fusion)
         reduction = reduction if channel_attention else None
         self.levels = nn.ModuleList(
             Level(

@@ -7,7 +7,7 @@ from typing import Callable, Optional, Type
 
 from torch import Tensor
 
-from . import extension
+from . import cpp
 
 BACKENDS = ('auto', 'torch', 'cpp')
 VARIABLE = 'DKSAN_MM_BACKEND'
@@ -75,7 +75,7 @@ def cpp_available() -> bool:
     name = get_backend()
     if name == 'torch':
         return False
-    there = extension.load()
+    there = cpp.load()
     if name == 'cpp' and not there:
         raise RuntimeError('the C++ operators cannot be built here, see the '
                            'warning above')

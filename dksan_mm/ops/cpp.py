@@ -7,7 +7,7 @@ from typing import List, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .backend import constant_for_compile
+from . import extension
 from .checks import Geometry
 
 FORMS = ('depthwise', 'dense')
@@ -43,7 +43,6 @@ def convolve(x: Tensor,
     Returns:
         Tensor[n, c_out, h_out, w_out]: Output, in the memory format of ``x``.
     """
-    _register()
     settings = [
         *geometry.kernel_size, *geometry.stride, *geometry.padding,
         *geometry.dilation, *geometry.out_shape[1:], weight.shape[-1],
@@ -65,10 +64,15 @@ def convolve(x: Tensor,
     return torch.stack(outputs, 2).flatten(1, 2)
 
 
-@constant_for_compile
 @functools.lru_cache(maxsize=None)
-def _register() -> None:
-    """Tell torch of shapes and gradients, once the library is loaded."""
+def load() -> bool:
+    """Load the operators, and tell torch of their shapes and gradients.
+
+    Returns:
+        bool: Whether they are there; if not, a warning said why.
+    """
+    if not extension.load():
+        return False
     for form in FORMS:
         name = f'dksan_mm::{form}'
         backward = getattr(torch.ops.dksan_mm, f'{form}_backward')
@@ -78,6 +82,7 @@ def _register() -> None:
             f'{name}_forward',
             functools.partial(_backward, backward),
             setup_context=_save)
+    return True
 
 
 def _output(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],

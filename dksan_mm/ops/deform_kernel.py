@@ -19,14 +19,15 @@ factorises, and the dense form costs one matrix product::
     out[p,o] = sum_{s,c} W[o,c,s] * z[p,s,c]
 """
 
-from typing import Optional, Tuple
+from typing import Optional
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import backend, cpp
+from . import backend, cpp, torch_path
 from .checks import Geometry, IntOrPair, check_arguments
+from .sampling import kernel_at_rest
 
 
 def deform_kernel_conv2d(x: Tensor,
@@ -83,153 +84,12 @@ def deform_kernel_conv2d(x: Tensor,
 def _convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
               kernel_offset: Optional[Tensor], mask: Optional[Tensor],
               geometry: Geometry) -> Tensor:
-    """Choose between a plain convolution and the factorised sum."""
+    """Choose the implementation."""
     if kernel_offset is None:
-        weight = _resample_at_rest(weight, geometry.kernel_size)
+        weight = kernel_at_rest(weight, geometry)
     if image_offset is kernel_offset is mask is None:
         return F.conv2d(x, weight, None, geometry.stride, geometry.padding,
                         geometry.dilation, geometry.groups)
-    if backend.use_cpp(x):
-        return cpp.convolve(x, weight, image_offset, kernel_offset, mask,
-                            geometry)
-    columns = _image_columns(x, image_offset, geometry)  # (p, k, c)
-    if mask is not None:
-        columns = columns * _per_tap(mask, 1)
-    if kernel_offset is not None:
-        matrix = _kernel_matrix(kernel_offset, weight.shape[-1], geometry)
-        columns = torch.bmm(matrix.transpose(1, 2), columns)  # (p, s*s, c)
-    return _contract(columns, weight, geometry)
-
-
-def _contract(columns: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
-    """Sum ``(p, cells, c)`` columns over cells and each group's channels."""
-    p, cells, channels = columns.shape
-    groups = geometry.groups
-    weight = weight.flatten(2)  # (c_out, c / groups, cells)
-    if weight.shape[1] == 1 and weight.shape[0] == channels:
-        out = torch.einsum('psc,cs->pc', columns, weight[:, 0])
-    else:
-        out = torch.einsum(
-            'psgi,gois->pgo',
-            columns.reshape(p, cells, groups, channels // groups),
-            weight.reshape(groups, -1, channels // groups, cells))
-    n, h_out, w_out = geometry.out_shape
-    out = out.reshape(n, h_out, w_out, weight.shape[0])
-    return out.permute(0, 3, 1, 2).contiguous()
-
-
-def _per_tap(tensor: Tensor, size: int) -> Tensor:
-    """Turn ``(n, k * size, h, w)`` into ``(n * h * w, k, size)``."""
-    n, channels, h, w = tensor.shape
-    return tensor.permute(0, 2, 3, 1).reshape(n * h * w, channels // size,
-                                              size)
-
-
-def _image_columns(x: Tensor, offset: Optional[Tensor],
-                   geometry: Geometry) -> Tensor:
-    """Read ``x`` at every tap of every output pixel, bilinearly.
-
-    Returns:
-        Tensor[p, k, c]: p runs over images, then output rows and columns.
-    """
-    n, channels, h, w = x.shape
-    position = _tap_positions(geometry, x)  # (p, k, 2)
-    if offset is not None:
-        position = position + _per_tap(offset, 2)
-    row, row_weight, row_inside = _corners(position[..., 0], h)
-    col, col_weight, col_inside = _corners(position[..., 1], w)
-    image = torch.arange(
-        n, device=x.device).repeat_interleave(len(position) // max(n, 1))
-    index = ((image.reshape(-1, 1, 1, 1) * h + row[..., :, None]) * w +
-             col[..., None, :])
-    # Outside the frame, a row of zeros is read; not the border with weight
-    # 0, since a single NaN there would spread.
-    inside = row_inside[..., :, None] & col_inside[..., None, :]
-    index = index.where(inside, n * h * w)
-    weight = row_weight[..., :, None] * col_weight[..., None, :]
-    rows = x.permute(0, 2, 3, 1).reshape(n * h * w, channels)
-    columns = F.embedding_bag(
-        index.reshape(-1, 4),
-        F.pad(rows, (0, 0, 0, 1)),
-        per_sample_weights=weight.reshape(-1, 4),
-        mode='sum')
-    return columns.reshape(*position.shape[:2], channels)
-
-
-def _tap_positions(geometry: Geometry, like: Tensor) -> Tensor:
-    """Where each tap of each output pixel reads when no offset moves it."""
-    n, h_out, w_out = geometry.out_shape
-    axes = []
-    for size, taps, stride, padding, dilation in zip(
-        (h_out, w_out), geometry.kernel_size, geometry.stride,
-            geometry.padding, geometry.dilation):
-        start = torch.arange(size, device=like.device) * stride - padding
-        axes.append(start[:, None] +
-                    torch.arange(taps, device=like.device) * dilation)
-    rows = axes[0][:, None, :, None].expand(-1, w_out, -1,
-                                            geometry.kernel_size[1])
-    cols = axes[1][None, :, None, :].expand_as(rows)
-    position = torch.stack([rows, cols], -1).to(like.dtype)
-    position = position.reshape(1, h_out * w_out, geometry.taps, 2)
-    return position.expand(n, -1, -1, -1).reshape(-1, geometry.taps, 2)
-
-
-def _corners(position: Tensor, size: int) -> Tuple[Tensor, Tensor, Tensor]:
-    """Indices, weights and presence of the two neighbours along one axis."""
-    # Far offsets read nothing; clamped, they cannot overflow an integer.
-    position = position.clamp(-2, size + 1)
-    low = position.detach().floor()
-    fraction = position - low
-    index = torch.stack([low, low + 1], -1).long()
-    weight = torch.stack([1 - fraction, fraction], -1)
-    return index, weight, (index >= 0) & (index < size)
-
-
-def _kernel_matrix(offset: Tensor, scope: int, geometry: Geometry) -> Tensor:
-    """Bilinear weight of every scope cell for every tap.
-
-    Returns:
-        Tensor[p, k, s * s]: ``A`` of the factorisation above.
-    """
-    offset = _per_tap(offset, 2)
-    axes = []
-    for axis, taps in enumerate(_rest_coordinates(scope, geometry, offset)):
-        axes.append(_scope_weights(offset[..., axis] + taps, scope))
-    return (axes[0][..., :, None] * axes[1][..., None, :]).flatten(2)
-
-
-def _rest_coordinates(scope: int, geometry: Geometry,
-                      like: Tensor) -> Tuple[Tensor, Tensor]:
-    """Scope coordinates (row, column) of each tap at zero offset, (k,)."""
-    rows, cols = [
-        torch.arange(taps, device=like.device, dtype=like.dtype) +
-        (scope - taps) / 2 for taps in geometry.kernel_size
-    ]
-    return rows.repeat_interleave(len(cols)), cols.repeat(len(rows))
-
-
-def _scope_weights(coordinate: Tensor, scope: int) -> Tensor:
-    """One axis' bilinear weights, ``(...)`` to ``(..., scope)``.
-
-    Written with the cell to the left and its right neighbour, not with
-    ``1 - abs(...)``: the latter has no slope at whole numbers, where an odd
-    scope's taps rest, so zero-initialised offsets would never learn.
-    """
-    coordinate = coordinate.clamp(0, scope - 1).unsqueeze(-1)
-    if scope == 1:
-        return 1 + 0 * coordinate  # constant, though the clamp has a slope
-    cell = torch.arange(scope, device=coordinate.device)
-    low = coordinate.detach().floor().clamp(max=scope - 2)
-    fraction = coordinate - low
-    return (1 - fraction) * (cell == low) + fraction * (cell == low + 1)
-
-
-def _resample_at_rest(weight: Tensor, kernel_size: Tuple[int, int]) -> Tensor:
-    """The ordinary kernel that the scope is when nothing moves it."""
-    scope = weight.shape[-1]
-    rows, cols = [
-        _scope_weights(
-            torch.arange(taps, device=weight.device, dtype=weight.dtype) +
-            (scope - taps) / 2, scope) for taps in kernel_size
-    ]
-    return torch.einsum('is,jt,ocst->ocij', rows, cols, weight)
+    path = cpp if backend.use_cpp(x) else torch_path
+    return path.convolve(x, weight, image_offset, kernel_offset, mask,
+                         geometry)

@@ -79,6 +79,18 @@ def test_a_lock_is_waited_for(tmp_path, capsys):
     assert 'waiting for it' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize('text, shown', [
+    ('a\n[3/77] c++ -MMD -c x.cpp\n', '[3/77] files compiled'),
+    ('a\nrunning bdist_wheel', 'running bdist_wheel'),
+    ('', ''),
+    (None, ''),
+])
+def test_who_waits_sees_the_other_ones_progress(text, shown, tmp_path):
+    if text is not None:
+        (tmp_path / 'log').write_text(text)
+    assert setup_process.last_line(tmp_path / 'log') == shown
+
+
 def test_a_killed_set_ups_command_keeps_the_lock(tmp_path):
     path = tmp_path / 'lock'
     path.touch()

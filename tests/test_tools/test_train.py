@@ -247,6 +247,23 @@ def test_missing_parts_of_the_data_are_named(change, message, tiny_vid3oc,
     assert not (tmp_path / 'w').exists()
 
 
+@pytest.mark.parametrize('chosen', [None, 'egret-lake'])
+def test_a_clip_smaller_than_the_crop_is_named(chosen, tiny_vid3oc, tmp_path,
+                                               sentence):
+    options = ['train_dataloader.dataset.pipeline.4.gt_patch_size=528']
+    clip, size = 'carpenter-bee', '512x512'
+    if chosen:
+        path = tmp_path / 'clips.txt'
+        path.write_text(f'{chosen}\n')
+        options.append(f'train_dataloader.dataset.ann_file={path}')
+        clip, size = chosen, '544x512'
+    assert train(tiny_vid3oc, tmp_path / 'w', options=options) == 2
+    text = sentence()
+    assert f'/HR/{clip}/' in text and f'is {size}, too small' in text
+    assert text.endswith('pipeline.4.gt_patch_size=512')
+    assert not (tmp_path / 'w').exists()
+
+
 def test_a_frame_that_cannot_be_read_is_named(tiny_vid3oc, tmp_path, sentence):
     root = tmp_path / 'data'
     shutil.copytree(tiny_vid3oc, root)

@@ -2,6 +2,7 @@
 // From tensors, checked by the Python side, to pointers.
 #pragma once
 
+#include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 
@@ -116,9 +117,13 @@ class PixelGrads {
   }
 
   // Of those inputs that are there, in order.
+  template <typename T>
   void append_sums(std::vector<at::Tensor>& to) const {
-    for (const at::Tensor& t : shares_)
-      if (t.defined()) to.push_back(t.size(0) == 1 ? t[0] : t.sum(0));
+    for (const at::Tensor& t : shares_) {
+      if (!t.defined()) continue;
+      to.push_back(t[0]);
+      if (t.size(0) > 1) add_shares<T>(t);
+    }
   }
 
  private:
@@ -129,6 +134,17 @@ class PixelGrads {
     const int64_t image = t.size(2) * t.size(3) * t.size(4);
     return t.mutable_data_ptr<T>() + (s.share * t.size(1) + n) * image +
            s.offset_group * (image / groups_);
+  }
+
+  // Adds the other shares to the first.
+  template <typename T>
+  static void add_shares(const at::Tensor& t) {
+    const int64_t size = t.numel() / t.size(0), shares = t.size(0);
+    T* first = t.mutable_data_ptr<T>();
+    at::parallel_for(0, size, 65536, [&](int64_t begin, int64_t end) {
+      for (int64_t s = 1; s < shares; ++s)
+        for (int64_t i = begin; i < end; ++i) first[i] += first[s * size + i];
+    });
   }
 
   std::vector<at::Tensor> shares_;

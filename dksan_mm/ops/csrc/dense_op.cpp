@@ -155,7 +155,7 @@ std::vector<Tensor> backward_op(const Tensor& grad_out_any,
     result = {grad_x,
               backward_all<scalar_t>(settings, inputs, segments, grads,
                                      weight, x, grad_out, grad_x)};
-    grads.append_sums(result);
+    grads.append_sums<scalar_t>(result);
   });
   return result;
 }

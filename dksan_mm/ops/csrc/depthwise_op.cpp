@@ -102,7 +102,7 @@ std::vector<Tensor> backward_op(const Tensor& grad_out_any,
       write_table<T>(grad_table, segment, n, grad_weight);
     });
     result = {grad_x, grad_weight.sum(0)};
-    grads.append_sums(result);
+    grads.append_sums<scalar_t>(result);
   });
   return result;
 }

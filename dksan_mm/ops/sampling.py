@@ -1,0 +1,135 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Where the taps read, in pure torch: indices and weights.
+
+Pixels are numbered over images, then output rows and columns (``p``).
+"""
+
+from typing import Optional, Tuple
+
+import torch
+from torch import Tensor
+
+from .checks import Geometry
+
+
+def per_pixel(tensor: Optional[Tensor], size: int) -> Optional[Tensor]:
+    """Turn ``(n, k * size, h, w)`` into ``(n * h * w, k, size)``."""
+    if tensor is None:
+        return None
+    n, channels, h, w = tensor.shape
+    return tensor.permute(0, 2, 3, 1).reshape(n * h * w, channels // size,
+                                              size)
+
+
+def image_corners(pixels: Tensor, offset: Optional[Tensor], like: Tensor,
+                  geometry: Geometry) -> Tuple[Tensor, Tensor]:
+    """Rows of the image that the taps read, and their bilinear weights.
+
+    Args:
+        pixels (Tensor[p]): Numbers of output pixels.
+        offset (Tensor[p, k, 2], optional): Their image offsets.
+        like (Tensor[n, c, h, w]): The image.
+        geometry (Geometry): Settings.
+
+    Returns:
+        tuple: Numbers of rows (the channels of a pixel) and weights, both
+        ``(p, k, 4)``. Outside the image it is row ``n * h * w``, which must
+        hold zeros: a weight of 0 would let a NaN at the border spread.
+    """
+    n, _, h, w = like.shape
+    image, position = _tap_positions(pixels, geometry, like.dtype)
+    if offset is not None:
+        position = position + offset
+    row, row_weight, row_inside = _neighbours(position[..., 0], h)
+    col, col_weight, col_inside = _neighbours(position[..., 1], w)
+    index = ((image[:, None, None, None] * h + row[..., :, None]) * w +
+             col[..., None, :])
+    inside = row_inside[..., :, None] & col_inside[..., None, :]
+    weight = row_weight[..., :, None] * col_weight[..., None, :]
+    return index.where(inside, n * h * w).flatten(2), weight.flatten(2)
+
+
+def _tap_positions(pixels: Tensor, geometry: Geometry,
+                   dtype: torch.dtype) -> Tuple[Tensor, Tensor]:
+    """Image of each pixel, (p), and where its taps rest, (p, k, 2)."""
+    _, h_out, w_out = geometry.out_shape
+    corner = torch.stack([pixels // w_out % h_out, pixels % w_out], -1)
+    taps = torch.cartesian_prod(*[
+        torch.arange(size, device=pixels.device)
+        for size in geometry.kernel_size
+    ])
+    stride, padding, dilation = (
+        torch.tensor(values, device=pixels.device)
+        for values in (geometry.stride, geometry.padding, geometry.dilation))
+    position = (corner * stride - padding)[:, None] + taps * dilation
+    return pixels // (h_out * w_out), position.to(dtype)
+
+
+def _neighbours(position: Tensor, size: int) -> Tuple[Tensor, Tensor, Tensor]:
+    """Indices, weights and presence of the two neighbours along one axis."""
+    # Far offsets read nothing; clamped, they cannot overflow an integer.
+    position = position.clamp(-2, size + 1)
+    low = position.detach().floor()
+    fraction = position - low
+    index = torch.stack([low, low + 1], -1).long()
+    weight = torch.stack([1 - fraction, fraction], -1)
+    return index, weight, (index >= 0) & (index < size)
+
+
+def scope_matrix(offset: Tensor, scope: int, geometry: Geometry) -> Tensor:
+    """Bilinear weight of every scope cell for every tap.
+
+    Args:
+        offset (Tensor[p, k, 2]): Kernel offsets.
+        scope (int): Rows of the scope.
+        geometry (Geometry): Settings.
+
+    Returns:
+        Tensor[p, k, scope * scope]: ``A`` of the factorisation.
+    """
+    rows, cols = _rest_coordinates(scope, geometry, offset)
+    row = _scope_weights(offset[..., 0] + rows, scope)
+    col = _scope_weights(offset[..., 1] + cols, scope)
+    return (row[..., :, None] * col[..., None, :]).flatten(2)
+
+
+def kernel_at_rest(weight: Tensor, geometry: Geometry) -> Tensor:
+    """The ordinary kernel that the scope is when nothing moves it.
+
+    Args:
+        weight (Tensor[c_out, c / groups, s, s]): The scope.
+        geometry (Geometry): Settings.
+
+    Returns:
+        Tensor[c_out, c / groups, rows, cols]: One weight for each tap.
+    """
+    scope = weight.shape[-1]
+    rest = weight.new_zeros(1, geometry.taps, 2)
+    matrix = scope_matrix(rest, scope, geometry)[0]
+    return (weight.flatten(2) @ matrix.T).unflatten(2, geometry.kernel_size)
+
+
+def _rest_coordinates(scope: int, geometry: Geometry,
+                      like: Tensor) -> Tuple[Tensor, Tensor]:
+    """Scope coordinates (row, column) of each tap at zero offset, (k,)."""
+    rows, cols = [
+        torch.arange(taps, device=like.device, dtype=like.dtype) +
+        (scope - taps) / 2 for taps in geometry.kernel_size
+    ]
+    return rows.repeat_interleave(len(cols)), cols.repeat(len(rows))
+
+
+def _scope_weights(coordinate: Tensor, scope: int) -> Tensor:
+    """One axis' bilinear weights, ``(...)`` to ``(..., scope)``.
+
+    Written with the cell to the left and its right neighbour, not with
+    ``1 - abs(...)``: the latter has no slope at whole numbers, where an odd
+    scope's taps rest, so zero-initialised offsets would never learn.
+    """
+    coordinate = coordinate.clamp(0, scope - 1).unsqueeze(-1)
+    if scope == 1:
+        return 1 + 0 * coordinate  # constant, though the clamp has a slope
+    cell = torch.arange(scope, device=coordinate.device)
+    low = coordinate.detach().floor().clamp(max=scope - 2)
+    fraction = coordinate - low
+    return (1 - fraction) * (cell == low) + fraction * (cell == low + 1)

@@ -1,0 +1,193 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The operator in pure torch, in bands of output pixels.
+
+The columns of a whole image would take 9 to 25 times the image. A band's are
+made, used and forgotten, and made again for the gradients.
+"""
+
+from typing import Iterator, List, Optional, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from .checks import Geometry
+from .sampling import image_corners, per_pixel, scope_matrix
+
+# Bytes of the largest tensor of a band: what stays in a processor's cache,
+# and what keeps a GPU busy.
+BAND_BYTES = dict(cpu=2**21, cuda=2**27)
+
+
+def convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
+             kernel_offset: Optional[Tensor], mask: Optional[Tensor],
+             geometry: Geometry) -> Tensor:
+    """Deformable kernel convolution, all tensors of one type.
+
+    Args:
+        x (Tensor[n, c, h, w]): Input.
+        weight (Tensor[c_out, c / groups, s, s]): The scope, or without kernel
+            offsets the kernel at rest.
+        image_offset (Tensor[n, 2K, h_out, w_out], optional): Image offsets.
+        kernel_offset (Tensor[n, 2K, h_out, w_out], optional): Kernel offsets.
+        mask (Tensor[n, K, h_out, w_out], optional): Factor of each tap.
+        geometry (Geometry): As checked.
+
+    Returns:
+        Tensor[n, c_out, h_out, w_out]: Output.
+    """
+    pixel_inputs = (per_pixel(image_offset,
+                              2), per_pixel(kernel_offset,
+                                            2), per_pixel(mask, 1))
+    # torch.compile fuses the plain form, and cannot see into bands.
+    run = _plain if torch.compiler.is_compiling() else _Banded.apply
+    out = run(x, weight, *pixel_inputs, geometry)
+    n, h_out, w_out = geometry.out_shape
+    out = out.reshape(n, h_out, w_out, weight.shape[0])
+    return out.permute(0, 3, 1, 2).contiguous()
+
+
+def _plain(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
+           kernel_offset: Optional[Tensor], mask: Optional[Tensor],
+           geometry: Geometry) -> Tensor:
+    """Output ``(p, c_out)`` of all pixels at once."""
+    n, h_out, w_out = geometry.out_shape
+    pixels = torch.arange(n * h_out * w_out, device=x.device)
+    index, corner = image_corners(pixels, image_offset, x, geometry)
+    columns = (_image_rows(x)[index] * corner[..., None]).sum(2)
+    return _contract(columns, weight, kernel_offset, mask, geometry)
+
+
+def _image_rows(x: Tensor) -> Tensor:
+    """The channels of each pixel, and a row of zeros for what is outside."""
+    return F.pad(x.permute(0, 2, 3, 1).flatten(0, 2), (0, 0, 0, 1))
+
+
+def _contract(columns: Tensor, weight: Tensor, kernel_offset: Optional[Tensor],
+              mask: Optional[Tensor], geometry: Geometry) -> Tensor:
+    """Sum ``(p, k, c)`` columns over taps and each group's channels."""
+    if mask is not None:
+        columns = columns * mask
+    if kernel_offset is not None:
+        matrix = scope_matrix(kernel_offset, weight.shape[-1], geometry)
+        columns = torch.bmm(matrix.transpose(1, 2), columns)
+    p, cells, channels = columns.shape
+    c_out, width = weight.shape[:2]
+    if (c_out, width) == (channels, 1):
+        return (columns * weight.flatten(1).T).sum(1)
+    if width == channels:
+        return columns.flatten(1) @ weight.flatten(2).permute(2, 1, 0).reshape(
+            cells * channels, c_out)
+    columns = columns.unflatten(2, (-1, width)).permute(2, 0, 1, 3)
+    weight = weight.flatten(2).unflatten(0, (len(columns), -1))
+    out = torch.bmm(
+        columns.reshape(len(columns), p, cells * width),
+        weight.permute(0, 3, 2, 1).reshape(len(columns), cells * width, -1))
+    return out.transpose(0, 1).reshape(p, c_out)
+
+
+def _bands(x: Tensor, geometry: Geometry) -> Iterator[Tensor]:
+    """Numbers of the output pixels, a band at a time."""
+    n, h_out, w_out = geometry.out_shape
+    # Four corners of each tap are held together for the gradients.
+    size = 4 * geometry.taps * x.shape[1] * x.element_size()
+    limit = BAND_BYTES.get(x.device.type, BAND_BYTES['cuda'])
+    step = max(1, limit // size)
+    for first in range(0, n * h_out * w_out, step):
+        last = min(first + step, n * h_out * w_out)
+        yield torch.arange(first, last, device=x.device)
+
+
+def _take(tensors: Tuple[Optional[Tensor], ...],
+          pixels: Tensor) -> List[Optional[Tensor]]:
+    """A band of per-pixel inputs, ready to collect gradients."""
+    band = slice(int(pixels[0]), int(pixels[-1]) + 1)
+    return [
+        None if t is None else t[band].detach().requires_grad_()
+        for t in tensors
+    ]
+
+
+class _Banded(torch.autograd.Function):
+    """``_plain`` band by band, forwards and backwards."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
+                kernel_offset: Optional[Tensor], mask: Optional[Tensor],
+                geometry: Geometry) -> Tensor:
+        ctx.geometry = geometry
+        ctx.save_for_backward(x, weight, image_offset, kernel_offset, mask)
+        n, h_out, w_out = geometry.out_shape
+        out = x.new_empty(n * h_out * w_out, weight.shape[0])
+        rows = _image_rows(x)
+        for pixels in _bands(x, geometry):
+            offset, *others = _take((image_offset, kernel_offset, mask),
+                                    pixels)
+            index, corner = image_corners(pixels, offset, x, geometry)
+            out[pixels[0]:pixels[-1] + 1] = _contract(
+                _gather(rows, index, corner), weight, *others, geometry)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_out: Tensor) -> tuple:
+        x, weight, *pixel_inputs = ctx.saved_tensors
+        rows = _image_rows(x)
+        grad_rows = torch.zeros_like(rows)
+        grads = [
+            None if t is None else torch.empty_like(t) for t in pixel_inputs
+        ]
+        grad_weight = torch.zeros_like(weight)
+        for pixels in _bands(x, ctx.geometry):
+            band = slice(int(pixels[0]), int(pixels[-1]) + 1)
+            weight_part, *parts = _band_backward(rows, grad_rows, x, weight,
+                                                 _take(pixel_inputs,
+                                                       pixels), pixels,
+                                                 grad_out[band], ctx.geometry)
+            grad_weight += weight_part
+            for grad, part in zip(grads, parts):
+                if grad is not None:
+                    grad[band] = part
+        n, channels, h, w = x.shape
+        grad_x = grad_rows[:-1].reshape(n, h, w, channels).permute(0, 3, 1, 2)
+        return grad_x.contiguous(), grad_weight, *grads, None
+
+
+def _gather(rows: Tensor, index: Tensor, corner: Tensor) -> Tensor:
+    """Columns ``(p, k, c)``: weighted sums of four rows each."""
+    columns = F.embedding_bag(
+        index.flatten(0, 1),
+        rows,
+        per_sample_weights=corner.detach().flatten(0, 1),
+        mode='sum')
+    return columns.unflatten(0, index.shape[:2])
+
+
+def _band_backward(rows: Tensor, grad_rows: Tensor, x: Tensor, weight: Tensor,
+                   leaves: List[Optional[Tensor]], pixels: Tensor,
+                   grad_out: Tensor,
+                   geometry: Geometry) -> List[Optional[Tensor]]:
+    """Gradients of one band.
+
+    Adds to ``grad_rows``; returns those of the weights and of the band's
+    image offsets, kernel offsets and mask.
+    """
+    offset, *others = leaves
+    with torch.enable_grad():
+        index, corner = image_corners(pixels, offset, x, geometry)
+        columns = _gather(rows, index, corner).requires_grad_()
+        weight = weight.detach().requires_grad_()
+        out = _contract(columns, weight, *others, geometry)
+    present = [columns, weight, *(t for t in others if t is not None)]
+    grad_columns, *grads = torch.autograd.grad(out, present, grad_out)
+    flat = index.reshape(-1, 1).expand(-1, rows.shape[1])
+    grad_rows.scatter_add_(0, flat, (corner.detach()[..., None] *
+                                     grad_columns[:, :, None]).flatten(0, 2))
+    grads = iter(grads)
+    grad_weight, grad_offset = next(grads), None
+    if offset is not None:
+        grad_corner = (rows[index] * grad_columns[:, :, None]).sum(-1)
+        grad_offset, = torch.autograd.grad(corner, offset, grad_corner)
+    rest = [None if t is None else next(grads) for t in others]
+    return [grad_weight, grad_offset, *rest]

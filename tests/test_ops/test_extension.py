@@ -1,0 +1,111 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Building the C++ operators, and doing without."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dksan_mm.ops import extension
+
+ROOT = Path(__file__).parents[2]
+
+STEP = """
+import torch
+from dksan_mm.ops import DeformKernelConv2d, cpp, set_backend
+
+for _ in range(2):
+    layer = DeformKernelConv2d(4, 4)
+    layer(torch.randn(1, 4, 5, 6)).sum().backward()
+assert not cpp.load()
+try:
+    with set_backend('cpp'):
+        layer(torch.randn(1, 4, 5, 6))
+except RuntimeError as error:
+    print(error)
+"""
+
+# Two processes that meet; a compiler that takes its time and keeps count.
+SLOW_BUILD = """
+import sys, time
+from pathlib import Path
+from torch.utils import cpp_extension
+from dksan_mm.ops import extension
+
+def compile_extension(name, sources, *, build_directory, **settings):
+    with open(sys.argv[1] + '/count', 'a') as count:
+        count.write('.')
+    (Path(build_directory) / f'{name}.so').write_text('half')
+    time.sleep(1)
+    (Path(build_directory) / f'{name}.so').write_text('whole')
+
+cpp_extension.load = compile_extension
+path = extension._library_path()
+while not path.exists():
+    extension._build(path)
+assert path.read_text() == 'whole'
+"""
+
+
+def start(code, cache, *arguments, **variables):
+    environment = dict(os.environ, TORCH_EXTENSIONS_DIR=str(cache))
+    environment.pop('DKSAN_MM_BACKEND', None)
+    environment.update(variables)
+    return subprocess.Popen([sys.executable, '-c', code, *arguments],
+                            cwd=ROOT,
+                            env=environment,
+                            stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE,
+                            text=True)
+
+
+@pytest.mark.parametrize('obstacle', ['compiler', 'folder'])
+def test_without_a_build_there_is_one_warning(tmp_path, obstacle):
+    variables = {}
+    if obstacle == 'compiler':
+        variables = dict(PATH=str(tmp_path))
+    else:  # a file where the folder should be
+        tmp_path /= 'taken'
+        tmp_path.write_text('')
+    process = start(STEP, tmp_path, **variables)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert err.count('pure torch') == 1
+    assert 'Traceback' not in err
+    assert 'cannot be built' in out
+
+
+def test_processes_wait_for_one_build(tmp_path):
+    processes = [start(SLOW_BUILD, tmp_path, str(tmp_path)) for _ in range(2)]
+    for process in processes:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    assert (tmp_path / 'count').read_text() == '.'
+    folder, = tmp_path.glob('dksan_mm_ops_*')
+    assert {file.suffix for file in folder.iterdir()} == {'.so', '.lock'}
+
+
+def test_failed_build_leaves_nothing(tmp_path, monkeypatch):
+    from torch.utils import cpp_extension
+
+    def fail(*args, **settings):
+        raise RuntimeError('disk full')
+
+    monkeypatch.setenv('TORCH_EXTENSIONS_DIR', str(tmp_path))
+    monkeypatch.setattr(cpp_extension, 'load', fail)
+    path = extension._library_path()
+    with pytest.raises(RuntimeError, match='disk full'):
+        extension._build(path)
+    assert [file.suffix for file in path.parent.iterdir()] == ['.lock']
+
+
+def test_library_is_named_by_what_it_depends_on(monkeypatch):
+    names = {extension._library_path()}
+    monkeypatch.setattr(extension, '_processor', lambda: 'another')
+    names.add(extension._library_path())
+    monkeypatch.setattr(extension, 'FLAGS', ['-O0'])
+    names.add(extension._library_path())
+    monkeypatch.setattr('torch.__version__', '9.9')
+    names.add(extension._library_path())
+    assert len(names) == 4

@@ -1,0 +1,252 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Time the operators on this CPU: python tools/benchmark_ops.py [options].
+
+Every operator runs once a round, next to a dense 3x3 convolution of the same
+channels, the unit; the medians over the rounds of time and of its ratio to
+the same round's convolution are printed. On a busy machine trust the ratio.
+"""
+import argparse
+import ctypes
+import statistics
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+UNIT = 'dense 3x3 conv2d'
+MEGABYTE = 2**20
+
+
+class Operator(NamedTuple):
+    """Something to time.
+
+    Attributes:
+        run (Callable): Computes the output.
+        inputs (list[Tensor]): What it computes it from.
+    """
+    run: Callable
+    inputs: list
+
+
+class Times(NamedTuple):
+    """Medians: milliseconds, and the ratio to the unit."""
+    milliseconds: float
+    ratio: float
+
+
+def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    positive = dict(type=_positive, metavar='N')
+    parser.add_argument('--threads', default=2, **positive, help='default: 2')
+    parser.add_argument(
+        '--channels', default=128, **positive, help='default: 128')
+    parser.add_argument('--size', default=64, **positive, help='default: 64')
+    parser.add_argument('--rounds', **positive, help='default: 30')
+    parser.add_argument(
+        '--quick',
+        action='store_true',
+        help='5 rounds, only this package\'s operators, no other sizes')
+    args = parser.parse_args(argv)
+    args.rounds = args.rounds or (5 if args.quick else 30)
+    return args
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'must be at least 1, got {text}')
+    return value
+
+
+def make_operators(channels: int, size: int,
+                   own_only: bool) -> Dict[str, Operator]:
+    """All operators on random inputs of ``size`` x ``size`` pixels."""
+    import torch
+    import torch.nn.functional as F
+
+    from dksan_mm.ops import deform_kernel_conv2d, set_backend
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, requires_grad=True)
+
+    def dkc(backend: str, *tensors: torch.Tensor) -> torch.Tensor:
+        with set_backend(backend):
+            return deform_kernel_conv2d(*tensors)
+
+    x = draw(1, channels, size, size)
+    dense = draw(channels, channels, 3, 3)
+    scope = draw(channels, 1, 4, 4)
+    offsets = [draw(1, 18, size, size) for _ in range(2)]
+    operators = {
+        UNIT:
+        Operator(lambda *a: F.conv2d(*a, padding=1), [x, dense]),
+        'depthwise DKC, S = 4':
+        Operator(lambda *a: dkc('auto', *a), [x, scope, *offsets]),
+        'dense DKC, S = 3':
+        Operator(lambda *a: dkc('auto', *a), [x, dense, *offsets]),
+    }
+    operators.update(_modulated(x, dense, own_only))
+    if not own_only:
+        operators['depthwise DKC, pure torch'] = Operator(
+            lambda *a: dkc('torch', *a), [x, scope, *offsets])
+        operators['dense DKC, pure torch'] = Operator(
+            lambda *a: dkc('torch', *a), [x, dense, *offsets])
+    return operators
+
+
+def _modulated(x, weight, own_only: bool) -> Dict[str, Operator]:
+    """Deformable convolutions of 8 groups: ours, mmcv's, torchvision's."""
+    import torch
+    channels, (height, width) = x.shape[1], x.shape[2:]
+    if channels % 8:
+        return {}
+    offset = torch.randn(1, 144, height, width, requires_grad=True)
+    mask = torch.rand(1, 72, height, width, requires_grad=True)
+    operators = {}
+    try:
+        from mmcv.ops import modulated_deform_conv2d
+
+        from dksan_mm.ops import ModulatedDeformConv2d
+        layer = ModulatedDeformConv2d(
+            channels, channels, 3, padding=1, deform_groups=8)
+        operators['ModulatedDeformConv2d'] = Operator(
+            layer, [x, offset, mask, *layer.parameters()])
+        if not own_only:
+            operators["mmcv's own"] = Operator(
+                lambda *a: modulated_deform_conv2d(*a, None, 1, 1, 1, 1, 8),
+                [x, offset, mask, weight])
+    except ImportError as error:
+        print(f'Without mmcv ({error}).')
+    try:
+        from torchvision.ops import deform_conv2d
+    except ImportError as error:
+        print(f'Without torchvision ({error}).')
+    else:
+        if not own_only:
+            operators["torchvision's deform_conv2d"] = Operator(
+                lambda x, o, m, w: deform_conv2d(x, o, w, None, 1, 1, 1, m),
+                [x, offset, mask, weight])
+    return operators
+
+
+def forward(operator: Operator) -> None:
+    import torch
+    with torch.no_grad():
+        operator.run(*_arguments(operator))
+
+
+def training_step(operator: Operator) -> tuple:
+    import torch
+    out = operator.run(*_arguments(operator))
+    grads = torch.autograd.grad(out, operator.inputs, torch.ones_like(out))
+    return out, grads
+
+
+def _arguments(operator: Operator) -> list:
+    """Its inputs, less the parameters that a layer holds itself."""
+    import torch
+    return [
+        t for t in operator.inputs if not isinstance(t, torch.nn.Parameter)
+    ]
+
+
+def time_paired(operators: Dict[str, Operator], step: Callable,
+                rounds: int) -> Dict[str, Times]:
+    """Time all operators, one after the other in each round."""
+    seconds = {name: [] for name in operators}
+    for number in range(rounds + 2):
+        for name, operator in operators.items():
+            start = time.perf_counter()
+            step(operator)
+            if number >= 2:  # the first rounds warm up
+                seconds[name].append(time.perf_counter() - start)
+    return {
+        name:
+        Times(1000 * statistics.median(values),
+              statistics.median(a / b for a, b in zip(values, seconds[UNIT])))
+        for name, values in seconds.items()
+    }
+
+
+def peak_memory(step: Callable, operator: Operator) -> Optional[float]:
+    """Megabytes at the peak, results included, above what was held before.
+
+    None where the system does not tell (it is Linux that does).
+    """
+    try:
+        step(operator)
+        ctypes.CDLL('libc.so.6').malloc_trim(0)
+        before = _status('VmRSS')
+        Path('/proc/self/clear_refs').write_text('5')  # resets the peak
+        result = step(operator)
+        peak = _status('VmHWM') - before
+        del result
+        return peak
+    except OSError:
+        return None
+
+
+def _status(key: str) -> float:
+    """Megabytes that the system counts for this process."""
+    for line in Path('/proc/self/status').read_text().splitlines():
+        if line.startswith(key):
+            return int(line.split()[1]) / 1024
+    raise OSError(f'no {key}')
+
+
+def print_speed(args: argparse.Namespace) -> None:
+    operators = make_operators(args.channels, args.size, args.quick)
+    columns: List[Tuple[str, Dict[str, Times]]] = [
+        ('forward', time_paired(operators, forward, args.rounds)),
+        ('forward+backward', time_paired(operators, training_step,
+                                         args.rounds)),
+    ]
+    print(f'\n{args.channels} channels, {args.size}x{args.size}, float32, '
+          f'{args.threads} threads, medians of {args.rounds} rounds')
+    print(f'{"":30}' + ''.join(f'{name:>24}' for name, _ in columns))
+    for name in operators:
+        cells = [times[name] for _, times in columns]
+        print(f'{name:30}' +
+              ''.join(f'{c.milliseconds:12.2f} ms {c.ratio:7.2f}x'
+                      for c in cells))
+
+
+def print_sizes(args: argparse.Namespace) -> None:
+    """Time per pixel, and memory, from 32x32 to 512x512."""
+    print('\nTraining step of the depthwise DKC by size: nanoseconds a pixel, '
+          'ratio to the\nconvolution, extra memory at the peak (gradients '
+          'and output included)')
+    print(f'{"size":>8}{"ns/pixel":>12}{"ratio":>9}{"extra MB":>12}'
+          f'{"/ (input + output)":>20}')
+    for size in (32, 64, 128, 256, 512):
+        every = make_operators(args.channels, size, True)
+        operators = {name: every[name] for name in list(every)[:2]}
+        dkc = list(operators)[1]
+        rounds = max(3, min(args.rounds, args.rounds * 4096 // size**2))
+        times = time_paired(operators, training_step, rounds)[dkc]
+        extra = peak_memory(training_step, operators[dkc])
+        both = 2 * 4 * args.channels * size**2 / MEGABYTE
+        memory = '' if extra is None else f'{extra:12.1f}{extra / both:20.2f}'
+        print(f'{size:8}{1e6 * times.milliseconds / size**2:12.1f}'
+              f'{times.ratio:8.2f}x{memory}')
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    args = parse_args(argv)
+    warnings.filterwarnings('ignore')  # of mmcv's and torchvision's imports
+    import torch
+    torch.manual_seed(0)
+    torch.set_num_threads(args.threads)
+    from dksan_mm.ops import cpp
+    print(f'torch {torch.__version__}, C++ operators: '
+          f'{"yes" if cpp.load() else "no"}')
+    print_speed(args)
+    if not args.quick:
+        print_sizes(args)
+
+
+if __name__ == '__main__':
+    main()
