@@ -250,7 +250,7 @@ def test_missing_parts_of_the_data_are_named(change, message, tiny_vid3oc,
 @pytest.mark.parametrize('chosen', [None, 'egret-lake'])
 def test_a_clip_smaller_than_the_crop_is_named(chosen, tiny_vid3oc, tmp_path,
                                                sentence):
-    options = ['train_dataloader.dataset.pipeline.4.gt_patch_size=528']
+    options = ['train_dataloader.dataset.pipeline.1.gt_patch_size=528']
     clip, size = 'carpenter-bee', '512x512'
     if chosen:
         path = tmp_path / 'clips.txt'
@@ -260,7 +260,7 @@ def test_a_clip_smaller_than_the_crop_is_named(chosen, tiny_vid3oc, tmp_path,
     assert train(tiny_vid3oc, tmp_path / 'w', options=options) == 2
     text = sentence()
     assert f'/HR/{clip}/' in text and f'is {size}, too small' in text
-    assert text.endswith('pipeline.4.gt_patch_size=512')
+    assert text.endswith('pipeline.1.gt_patch_size=512')
     assert not (tmp_path / 'w').exists()
 
 
