@@ -24,5 +24,7 @@ train_dataloader = dict(
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 max_iters = 5000
 train_cfg = dict(max_iters=max_iters, val_interval=500)
-param_scheduler = dict(T_max=max_iters)
+param_scheduler = _base_.param_scheduler
+param_scheduler[0].update(end=50)
+param_scheduler[1].update(T_max=max_iters)
 auto_scale_lr = dict(base_batch_size=8)

@@ -4,6 +4,7 @@ import json
 import os
 from typing import Dict
 
+import numpy as np
 import torch
 from mmagic.registry import HOOKS
 from mmengine.dist import master_only
@@ -21,8 +22,17 @@ class PlainCheckpointHook(Hook):
     """
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Replace each ``HistoryBuffer`` by two tensors and its length."""
-        scalars = checkpoint['message_hub']['log_scalars']
+        """Replace each ``HistoryBuffer`` by two tensors and its length.
+
+        Among what else mmengine remembers, the time left and the best score
+        are numpy's numbers; they become Python's.
+        """
+        hub = checkpoint['message_hub']
+        hub['runtime_info'] = {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in hub['runtime_info'].items()
+        }
+        scalars = hub['log_scalars']
         for name, history in scalars.items():
             logs, counts = history.data
             scalars[name] = dict(

@@ -144,24 +144,26 @@ def _check_crop(dataset: ConfigDict, place: int, size: int) -> None:
     folder = os.path.join(dataset['data_root'], dataset['data_prefix']['gt'])
     for clip in _clips(dataset, folder):
         for path in list_frames(os.path.join(folder, clip))[:1]:
-            height, width = read_image(path).shape[:2]
-            least = min(height, width)
+            try:
+                least = min(read_image(path).shape[:2])
+            except ValueError as error:
+                raise UserError(str(error)) from error
             if least < size:
                 raise UserError(
-                    f'{path} is {width}x{height}, too small for training '
-                    f'crops of {size}: leave the clip out, or take smaller '
-                    'crops with --cfg-options train_dataloader.dataset.'
-                    f'pipeline.{place}.gt_patch_size={least - least % 16}')
+                    f'{path} has a side of {least} pixels, too small for '
+                    f'training crops of {size}: leave the clip out, or take '
+                    'smaller crops with --cfg-options train_dataloader.'
+                    f'dataset.pipeline.{place}.gt_patch_size='
+                    f'{least - least % 16}')
 
 
 def _clips(dataset: ConfigDict, folder: str) -> List[str]:
     """Names of the clips that a data set takes."""
-    from .prepare.layout import list_clips
+    from .prepare.layout import list_clips, read_annotation
     if not dataset.get('ann_file'):
         return list_clips(folder)
     path = os.path.join(dataset['data_root'], dataset['ann_file'])
-    lines = Path(path).read_text(encoding='utf-8').splitlines()
-    return [line.strip() for line in lines if line.strip()]
+    return list(read_annotation(path))
 
 
 def _frame_folders(dataset: ConfigDict) -> List[str]:

@@ -44,8 +44,10 @@ def test_all_modules_that_register_something_are_imported(config):
 
 
 def test_the_schedule_ends_with_the_training(config):
-    assert config.param_scheduler.T_max == config.train_cfg.max_iters
-    assert not config.param_scheduler.by_epoch
+    warm_up, cosine = config.param_scheduler
+    assert cosine.T_max == config.train_cfg.max_iters
+    assert warm_up.end < cosine.T_max / 10
+    assert not warm_up.by_epoch and not cosine.by_epoch
     assert config.train_cfg.val_interval <= config.train_cfg.max_iters
 
 

@@ -12,7 +12,10 @@ from dksan_mm.hooks import PlainCheckpointHook, ResultsFileHook
 
 def test_the_log_history_survives_a_plain_checkpoint(tmp_path):
     history = HistoryBuffer([3., 1.], [1, 2], max_length=50)
-    checkpoint = dict(message_hub=dict(log_scalars={'train/loss': history}))
+    checkpoint = dict(
+        message_hub=dict(
+            log_scalars={'train/loss': history},
+            runtime_info=dict(iter=3, eta=np.float64(0.5))))
     hook = PlainCheckpointHook()
     hook.before_save_checkpoint(None, checkpoint)
     torch.save(checkpoint, tmp_path / 'plain.pth')
@@ -23,6 +26,7 @@ def test_the_log_history_survives_a_plain_checkpoint(tmp_path):
     assert all(map(np.array_equal, restored.data, history.data))
     restored.update(5.)
     assert restored.mean() == pytest.approx(9 / 4)
+    assert loaded['message_hub']['runtime_info'] == dict(iter=3, eta=0.5)
 
 
 @pytest.mark.parametrize('checkpoint', [

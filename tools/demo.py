@@ -84,7 +84,7 @@ def train(args: argparse.Namespace) -> Path:
     banner(2, 'train the small network on six clips (the log shows "eta")')
     options = [] if args.iters is None else [
         '--cfg-options', f'train_cfg.max_iters={args.iters}',
-        f'param_scheduler.T_max={args.iters}'
+        f'param_scheduler.1.T_max={args.iters}'
     ]
     run('tools/train.py',
         CONFIG,

@@ -19,9 +19,17 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=10.))
 
 # Chosen here, the paper names no schedule: a half cosine without restarts
-# needs no milestones and ends with steps small enough to settle.
-param_scheduler = dict(
-    type='CosineAnnealingLR', T_max=max_iters, eta_min=1e-7, by_epoch=False)
+# needs no milestones and ends with steps small enough to settle. Adam's first
+# steps are of full size in every weight, which threw a fresh network off so
+# far that it learned more slowly for hundreds of steps: hence the warm-up.
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, begin=0, end=200, by_epoch=False),
+    dict(
+        type='CosineAnnealingLR',
+        T_max=max_iters,
+        eta_min=1e-7,
+        by_epoch=False)
+]
 
 # Batch 16 in all, on 4 GPUs: paper, sec. 4.1. With another number of GPUs
 # or another batch, --auto-scale-lr keeps the ratio to this one.

@@ -6,7 +6,8 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 from mmagic.datasets import BasicFramesDataset
 from mmagic.registry import DATASETS
 
-from ..prepare.layout import frame_number, list_clips, list_frames
+from ..prepare.layout import (frame_number, list_clips, list_frames,
+                              read_annotation)
 from ..prepare.stores import KINDS, open_store, store_path
 from .samplers import numpy_seed
 
@@ -173,7 +174,7 @@ class VideoWindowDataset(BasicFramesDataset):
                     f'{folder}: no such folder; tools/prepare_data.py makes '
                     'it')
         if self.ann_file:
-            self.stated = _read_annotation(self.ann_file)
+            self.stated = read_annotation(self.ann_file)
             names = list(self.stated)
         else:
             names = sorted(
@@ -228,21 +229,6 @@ class VideoWindowDataset(BasicFramesDataset):
                     f'{path}: has {len(store)} frames, the folder beside it '
                     f'{count}; delete it, tools/prepare_data.py --store makes '
                     'it again')
-
-
-def _read_annotation(path: str) -> Dict[str, Optional[int]]:
-    """Clip names and, where stated, numbers of frames."""
-    stated: Dict[str, Optional[int]] = {}
-    with open(path, encoding='utf-8-sig') as file:
-        for line in filter(str.strip, file):
-            name, *frames = line.rstrip('\r\n').split('\t')
-            if osp.basename(name) != name or name in ('.', '..'):
-                raise ValueError(f'{path}: {name!r} is not a clip name')
-            if frames and not frames[0].isdecimal():
-                raise ValueError(f'{path}: {frames[0]!r} after the clip '
-                                 f'{name} is not a number of frames')
-            stated[name] = int(frames[0]) if frames else None
-    return stated
 
 
 def _check_in_step(lr_frames: List[str], frames: List[str]) -> None:

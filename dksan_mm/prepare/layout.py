@@ -96,3 +96,30 @@ def list_frames(folder: str, prefix: str = '') -> List[str]:
                              f'{osp.basename(paths[before])} comes '
                              f'{osp.basename(paths[after])})')
     return list(paths.values())
+
+
+def read_annotation(path: str) -> Dict[str, Optional[int]]:
+    """Read which clips a data set has.
+
+    Args:
+        path (str): A text file with a line for each clip: its name and, if a
+            tab follows, its number of frames.
+
+    Returns:
+        dict[str, int | None]: Clip name to its number of frames, if stated.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If a name would leave its folder, or a number is none.
+    """
+    stated: Dict[str, Optional[int]] = {}
+    with open(path, encoding='utf-8-sig') as file:
+        for line in filter(str.strip, file):
+            name, *frames = line.rstrip('\r\n').split('\t')
+            if osp.basename(name) != name or name in ('.', '..'):
+                raise ValueError(f'{path}: {name!r} is not a clip name')
+            if frames and not frames[0].isdecimal():
+                raise ValueError(f'{path}: {frames[0]!r} after the clip '
+                                 f'{name} is not a number of frames')
+            stated[name] = int(frames[0]) if frames else None
+    return stated

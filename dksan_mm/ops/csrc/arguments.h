@@ -56,6 +56,50 @@ Image<T> image_of(const at::Tensor& x, int64_t n, int64_t channel) {
           channel_stride, last ? channels : 1};
 }
 
+// Pixels that one thread copies, or computes, in one go.
+constexpr int64_t kBlockPixels = 512;
+
+// Calls run(image, first pixel, last) in parallel for blocks of pixels.
+template <typename Run>
+void for_pixels(int64_t images, int64_t pixels, const Run& run) {
+  const int64_t blocks = (pixels + kBlockPixels - 1) / kBlockPixels;
+  at::parallel_for(0, images * blocks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = i % blocks * kBlockPixels;
+      run(i / blocks, first, std::min(first + kBlockPixels, pixels));
+    }
+  });
+}
+
+// The rows of all segments of a batch, in_pixels + 1 for each image: the last
+// one holds zeros for what lies outside it.
+template <typename T>
+class BatchRows {
+ public:
+  BatchRows(const at::Tensor& x, const std::vector<Segment>& segments)
+      : pixels_(x.size(2) * x.size(3)),
+        width_(width_of(segments)),
+        rows_(at::empty({x.size(0), pixels_ + 1, width_}, x.options())) {
+    T* data = rows_.template mutable_data_ptr<T>();
+    for_pixels(x.size(0), pixels_, [&](int64_t n, int64_t first, int64_t last) {
+      T* image = data + n * (pixels_ + 1) * width_;
+      for (const Segment& s : segments)
+        to_rows(image_of<const T>(x, n, s.channel), first, last - first,
+                s.channels, s.width, width_, image + first * width_ + s.start);
+      if (last == pixels_) std::fill_n(image + pixels_ * width_, width_, T(0));
+    });
+  }
+
+  Rows<const T> of_image(int64_t n) const {
+    return {rows_.template const_data_ptr<T>() + n * (pixels_ + 1) * width_,
+            width_};
+  }
+
+ private:
+  int64_t pixels_, width_;
+  at::Tensor rows_;
+};
+
 // The per-pixel inputs: image offsets, kernel offsets and mask.
 class PixelInputs {
  public:

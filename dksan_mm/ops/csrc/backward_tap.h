@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "layout.h"
 #include "taps.h"
 #include "vec.h"
 
@@ -64,19 +65,12 @@ void write_grads(const GradTile<T>& from, int64_t k, int64_t pixels,
   if (to.mask) copy(4, to.mask + k * pixels);
 }
 
-// Rows of one segment: pointer to its first channel, distance of rows.
-template <typename T>
-struct Rows {
-  T* data;
-  int64_t stride;
-};
-
 // One tap of one pixel. The output is sum_c grad_c * m * value_c * weight_c
-// with value and weight read bilinearly from `x` and `cells`; adds to the
+// with m from `mask` (null: 1), value and weight read bilinearly from `x` and `cells`; adds to the
 // gradients of both. `grad` null stands for ones.
 template <typename T, int L, int V, bool kKernel, bool kDense>
 DKSAN_INLINE void backward_tap(const CellSteps& step, const TapTile<T>& tile,
-                               int64_t k, int p, T m, const Rows<const T>& x,
+                               int64_t k, int p, const T* mask, const Rows<const T>& x,
                                const T* cells, int64_t cell_stride,
                                const T* grad_out, const Rows<T>& grad_x,
                                T* grad_cells, GradTile<T>& grads) {
@@ -99,6 +93,7 @@ DKSAN_INLINE void backward_tap(const CellSteps& step, const TapTile<T>& tile,
   const T b0 = cell.weight[0][p], b1 = cell.weight[1][p];
   const T b2 = cell.weight[2][p], b3 = cell.weight[3][p];
   const T fy = at.fy[p], fx = at.fx[p], ky = cell.fy[p], kx = cell.fx[p];
+  const T m = mask ? *mask : T(1);
   Vector sum_y{}, sum_x{}, sum_ky{}, sum_kx{}, sum_m{};
 #pragma GCC unroll 4
   for (int c = 0; c < V * L; c += L) {
@@ -139,13 +134,18 @@ DKSAN_INLINE void backward_tap(const CellSteps& step, const TapTile<T>& tile,
     add_to<L>(g2 + c, a2 * to_x);
     add_to<L>(g3 + c, a3 * to_x);
   }
-  grads.value[0][p] = sum_lanes<T, L>(sum_y);
-  grads.value[1][p] = sum_lanes<T, L>(sum_x);
+  T sums[4];
   if constexpr (kKernel) {
-    grads.value[2][p] = sum_lanes<T, L>(sum_ky) * cell.free_y[p];
-    grads.value[3][p] = sum_lanes<T, L>(sum_kx) * cell.free_x[p];
+    sum_lanes_of_four<T, L>(sum_y, sum_x, sum_ky, sum_kx, sums);
+    grads.value[2][p] = sums[2] * cell.free_y[p];
+    grads.value[3][p] = sums[3] * cell.free_x[p];
+    if (mask) grads.value[4][p] = sum_lanes<T, L>(sum_m);
+  } else {
+    sum_lanes_of_four<T, L>(sum_y, sum_x, sum_m, sum_m, sums);
+    grads.value[4][p] = sums[2];
   }
-  grads.value[4][p] = sum_lanes<T, L>(sum_m);
+  grads.value[0][p] = sums[0];
+  grads.value[1][p] = sums[1];
 }
 
 }  // namespace dksan

@@ -62,8 +62,8 @@ void backward_tile(const Geometry& g, const TapTile<T>& tile, const T* mask,
   for (int p = 0; p < part.count; ++p) {
     const int64_t column = (part.skip + p) * band.stride;
     for (int64_t k = 0; k < taps; ++k) {
-      const T m =
-          mask ? mask[k * pixels + band.first + part.skip + p] : T(1);
+      const T* m =
+          mask ? mask + k * pixels + band.first + part.skip + p : nullptr;
       backward_tap<T, L, V, kKernel, true>(
           step, tile, k, p, m, x, grad_columns + column, band.width, nullptr,
           grad_x, columns + column, grads[k]);

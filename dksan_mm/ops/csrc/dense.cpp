@@ -16,11 +16,6 @@ Panels<T> panels_of(const T* packed, int64_t rows) {
   return {packed, kPanelWidth<T>, rows * kPanelWidth<T>};
 }
 
-template <typename T>
-Image<T> from_channel(const Image<T>& image, int64_t channel) {
-  return {image.at(channel, 0), image.channel_stride, image.pixel_stride};
-}
-
 }  // namespace
 
 template <typename T>

@@ -6,8 +6,6 @@
 #include <ATen/ops/zeros_like.h>
 #include <torch/library.h>
 
-#include <limits>
-
 #include "arguments.h"
 #include "dense.h"
 
@@ -15,30 +13,6 @@ namespace dksan {
 namespace {
 
 using at::Tensor;
-
-// Pixels that one thread copies, or computes, in one go.
-constexpr int64_t kBlockPixels = 512;
-
-template <typename Run>
-void for_pixels(int64_t pixels, const Run& run) {
-  const int64_t blocks = (pixels + kBlockPixels - 1) / kBlockPixels;
-  at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
-    run(begin * kBlockPixels, std::min(end * kBlockPixels, pixels));
-  });
-}
-
-// Rows of all segments of image n, and one of zeros.
-template <typename T>
-void fill_rows(const Tensor& x, int64_t n,
-               const std::vector<Segment>& segments, int64_t width, T* rows) {
-  const int64_t pixels = x.size(2) * x.size(3);
-  for_pixels(pixels, [&](int64_t first, int64_t last) {
-    for (const Segment& s : segments)
-      to_rows(image_of<const T>(x, n, s.channel), first, last - first,
-              s.channels, s.width, width, rows + first * width + s.start);
-  });
-  std::fill_n(rows + pixels * width, width, T(0));
-}
 
 template <typename T>
 std::vector<DenseChunk> make_parts(const Tensor& weight, int64_t groups,
@@ -56,25 +30,20 @@ void forward_all(const Settings& settings, const PixelInputs& inputs,
                  const Tensor& weight, const Tensor& x, const Tensor& out) {
   const Geometry& g = settings.geometry;
   const auto segments =
-      cut<T>(x.size(1), settings.offset_groups, settings.groups);
-  const auto parts = make_parts<T>(
-      weight, settings.groups,
-      join(segments, std::numeric_limits<int64_t>::max()));
-  const int64_t width = segments.back().start + segments.back().width;
+      cut<T>(x.size(1), settings.offset_groups, settings.groups, 4 * kLanes<T>);
+  const auto parts =
+      make_parts<T>(weight, settings.groups, join(segments, x.size(1) * 4));
   std::vector<std::vector<T>> packed;
   for (const DenseChunk& part : parts)
     packed.push_back(part.pack(weight.const_data_ptr<T>()));
-  std::vector<T> rows((g.in_pixels() + 1) * width);
-  for (int64_t n = 0; n < x.size(0); ++n) {
-    fill_rows<T>(x, n, segments, width, rows.data());
+  const BatchRows<T> rows(x, segments);
+  for_pixels(x.size(0), g.out_pixels(),
+             [&](int64_t n, int64_t first, int64_t last) {
     const auto offsets = inputs.of_image<T>(n);
-    for_pixels(g.out_pixels(), [&](int64_t first, int64_t last) {
-      for (size_t i = 0; i < parts.size(); ++i)
-        dense_forward<T>(g, parts[i], offsets, {rows.data(), width},
-                         packed[i].data(), first, last,
-                         image_of<T>(out, n, 0));
-    });
-  }
+    for (size_t i = 0; i < parts.size(); ++i)
+      dense_forward<T>(g, parts[i], offsets, rows.of_image(n),
+                       packed[i].data(), first, last, image_of<T>(out, n, 0));
+  });
 }
 
 Tensor forward_op(const Tensor& x_any, const Tensor& weight_any,
@@ -104,9 +73,10 @@ Tensor backward_all(const Settings& settings, const PixelInputs& inputs,
                     const PixelGrads& grads, const Tensor& weight,
                     const Tensor& x, const Tensor& grad_out,
                     const Tensor& grad_x) {
-  const auto parts =
-      make_parts<T>(weight, settings.groups, join(segments, kChunkWidth<T>));
-  const int64_t images = x.size(0), pieces = parts.size();
+  const int64_t images = x.size(0);
+  const auto parts = make_parts<T>(
+      weight, settings.groups, join(segments, widest<T>(images, x.size(1))));
+  const int64_t pieces = parts.size();
   const int64_t blocks =
       std::min<int64_t>(images, std::max<int64_t>(1, 32 / pieces));
   std::vector<std::vector<T>> grad_packed(blocks * pieces);
@@ -149,8 +119,9 @@ std::vector<Tensor> backward_op(const Tensor& grad_out_any,
   const Tensor grad_x = at::empty_like(x);
   std::vector<Tensor> result;
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "dense_backward", [&] {
-    const auto segments = cut<scalar_t>(x.size(1), settings.offset_groups,
-                                        settings.groups);
+    const auto segments =
+        cut<scalar_t>(x.size(1), settings.offset_groups, settings.groups,
+                      widest<scalar_t>(x.size(0), x.size(1)));
     const PixelGrads grads(inputs, segments);
     result = {grad_x,
               backward_all<scalar_t>(settings, inputs, segments, grads,

@@ -9,24 +9,25 @@
 namespace dksan {
 namespace {
 
+// One segment of one pixel; `mask` of the first tap, or null.
 template <typename T, int L, int V, bool kKernel>
 DKSAN_INLINE void forward_pixel(const Geometry& g, const CellSteps& step,
                                 const TapTile<T>& tile, int p, const T* mask,
-                                const T* x, const T* table, T* out) {
-  constexpr int kWidth = V * L;
+                                const Rows<const T>& x, const T* table,
+                                T* out) {
   const int64_t taps = g.taps(), pixels = g.out_pixels();
   Vec<T, L> sum[V] = {};
   for (int64_t k = 0; k < taps; ++k) {
     const ImageTap<T>& at = tile.image[k];
-    const T* x0 = x + int64_t{at.row[0][p]} * kWidth;
-    const T* x1 = x + int64_t{at.row[1][p]} * kWidth;
-    const T* x2 = x + int64_t{at.row[2][p]} * kWidth;
-    const T* x3 = x + int64_t{at.row[3][p]} * kWidth;
+    const T* x0 = x.data + at.row[0][p] * x.stride;
+    const T* x1 = x.data + at.row[1][p] * x.stride;
+    const T* x2 = x.data + at.row[2][p] * x.stride;
+    const T* x3 = x.data + at.row[3][p] * x.stride;
     const T m = mask ? mask[k * pixels] : T(1);
     const T a0 = at.weight[0][p] * m, a1 = at.weight[1][p] * m;
     const T a2 = at.weight[2][p] * m, a3 = at.weight[3][p] * m;
     const ScopeTap<T>& cell = tile.scope[k];
-    const T* w0 = table + (kKernel ? int64_t{cell.cell[p]} : k) * kWidth;
+    const T* w0 = table + (kKernel ? int64_t{cell.cell[p]} : k) * x.stride;
     const T *w1 = w0 + step.right, *w2 = w0 + step.down;
     const T* w3 = w2 + step.right;
     const T b0 = cell.weight[0][p], b1 = cell.weight[1][p];
@@ -47,25 +48,14 @@ DKSAN_INLINE void forward_pixel(const Geometry& g, const CellSteps& step,
   for (int v = 0; v < V; ++v) store(out + v * L, sum[v]);
 }
 
+// One segment of a tile into rows `x.stride` apart.
 template <typename T, int L, int V, bool kKernel>
-void forward(const Geometry& g, const Segment& segment,
-             const Offsets<T>& offsets, const Image<const T>& x,
-             const T* table, const Image<T>& out) {
-  constexpr int kWidth = V * L;
-  const std::vector<T> rows = image_rows(x, g.in_pixels(), segment);
-  const CellSteps step(g, kWidth);
-  TapTile<T> tile(g);
-  T out_rows[kTile * kWidth];
-  for (int64_t first = 0; first < g.out_pixels(); first += kTile) {
-    const int count = std::min<int64_t>(kTile, g.out_pixels() - first);
-    tile.locate(g, offsets, first, count);
-    for (int p = 0; p < count; ++p) {
-      const T* mask = offsets.mask ? offsets.mask + first + p : nullptr;
-      forward_pixel<T, L, V, kKernel>(g, step, tile, p, mask, rows.data(),
-                                      table, out_rows + p * kWidth);
-    }
-    from_rows(out_rows, kWidth, out, first, count, segment.channels);
-  }
+void forward_tile(const Geometry& g, const TapTile<T>& tile, const T* mask,
+                  const Rows<const T>& x, const T* table, int count, T* out) {
+  const CellSteps step(g, x.stride);
+  for (int p = 0; p < count; ++p)
+    forward_pixel<T, L, V, kKernel>(g, step, tile, p, mask ? mask + p : mask,
+                                    x, table, out + p * x.stride);
 }
 
 template <typename T, int L, int V, bool kKernel>
@@ -91,10 +81,10 @@ void backward(const Geometry& g, const Segment& segment,
             out_rows);
     for (int p = 0; p < count; ++p)
       for (int64_t k = 0; k < g.taps(); ++k) {
-        const T m =
-            offsets.mask ? offsets.mask[k * pixels + first + p] : T(1);
+        const T* mask =
+            offsets.mask ? offsets.mask + k * pixels + first + p : nullptr;
         backward_tap<T, L, V, kKernel, false>(
-            step, tile, k, p, m, from, table, kWidth, out_rows + p * kWidth,
+            step, tile, k, p, mask, from, table, kWidth, out_rows + p * kWidth,
             to, grad_table, tile_grads[k]);
       }
     for (int64_t k = 0; k < g.taps(); ++k)
@@ -107,15 +97,28 @@ void backward(const Geometry& g, const Segment& segment,
 }  // namespace
 
 template <typename T>
-void depthwise_forward(const Geometry& g, const Segment& segment,
-                       const Offsets<T>& offsets, const Image<const T>& x,
-                       const T* table, const Image<T>& out) {
-  with_width<T>(segment.width, [&](auto lanes, auto vectors) {
-    constexpr int L = lanes(), V = vectors();
-    const auto run =
-        offsets.kernel ? forward<T, L, V, true> : forward<T, L, V, false>;
-    run(g, segment, offsets, x, table, out);
-  });
+void depthwise_forward(const Geometry& g, const std::vector<Segment>& segments,
+                       const Offsets<T>& offsets, const Rows<const T>& x,
+                       const T* table, int64_t first, int64_t last,
+                       const Image<T>& out) {
+  TapTile<T> tile(g);
+  std::vector<T> rows(kTile * x.stride);
+  for (; first < last; first += kTile) {
+    const int count = std::min<int64_t>(kTile, last - first);
+    tile.locate(g, offsets, first, count);
+    const T* mask = offsets.mask ? offsets.mask + first : nullptr;
+    for (const Segment& s : segments) {
+      with_width<T>(s.width, [&](auto lanes, auto vectors) {
+        constexpr int L = lanes(), V = vectors();
+        const auto run = offsets.kernel ? forward_tile<T, L, V, true>
+                                        : forward_tile<T, L, V, false>;
+        run(g, tile, mask, {x.data + s.start, x.stride}, table + s.start,
+            count, rows.data() + s.start);
+      });
+      from_rows(rows.data() + s.start, x.stride, from_channel(out, s.channel),
+                first, count, s.channels);
+    }
+  }
 }
 
 template <typename T>
@@ -133,10 +136,9 @@ void depthwise_backward(const Geometry& g, const Segment& segment,
 }
 
 #define DKSAN_INSTANTIATE(T)                                               \
-  template void depthwise_forward<T>(const Geometry&, const Segment&,      \
-                                     const Offsets<T>&,                    \
-                                     const Image<const T>&, const T*,      \
-                                     const Image<T>&);                     \
+  template void depthwise_forward<T>(                                      \
+      const Geometry&, const std::vector<Segment>&, const Offsets<T>&,     \
+      const Rows<const T>&, const T*, int64_t, int64_t, const Image<T>&);  \
   template void depthwise_backward<T>(                                     \
       const Geometry&, const Segment&, const Offsets<T>&,                  \
       const Image<const T>&, const T*, const Image<const T>&,              \

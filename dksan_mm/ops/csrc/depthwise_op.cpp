@@ -24,16 +24,15 @@ void run_tasks(int64_t images, const std::vector<Segment>& segments,
   });
 }
 
-// This segment of the weights, (channel, cell), as one row a cell.
+// The segment's weights, (channel, cell), into rows of cells `width` apart.
 template <typename T>
-std::vector<T> make_table(const Tensor& weight, const Segment& segment) {
+void fill_table(const Tensor& weight, const Segment& segment, int64_t width,
+                T* table) {
   const int64_t cells = weight.size(1);
   const T* from = weight.const_data_ptr<T>() + segment.channel * cells;
-  std::vector<T> table(cells * segment.width);
   for (int64_t c = 0; c < segment.channels; ++c)
     for (int64_t s = 0; s < cells; ++s)
-      table[s * segment.width + c] = from[c * cells + s];
-  return table;
+      table[s * width + c] = from[c * cells + s];
 }
 
 template <typename T>
@@ -59,12 +58,17 @@ Tensor forward_op(const Tensor& x_any, const Tensor& weight_any,
                 x.options(), format_of(x));
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "depthwise_forward", [&] {
     using T = scalar_t;
-    const auto segments = cut<T>(x.size(1), 1, 1);
-    run_tasks(x.size(0), segments, [&](int64_t n, const Segment& segment) {
-      depthwise_forward<T>(g, segment, inputs.of_image<T>(n)[0],
-                           image_of<const T>(x, n, segment.channel),
-                           make_table<T>(weight, segment).data(),
-                           image_of<T>(out, n, segment.channel));
+    const auto segments = cut<T>(x.size(1), 1, 1, 4 * kLanes<T>);
+    const int64_t width = width_of(segments);
+    std::vector<T> table(weight.size(1) * width);
+    for (const Segment& s : segments)
+      fill_table(weight, s, width, table.data() + s.start);
+    const BatchRows<T> rows(x, segments);
+    for_pixels(x.size(0), g.out_pixels(),
+               [&](int64_t n, int64_t first, int64_t last) {
+      depthwise_forward<T>(g, segments, inputs.of_image<T>(n)[0],
+                           rows.of_image(n), table.data(), first, last,
+                           image_of<T>(out, n, 0));
     });
   });
   return out;
@@ -87,10 +91,12 @@ std::vector<Tensor> backward_op(const Tensor& grad_out_any,
   std::vector<Tensor> result;
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "depthwise_backward", [&] {
     using T = scalar_t;
-    const auto segments = cut<T>(x.size(1), 1, 1);
+    const auto segments =
+        cut<T>(x.size(1), 1, 1, widest<T>(x.size(0), x.size(1)));
     const PixelGrads grads(inputs, segments);
     run_tasks(x.size(0), segments, [&](int64_t n, const Segment& segment) {
-      const std::vector<T> table = make_table<T>(weight, segment);
+      std::vector<T> table(weight.size(1) * segment.width);
+      fill_table(weight, segment, segment.width, table.data());
       std::vector<T> grad_table(table.size());
       depthwise_backward<T>(g, segment, inputs.of_image<T>(n)[0],
                             image_of<const T>(x, n, segment.channel),

@@ -8,11 +8,12 @@
 #include <vector>
 
 #include "segments.h"
+#include "transpose.h"
 
 namespace dksan {
 
 // One image of a batch: element (channel, pixel) lies at
-// data[channel * channel_stride + pixel * pixel_stride].
+// data[channel * channel_stride + pixel * pixel_stride]; one stride is 1.
 template <typename T>
 struct Image {
   T* data;
@@ -23,7 +24,17 @@ struct Image {
   }
 };
 
-constexpr int kBlock = 16;  // a cache line of floats
+template <typename T>
+Image<T> from_channel(const Image<T>& image, int64_t channel) {
+  return {image.at(channel, 0), image.channel_stride, image.pixel_stride};
+}
+
+// Rows, `stride` apart.
+template <typename T>
+struct Rows {
+  T* data;
+  int64_t stride;
+};
 
 // The first `channels` of `count` pixels into rows `stride` apart; the rest
 // of their `width` becomes 0.
@@ -37,15 +48,9 @@ void to_rows(const Image<const T>& from, int64_t first, int64_t count,
     for (int64_t p = 0; p < count; ++p)
       std::memcpy(rows + p * stride, from.at(0, first + p),
                   sizeof(T) * channels);
-    return;
-  }
-  for (int64_t p0 = 0; p0 < count; p0 += kBlock) {
-    const int64_t p1 = std::min<int64_t>(p0 + kBlock, count);
-    for (int64_t c = 0; c < channels; ++c) {
-      const T* source = from.at(c, first);
-      for (int64_t p = p0; p < p1; ++p)
-        rows[p * stride + c] = source[p * from.pixel_stride];
-    }
+  } else {
+    transpose(from.at(0, first), from.channel_stride, channels, count, rows,
+              stride);
   }
 }
 
@@ -56,15 +61,9 @@ void from_rows(const T* rows, int64_t stride, const Image<T>& to,
     for (int64_t p = 0; p < count; ++p)
       std::memcpy(to.at(0, first + p), rows + p * stride,
                   sizeof(T) * channels);
-    return;
-  }
-  for (int64_t p0 = 0; p0 < count; p0 += kBlock) {
-    const int64_t p1 = std::min<int64_t>(p0 + kBlock, count);
-    for (int64_t c = 0; c < channels; ++c) {
-      T* target = to.at(c, first);
-      for (int64_t p = p0; p < p1; ++p)
-        target[p * to.pixel_stride] = rows[p * stride + c];
-    }
+  } else {
+    transpose(rows, stride, count, channels, to.at(0, first),
+              to.channel_stride);
   }
 }
 

@@ -26,23 +26,26 @@ struct Chunk {
   int64_t start, width;  // in the rows of all segments
 };
 
+// Widest segment, and chunk: two vectors where there are few channels in all,
+// so that there is something to do for several threads.
 template <typename T>
-constexpr int kChunkWidth = 4 * kLanes<T>;
+int widest(int64_t images, int64_t channels) {
+  return (images * channels < 64 * kLanes<T> ? 2 : 4) * kLanes<T>;
+}
 
-// The largest width that `channels` fill, or the smallest there is.
+// The largest width up to `widest` that `channels` fill, or the smallest one.
 template <typename T>
-int fitting_width(int64_t channels) {
-  int width = kChunkWidth<T>;
+int fitting_width(int64_t channels, int widest) {
+  int width = widest;
   const int64_t least = kMinLanes<T>;
   while (width > std::max(channels, least)) width /= 2;
   return width;
 }
 
-// Every image is cut alike whatever the number of threads, so that no sum
-// depends on it.
+// The sizes alone decide, not the number of threads: no sum depends on it.
 template <typename T>
 std::vector<Segment> cut(int64_t channels, int64_t offset_groups,
-                         int64_t groups) {
+                         int64_t groups, int widest) {
   const int64_t by_offset = channels / offset_groups;
   const int64_t by_group = channels / groups;
   std::vector<int64_t> shares(offset_groups);
@@ -51,13 +54,17 @@ std::vector<Segment> cut(int64_t channels, int64_t offset_groups,
   for (int64_t c = 0; c < channels;) {
     const int64_t d = c / by_offset, g = c / by_group;
     const int64_t end = std::min((d + 1) * by_offset, (g + 1) * by_group);
-    const int width = fitting_width<T>(end - c);
+    const int width = fitting_width<T>(end - c, widest);
     const int64_t count = std::min<int64_t>(width, end - c);
     segments.push_back({c, count, width, d, g, shares[d]++, start});
     start += width;
     c += count;
   }
   return segments;
+}
+
+inline int64_t width_of(const std::vector<Segment>& segments) {
+  return segments.back().start + segments.back().width;
 }
 
 // Joins segments of a group up to `widest` channels.

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 namespace dksan {
 
@@ -57,6 +58,62 @@ DKSAN_INLINE T sum_lanes(Vec<T, L> v) {
     std::memcpy(half, &v, sizeof(v));
     return sum_lanes<T, L / 2>(half[0] + half[1]);
   }
+}
+
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define DKSAN_SHUFFLE 1
+#endif
+#endif
+
+#ifdef DKSAN_SHUFFLE
+// Exchanges neighbouring groups of H lanes between two vectors: the odd ones
+// of `a` and the even ones of `b`. `kHigh`: the second vector of the result.
+template <int H, bool kHigh, typename V, size_t... J>
+DKSAN_INLINE V exchange(V a, V b, std::index_sequence<J...>) {
+  constexpr int L = sizeof...(J);
+  return __builtin_shufflevector(
+      a, b,
+      (kHigh ? ((J & H) ? int(J) + L : int(J) + H)
+             : ((J & H) ? int(J) + L - H : int(J)))...);
+}
+
+// Half the lanes of the result are partial sums of `a`, half of `b`.
+template <int H, int L, typename V>
+DKSAN_INLINE V add_halves(V a, V b) {
+  constexpr auto kLane = std::make_index_sequence<L>{};
+  return exchange<H, false>(a, b, kLane) + exchange<H, true>(a, b, kLane);
+}
+
+template <int H, int L, typename V>
+DKSAN_INLINE V add_groups(V v) {
+  if constexpr (H == 0) {
+    return v;
+  } else {
+    return add_groups<H / 2, L>(add_halves<H, L>(v, v));
+  }
+}
+#endif
+
+// The sums of the lanes of four vectors.
+template <typename T, int L>
+DKSAN_INLINE void sum_lanes_of_four(Vec<T, L> a, Vec<T, L> b, Vec<T, L> c,
+                                    Vec<T, L> d, T (&sums)[4]) {
+#ifdef DKSAN_SHUFFLE
+  if constexpr (L >= 4) {
+    const Vec<T, L> all = add_groups<L / 8, L>(add_halves<L / 4, L>(
+        add_halves<L / 2, L>(a, b), add_halves<L / 2, L>(c, d)));
+    sums[0] = all[0];
+    sums[1] = all[L / 2];
+    sums[2] = all[L / 4];
+    sums[3] = all[3 * L / 4];
+    return;
+  }
+#endif
+  sums[0] = sum_lanes<T, L>(a);
+  sums[1] = sum_lanes<T, L>(b);
+  sums[2] = sum_lanes<T, L>(c);
+  sums[3] = sum_lanes<T, L>(d);
 }
 
 template <int N>
