@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """The same crops for any number of workers and ranks, new ones each epoch."""
 import copy
+import shutil
 from itertools import islice
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from mmengine.runner import Runner
 from dksan_mm.datasets import (LoadFrames, SeededInfiniteSampler,
                                Vid3oCDataset, transforms)
 from dksan_mm.datasets.samplers import numpy_seed
+from dksan_mm.prepare.stores import suffix_of, write_store
 
 CONFIG = Path(__file__).parents[2] / 'configs' / '_base_' / 'vid3oc_x16.py'
 
@@ -53,6 +55,20 @@ def test_any_number_of_workers_loads_the_same(loader_config):
     for workers in (1, 2, 3):
         others = batches(loader_config, 4, workers=workers)
         assert all(map(same, alone, others))
+
+
+def test_workers_read_tiles_that_the_parent_has_read_before(
+        loader_config, tiny_vid3oc, tmp_path):
+    shutil.copytree(Path(tiny_vid3oc) / 'train', tmp_path / 'train')
+    for kind in ('HR', 'LRx16'):
+        for folder in list((tmp_path / 'train' / kind).iterdir()):
+            write_store(str(folder), suffix_of(str(folder), 'tiles'))
+    config = copy.deepcopy(loader_config)
+    config.dataset.update(data_root=str(tmp_path), store='tiles')
+    wanted = batches(loader_config, 2)  # from the frames
+    for workers in (0, 2):
+        found = batches(config, 2, workers=workers)
+        assert all(map(same, wanted, found))
 
 
 def test_another_seed_loads_others(loader_config):
