@@ -15,7 +15,7 @@ model = dict(
 
 # HR crops of 256 (LR 16): a quarter of the pixels, and 480-row videos fit.
 train_pipeline = _base_.train_pipeline
-train_pipeline[4].update(gt_patch_size=256)
+train_pipeline[1].update(gt_patch_size=256)
 train_dataloader = dict(
     batch_size=8, num_workers=1, dataset=dict(pipeline=train_pipeline))
 

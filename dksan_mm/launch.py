@@ -159,12 +159,11 @@ def _check_crop(dataset: ConfigDict, place: int, size: int) -> None:
 
 def _clips(dataset: ConfigDict, folder: str) -> List[str]:
     """Names of the clips that a data set takes."""
-    from .prepare.layout import list_clips
+    from .prepare.layout import list_clips, read_annotation
     if not dataset.get('ann_file'):
         return list_clips(folder)
     path = os.path.join(dataset['data_root'], dataset['ann_file'])
-    lines = Path(path).read_text(encoding='utf-8').splitlines()
-    return [line.strip() for line in lines if line.strip()]
+    return list(read_annotation(path))
 
 
 def _frame_folders(dataset: ConfigDict) -> List[str]:

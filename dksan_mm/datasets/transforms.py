@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Transforms of windows of frames; mmagic's do the rest."""
-from typing import Dict, List
+from typing import Dict, List, Optional, Tuple, Union
 
 import cv2
 import numpy as np
@@ -8,7 +8,9 @@ from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.fileio import get
 
+from ..prepare.arrays import Box
 from ..prepare.images import decode_image
+from ..prepare.stores import open_store
 from .windows import window_indices
 
 
@@ -54,6 +56,71 @@ class GenerateWindowIndices(BaseTransform):
                 f'padding={self.padding!r})')
 
 
+class _Frames:
+    """The frames of one key of a sample, from image files or one file."""
+
+    def __init__(self, results: Dict, key: str) -> None:
+        paths = results[f'{key}_path']
+        self.many = isinstance(paths, (list, tuple))
+        self.paths = list(paths) if self.many else [paths]
+        self.store = results.get(f'{key}_store')
+        if self.store:
+            indices = results['window' if self.many else 'frame']
+            self.indices = indices if self.many else [indices]
+        else:
+            # Replicated frames are read again: flips work in place, and
+            # would act twice on a shared array.
+            self.images = [decode_image(get(p), p) for p in self.paths]
+            _check_one_size(self.images, self.paths)
+
+    def size(self) -> Tuple[int, int]:
+        """Height and width."""
+        if not self.store:
+            return self.images[0].shape[:2]
+        with open_store(self.store) as store:
+            return store.shape[1:3]
+
+    def read(self,
+             channel_order: str,
+             box: Optional[Box] = None) -> Union[np.ndarray, List[np.ndarray]]:
+        """Pixels of all frames, or of a crop at one place."""
+        if self.store:
+            with open_store(self.store) as store:
+                images = [store.read(index, box) for index in self.indices]
+        else:
+            top, left, height, width = box or (0, 0, *self.size())
+            images = [
+                np.ascontiguousarray(image[top:top + height,
+                                           left:left + width])
+                for image in self.images
+            ]
+        there = 'rgb' if self.store else 'bgr'
+        if channel_order != there:  # the same swap either way
+            images = [
+                cv2.cvtColor(image, cv2.COLOR_BGR2RGB, image)
+                for image in images
+            ]
+        return images if self.many else images[0]
+
+
+def _check_channel_order(channel_order: str) -> None:
+    if channel_order not in ('rgb', 'bgr'):
+        raise ValueError("channel_order must be 'rgb' or 'bgr', got "
+                         f'{channel_order!r}')
+
+
+def _store(results: Dict, key: str, images: Union[np.ndarray,
+                                                  List[np.ndarray]],
+           size: Tuple[int, int], channel_order: str) -> None:
+    """Put images into a sample with the keys that mmagic's loading adds."""
+    many = isinstance(images, list)
+    results[key] = images
+    results[f'ori_{key}_shape'] = [(*size, 3)] * len(images) if many else (
+        *size, 3)
+    results[f'{key}_channel_order'] = channel_order
+    results[f'{key}_color_type'] = 'color'
+
+
 @TRANSFORMS.register_module()
 class LoadFrames(BaseTransform):
     """Read one frame or a list of frames; an unreadable one is named.
@@ -61,7 +128,8 @@ class LoadFrames(BaseTransform):
     mmagic's ``LoadImageFromFile`` fails on a damaged file with a message
     that does not say which one.
 
-    Required keys: ``{key}_path`` (str or list[str]).
+    Required keys: ``{key}_path`` (str or list[str]). With ``{key}_store``,
+    the clip's file, frames come from there; needs ``window`` or ``frame``.
     Added keys: ``{key}`` (uint8, ``(h, w, 3)``, or a list of such),
     ``ori_{key}_shape``, ``{key}_channel_order``, ``{key}_color_type``.
 
@@ -77,9 +145,7 @@ class LoadFrames(BaseTransform):
                  *,
                  channel_order: str = 'rgb',
                  optional: bool = False) -> None:
-        if channel_order not in ('rgb', 'bgr'):
-            raise ValueError("channel_order must be 'rgb' or 'bgr', got "
-                             f'{channel_order!r}')
+        _check_channel_order(channel_order)
         self.key = key
         self.channel_order = channel_order
         self.optional = optional
@@ -88,31 +154,79 @@ class LoadFrames(BaseTransform):
         """Load the frame or frames of ``self.key``."""
         if self.optional and f'{self.key}_path' not in results:
             return results
-        paths = results[f'{self.key}_path']
-        if isinstance(paths, (list, tuple)):
-            # Replicated frames are read again: flips work in place, and
-            # would act twice on a shared array.
-            frames = [self._load(path) for path in paths]
-            _check_one_size(frames, paths)
-            shape = [frame.shape for frame in frames]
-        else:
-            frames = self._load(paths)
-            shape = frames.shape
-        results[self.key] = frames
-        results[f'ori_{self.key}_shape'] = shape
-        results[f'{self.key}_channel_order'] = self.channel_order
-        results[f'{self.key}_color_type'] = 'color'
+        frames = _Frames(results, self.key)
+        images = frames.read(self.channel_order)
+        _store(results, self.key, images, frames.size(), self.channel_order)
         return results
-
-    def _load(self, path: str) -> np.ndarray:
-        image = decode_image(get(path), path)
-        if self.channel_order == 'rgb':
-            image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB, image)
-        return image
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(key={self.key!r}, channel_order='
                 f'{self.channel_order!r}, optional={self.optional})')
+
+
+@TRANSFORMS.register_module()
+class LoadPairedCrop(BaseTransform):
+    """Read one random place of the window's LR frames and of the HR frame.
+
+    In place of ``LoadFrames``, ``CheckFrames`` and mmagic's
+    ``PairedRandomCrop``, with the crops that these give at the same seed.
+    From a clip's files (see :mod:`dksan_mm.prepare.stores`) nothing but the
+    crop's rows or tiles are read; from image files the frames are decoded
+    first.
+
+    Required keys: ``img_path`` (list), ``gt_path``; ``img_store`` and
+    ``gt_store`` with ``window`` and ``frame`` where there are such.
+    Added keys: those of ``LoadFrames`` for 'img' and 'gt', and ``scale``.
+
+    Args:
+        gt_patch_size (int): Height and width of the HR crop, a multiple of
+            ``scale``.
+        scale (int): HR pixels per LR pixel along each axis.
+        channel_order (str): 'rgb' or 'bgr'.
+
+    Raises:
+        ValueError: If HR is not ``scale`` times LR or is smaller than the
+            crop; names both files.
+    """
+
+    def __init__(self,
+                 gt_patch_size: int,
+                 *,
+                 scale: int = 16,
+                 channel_order: str = 'rgb') -> None:
+        _check_channel_order(channel_order)
+        if gt_patch_size < scale or gt_patch_size % scale:
+            raise ValueError('gt_patch_size must be a positive multiple of '
+                             f'scale {scale}, got {gt_patch_size}')
+        self.gt_patch_size = gt_patch_size
+        self.scale = scale
+        self.channel_order = channel_order
+
+    def transform(self, results: Dict) -> Dict:
+        """Load the crops."""
+        lr, hr = _Frames(results, 'img'), _Frames(results, 'gt')
+        size = lr.size()
+        _check_scale(results, size, hr.size(), self.scale)
+        patch = self.gt_patch_size // self.scale
+        if min(size) < patch:
+            raise ValueError(
+                f'{results["gt_path"]}: is {size[1] * self.scale}x'
+                f'{size[0] * self.scale}, smaller than the crop of '
+                f'{self.gt_patch_size}x{self.gt_patch_size}')
+        # Drawn as PairedRandomCrop does.
+        top = np.random.randint(size[0] - patch + 1)
+        left = np.random.randint(size[1] - patch + 1)
+        for key, frames, factor in (('img', lr, 1), ('gt', hr, self.scale)):
+            box = tuple(factor * n for n in (top, left, patch, patch))
+            images = frames.read(self.channel_order, box)
+            full = tuple(factor * n for n in size)
+            _store(results, key, images, full, self.channel_order)
+        results['scale'] = self.scale
+        return results
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(gt_patch_size={self.gt_patch_size}, '
+                f'scale={self.scale}, channel_order={self.channel_order!r})')
 
 
 def _check_one_size(frames: List[np.ndarray], paths: List[str]) -> None:
@@ -121,6 +235,15 @@ def _check_one_size(frames: List[np.ndarray], paths: List[str]) -> None:
             raise ValueError(
                 f'{path}: is {frame.shape[1]}x{frame.shape[0]}, but '
                 f'{paths[0]} is {frames[0].shape[1]}x{frames[0].shape[0]}')
+
+
+def _check_scale(results: Dict, lr: Tuple[int, int], hr: Tuple[int, int],
+                 scale: int) -> None:
+    """Raise unless the HR size is ``scale`` times the LR size."""
+    if tuple(hr) != (lr[0] * scale, lr[1] * scale):
+        raise ValueError(
+            f'{results["gt_path"]}: is {hr[1]}x{hr[0]}, not {scale} times '
+            f'{results["img_path"][0]} ({lr[1]}x{lr[0]})')
 
 
 @TRANSFORMS.register_module()
@@ -141,14 +264,8 @@ class CheckFrames(BaseTransform):
         """Raise ``ValueError``, naming both files, if the sizes differ."""
         results['scale'] = self.scale
         if 'gt' in results:
-            height, width = results['img'][0].shape[:2]
-            gt_height, gt_width = results['gt'].shape[:2]
-            if (gt_height, gt_width) != (height * self.scale,
-                                         width * self.scale):
-                raise ValueError(
-                    f'{results["gt_path"]}: is {gt_width}x{gt_height}, not '
-                    f'{self.scale} times {results["img_path"][0]} '
-                    f'({width}x{height})')
+            _check_scale(results, results['img'][0].shape[:2],
+                         results['gt'].shape[:2], self.scale)
         return results
 
     def __repr__(self) -> str:

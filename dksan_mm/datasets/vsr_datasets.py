@@ -6,8 +6,12 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 from mmagic.datasets import BasicFramesDataset
 from mmagic.registry import DATASETS
 
-from ..prepare.layout import frame_number, list_clips, list_frames
+from ..prepare.layout import (frame_number, list_clips, list_frames,
+                              read_annotation)
+from ..prepare.stores import KINDS, open_store, store_path
 from .samplers import numpy_seed
+
+STORES = ('auto', 'png', 'array', 'tiles')
 
 
 @DATASETS.register_module()
@@ -36,13 +40,20 @@ class VideoWindowDataset(BasicFramesDataset):
         data_root (str): Root of the prepared data set.
         data_prefix (dict): Folders of the clips below ``data_root``: 'img'
             for LR and, unless there is no ground truth, 'gt' for HR.
-        ann_file (str): A text file with one clip name a line, absolute or
-            below ``data_root``. Default: all clips in the LR folder.
+        ann_file (str): A text file, absolute or below ``data_root``, with a
+            line for each clip: its name and, if a tab follows, its number of
+            frames, such as the ``train/clips.txt`` that
+            tools/prepare_data.py writes. Default: all clips in the folders.
         num_input_frames (int): LR frames in a window, odd.
         first_frame (int): Index of the first centre frame of each clip.
         max_frames (int, optional): Centre frames to take from each clip.
         frame_step (int): Distance between centre frames. Windows always
             reach over all frames of a clip.
+        store (str): 'png' reads the frames' files; 'array' and 'tiles' the
+            files beside the folders that ``tools/prepare_data.py --store``
+            makes (of LR, arrays in both cases); 'auto' whatever is there,
+            the quickest first. The pixels are the same. With such files a
+            sample has ``img_store`` and ``gt_store``, their paths.
         pipeline (Sequence): Transforms.
         test_mode (bool): As in mmengine's ``BaseDataset``.
         metainfo (dict, optional): As in mmengine's ``BaseDataset``.
@@ -65,6 +76,7 @@ class VideoWindowDataset(BasicFramesDataset):
                  first_frame: int = 0,
                  max_frames: Optional[int] = None,
                  frame_step: int = 1,
+                 store: str = 'auto',
                  pipeline: Sequence[Union[dict, Callable]] = (),
                  test_mode: bool = False,
                  metainfo: Optional[dict] = None,
@@ -80,6 +92,11 @@ class VideoWindowDataset(BasicFramesDataset):
         if 'img' not in data_prefix:
             raise ValueError("data_prefix must name the LR folder as 'img', "
                              f'got {data_prefix}')
+        if store not in STORES:
+            raise ValueError(f'store must be one of {STORES}, got {store!r}')
+        self.store = store
+        self.stores: Dict[str, Dict[str, str]] = {}
+        self.stated: Dict[str, Optional[int]] = {}
         self.centers = (first_frame, max_frames, frame_step)
         self.frames: Dict[str, Dict[str, List[str]]] = {}
         # A pipeline that yields nothing is an error, not a reason to try
@@ -107,6 +124,8 @@ class VideoWindowDataset(BasicFramesDataset):
         first, limit, step = self.centers
         for clip in self._clip_names():
             self.frames[clip] = self._list_clip(clip)
+            if self.store != 'png':
+                self.stores[clip] = self._find_stores(clip)
             paths = self.frames[clip]['img']
             for frame in range(first, len(paths), step)[:limit]:
                 name = osp.splitext(osp.basename(paths[frame]))[0]
@@ -128,6 +147,7 @@ class VideoWindowDataset(BasicFramesDataset):
             num_output_frames=self.num_output_frames)
         if 'gt' in frames:
             info['gt_path'] = frames['gt'][info['frame']]
+        info.update(self.stores.get(info['clip'], {}))
         return info
 
     def __getitem__(self, idx: Union[int, Tuple[int, int]]) -> dict:
@@ -154,8 +174,8 @@ class VideoWindowDataset(BasicFramesDataset):
                     f'{folder}: no such folder; tools/prepare_data.py makes '
                     'it')
         if self.ann_file:
-            with open(self.ann_file, encoding='utf-8') as file:
-                names = [line.strip() for line in file if line.strip()]
+            self.stated = read_annotation(self.ann_file)
+            names = list(self.stated)
         else:
             names = sorted(
                 set().union(*map(list_clips, self.data_prefix.values())))
@@ -175,8 +195,40 @@ class VideoWindowDataset(BasicFramesDataset):
             frames[key] = list_frames(folder)
             if not frames[key]:
                 raise ValueError(f'{folder}: no PNG or JPEG frames')
+            stated = self.stated.get(clip)
+            if stated is not None and stated != len(frames[key]):
+                raise ValueError(f'{folder}: {len(frames[key])} frames, '
+                                 f'{self.ann_file} says {stated}')
             _check_in_step(frames['img'], frames[key])
         return frames
+
+    def _find_stores(self, clip: str) -> Dict[str, str]:
+        """Paths of a clip's files, as the keys of its samples."""
+        found = {}
+        for key, folder in self.data_prefix.items():
+            suffixes = list(KINDS)
+            if self.store != 'auto':
+                tiles = self.store == 'tiles' and key == 'gt'
+                suffixes = ['.tiles' if tiles else '.npy']
+            paths = [store_path(osp.join(folder, clip), s) for s in suffixes]
+            there = [path for path in paths if osp.isfile(path)]
+            if there:
+                self._check_store(there[0], len(self.frames[clip][key]))
+                found[f'{key}_store'] = there[0]
+            elif self.store != 'auto':
+                raise FileNotFoundError(
+                    f'{paths[0]}: no such file; tools/prepare_data.py --store '
+                    f"{self.store} makes it, and store='png' does without")
+        return found
+
+    @staticmethod
+    def _check_store(path: str, count: int) -> None:
+        with open_store(path) as store:
+            if len(store) != count:
+                raise ValueError(
+                    f'{path}: has {len(store)} frames, the folder beside it '
+                    f'{count}; delete it, tools/prepare_data.py --store makes '
+                    'it again')
 
 
 def _check_in_step(lr_frames: List[str], frames: List[str]) -> None:

@@ -2,6 +2,7 @@
 """Image files: whole or not at all."""
 import os
 import os.path as osp
+import zlib
 
 import cv2
 import numpy as np
@@ -74,12 +75,14 @@ def write_png(path: str, image: np.ndarray) -> None:
     write_bytes(path, content.tobytes())
 
 
-def write_bytes(path: str, content: bytes) -> None:
+def write_bytes(path: str, content: bytes, *, sync: bool = False) -> None:
     """Write a file under another name, then move it to ``path``.
 
     Args:
         path (str): The file to write or replace.
         content (bytes): All of it.
+        sync (bool): Wait until the content is on the disk, so that a power
+            cut leaves the old file or the new one.
 
     Raises:
         OSError: If the file cannot be written; nothing is left at ``path``.
@@ -90,8 +93,36 @@ def write_bytes(path: str, content: bytes) -> None:
     try:
         with open(temporary, 'wb') as file:
             file.write(content)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError:
+    except OSError as error:
         if osp.exists(temporary):
             os.remove(temporary)
+        error.filename = error.filename or path  # a full disk names none
         raise
+
+
+def file_crc32(path: str) -> str:
+    """CRC-32 of a file's bytes, 8 hexadecimal digits."""
+    with open(path, 'rb') as file:
+        return f'{zlib.crc32(file.read()):08x}'
+
+
+def sync_folder(folder: str) -> None:
+    """Wait until a folder and the files in it are on the disk.
+
+    Once a clip, before it is moved to its place, instead of once a frame:
+    after a power cut a clip is there whole, or is prepared again.
+
+    Args:
+        folder (str): A folder of files.
+    """
+    paths = [osp.join(folder, name) for name in os.listdir(folder)]
+    for path in paths + [folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

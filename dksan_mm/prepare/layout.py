@@ -43,13 +43,14 @@ def list_clips(folder: str) -> List[str]:
                       if e.is_dir() and not e.name.startswith('.'))
 
 
-def number_frames(folder: str) -> Dict[int, str]:
+def number_frames(folder: str, prefix: str = '') -> Dict[int, str]:
     """Paths of a clip's frames by the last number in their names.
 
     Files that are not PNG or JPEG and hidden files are ignored.
 
     Args:
         folder (str): A clip's folder.
+        prefix (str): Take only files whose names begin with it.
 
     Returns:
         dict[int, str]: In the order of the numbers, so that ``frame_10``
@@ -62,6 +63,8 @@ def number_frames(folder: str) -> Dict[int, str]:
     for name in sorted(os.listdir(folder)):
         if not name.lower().endswith(IMAGE_SUFFIXES) or name[0] == '.':
             continue
+        if not name.startswith(prefix):
+            continue
         path = osp.join(folder, name)
         number = frame_number(name)
         if number is None:
@@ -72,11 +75,12 @@ def number_frames(folder: str) -> Dict[int, str]:
     return dict(sorted(paths.items()))
 
 
-def list_frames(folder: str) -> List[str]:
+def list_frames(folder: str, prefix: str = '') -> List[str]:
     """Paths of a clip's frames in temporal order, none missing.
 
     Args:
         folder (str): A clip's folder.
+        prefix (str): Take only files whose names begin with it.
 
     Returns:
         list[str]: Paths, empty for a folder without frames.
@@ -85,10 +89,37 @@ def list_frames(folder: str) -> List[str]:
         ValueError: As :func:`number_frames`, or if a number is missing in
             between: a wrong neighbour would go unnoticed later.
     """
-    paths = number_frames(folder)
+    paths = number_frames(folder, prefix)
     for before, after in zip(paths, list(paths)[1:]):
         if after != before + 1:
             raise ValueError(f'{folder}: frame {before + 1} is missing (after '
                              f'{osp.basename(paths[before])} comes '
                              f'{osp.basename(paths[after])})')
     return list(paths.values())
+
+
+def read_annotation(path: str) -> Dict[str, Optional[int]]:
+    """Read which clips a data set has.
+
+    Args:
+        path (str): A text file with a line for each clip: its name and, if a
+            tab follows, its number of frames.
+
+    Returns:
+        dict[str, int | None]: Clip name to its number of frames, if stated.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If a name would leave its folder, or a number is none.
+    """
+    stated: Dict[str, Optional[int]] = {}
+    with open(path, encoding='utf-8-sig') as file:
+        for line in filter(str.strip, file):
+            name, *frames = line.rstrip('\r\n').split('\t')
+            if osp.basename(name) != name or name in ('.', '..'):
+                raise ValueError(f'{path}: {name!r} is not a clip name')
+            if frames and not frames[0].isdecimal():
+                raise ValueError(f'{path}: {frames[0]!r} after the clip '
+                                 f'{name} is not a number of frames')
+            stated[name] = int(frames[0]) if frames else None
+    return stated

@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
-"""``{split}/manifest.json``: what each prepared clip was made from."""
+"""``{split}/manifest.json``: what each prepared clip was made from, and
+``{split}/clips.txt``: which clips there are."""
 import json
 import os.path as osp
 from typing import Dict
@@ -7,6 +8,8 @@ from typing import Dict
 from .images import write_bytes
 
 KERNEL = 'bicubic a=-0.5, antialiased, float64, rounded once to 8 bits'
+
+ANNOTATION_FILE = 'clips.txt'
 
 
 def manifest_path(out: str, split: str) -> str:
@@ -47,7 +50,10 @@ def read_manifest(out: str, split: str) -> Dict[str, dict]:
 
 
 def write_manifest(out: str, split: str, clips: Dict[str, dict]) -> None:
-    """Write a split's manifest, replacing the old one in one step.
+    """Write a split's manifest and annotation file, each in one step.
+
+    The annotation file has a line a clip: its name, a tab, its number of
+    frames; ``ann_file`` of the data sets reads it, or a part of it.
 
     Args:
         out (str): Root of the prepared data set.
@@ -56,4 +62,7 @@ def write_manifest(out: str, split: str, clips: Dict[str, dict]) -> None:
     """
     content = dict(kernel=KERNEL, clips=dict(sorted(clips.items())))
     text = json.dumps(content, indent=1, ensure_ascii=False) + '\n'
-    write_bytes(manifest_path(out, split), text.encode('utf-8'))
+    write_bytes(manifest_path(out, split), text.encode('utf-8'), sync=True)
+    lines = [f'{name}\t{clips[name]["frames"]}\n' for name in sorted(clips)]
+    write_bytes(
+        osp.join(out, split, ANNOTATION_FILE), ''.join(lines).encode('utf-8'))

@@ -1,16 +1,14 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What users have: video files, frame folders, and their splits."""
-import os
+"""What users have: clips as video files and as folders of frames."""
 import os.path as osp
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 import av
 import numpy as np
 
 from .images import read_image
-from .layout import (HR_DIR, IMAGE_SUFFIXES, SPLITS, VIDEO_SUFFIXES,
-                     frame_number, list_frames, lr_dir)
+from .layout import frame_number, list_frames
 
 # A frame's number and a function that gives its pixels, 8-bit BGR (h, w, 3).
 LazyFrame = Tuple[int, Callable[[], np.ndarray]]
@@ -26,102 +24,43 @@ class Clip:
         path (str): A video file or a folder of frames.
         has_hr (bool): False for a clip that comes as LR frames only (the
             test split of Vid3oC); its frames are taken over unchanged.
+        prefix (str): Beginning of its frames' names where several clips
+            share a folder; such clips have several of them.
+        lr (Clip | None): The LR clip that the source has beside this one.
     """
     name: str
     split: str
     path: str
     has_hr: bool = True
+    prefix: str = ''
+    lr: Optional['Clip'] = None
 
     @property
     def is_video(self) -> bool:
         return not osp.isdir(self.path)
 
+    def frames(self) -> List[str]:
+        """Paths of its frames in order, if it is not a video."""
+        return list_frames(self.path, self.prefix)
+
     def fingerprint(self) -> Dict[str, object]:
         """Enough to notice that a name now stands for another source."""
+        if self.lr is not None:
+            given = self.lr.fingerprint()
+            return dict(
+                Clip(self.name, self.split, self.path,
+                     prefix=self.prefix).fingerprint(),
+                lr_source=given['source'],
+                lr_source_bytes=given['source_bytes'])
         if self.is_video:
             return dict(
                 source=osp.basename(self.path),
                 source_bytes=osp.getsize(self.path))
-        frames = list_frames(self.path)
+        frames = self.frames()
         return dict(
-            source=osp.basename(self.path) + '/',
+            source=osp.basename(osp.abspath(self.path)) + '/' + self.prefix,
             source_bytes=sum(osp.getsize(frame) for frame in frames),
             source_frames=len(frames))
-
-
-def find_clips(source: str, splits: Sequence[str], scale: int) -> List[Clip]:
-    """List the clips of a source folder.
-
-    Args:
-        source (str): A folder of video files and frame folders, a folder with
-            such folders named train, val or test, one video file, or one
-            folder of frames.
-        splits (Sequence[str]): Splits to take. Empty: all that are there.
-            For a source without split folders: the one split that its clips
-            become, 'train' if empty.
-        scale (int): Names the LR folder to look for where HR is absent.
-
-    Returns:
-        list[Clip]: Sorted by split and name.
-
-    Raises:
-        FileNotFoundError: If ``source`` or a split asked for is not there.
-        ValueError: If two sources have one name, or there is no clip at all.
-    """
-    if not osp.exists(source):
-        raise FileNotFoundError(f'{source}: no such file or folder')
-    present = [s for s in SPLITS if osp.isdir(osp.join(source, s))]
-    if present:
-        for split in splits:
-            if split not in present:
-                raise FileNotFoundError(
-                    f'{osp.join(source, split)}: no such folder')
-        clips = []
-        for split in splits or present:
-            clips += _clips_of_split(osp.join(source, split), split, scale)
-    else:
-        if len(splits) > 1:
-            raise ValueError(
-                f'{source}: has no folders train, val or test, so one split '
-                f'must be named for its clips, not {", ".join(splits)}')
-        split = splits[0] if splits else 'train'
-        clips = _clips_of_split(source, split, scale)
-    if not clips:
-        raise ValueError(f'{source}: no video file and no folder of PNG or '
-                         'JPEG frames in it')
-    return clips
-
-
-def _clips_of_split(folder: str, split: str, scale: int) -> List[Clip]:
-    """Clips of one split: in its HR folder, or else its LR folder, or in
-    itself."""
-    has_hr = True
-    for name in (HR_DIR, lr_dir(scale), 'LR'):
-        if osp.isdir(osp.join(folder, name)):
-            folder, has_hr = osp.join(folder, name), name == HR_DIR
-            break
-    if not osp.isdir(folder):
-        return [_clip_of_entry(folder, split, has_hr)]
-    clips: Dict[str, Clip] = {}
-    entries = [e for e in sorted(os.listdir(folder)) if e[0] != '.']
-    for entry in entries:
-        path = osp.join(folder, entry)
-        if osp.isdir(path) or entry.lower().endswith(VIDEO_SUFFIXES):
-            clip = _clip_of_entry(path, split, has_hr)
-            if clip.name in clips:
-                raise ValueError(f'{path}: would get the same clip name as '
-                                 f'{clips[clip.name].path}')
-            clips[clip.name] = clip
-    if not clips and any(e.lower().endswith(IMAGE_SUFFIXES) for e in entries):
-        return [_clip_of_entry(folder, split, has_hr)]
-    return list(clips.values())
-
-
-def _clip_of_entry(path: str, split: str, has_hr: bool) -> Clip:
-    name = osp.basename(osp.abspath(path))
-    if not osp.isdir(path):
-        name = osp.splitext(name)[0]
-    return Clip(name, split, path, has_hr)
 
 
 def count_frames(clip: Clip) -> int:
@@ -135,7 +74,7 @@ def count_frames(clip: Clip) -> int:
     """
     try:
         if not clip.is_video:
-            return len(list_frames(clip.path))
+            return len(clip.frames())
         with av.open(clip.path) as container:
             stream = container.streams.video[0]
             seconds = (container.duration or 0) / av.time_base
@@ -162,7 +101,7 @@ def iter_frames(clip: Clip) -> Iterator[LazyFrame]:
     if clip.is_video:
         yield from _iter_video(clip.path)
         return
-    frames = list_frames(clip.path)
+    frames = clip.frames()
     if not frames:
         raise ValueError(f'{clip.path}: no PNG or JPEG frame in this folder')
     for path in frames:

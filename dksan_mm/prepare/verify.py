@@ -8,9 +8,11 @@ from typing import Callable, Dict, List, Optional
 import numpy as np
 
 from ..resize import matlab_resize
-from .images import read_image
+from .images import file_crc32, read_image
 from .layout import HR_DIR, SPLITS, list_clips, lr_dir, number_frames
 from .manifest import read_manifest
+from .stores import (KINDS, Store, large_file_crc32, open_store, store_path,
+                     temporary_path)
 from .writer import PARTIAL_DIR
 
 
@@ -116,6 +118,8 @@ def verify_clip(clip: PreparedClip,
                             f'says {clip.entry["frames"]}')
     numbers = set().union(*frames.values())
     checker = _FrameChecker(clip, scale)
+    for folder, found in frames.items():
+        problems += checker.open_stores(folder, list(found))
     for number in range(min(numbers, default=0), max(numbers, default=-1) + 1):
         problems += checker.check(
             {
@@ -123,6 +127,7 @@ def verify_clip(clip: PreparedClip,
                 for folder, found in frames.items()
             }, number)
         on_frame()
+    checker.close()
     return problems
 
 
@@ -133,6 +138,64 @@ class _FrameChecker:
         self.clip = clip
         self.scale = scale
         self.size: Dict[str, tuple] = {}
+        self.stores: Dict[str, List[Store]] = {}
+        self.index: Dict[str, Dict[int, int]] = {}
+
+    def close(self) -> None:
+        """Close the files."""
+        for store in sum(self.stores.values(), []):
+            store.close()
+
+    def open_stores(self, folder: str, numbers: List[int]) -> List[str]:
+        """Open the files beside a folder for :meth:`check`, those that are
+        there and those that the manifest says are."""
+        self.index[folder] = {n: i for i, n in enumerate(numbers)}
+        self.stores[folder], problems = [], []
+        kind = osp.basename(osp.dirname(folder))
+        for suffix in KINDS:
+            path = store_path(folder, suffix)
+            stated = (self.clip.entry or {}).get('stores', {})
+            stated = stated.get(kind + suffix)
+            if osp.exists(temporary_path(path)):
+                problems.append(f'{temporary_path(path)}: unfinished; run the '
+                                'preparation again')
+            if stated or osp.isfile(path):
+                problems += self._open_store(folder, path, stated)
+        return problems
+
+    def _open_store(self, folder: str, path: str,
+                    stated: Optional[dict]) -> List[str]:
+        try:
+            store = open_store(path)
+        except (OSError, ValueError) as error:
+            return [_sentence(error, path)]
+        self.stores[folder].append(store)
+        count = len(self.index[folder])
+        if len(store) != count:
+            return [
+                f'{path}: has {len(store)} frames, the folder beside it '
+                f'{count}'
+            ]
+        if stated and large_file_crc32(path) != stated['crc32']:
+            return [f'{path}: is not the file that was prepared (checksum)']
+        return []
+
+    def _check_stores(self, folder: str, number: int,
+                      image: np.ndarray) -> List[str]:
+        """Compare a frame with those of the files, bit for bit."""
+        problems, index = [], self.index[folder][number]
+        for store in self.stores[folder]:
+            if index >= len(store):
+                continue
+            try:
+                same = np.array_equal(store.read(index), image[..., ::-1])
+            except ValueError as error:
+                problems.append(str(error))
+                continue
+            if not same:
+                problems.append(f'{store.path}: differs from {number:06d}.png '
+                                'in the folder beside it')
+        return problems
 
     def check(self, paths: Dict[str, Optional[str]], number: int) -> List[str]:
         """Check the frames of one number: folder -> path, None if absent."""
@@ -148,10 +211,26 @@ class _FrameChecker:
                 problems.append(_sentence(error, path))
                 continue
             problems += self._check_size(path, images[folder].shape[:2])
+        for folder, image in images.items():
+            problems += self._check_stores(folder, number, image)
         if self.clip.lr in images and self.clip.hr in images:
             problems += self._check_pair(paths[self.clip.lr],
                                          images[self.clip.lr],
                                          images[self.clip.hr])
+        return problems or self._check_sums(paths, number)
+
+    def _check_sums(self, paths: Dict[str, Optional[str]],
+                    number: int) -> List[str]:
+        """Compare whole, fitting frames with the manifest's checksums."""
+        entry = self.clip.entry or {}
+        problems = []
+        for folder, path in paths.items():
+            kind = osp.basename(osp.dirname(folder))
+            stated = entry.get('crc32', {}).get(kind, '').split()
+            index = number - entry.get('first_frame', number)
+            if 0 <= index < len(stated) and file_crc32(path) != stated[index]:
+                problems.append(f'{path}: is not the file that was prepared '
+                                '(checksum)')
         return problems
 
     def _check_size(self, path: str, size: tuple) -> List[str]:
@@ -172,7 +251,8 @@ class _FrameChecker:
                 f'{hr.shape[1]}x{hr.shape[0]} is not {self.scale} times '
                 'that'
             ]
-        if self.clip.entry is None:  # LR made by another program
+        entry = self.clip.entry
+        if entry is None or 'lr_source' in entry:  # of another program
             return []
         made = matlab_resize(hr, 1 / self.scale)
         apart = int(np.abs(made.astype(int) - lr).max())

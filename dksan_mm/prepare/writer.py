@@ -9,17 +9,22 @@ import os
 import os.path as osp
 import shutil
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Tuple
+from functools import partial
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
 from ..resize import matlab_resize
-from .images import read_image, write_bytes, write_png
-from .layout import HR_DIR, list_frames, lr_dir, number_frames
+from .images import file_crc32, read_image, sync_folder, write_bytes, write_png
+from .layout import HR_DIR, frame_number, list_frames, lr_dir, number_frames
 from .sources import Clip, iter_frames
+from .stores import (KINDS, is_as_stated, remove_stores, remove_temporary,
+                     store_path, suffix_of, write_store)
 
 PARTIAL_DIR = '.partial'
 SOURCE_FILE = 'source.json'
+# A frame's number and a function that gives LR and, if there is any, HR.
+LazyImages = Tuple[int, Callable[[], List[np.ndarray]]]
 
 
 @dataclass(frozen=True)
@@ -29,9 +34,12 @@ class Settings:
     Attributes:
         scale (int): HR pixels per LR pixel along each axis.
         max_frames (int | None): Frames to take from each clip's beginning.
+        store (str): 'png', or what to add to the frames, 'array' or 'tiles'
+            (see :mod:`dksan_mm.prepare.stores`).
     """
     scale: int = 16
     max_frames: Optional[int] = None
+    store: str = 'png'
 
 
 class ClipWriter:
@@ -90,7 +98,7 @@ class ClipWriter:
             self._check_not_fewer(known['frames'])
             same_limit = known.get('max_frames') == recipe['max_frames']
             if same_limit and self._is_whole(known['frames']):
-                return known
+                return self._with_stores(known)
         self._open_partial(recipe, ours)
         try:
             self._write_frames()
@@ -103,11 +111,39 @@ class ClipWriter:
         self._move_in_place()
         frames = list_frames(self.finals[0])
         height, width = read_image(frames[0]).shape[:2]
-        return dict(recipe, frames=len(frames), lr_size=[height, width])
+        return self._with_stores(
+            dict(
+                recipe,
+                frames=len(frames),
+                first_frame=frame_number(frames[0]),
+                lr_size=[height, width],
+                crc32={
+                    osp.basename(osp.dirname(final)):
+                    ' '.join(map(file_crc32, list_frames(final)))
+                    for final in self.finals
+                }))
 
     def close(self) -> None:
         """Forget the building place, once the manifest knows the clip."""
         shutil.rmtree(self.partial, ignore_errors=True)
+
+    def _with_stores(self, entry: Dict[str, object]) -> Dict[str, object]:
+        """Make the files asked for; the clip's entry with those there."""
+        stated = entry.get('stores', {})
+        stores, store = {}, self.settings.store
+        for final in self.finals:
+            remove_temporary(final)
+            kind = osp.basename(osp.dirname(final))
+            for suffix in KINDS:
+                known = stated.get(kind + suffix)
+                if known and is_as_stated(store_path(final, suffix), known):
+                    stores[kind + suffix] = known
+                elif store != 'png' and suffix == suffix_of(final, store):
+                    # HR is what takes time.
+                    tick = self.on_frame if kind == HR_DIR else _nothing
+                    stores[kind + suffix] = write_store(final, suffix, tick)
+        entry = {key: entry[key] for key in entry if key != 'stores'}
+        return dict(entry, stores=stores) if stores else entry
 
     def _check_not_fewer(self, frames: int) -> None:
         limit = self.settings.max_frames
@@ -137,6 +173,7 @@ class ClipWriter:
             os.makedirs(self.partial)
             write_bytes(note, json.dumps(recipe).encode())
         for part, final in zip(self.parts, self.finals):
+            remove_stores(final)  # before the frames that it copies change
             if ours and osp.isdir(final):  # frames are missing: add them
                 os.rename(final, part)
             if not osp.isdir(final):
@@ -147,7 +184,7 @@ class ClipWriter:
         if not any(osp.isdir(part) for part in self.parts):
             return  # killed after the moves, before the manifest
         size, count = None, 0
-        for number, load in iter_frames(self.clip):
+        for number, load in self._iter_images():
             if count == self.settings.max_frames:
                 break
             count += 1
@@ -155,11 +192,30 @@ class ClipWriter:
             there = self._has_frame(name)
             # The size needs the first frame even when it is on disk.
             if size is None or not there:
-                images = self._make_pair(load(), name)
+                images = load()
                 size = self._check_size(images[0], size, name)
                 if not there:
                     self._write_frame(images, name)
             self.on_frame()
+
+    def _iter_images(self) -> Iterator[LazyImages]:
+        """Numbers, and functions that give LR and, if there is any, HR."""
+        if self.clip.lr is None:
+            for number, load in iter_frames(self.clip):
+                yield number, partial(self._make_pair, load, number)
+            return
+        given = iter_frames(self.clip.lr)
+        nothing = None, None
+        for number, load in iter_frames(self.clip):
+            lr_number, load_lr = next(given, nothing)
+            if lr_number != number:
+                raise ValueError(f'{self.clip.lr.path}: out of step, frame '
+                                 f'{number} of {self.clip.path} has no LR '
+                                 'frame of that number in its place')
+            yield number, partial(self._fit_pair, load, load_lr, number)
+        if next(given, nothing) != nothing:
+            raise ValueError(f'{self.clip.lr.path}: has more frames than '
+                             f'{self.clip.path}')
 
     def _drop_added(self, frames: int) -> None:
         """Keep of a clip only the frames that were there before."""
@@ -173,6 +229,7 @@ class ClipWriter:
         for part, final in zip(self.parts, self.finals):
             if osp.isdir(part):
                 _remove_leftovers(part)
+                sync_folder(part)
                 os.makedirs(osp.dirname(final), exist_ok=True)
                 os.rename(part, final)
 
@@ -198,18 +255,48 @@ class ClipWriter:
             if osp.isdir(part):
                 write_png(osp.join(part, name), pixels)
 
-    def _make_pair(self, image: np.ndarray, name: str) -> List[np.ndarray]:
+    def _make_pair(self, load: Callable[[], np.ndarray],
+                   number: int) -> List[np.ndarray]:
         """LR and, unless the clip is LR already, the cropped HR frame."""
+        image = load()
         if not self.clip.has_hr:
             return [image]
+        image = self._crop(image, number)
+        return [matlab_resize(image, 1 / self.settings.scale), image]
+
+    def _fit_pair(self, load: Callable[[], np.ndarray],
+                  load_lr: Callable[[], np.ndarray],
+                  number: int) -> List[np.ndarray]:
+        """The given LR frame and the HR frame, cropped to cover each other.
+
+        HR that is no multiple of the scale may have LR rounded up.
+        """
+        full, lr, scale = load(), load_lr(), self.settings.scale
+        hr = self._crop(full, number)
+        fits = all(
+            small in (large // scale, -(-large // scale))
+            for small, large in zip(lr.shape[:2], full.shape[:2]))
+        if not fits:
+            raise ValueError(
+                f'{self.clip.lr.path}: frame {number:06d} is {lr.shape[1]}x'
+                f'{lr.shape[0]}, not 1/{scale} of its HR frame '
+                f'{full.shape[1]}x{full.shape[0]}')
+        height, width = (n // scale for n in hr.shape[:2])
+        return [np.ascontiguousarray(lr[:height, :width]), hr]
+
+    def _crop(self, image: np.ndarray, number: int) -> np.ndarray:
+        """HR without the rows and columns beyond a multiple of the scale."""
         scale = self.settings.scale
         height, width = (n // scale * scale for n in image.shape[:2])
         if not height or not width:
             raise ValueError(
-                f'{self.clip.path}: frame {name[:-4]} is {image.shape[1]}x'
+                f'{self.clip.path}: frame {number:06d} is {image.shape[1]}x'
                 f'{image.shape[0]}, smaller than {scale}x{scale}')
-        image = image[:height, :width]
-        return [matlab_resize(image, 1 / scale), image]
+        return image[:height, :width]
+
+
+def _nothing() -> None:
+    pass
 
 
 def _read_json(path: str) -> Optional[dict]:

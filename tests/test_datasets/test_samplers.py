@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """The same crops for any number of workers and ranks, new ones each epoch."""
 import copy
+import shutil
 from itertools import islice
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
-from dksan_mm.datasets import SeededInfiniteSampler
+from dksan_mm.datasets import (LoadFrames, SeededInfiniteSampler,
+                               Vid3oCDataset, transforms)
 from dksan_mm.datasets.samplers import numpy_seed
+from dksan_mm.prepare.stores import suffix_of, write_store
 
 CONFIG = Path(__file__).parents[2] / 'configs' / '_base_' / 'vid3oc_x16.py'
 
@@ -24,7 +27,7 @@ def loader_config(tiny_vid3oc):
     config.dataset.data_root = tiny_vid3oc
     # Small crops leave many places for them, and load faster.
     for step in config.dataset.pipeline:
-        if step['type'] == 'PairedRandomCrop':
+        if step['type'] == 'LoadPairedCrop':
             step['gt_patch_size'] = 64
     return config
 
@@ -54,6 +57,20 @@ def test_any_number_of_workers_loads_the_same(loader_config):
         assert all(map(same, alone, others))
 
 
+def test_workers_read_tiles_that_the_parent_has_read_before(
+        loader_config, tiny_vid3oc, tmp_path):
+    shutil.copytree(Path(tiny_vid3oc) / 'train', tmp_path / 'train')
+    for kind in ('HR', 'LRx16'):
+        for folder in list((tmp_path / 'train' / kind).iterdir()):
+            write_store(str(folder), suffix_of(str(folder), 'tiles'))
+    config = copy.deepcopy(loader_config)
+    config.dataset.update(data_root=str(tmp_path), store='tiles')
+    wanted = batches(loader_config, 2)  # from the frames
+    for workers in (0, 2):
+        found = batches(config, 2, workers=workers)
+        assert all(map(same, wanted, found))
+
+
 def test_another_seed_loads_others(loader_config):
     one, other = (batches(loader_config, 2, seed=seed) for seed in (0, 1))
     assert not any(map(same, one, other))
@@ -81,6 +98,28 @@ def test_ranks_share_one_sequence():
         parts = [sampler(rank, world_size) for rank in range(world_size)]
         assert [item for step in zip(*parts) for item in step] == alone
     assert len({seed for _, seed in alone}) == 12
+
+
+def test_ranks_read_their_own_part_of_an_epoch(tiny_vid3oc, monkeypatch):
+    data = Vid3oCDataset(
+        tiny_vid3oc,
+        data_prefix=dict(img='train/LRx16', gt='train/HR'),
+        pipeline=[LoadFrames('gt')])
+    read, decode = [], transforms.decode_image
+
+    def record(content, path):
+        read[-1].append(path)
+        return decode(content, path)
+
+    monkeypatch.setattr(transforms, 'decode_image', record)
+    for rank in range(3):
+        sampler = SeededInfiniteSampler(data, seed=7)
+        sampler.rank, sampler.world_size = rank, 3
+        read.append([])
+        for index in islice(sampler, len(data) // 3):
+            data[index]
+    assert [len(part) for part in read] == [6, 6, 6]
+    assert len(set().union(*read)) == len(data) == 18
 
 
 def test_numpy_seed_puts_the_state_back():

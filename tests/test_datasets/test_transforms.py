@@ -11,7 +11,8 @@ from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 
 from dksan_mm.datasets import (CheckFrames, GenerateWindowIndices, LoadFrames,
-                               Vid3oCDataset)
+                               LoadPairedCrop, Vid3oCDataset)
+from dksan_mm.prepare.stores import store_path, suffix_of, write_store
 
 CONFIG = Path(__file__).parents[2] / 'configs' / '_base_' / 'vid3oc_x16.py'
 ROWS, COLS, LENGTH = 34, 40, 4  # of LR
@@ -37,14 +38,18 @@ def coded_root(tmp_path_factory):
     for kind, make in (('LRx16', coded_lr), ('HR', coded_hr)):
         write_frames(root / 'train' / kind / 'a.b c',
                      [make(t) for t in range(LENGTH)])
+        for store in ('array', 'tiles'):
+            folder = str(root / 'train' / kind / 'a.b c')
+            write_store(folder, suffix_of(folder, store))
     return str(root)
 
 
-def dataset(root, pipeline):
+def dataset(root, pipeline, store='png'):
     with DefaultScope.overwrite_default_scope('mmagic'):
         return Vid3oCDataset(
             root,
             data_prefix=dict(img='train/LRx16', gt='train/HR'),
+            store=store,
             pipeline=pipeline)
 
 
@@ -53,8 +58,10 @@ def config():
     return Config.fromfile(CONFIG)
 
 
-def test_lr_stays_over_hr_through_the_training_pipeline(coded_root, config):
-    samples = dataset(coded_root, config.train_pipeline[:-1])
+@pytest.mark.parametrize('store', ['png', 'array', 'tiles'])
+def test_lr_stays_over_hr_through_the_training_pipeline(
+        coded_root, config, store):
+    samples = dataset(coded_root, config.train_pipeline[:-1], store)
     seen = set()
     for seed in range(40):
         frame = seed % LENGTH
@@ -74,6 +81,102 @@ def test_lr_stays_over_hr_through_the_training_pipeline(coded_root, config):
         over = out['img'][3].repeat(16, axis=0).repeat(16, axis=1)
         np.testing.assert_array_equal(over[..., :blue], out['gt'][..., :blue])
     assert len(seen) == 8  # every combination came up
+
+
+def same(one, other):
+    """Whether two samples have the same keys and equal values."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(
+            same(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other)
+    return one == other
+
+
+@pytest.mark.parametrize('order', ['rgb', 'bgr'])
+@pytest.mark.parametrize('patch', [64, 512])
+def test_all_stores_and_mmagic_give_the_same_crops(tiny_vid3oc, config,
+                                                   stores_of_tiny, patch,
+                                                   order):
+    start, end = config.train_pipeline[:1], config.train_pipeline[2:-1]
+    step = dict(
+        type='LoadPairedCrop', gt_patch_size=patch, channel_order=order)
+    mmagic = [
+        dict(type='LoadFrames', key='img', channel_order=order),
+        dict(type='LoadFrames', key='gt', channel_order=order),
+        dict(type='CheckFrames'),
+        dict(type='PairedRandomCrop', gt_patch_size=patch)
+    ]
+    png = dataset(tiny_vid3oc, start + [step] + end, 'png')
+    theirs = dataset(tiny_vid3oc, start + mmagic + end, 'png')
+    ours = [
+        dataset(tiny_vid3oc, start + [step] + end, store)
+        for store in ('array', 'tiles')
+    ]
+    for index in (0, 4, 17):
+        for seed in (1, 2, 3):
+            one = png[index, seed]
+            assert same(one, theirs[index, seed])
+            for data, suffix in zip(ours, ('.npy', '.tiles')):
+                other = data[index, seed]
+                assert other.pop('img_store').endswith('.npy')
+                assert other.pop('gt_store').endswith(suffix)
+                assert same(one, other)
+
+
+@pytest.fixture
+def stores_of_tiny(tiny_vid3oc):
+    made = []
+    for kind in ('LRx16', 'HR'):
+        for folder in list((Path(tiny_vid3oc) / 'train' / kind).iterdir()):
+            for store in ('array', 'tiles'):
+                suffix = suffix_of(str(folder), store)
+                made.append(Path(store_path(str(folder), suffix)))
+                write_store(str(folder), suffix)
+    yield
+    for path in set(made):
+        path.unlink()
+
+
+@pytest.mark.parametrize('store', ['array', 'tiles'])
+def test_all_stores_give_the_same_whole_frames(coded_root, config, store):
+    for index in range(LENGTH):
+        one, other = (
+            dataset(coded_root, config.test_pipeline[:-1], store)[index]
+            for store in ('png', store))
+        assert other.pop('img_store') and other.pop('gt_store')
+        assert same(one, other)
+
+
+def test_an_array_is_read_without_the_frames(coded_root, config, monkeypatch):
+
+    def refuse(*args):
+        raise AssertionError('a frame was decoded')
+
+    monkeypatch.setattr('dksan_mm.datasets.transforms.decode_image', refuse)
+    assert dataset(coded_root, config.train_pipeline, 'array')[1, 5]
+    with pytest.raises(AssertionError, match='decoded'):
+        dataset(coded_root, config.train_pipeline, 'png')[1, 5]
+
+
+@pytest.mark.parametrize('as_array', [False, True])
+@pytest.mark.parametrize('hr, patch, match', [
+    ((64, 80), 64, 'HR/c/000000.png: is 80x64, not 16 times .*LRx16/c'),
+    ((64, 48), 64, 'HR/c/000000.png: is 48x64, smaller than .*64x64'),
+])
+def test_unfit_frames_are_named(tmp_path, as_array, hr, patch, match):
+    for kind, size in (('LRx16', (4, 3)), ('HR', hr)):
+        folder = write_frames(tmp_path / 'train' / kind / 'c',
+                              [np.zeros((*size, 3), np.uint8)])
+        if as_array:
+            write_store(str(folder), '.npy')
+    data = dataset(
+        str(tmp_path), [GenerateWindowIndices(),
+                        LoadPairedCrop(patch)], 'auto')
+    with pytest.raises(ValueError, match=match):
+        data[0]
 
 
 def move(img, out):
@@ -165,6 +268,11 @@ def test_wrong_settings_fail_at_construction():
         GenerateWindowIndices(interval=0)
     with pytest.raises(ValueError, match="'gbr'"):
         LoadFrames('img', channel_order='gbr')
+    with pytest.raises(ValueError, match="'gbr'"):
+        LoadPairedCrop(512, channel_order='gbr')
+    for patch in (0, 8, 500):
+        with pytest.raises(ValueError, match=f'multiple of scale 16.*{patch}'):
+            LoadPairedCrop(patch)
 
 
 def test_demo_pipeline_reads_a_folder_of_lr_frames(coded_root, config):

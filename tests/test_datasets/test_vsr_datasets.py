@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from data_fixtures import write_frames
 from mmagic.registry import DATASETS
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
 from dksan_mm.datasets import IntVIDDataset, Vid3oCDataset, VideoWindowDataset
+from dksan_mm.prepare.stores import write_store
 
 PREFIX = dict(img='train/LRx16', gt='train/HR')
 IMAGE = np.zeros((2, 3, 3), np.uint8)
@@ -78,6 +81,52 @@ def test_clips_of_an_annotation_file(tmp_path):
     (tmp_path / 'list.txt').write_text('d\n\na b\n')
     data = build(root, ann_file='list.txt')
     assert [data[i]['clip'] for i in range(len(data))] == ['d'] * 3 + ['a b']
+
+
+def test_numbers_of_frames_of_an_annotation_file(tmp_path):
+    root = lay_out(tmp_path, {'a b': 1, 'c': 2})
+    ann_file = tmp_path / 'list.txt'
+    ann_file.write_bytes(b'\xef\xbb\xbfa b\t1\r\nc\t2\r\n')
+    assert len(build(root, ann_file='list.txt')) == 3
+    for text, match in [('a b\t1\nc\t3', 'LRx16/c: 2 frames, .*txt says 3'),
+                        ('c\tmany', "list.txt: 'many' after the clip c"),
+                        ('../train', "list.txt: '../train' is not a clip")]:
+        ann_file.write_text(text)
+        with pytest.raises(ValueError, match=match):
+            build(root, ann_file='list.txt')
+
+
+def test_arrays_are_used_as_the_store_says(tmp_path):
+    root = lay_out(tmp_path, {'000': 3, '001': 2})
+    with pytest.raises(
+            FileNotFoundError, match='LRx16/000.npy: no such file; .*--store'):
+        build(root, store='array')
+    assert 'gt_store' not in build(root)[0]
+    for clip in ('000', '001'):
+        write_store(f'{root}/train/HR/{clip}', '.npy')
+    found = build(root)[0]
+    assert found['gt_store'] == f'{root}/train/HR/000.npy'
+    assert 'img_store' not in found  # each kind by itself
+    write_store(f'{root}/train/LRx16/000', '.npy')
+    found = build(root)
+    assert found[0]['img_store'] == f'{root}/train/LRx16/000.npy'
+    assert 'img_store' not in found[3]
+    write_store(f'{root}/train/LRx16/001', '.npy')
+    assert build(root, store='array')[3]['img_store'].endswith('001.npy')
+    assert 'img_store' not in build(root, store='png')[0]
+
+
+def test_an_array_of_other_frames_is_named(tmp_path):
+    root = lay_out(tmp_path, {'000': 3})
+    write_store(f'{root}/train/HR/000', '.npy')
+    for kind in ('LRx16', 'HR'):
+        remove(tmp_path / 'train' / kind / '000' / '000002.png')
+    with pytest.raises(ValueError, match='HR/000.npy: has 3 frames.* 2;'):
+        build(root)
+    (tmp_path / 'train/HR/000.npy').write_bytes(b'text')
+    with pytest.raises(ValueError, match='HR/000.npy: not an array of fr'):
+        build(root)
+    assert len(build(root, store='png')) == 2
 
 
 def test_without_ground_truth(tmp_path):
@@ -149,6 +198,7 @@ def test_two_frames_of_one_number_are_named(tmp_path):
     (dict(first_frame=-1), 'first_frame'),
     (dict(max_frames=0), 'max_frames'),
     (dict(frame_step=0), 'frame_step'),
+    (dict(store='lmdb'), "store must be one of .*, got 'lmdb'"),
     (dict(data_prefix=dict(gt='train/HR')), "'img'"),
     (dict(first_frame=5), 'no clip has a frame of index 5'),
 ])
@@ -163,3 +213,25 @@ def test_an_empty_result_of_the_pipeline_is_an_error(tmp_path):
     data = build(root, pipeline=[lambda results: None])
     with pytest.raises(Exception, match='Cannot find valid image'):
         data[0]
+
+
+def test_the_intvid_config_takes_the_papers_frames(tmp_path, monkeypatch):
+    for kind in ('LRx16', 'HR'):
+        for clip, count in (('050', 20), ('051', 14)):
+            write_frames(tmp_path / 'test' / kind / clip, [IMAGE] * count,
+                         '%04d.png')
+    monkeypatch.setenv('DKSAN_DATA_ROOT', str(tmp_path))
+    path = Path(__file__).parents[2] / 'configs' / 'dksan_intvid_x16.py'
+    config = Config.fromfile(path)
+    with DefaultScope.overwrite_default_scope('mmagic'):
+        data = DATASETS.build(
+            dict(config.test_dataloader.dataset, pipeline=[]))
+    assert isinstance(data, IntVIDDataset)
+    keys = [data[i]['key'] for i in range(len(data))]
+    assert keys == [
+        f'{clip}/{i:04d}' for clip in ('050', '051') for i in range(14)
+    ]
+    assert config.train_dataloader.dataset.type == 'Vid3oCDataset'
+    pipeline = config.test_dataloader.dataset.pipeline
+    assert pipeline == Config.fromfile(
+        path.with_name('dksan_vid3oc_x16.py')).test_dataloader.dataset.pipeline

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from data_fixtures import SAMPLE, write_frames
 
-from dksan_mm.prepare.sources import (Clip, count_frames, find_clips,
-                                      iter_frames)
+from dksan_mm.prepare.layouts import Source
+from dksan_mm.prepare.sources import Clip, count_frames, iter_frames
 
 DASHCAM = SAMPLE / 'val' / 'dashcam-highway.mp4'
 IMAGE = np.zeros((20, 24, 3), np.uint8)
@@ -33,6 +33,10 @@ def write_video(path, frames, codec='ffv1', pix_fmt='bgr0'):
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return str(path)
+
+
+def find_clips(source, splits, scale, **kwargs):
+    return Source(source, scale, **kwargs).select(splits)
 
 
 def read(path):
@@ -64,7 +68,7 @@ def test_split_folders_with_and_without_hr(tmp_path):
                          True), ('val', 'x', 'val/x.mkv', True),
                         ('test', '066', 'test/LR/066', False))
     assert found(tmp_path) == [train, val, test]
-    assert found(tmp_path, ['test', 'val']) == [test, val]
+    assert found(tmp_path, ['test', 'val']) == [val, test]
 
 
 def test_one_folder_of_frames_or_one_video_is_one_clip(tmp_path):
@@ -88,6 +92,13 @@ def test_what_cannot_be_found_is_named(tmp_path):
     (tmp_path / 'val').mkdir()
     with pytest.raises(FileNotFoundError, match='train: no such folder'):
         find_clips(str(tmp_path), ['train'], 16)
+
+
+@pytest.mark.parametrize('name', ['a\tb', 'a\nb.mp4'])
+def test_names_that_no_list_can_hold_are_refused(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(ValueError, match='unprintable'):
+        find_clips(str(tmp_path), [], 16)
 
 
 @pytest.mark.parametrize('template, first', [('%03d.png', 7),

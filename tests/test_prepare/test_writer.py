@@ -54,8 +54,38 @@ def test_hr_is_cropped_and_lr_lies_under_it(tmp_path):
         np.testing.assert_array_equal(hr, frame[:32, :48])
         np.testing.assert_array_equal(lr, matlab_resize(hr, 1 / 16))
     names = [Path(p).name for p in tree(tmp_path / 'out')]
-    assert sorted(names) == sorted(['manifest.json'] + 2 *
+    assert sorted(names) == sorted(['clips.txt', 'manifest.json'] + 2 *
                                    ['000004.png', '000005.png', '000006.png'])
+
+
+def test_manifest_and_annotation(tmp_path):
+    source = write_frames(tmp_path / 'c', noise(2))
+    entry = prepare(source, tmp_path / 'out')
+    for kind in ('HR', 'LRx16'):
+        sums = [
+            f'{zlib.crc32(path.read_bytes()):08x}'
+            for path in sorted((tmp_path / 'out/train' / kind / 'c').iterdir())
+        ]
+        assert entry['crc32'][kind].split() == sums and len(sums) == 2
+    assert read_manifest(str(tmp_path / 'out'), 'train') == dict(c=entry)
+    assert (tmp_path / 'out/train/clips.txt').read_text() == 'c\t2\n'
+
+
+def test_a_clip_is_on_the_disk_before_it_is_in_its_place(
+        tmp_path, monkeypatch):
+    source = write_frames(tmp_path / 'c', noise(2))
+    synced, fsync = [], os.fsync
+
+    def record(handle):
+        synced.append(os.readlink(f'/proc/self/fd/{handle}'))
+        fsync(handle)
+
+    monkeypatch.setattr(os, 'fsync', record)
+    prepare(source, tmp_path / 'out')
+    partial = tmp_path / 'out/train/.partial/c'
+    for kind in ('HR', 'LRx16'):
+        for name in ('', '000000.png', '000001.png'):
+            assert str(partial / kind / name) in synced
 
 
 def test_a_real_video_and_its_first_frames(tmp_path):
@@ -114,8 +144,8 @@ def test_an_interrupted_clip_is_continued(tmp_path, stop_after):
     np.testing.assert_array_equal(
         read_image(str(tmp_path / 'out/train/HR/c/000000.png')), mark)
     whole, out = tree(tmp_path / 'whole'), tree(tmp_path / 'out')
-    assert whole.pop('train/HR/c/000000.png') != out.pop(
-        'train/HR/c/000000.png')
+    for name in ('HR/c/000000.png', 'manifest.json'):  # with its checksum
+        assert whole.pop(f'train/{name}') != out.pop(f'train/{name}')
     assert whole == out
 
 
@@ -250,6 +280,13 @@ def swap(one, other):
     one.with_name('x').rename(other)
 
 
+def brighter(path):
+    """One pixel of HR by one level: no LR pixel shows it."""
+    image = read_image(str(path))
+    image[5, 5] ^= 1
+    return image
+
+
 @pytest.mark.parametrize('harm, expected', [
     (lambda d: (d / 'HR/c/000001.png').unlink(),
      ['HR/c: 2 frames, the manifest says 3', 'HR/c/000001.png: missing']),
@@ -271,6 +308,9 @@ def swap(one, other):
     (lambda d: write_png(str(d / 'HR/c/000002.png'),
                          noise(1, (64, 64))[0]),
      ['HR/c/000002.png: is 64x64, the clip', 'LRx16/c/000002.png: is 5x4']),
+    (lambda d: write_png(
+        str(d / 'HR/c/000001.png'), brighter(d / 'HR/c/000001.png')),
+     ['HR/c/000001.png: is not the file that was prepared (checksum)']),
     (lambda d: shutil.rmtree(d / 'HR'), ['HR/c: No such file']),
     (lambda d: shutil.rmtree(d / 'LRx16/c'), ['LRx16/c: No such file']),
 ])

@@ -4,12 +4,14 @@ import fcntl
 import importlib.util
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from data_fixtures import SAMPLE, write_frames
@@ -23,8 +25,10 @@ def command(*args):
 
 
 def run(*args):
+    # One process, for the tests' sake, unless a test asks for more.
+    jobs = () if '--jobs' in args else ('--jobs', 1)
     return subprocess.run(
-        command(*args), capture_output=True, text=True, timeout=120)
+        command(*args, *jobs), capture_output=True, text=True, timeout=120)
 
 
 def noise(count, size=(37, 50)):
@@ -35,8 +39,7 @@ def frames_below(folder):
     """Finished files below a folder with their content."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
-        for path in Path(folder).rglob('*')
-        if path.is_file() and path.name != '.prepare.lock'
+        for path in Path(folder).rglob('*') if path.is_file()
     }
 
 
@@ -59,7 +62,8 @@ def test_prepare_verify_prepare_again(tmp_path):
     manifest = json.loads((out / 'val' / 'manifest.json').read_text())
     entry = manifest['clips']['dash cam']
     assert entry['frames'] == 4 and entry['lr_size'] == [45, 80]
-    assert not list(out.rglob('.partial'))
+    assert not list(out.rglob('.*'))  # no building place, no lock
+    assert (out / 'train' / 'clips.txt').read_text() == 'b\t3\né 1.x\t4\n'
 
     before = frames_below(out)
     (out / 'val/LRx16/dash cam/000002.png').unlink()
@@ -74,24 +78,109 @@ def test_prepare_verify_prepare_again(tmp_path):
     assert '3 clips' in checked.stdout and 'in order' in checked.stdout
 
 
-def test_bad_clips_are_named_and_the_others_prepared(tmp_path):
+def test_arrays_beside_the_frames(tmp_path):
+    source, out = tmp_path / 'in', tmp_path / 'out'
+    write_frames(source / 'a 1', noise(3))
+    write_frames(source / 'b', noise(2))
+    done = run(source, out, '--store', 'array')
+    assert done.returncode == 0, done.stderr
+    assert '2/2 clips, 10/10 frames' in done.stdout  # PNG and array
+    made = frames_below(out)
+    for name in ('HR/a 1', 'HR/b', 'LRx16/a 1', 'LRx16/b'):
+        assert f'train/{name}.npy' in made
+    for kind in ('HR', 'LRx16'):
+        array = np.load(out / 'train' / kind / 'a 1.npy')
+        for number in range(3):
+            path = out / 'train' / kind / 'a 1' / f'{number:06d}.png'
+            frame = cv2.imread(str(path))[..., ::-1]
+            np.testing.assert_array_equal(array[number], frame)
+    (out / 'train/HR/b.npy').write_bytes(made['train/HR/b.npy'][:-1])
+    checked = run(out, '--verify')
+    assert checked.returncode == 1
+    assert checked.stderr.startswith(f'{out}/train/HR/b.npy: not an array')
+    assert run(source, out, '--store', 'array').returncode == 0
+    assert frames_below(out) == made
+
+
+def test_bad_clips_stop_the_run_or_are_left_out(tmp_path):
     source, out = tmp_path / 'in', tmp_path / 'out'
     write_frames(source / 'good', noise(2))
     bad = write_frames(source / 'bad', noise(3))
     (bad / '000001.png').write_bytes(b'')
     (source / 'text.mp4').write_text('not a video')
     (source / 'empty').mkdir()
-    done = run(source, out)
+    reasons = (f'{bad}/000001.png: empty file',
+               f'{source}/text.mp4: cannot be decoded',
+               f'{source}/empty: no PNG or JPEG frame')
+
+    done = run(source, out, '--jobs', 1)
     assert done.returncode == 1
+    assert done.stderr.startswith(reasons[0]) and done.stderr.count('\n') == 1
+    assert '--skip-bad' in done.stdout
+    assert not (out / 'train' / 'HR' / 'bad').exists()
+
+    done = run(source, out, '--skip-bad')
+    assert done.returncode == 0
     assert 'prepared 1 of 4 clips' in done.stdout
+    assert 'skipped 3' in done.stdout
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 3
-    for part in (f'{bad}/000001.png: empty file',
-                 f'{source}/text.mp4: cannot be decoded',
-                 f'{source}/empty: no PNG or JPEG frame'):
-        assert any(line.startswith(part) for line in lines)
+    for reason in reasons:
+        assert any(line.startswith(reason) for line in lines)
     assert os.listdir(out / 'train' / 'HR') == ['good']
     assert not list(out.rglob('.partial'))
+
+
+def test_a_full_target_stops_the_run_and_is_named(tmp_path):
+    source, out = tmp_path / 'in', tmp_path / 'out'
+    write_frames(source / 'a', noise(2, (160, 160)))  # 77 kB a frame
+    tool = ' '.join(map(shlex.quote, command(source, out, '--skip-bad')))
+    done = subprocess.run(['bash', '-c', f'ulimit -f 40; exec {tool}'],
+                          capture_output=True,
+                          text=True,
+                          timeout=120)
+    assert done.returncode == 1
+    assert done.stderr == (f'{out}/train/.partial/a/HR/000000.png: File too '
+                           'large\n')
+    assert 'continues' in done.stdout and '--skip-bad' not in done.stdout
+    assert run(source, out).returncode == 0
+    assert run(out, '--verify').returncode == 0
+
+
+def test_lr_of_the_source_is_kept(tmp_path):
+    source, out = tmp_path / 'in', tmp_path / 'out'
+    lr = noise(2, (3, 4))
+    write_frames(source / 'val_HR' / '050', noise(2, (50, 64)))
+    write_frames(source / 'val_LR' / '050', lr)
+    done = run(source, out)
+    assert done.returncode == 0, done.stderr
+    assert 'layout vid3oc: 1 val (1 with LR)' in done.stdout
+    kept = cv2.imread(str(out / 'val/LRx16/050/000001.png'))
+    np.testing.assert_array_equal(kept, lr[1])
+    made = run(source, tmp_path / 'made', '--remake-lr', '--layout', 'vid3oc')
+    assert made.returncode == 0 and 'with LR' not in made.stdout
+    other = cv2.imread(str(tmp_path / 'made/val/LRx16/050/000001.png'))
+    assert (other != lr[1]).any()
+
+
+def test_nothing_but_bad_clips_is_a_failure(tmp_path):
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in' / 'a.mp4').write_bytes(b'')
+    done = run(tmp_path / 'in', tmp_path / 'out', '--skip-bad')
+    assert done.returncode == 1
+    assert 'prepared 0 of 1 clips' in done.stdout
+
+
+@pytest.mark.parametrize('error, expected', [
+    (ValueError('a.png: empty'), True),
+    (PermissionError(13, 'Permission denied', '/source/a.mp4'), True),
+    (PermissionError(13, 'Permission denied', '/out/train'), False),
+    (OSError(28, 'No space left on device'), False),
+    (OSError(28, 'No space left on device', '/out/train/HR/a'), False),
+    (RuntimeError('a worker died'), False),
+])
+def test_only_a_wrong_source_is_skipped(tool, error, expected):
+    assert tool._is_bad_source(error, '/out') == expected
 
 
 def wait_for(condition):
@@ -179,6 +268,8 @@ def tool():
     (['in', 'out', '--max-frames', '0'], '--max-frames'),
     (['in', 'out', '--jobs', 'x'], '--jobs'),
     (['in', 'out', '--scale', '3'], '--scale'),
+    (['in', 'out', '--store', 'lmdb'], '--store'),
+    (['in', 'out', '--layout', 'reds'], '--layout'),
     (['in', 'out', '--verify'], '--verify takes OUT alone'),
     (['nowhere', '--verify'], 'nowhere: no such'),
 ])
@@ -216,7 +307,8 @@ def test_a_target_that_cannot_be_written_is_named(tool, tmp_path, monkeypatch,
     write_frames(tmp_path / 'in' / 'a', noise(1))
     monkeypatch.setattr(os, 'makedirs', refuse)
     # What the tool sets for its own process is not to outlive the test.
-    for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
+    for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS',
+                 'OPENCV_LOG_LEVEL'):
         monkeypatch.setenv(name, '1')
     monkeypatch.setattr(signal, 'signal', lambda *args: None)
     assert tool.main([str(tmp_path / 'in'), str(tmp_path / 'out')]) == 1

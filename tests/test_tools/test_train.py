@@ -260,17 +260,17 @@ def test_a_first_frame_that_cannot_be_read_is_named(tiny_vid3oc, tmp_path,
 @pytest.mark.parametrize('chosen', [None, 'egret-lake'])
 def test_a_clip_smaller_than_the_crop_is_named(chosen, tiny_vid3oc, tmp_path,
                                                sentence):
-    options = ['train_dataloader.dataset.pipeline.4.gt_patch_size=528']
+    options = ['train_dataloader.dataset.pipeline.1.gt_patch_size=528']
     clip = 'carpenter-bee'
     if chosen:
         path = tmp_path / 'clips.txt'
-        path.write_text(f'{chosen}\n')
+        path.write_text(f'{chosen}\t9\n')
         options.append(f'train_dataloader.dataset.ann_file={path}')
         clip = chosen
     assert train(tiny_vid3oc, tmp_path / 'w', options=options) == 2
     text = sentence()
     assert f'/HR/{clip}/' in text and 'side of 512 pixels' in text
-    assert text.endswith('pipeline.4.gt_patch_size=512')
+    assert text.endswith('pipeline.1.gt_patch_size=512')
     assert not (tmp_path / 'w').exists()
 
 

@@ -1,0 +1,283 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Which clips a source folder holds, whatever way it is laid out.
+
+``vid3oc``
+    Folders of splits (``train``, ``val``, ``test``, also ``training``,
+    ``valid``, ``validation``, ``testing``), with clips in them or in ``HR``
+    (``GT``) and ``LRx16`` (``LR``, ``X16``) of theirs; or ``train_HR``,
+    ``train_LRx16`` and so on. Or clips named by three digits: 000-049 train,
+    050-065 val, the others test (the paper's videos, sec. 4.1).
+``intvid``
+    Clips 050-059, frames of four digits: the split test.
+``videos``
+    Anything: video files and folders of frames, one split.
+
+Clips may also be frames side by side in one folder, named
+``{clip}_{frame}.png`` as in the paper's figures.
+"""
+import os
+import os.path as osp
+import re
+from typing import Dict, List, Optional, Sequence, Set
+
+from .layout import IMAGE_SUFFIXES, SPLITS, VIDEO_SUFFIXES
+from .sources import Clip
+
+LAYOUTS = ('vid3oc', 'intvid', 'videos')
+_SPLIT_NAMES = dict(
+    train='train',
+    training='train',
+    val='val',
+    valid='val',
+    validation='val',
+    test='test',
+    testing='test')
+_SPLIT = re.compile(rf'({"|".join(_SPLIT_NAMES)})(?:[_-](.+))?')
+_LR = re.compile(r'(?:lr[_-]?)?x([0-9]+)|lr')
+_JOINED = re.compile(r'([0-9]{3}_)[0-9]+\.[a-z]+')
+
+
+class Source:
+    """A source folder, its layout found out or given.
+
+    Args:
+        path (str): A folder, one video file, or one folder of frames.
+        scale (int): HR pixels per LR pixel along each axis.
+        layout (str): 'vid3oc', 'intvid', 'videos', or 'auto' to find out.
+        keep_lr (bool): Whether LR clips beside HR clips are taken over, not
+            made anew.
+
+    Raises:
+        FileNotFoundError: If ``path`` is not there.
+        ValueError: If two folders or clips claim one place, or LR has another
+            scale or lies beside no HR; names the path.
+    """
+
+    def __init__(self,
+                 path: str,
+                 scale: int,
+                 *,
+                 layout: str = 'auto',
+                 keep_lr: bool = True) -> None:
+        if not osp.exists(path):
+            raise FileNotFoundError(f'{path}: no such file or folder')
+        self.path = path
+        self.scale = scale
+        self.keep_lr = keep_lr
+        roots = self._find_split_folders()
+        self.splits = list(roots)
+        self.clips: List[Clip] = []
+        for split, folders in (roots or {'': self._find_kinds(path)}).items():
+            self.clips += self._pair(split, folders)
+        self.layout = self._guess() if layout == 'auto' else layout
+
+    def select(self, splits: Sequence[str]) -> List[Clip]:
+        """The clips with their splits.
+
+        Args:
+            splits (Sequence[str]): Splits to take. Empty: all that are there.
+                For the layouts intvid and videos without folders of splits:
+                the one split that the clips become.
+
+        Returns:
+            list[Clip]: Sorted by split and name.
+
+        Raises:
+            FileNotFoundError: If a split asked for is not there.
+            ValueError: If clips cannot be told apart into splits, or there
+                is none.
+        """
+        for split in splits if self.splits else ():
+            if split not in self.splits:
+                raise FileNotFoundError(
+                    f'{osp.join(self.path, split)}: no such folder')
+        clips = [
+            clip for clip in self._split(splits)
+            if not splits or clip.split in splits
+        ]
+        if not clips:
+            raise ValueError(f'{self.path}: no video file and no folder of '
+                             'PNG or JPEG frames in it')
+        return sorted(clips, key=lambda c: (SPLITS.index(c.split), c.name))
+
+    def _split(self, splits: Sequence[str]) -> List[Clip]:
+        """All clips with their splits."""
+        if self.splits:
+            return self.clips
+        if self.layout == 'vid3oc':
+            return [_replace(c, _split_of_number(c)) for c in self.clips]
+        if len(splits) > 1:
+            raise ValueError(
+                f'{self.path}: has no folders train, val or test, so one '
+                'split must be named for its clips, not '
+                f'{", ".join(splits)}')
+        default = 'test' if self.layout == 'intvid' else 'train'
+        split = splits[0] if splits else default
+        return [_replace(clip, split) for clip in self.clips]
+
+    def _guess(self) -> str:
+        names = {clip.name for clip in self.clips}
+        if self.splits:
+            return 'vid3oc'
+        if not all(re.fullmatch('[0-9]{3}', name) for name in names):
+            return 'videos'
+        digits = {_frame_digits(clip) for clip in self.clips}
+        numbers = {int(name) for name in names}
+        if digits == {4} and numbers <= set(range(50, 60)):
+            return 'intvid'
+        if digits == {6} and min(numbers) < 50 <= max(numbers) < 82:
+            return 'vid3oc'
+        return 'videos'
+
+    def _find_split_folders(self) -> Dict[str, Dict[str, str]]:
+        """Split to its folders of clips by kind, 'HR' and 'LR'."""
+        roots: Dict[str, Dict[str, str]] = {}
+        for name in _folders(self.path):
+            match = _SPLIT.fullmatch(name.lower())
+            if not match:
+                continue
+            split = _SPLIT_NAMES[match[1]]
+            path = osp.join(self.path, name)
+            if match[2] is None:
+                kinds = self._find_kinds(path)
+            else:
+                kind = self._kind(path, match[2])
+                kinds = {kind: path} if kind else {}
+            for kind, path in kinds.items():
+                other = roots.setdefault(split, {}).setdefault(kind, path)
+                if other != path:
+                    raise ValueError(f'{path}: is the {kind} of the split '
+                                     f'{split}, and so is {other}')
+        return {split: roots[split] for split in SPLITS if split in roots}
+
+    def _find_kinds(self, folder: str) -> Dict[str, str]:
+        """HR and LR folders in a folder, or the folder itself as HR."""
+        kinds: Dict[str, str] = {}
+        for name in _folders(folder):
+            path = osp.join(folder, name)
+            kind = self._kind(path, name.lower())
+            if kind and kinds.setdefault(kind, path) != path:
+                raise ValueError(f'{path}: is {kind}, and so is {kinds[kind]}')
+        return kinds or {'HR': folder}
+
+    def _kind(self, path: str, name: str) -> Optional[str]:
+        """What a folder's name says: 'HR', 'LR' or nothing known."""
+        if name in ('hr', 'gt'):
+            return 'HR'
+        match = _LR.fullmatch(name)
+        if not match:
+            return None
+        if match[1] in (None, str(self.scale)):
+            return 'LR'
+        beside = [n.lower() for n in _folders(osp.dirname(path))]
+        prefix = osp.basename(path).lower()[:-len(name)]
+        if prefix + 'hr' in beside or prefix + 'gt' in beside:
+            return None  # of another scale; LR is made from HR
+        raise ValueError(f'{path}: holds LR of scale {match[1]}, not '
+                         f'{self.scale}; --scale {match[1]} takes it')
+
+    def _pair(self, split: str, folders: Dict[str, str]) -> List[Clip]:
+        """The clips of a split, LR beside HR where both are there."""
+        hr = _clips_in(folders['HR'], split) if 'HR' in folders else {}
+        lr = _clips_in(folders['LR'], split) if 'LR' in folders else {}
+        if not hr:
+            return [
+                _replace(clip, split, has_hr=False) for clip in lr.values()
+            ]
+        if not lr or not self.keep_lr:
+            return list(hr.values())
+        alone: Set[str] = hr.keys() ^ lr.keys()
+        if alone:
+            name = min(alone)
+            clip, other = (hr, 'LR') if name in hr else (lr, 'HR')
+            raise ValueError(f'{clip[name].path}: the clip {name} has no '
+                             f'{other} clip in {folders[other]}')
+        return [_replace(hr[n], split, lr=lr[n]) for n in hr]
+
+
+def _replace(clip: Clip,
+             split: str,
+             *,
+             has_hr: bool = True,
+             lr: Optional[Clip] = None) -> Clip:
+    return Clip(clip.name, split, clip.path, clip.has_hr and has_hr,
+                clip.prefix, lr or clip.lr)
+
+
+def _folders(path: str) -> List[str]:
+    """Names of the folders in a folder, none in a file."""
+    if not osp.isdir(path):
+        return []
+    return sorted(
+        n for n in os.listdir(path)
+        if n[0] != '.' and osp.isdir(osp.join(path, n)))
+
+
+def _clips_in(folder: str, split: str) -> Dict[str, Clip]:
+    """Clips in a folder, or the one that it is itself."""
+    if not osp.isdir(folder):
+        clip = _clip_at(folder, split)
+        return {clip.name: clip}
+    clips: Dict[str, Clip] = {}
+    names = [n for n in sorted(os.listdir(folder)) if n[0] != '.']
+    for name in names:
+        path = osp.join(folder, name)
+        if osp.isdir(path) or name.lower().endswith(VIDEO_SUFFIXES):
+            clip = _clip_at(path, split)
+            if clip.name in clips:
+                raise ValueError(f'{path}: would get the same clip name as '
+                                 f'{clips[clip.name].path}')
+            clips[clip.name] = clip
+    images = [n for n in names if n.lower().endswith(IMAGE_SUFFIXES)]
+    if clips or not images:
+        return clips
+    return _joined_clips(folder, images, split) or {
+        _clip_at(folder, split).name: _clip_at(folder, split)
+    }
+
+
+def _joined_clips(folder: str, images: List[str],
+                  split: str) -> Dict[str, Clip]:
+    """Clips whose frames lie side by side, ``050_000019.png``."""
+    matches = [_JOINED.fullmatch(name.lower()) for name in images]
+    if not all(matches):
+        return {}
+    prefixes = sorted({match[1] for match in matches})
+    if len(prefixes) < 2:
+        return {}
+    return {
+        prefix[:-1]: Clip(prefix[:-1], split, folder, prefix=prefix)
+        for prefix in prefixes
+    }
+
+
+def _clip_at(path: str, split: str) -> Clip:
+    name = osp.basename(osp.abspath(path))
+    if not osp.isdir(path):
+        name = osp.splitext(name)[0]
+    if not name.isprintable():
+        raise ValueError(f'{path!r}: tabs, line breaks and other unprintable '
+                         'characters cannot be in a clip\'s name; rename it')
+    return Clip(name, split, path)
+
+
+def _frame_digits(clip: Clip) -> int:
+    """Digits of a clip's frame numbers, 0 for a video file."""
+    if clip.is_video:
+        return 0
+    names = [
+        osp.splitext(n)[0] for n in sorted(os.listdir(clip.path))
+        if n.startswith(clip.prefix) and n.lower().endswith(IMAGE_SUFFIXES)
+    ]
+    digits = re.findall('[0-9]+', names[0]) if names else []
+    return len(digits[-1]) if digits else 0
+
+
+def _split_of_number(clip: Clip) -> str:
+    """Vid3oC's split of a video (paper, sec. 4.1)."""
+    if not re.fullmatch('[0-9]{3}', clip.name):
+        raise ValueError(f'{clip.path}: a clip of Vid3oC is named by three '
+                         f'digits, not {clip.name!r}; --layout videos takes '
+                         'any name')
+    number = int(clip.name)
+    return 'train' if number < 50 else 'val' if number < 66 else 'test'

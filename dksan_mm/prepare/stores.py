@@ -1,0 +1,182 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Forms of a clip from which a crop is read without decoding whole frames.
+
+Beside the folder of a clip's frames, ``{clip}/``, stands a file with the same
+pixels: ``{clip}.npy`` (store 'array') or, of HR, ``{clip}.tiles`` (store
+'tiles'; its LR, a 256th of the pixels, stays an array). These files can be
+deleted at any time; training then decodes the frames.
+
+Chosen by measurement on ``highway-overpass``, a 1080p video of traffic, one
+core of a shared machine; all forms are lossless. ms/crop: CPU time to read a
+512x512 crop of a 1920x1072 frame. Samples/s: training samples with their 7 LR
+crops, augmented and packed, as ``tools/benchmark_data.py`` reports (*), or
+estimated from ms/crop. Vid3oC: its 66 x 120 training and validation frames.
+
+=========================  =======  =========  ========  =======
+form                       ms/crop  samples/s  MB/frame   Vid3oC
+=========================  =======  =========  ========  =======
+whole PNG *                   30.0         29      1.08   8.6 GB
+tiles of 64, delta + zlib      6.4        127      1.13   8.9 GB
+tiles of 128, PNG              4.9        156      1.12   8.9 GB
+tiles, WebP lossless [1]       3.8        190
+tiles of 128, MagicYUV         3.3        208      1.53  12.1 GB
+tiles of 128, QOI *            1.9        262      1.66  13.1 GB
+array, mapped into memory      0.2        590      6.17  48.9 GB
+array, rows read *             0.2        590      6.17  48.9 GB
+=========================  =======  =========  ========  =======
+
+[1] takes 1.1 s to write a frame, the others below 0.1 s. When the disk must
+be read first, a crop of an array took 8 ms and a PNG 47 ms.
+"""
+import os
+import os.path as osp
+import zlib
+from typing import Callable, Dict, Iterator, List, Union
+
+import cv2
+import numpy as np
+
+from .arrays import FrameArray, write_array
+from .images import read_image
+from .layout import HR_DIR, list_frames
+from .tiles import TileFile, write_tiles
+
+Store = Union[FrameArray, TileFile]
+# Suffix: how to open and how to write; the quicker first.
+KINDS = {'.npy': (FrameArray, write_array), '.tiles': (TileFile, write_tiles)}
+
+
+def suffix_of(folder: str, store: str) -> str:
+    """Suffix of a clip's file.
+
+    Args:
+        folder (str): The clip's folder, in ``HR`` or ``LRx16``.
+        store (str): 'array' or 'tiles'.
+    """
+    is_hr = osp.basename(osp.dirname(osp.normpath(folder))) == HR_DIR
+    return '.tiles' if store == 'tiles' and is_hr else '.npy'
+
+
+def store_path(folder: str, suffix: str) -> str:
+    """Where the file of a clip's folder stands: beside it."""
+    return osp.normpath(folder) + suffix
+
+
+def open_store(path: str) -> Store:
+    """Open a clip's file by its suffix.
+
+    Args:
+        path (str): As from :func:`store_path`.
+
+    Returns:
+        FrameArray | TileFile: Both have ``shape``, ``read`` and ``close``.
+
+    Raises:
+        OSError: If the file cannot be opened.
+        ValueError: If it is damaged; names the path.
+    """
+    return KINDS[osp.splitext(path)[1]][0](path)
+
+
+def write_store(
+        folder: str,
+        suffix: str,
+        on_frame: Callable[[], None] = lambda: None) -> Dict[str, object]:
+    """Make the file of a clip's folder of frames, whole or not at all.
+
+    Args:
+        folder (str): The clip's folder.
+        suffix (str): Of :data:`KINDS`.
+        on_frame (Callable[[], None]): Called after each frame; may raise to
+            stop, then nothing is left.
+
+    Returns:
+        dict: ``bytes`` and ``crc32`` of the file.
+
+    Raises:
+        ValueError: If a frame is damaged or of another size; names it.
+        OSError: If the file cannot be written.
+    """
+    path = store_path(folder, suffix)
+    _refuse_folder(folder, path)
+    temporary = temporary_path(path)
+    frames = list_frames(folder)
+    try:
+        with open(temporary, 'wb') as file:
+            KINDS[suffix][1](file, _read_rgb(frames, on_frame), len(frames))
+            # In its place only when it is on the disk.
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException as error:
+        remove_temporary(folder)
+        if isinstance(error, OSError):  # a full disk has no name by itself
+            error.filename = error.filename or path
+        raise
+    return dict(bytes=osp.getsize(path), crc32=large_file_crc32(path))
+
+
+def _read_rgb(paths: List[str],
+              on_frame: Callable[[], None]) -> Iterator[np.ndarray]:
+    """Frames of one size."""
+    shape = None
+    for path in paths:
+        image = cv2.cvtColor(read_image(path), cv2.COLOR_BGR2RGB)
+        shape = shape or image.shape
+        if image.shape != shape:
+            raise ValueError(
+                f'{path}: is {image.shape[1]}x{image.shape[0]}, the clip\'s '
+                f'first frame {shape[1]}x{shape[0]}')
+        yield image
+        on_frame()
+
+
+def large_file_crc32(path: str) -> str:
+    """CRC-32 of a file's bytes, 8 hexadecimal digits, read in parts."""
+    value = 0
+    with open(path, 'rb') as file:
+        while True:
+            part = file.read(1 << 24)
+            if not part:
+                return f'{value:08x}'
+            value = zlib.crc32(part, value)
+
+
+def temporary_path(path: str) -> str:
+    """Where a file is built; hidden, so that nothing takes it for whole."""
+    folder, name = osp.split(path)
+    return osp.join(folder, f'.{name}.tmp')
+
+
+def _refuse_folder(folder: str, path: str) -> None:
+    if osp.isdir(path):
+        raise ValueError(f'{path}: is a folder, where the file of the clip '
+                         f'{osp.basename(folder)} would stand; rename one of '
+                         'the two clips')
+
+
+def remove_stores(folder: str) -> None:
+    """Remove the files of a clip's folder, whole or not."""
+    for suffix in KINDS:
+        path = store_path(folder, suffix)
+        if osp.isfile(path):  # a folder is another clip
+            os.remove(path)
+    remove_temporary(folder)
+
+
+def remove_temporary(folder: str) -> None:
+    """Remove what a killed run left of a clip's files."""
+    for suffix in KINDS:
+        path = temporary_path(store_path(folder, suffix))
+        if osp.exists(path):
+            os.remove(path)
+
+
+def is_as_stated(path: str, stated: Dict[str, object]) -> bool:
+    """Whether a file is there, by its size.
+
+    Args:
+        path (str): The file.
+        stated (dict): What :func:`write_store` returned for it.
+    """
+    return osp.isfile(path) and osp.getsize(path) == stated['bytes']

@@ -1,0 +1,228 @@
+# Copyright (c) DKSAN-MM contributors.
+"""How fast training samples are read, and whether memory stays flat.
+
+    python tools/benchmark_data.py [DATA]
+
+DATA is what tools/prepare_data.py has written, with --store array or tiles.
+Without it, clips of data/sample are enlarged to 1920x1080 and prepared in a
+temporary folder. The training samples of a config (7 LR crops, one HR crop,
+augmented and packed) are then read from the PNG frames and from the files
+beside them, the same samples in the same order, in one process with one
+thread.
+
+Speed is samples per second of one core's work (CPU time, so that other
+programs on the machine do not count); the samples per second that were seen,
+waiting for the disk included, stand beside it. Memory is that of the process
+(resident set), after a tenth of the samples and at the end.
+"""
+import argparse
+import os
+import os.path as osp
+import sys
+import tempfile
+import time
+from itertools import islice
+from typing import Dict, List
+
+ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
+sys.path.insert(0, ROOT)
+
+STORES = ('png', 'tiles', 'array')
+CLIPS = ('carpenter-bee', 'plaza-dog', 'pour-coffee')
+# Vid3oC: 50 training and 16 validation clips of 120 frames.
+VID3OC_TRAIN, VID3OC_FRAMES = 50 * 120, 66 * 120
+
+
+def parse_args(argv: List[str]) -> argparse.Namespace:
+    """Parse and check the arguments, before anything large is imported."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('data', nargs='?', metavar='DATA', help='see above')
+    parser.add_argument(
+        '--config',
+        default=osp.join(ROOT, 'configs', 'dksan_vid3oc_x16.py'),
+        help='whose training samples to read (default: %(default)s)')
+    parser.add_argument(
+        '--samples',
+        type=int,
+        metavar='N',
+        help='samples to read (default: an epoch); from PNG at most 200')
+    parser.add_argument(
+        '--frames',
+        type=int,
+        default=8,
+        metavar='N',
+        help='without DATA: frames of each of the 3 clips (default: 8)')
+    args = parser.parse_args(argv)
+    for name in ('samples', 'frames'):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            parser.error(f'--{name} must be at least 1, got {value}')
+    if not osp.isfile(args.config):
+        parser.error(f'{args.config}: no such config')
+    if args.data and not osp.isdir(args.data):
+        parser.error(f'{args.data}: no such folder; tools/prepare_data.py '
+                     f'SOURCE {args.data} --store array makes it')
+    return args
+
+
+def make_data(root: str, frames: int) -> None:
+    """Prepare enlarged clips of data/sample in all forms."""
+    import cv2
+
+    from dksan_mm.prepare.images import write_png
+    from dksan_mm.prepare.manifest import read_manifest, write_manifest
+    from dksan_mm.prepare.sources import Clip, iter_frames
+    from dksan_mm.prepare.writer import ClipWriter, Settings
+    for name in CLIPS:
+        source = osp.join(root, 'source', name)
+        os.makedirs(source)
+        video = osp.join(ROOT, 'data', 'sample', 'train', f'{name}.mp4')
+        for number, load in islice(
+                iter_frames(Clip(name, 'train', video)), frames):
+            image = cv2.resize(
+                load(), (1920, 1080), interpolation=cv2.INTER_CUBIC)
+            write_png(osp.join(source, f'{number:06d}.png'), image)
+        for store in STORES[1:]:
+            writer = ClipWriter(
+                Clip(name, 'train', source),
+                root,
+                settings=Settings(store=store))
+            write_manifest(
+                root, 'train',
+                {name: writer.run(read_manifest(root, 'train').get(name))})
+            writer.close()
+
+
+def build_dataset(config_path: str, data: str, store: str):
+    """The training data set of a config, with another root and store."""
+    from mmagic.registry import DATASETS
+    from mmengine.config import Config
+    from mmengine.registry import DefaultScope
+    config = Config.fromfile(config_path).train_dataloader.dataset
+    config.update(data_root=data, store=store)
+    with DefaultScope.overwrite_default_scope('mmagic'):
+        return DATASETS.build(config)
+
+
+def memory() -> float:
+    """Resident memory of this process in MB."""
+    with open('/proc/self/statm', encoding='ascii') as file:
+        return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 1e6
+
+
+def measure(dataset, count: int) -> Dict[str, float]:
+    """Read samples in a training's order.
+
+    Args:
+        dataset (VideoWindowDataset): The data set.
+        count (int): Samples to read.
+
+    Returns:
+        dict: ``count``, ``cpu`` and ``wall`` seconds a sample, and memory
+        ``early`` and ``late`` in MB.
+    """
+    from dksan_mm.datasets import SeededInfiniteSampler
+    order = iter(SeededInfiniteSampler(dataset, seed=0))
+    for index in islice(order, 3):  # imports and first use
+        dataset[index]
+    early = memory()
+    cpu, wall = time.process_time(), time.perf_counter()
+    for number, index in enumerate(islice(order, count)):
+        dataset[index]
+        if number == count // 10:
+            early = memory()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    return dict(
+        count=count,
+        cpu=cpu / count,
+        wall=wall / count,
+        early=early,
+        late=memory())
+
+
+def frame_bytes(dataset, store: str) -> float:
+    """Mean size on disk of an HR frame with its LR frame."""
+    total = count = 0
+    for clip, kinds in dataset.frames.items():
+        count += len(kinds['img'])
+        for kind, paths in kinds.items():
+            if store != 'png':
+                paths = [dataset.stores[clip][f'{kind}_store']]
+            total += sum(map(osp.getsize, paths))
+    return total / count
+
+
+def benchmark(args: argparse.Namespace, data: str) -> None:
+    """Measure both stores and print what was found."""
+    import cv2
+
+    import dksan_mm.datasets  # noqa: F401, registers the data sets
+    cv2.setNumThreads(1)
+    print(f'{"store":6} {"samples":>8} {"ms CPU":>8} {"samples/s/core":>15} '
+          f'{"samples/s seen":>15} {"MB/frame":>9} {"memory, MB":>16}')
+    results = {}
+    for store, dataset in open_stores(args.config, data).items():
+        count = args.samples or len(dataset)
+        result = measure(dataset, min(count, 200) if store == 'png' else count)
+        result['bytes'] = frame_bytes(dataset, store)
+        results[store] = result
+        print(
+            f'{store:6} {result["count"]:8d} {1e3 * result["cpu"]:8.2f} '
+            f'{1 / result["cpu"]:15.1f} {1 / result["wall"]:15.1f} '
+            f'{result["bytes"] / 1e6:9.2f} '
+            f'{result["early"]:7.0f} ->{result["late"]:6.0f}',
+            flush=True)
+    for store, result in results.items():
+        _summarise(store, result, results['png'])
+
+
+def open_stores(config: str, data: str) -> Dict[str, object]:
+    """The data set read from the PNG frames and from all that is beside."""
+    found, missing = {}, None
+    for store in STORES:
+        try:
+            found[store] = build_dataset(config, data, store)
+        except FileNotFoundError as error:
+            missing = error
+    if missing and len(found) < 2:
+        raise missing
+    return found
+
+
+def _summarise(store: str, result: Dict[str, float], png: Dict[str,
+                                                               float]) -> None:
+    if store != 'png':
+        print(f'{store}: {png["cpu"] / result["cpu"]:.1f} times as many '
+              f'samples a second as png, {result["bytes"] / png["bytes"]:.1f} '
+              'times the disk')
+    print(f'Vid3oC as {store}: {VID3OC_FRAMES} frames like these are '
+          f'{VID3OC_FRAMES * result["bytes"] / 1e9:.1f} GB, its '
+          f'{VID3OC_TRAIN} training samples once are '
+          f'{VID3OC_TRAIN * result["cpu"]:.0f} s of one core')
+
+
+def main(argv: List[str]) -> int:
+    """Run the tool; return the exit code."""
+    args = parse_args(argv)
+    # One thread: what is counted is the work of one core.
+    for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
+        os.environ[name] = '1'
+    try:
+        if args.data:
+            benchmark(args, args.data)
+            return 0
+        with tempfile.TemporaryDirectory() as folder:
+            make_data(folder, args.frames)
+            benchmark(args, folder)
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
