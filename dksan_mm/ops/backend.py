@@ -7,9 +7,9 @@ from typing import Callable, Optional, Type
 
 from torch import Tensor
 
-from . import cpp
+from . import cpp, triton_path
 
-BACKENDS = ('auto', 'torch', 'cpp')
+BACKENDS = ('auto', 'torch', 'cpp', 'triton')
 VARIABLE = 'DKSAN_MM_BACKEND'
 
 _chosen: Optional[str] = None
@@ -19,12 +19,15 @@ class set_backend:
     """Choose the implementation, for good or for a ``with`` block.
 
     ``'cpp'``: compiled C++ on CPU tensors, an error where it cannot be built.
-    ``'torch'``: pure torch. ``'auto'`` (the default, unless the environment
-    variable ``DKSAN_MM_BACKEND`` says otherwise): C++ on CPU tensors if it
-    can be built, else pure torch.
+    ``'triton'``: Triton on CUDA tensors in the depthwise form (float64 and
+    the other forms: pure torch), an error where it is not installed and for
+    tensors elsewhere. ``'torch'``: pure torch. ``'auto'`` (the default,
+    unless the environment variable ``DKSAN_MM_BACKEND`` says otherwise): C++
+    on CPU tensors if it can be built, Triton on CUDA tensors in the depthwise
+    form if it is installed, else pure torch.
 
     Args:
-        name (str): ``'auto'``, ``'torch'`` or ``'cpp'``.
+        name (str): ``'auto'``, ``'torch'``, ``'cpp'`` or ``'triton'``.
 
     Raises:
         ValueError: If there is no such implementation.
@@ -45,7 +48,7 @@ class set_backend:
 
 
 def get_backend() -> str:
-    """The name chosen: 'auto', 'torch' or 'cpp'."""
+    """The name chosen: 'auto', 'torch', 'cpp' or 'triton'."""
     return _chosen or _checked(os.environ.get(VARIABLE, 'auto'))
 
 
@@ -73,7 +76,7 @@ def cpp_available() -> bool:
         RuntimeError: If C++ is demanded and cannot be built.
     """
     name = get_backend()
-    if name == 'torch':
+    if name in ('torch', 'triton'):
         return False
     there = cpp.load()
     if name == 'cpp' and not there:
@@ -85,3 +88,30 @@ def cpp_available() -> bool:
 def use_cpp(x: Tensor) -> bool:
     """Whether ``x`` (float32 or float64) goes through the C++ operators."""
     return x.device.type == 'cpu' and cpp_available()
+
+
+@constant_for_compile
+def triton_available(device: str) -> bool:
+    """Whether Triton is wanted and works on tensors of a type of device.
+
+    Raises:
+        RuntimeError: If Triton is demanded and does not.
+    """
+    name = get_backend()
+    if name not in ('auto', 'triton'):
+        return False
+    there = triton_path.available()
+    if name == 'auto':
+        return there and device == 'cuda'
+    if not there:
+        raise RuntimeError('triton is not installed')
+    if device != 'cuda' and not triton_path.interpreted():
+        raise RuntimeError('the Triton kernels need tensors on a GPU, got '
+                           f'them on {device!r}')
+    return True
+
+
+def use_triton(x: Tensor, weight: Tensor) -> bool:
+    """Whether these go through the Triton kernels."""
+    return (triton_available(x.device.type) and weight.shape[1] == 1
+            and {x.dtype, weight.dtype} <= triton_path.DTYPES)

@@ -56,7 +56,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import backend, cpp, torch_path
+from . import backend, cpp, torch_path, triton_path
 from .checks import Geometry, IntOrPair, check_arguments
 from .sampling import kernel_at_rest
 
@@ -104,10 +104,7 @@ def deform_kernel_conv2d(x: Tensor,
                                kernel_size, stride, padding, dilation)
     dtype = torch.promote_types(x.dtype, weight.dtype)
     dtype = torch.promote_types(dtype, torch.float32)
-    tensors = [
-        None if t is None else t.to(dtype)
-        for t in (x, weight, image_offset, kernel_offset, mask)
-    ]
+    tensors = (x, weight.to(dtype), image_offset, kernel_offset, mask)
     with torch.autocast(x.device.type, enabled=False):
         return _convolve(*tensors, geometry).to(x.dtype)
 
@@ -118,7 +115,15 @@ def _convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
     """Choose the implementation."""
     if kernel_offset is None:
         weight = kernel_at_rest(weight, geometry)
-    if image_offset is kernel_offset is mask is None:
+    at_rest = image_offset is kernel_offset is mask is None
+    if not at_rest and backend.use_triton(x, weight):
+        # Reads every float type itself.
+        return triton_path.convolve(x, weight, image_offset, kernel_offset,
+                                    mask, geometry)
+    x, image_offset, kernel_offset, mask = (
+        None if t is None else t.to(weight.dtype)
+        for t in (x, image_offset, kernel_offset, mask))
+    if at_rest:
         return F.conv2d(x, weight, None, geometry.stride, geometry.padding,
                         geometry.dilation, geometry.groups)
     path = cpp if backend.use_cpp(x) else torch_path

@@ -1,0 +1,177 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The fused GPU kernels of the depthwise form. Imports triton.
+
+A program works on a block of output pixels of one image by a block of
+channels. Offsets are read once a pixel and tap; samples of the image are
+gathered with their channels side by side, (n, h, w, c), and the weights of a
+tap are mixed in registers from the table ``(scope * scope, c)``, which stays
+in the innermost cache. Neither columns nor sampled kernels reach memory. All
+arithmetic is in float32; indices into tensors are 64-bit.
+
+Tensors that may be absent are None. ``LAST`` says that a tensor has its
+channels last in memory. Without kernel offsets the table has one row a tap.
+"""
+
+import triton
+import triton.language as tl
+from .triton_sampling import (block, cells, corner, four, image_tap,
+                              load_corner, mix, plane, scope_matrix, scope_tap,
+                              slopes, store_pair, table_row, tile)
+
+
+@triton.jit
+def forward_kernel(x, table, image_offset, kernel_offset, mask, out, height,
+                   width, channels, pixels, out_width, stride_y, stride_x,
+                   padding_y, padding_x, dilation_y, dilation_x,
+                   TAPS: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
+                   SCOPE: tl.constexpr, LAST: tl.constexpr,
+                   TAPS_LAST: tl.constexpr, BLOCK_P: tl.constexpr,
+                   BLOCK_C: tl.constexpr):
+    """Output of one block of pixels and channels."""
+    image, pixel, live, row, col = tile(
+        tl.program_id(0), pixels, out_width, stride_y, stride_x, padding_y,
+        padding_x, BLOCK_P)
+    c = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
+    total = tl.zeros((BLOCK_P, BLOCK_C), tl.float32)
+    for k in tl.range(TAPS, loop_unroll_factor=3):
+        top, left, fy, fx = image_tap(image_offset, k, row, col, dilation_y,
+                                      dilation_x, height, width, image, pixel,
+                                      live, pixels, TAPS, COLS, TAPS_LAST)
+        value = mix(
+            fy, fx,
+            load_corner(x, image, top, left, live, height, width, c, channels),
+            load_corner(x, image, top, left + 1, live, height, width, c,
+                        channels),
+            load_corner(x, image, top + 1, left, live, height, width, c,
+                        channels),
+            load_corner(x, image, top + 1, left + 1, live, height, width, c,
+                        channels))
+        if mask is not None:
+            at = mask + plane(image, k, pixel, pixels, TAPS, TAPS_LAST)
+            value *= tl.load(at, mask=live, other=0.).to(tl.float32)[:, None]
+        if kernel_offset is not None:
+            y, z, gy, gx, _, _ = scope_tap(kernel_offset, k, image, pixel,
+                                           live, pixels, TAPS, ROWS, COLS,
+                                           SCOPE, TAPS_LAST)
+            w00, w01, w10, w11 = cells(table, y * SCOPE + z, c, channels,
+                                       SCOPE)
+            weight = mix(gy, gx, w00, w01, w10, w11)
+        else:
+            weight = table_row(table, k, c, channels)
+        total += value * weight
+    at = block(image, pixel, pixels, c, channels, LAST)
+    tl.store(
+        out + at,
+        total.to(out.dtype.element_ty),
+        mask=live[:, None] & (c < channels)[None, :])
+
+
+@triton.jit
+def backward_kernel(grad_out, x, table, image_offset, kernel_offset, mask,
+                    grad_x, grad_table, grad_image, grad_kernel, grad_mask,
+                    height, width, channels, pixels, out_width, stride_y,
+                    stride_x, padding_y, padding_x, dilation_y, dilation_x,
+                    images, TAPS: tl.constexpr, ROWS: tl.constexpr,
+                    COLS: tl.constexpr, SCOPE: tl.constexpr,
+                    CELLS: tl.constexpr, TABLE: tl.constexpr,
+                    LAST: tl.constexpr, TAPS_LAST: tl.constexpr,
+                    BLOCK_P: tl.constexpr, BLOCK_C: tl.constexpr):
+    """Gradients of some blocks of pixels, one after the other.
+
+    Those of ``x`` are added atomically. Those of the table are this program's
+    share, those of offsets and mask this channel block's; the caller sums.
+    """
+    first, part = tl.program_id(0), tl.program_id(1)
+    c = part * BLOCK_C + tl.arange(0, BLOCK_C)
+    tiles = tl.cdiv(pixels, BLOCK_P) * images
+    shares = tl.zeros((CELLS, BLOCK_C), tl.float32)
+    for step in range(tl.cdiv(tiles - first, tl.num_programs(0))):
+        image, pixel, live, row, col = tile(first + step * tl.num_programs(0),
+                                            pixels, out_width, stride_y,
+                                            stride_x, padding_y, padding_x,
+                                            BLOCK_P)
+        # The parts of the tensors of gradients by pixel lie image by image.
+        slot = image + part * images
+        grad = tl.load(
+            grad_out + block(image, pixel, pixels, c, channels, LAST),
+            mask=live[:, None] & (c < channels)[None, :],
+            other=0.).to(tl.float32)
+        for k in tl.range(TAPS):
+            top, left, fy, fx = image_tap(image_offset, k, row, col,
+                                          dilation_y, dilation_x, height,
+                                          width, image, pixel, live, pixels,
+                                          TAPS, COLS, TAPS_LAST)
+            at00, in00 = corner(image, top, left, live, height, width, c,
+                                channels)
+            at01, in01 = corner(image, top, left + 1, live, height, width, c,
+                                channels)
+            at10, in10 = corner(image, top + 1, left, live, height, width, c,
+                                channels)
+            at11, in11 = corner(image, top + 1, left + 1, live, height, width,
+                                c, channels)
+            x00 = tl.load(x + at00, mask=in00, other=0.).to(tl.float32)
+            x01 = tl.load(x + at01, mask=in01, other=0.).to(tl.float32)
+            x10 = tl.load(x + at10, mask=in10, other=0.).to(tl.float32)
+            x11 = tl.load(x + at11, mask=in11, other=0.).to(tl.float32)
+            value = mix(fy, fx, x00, x01, x10, x11)
+            if kernel_offset is not None:
+                y, z, gy, gx, free_y, free_x = scope_tap(
+                    kernel_offset, k, image, pixel, live, pixels, TAPS, ROWS,
+                    COLS, SCOPE, TAPS_LAST)
+                w00, w01, w10, w11 = cells(table, y * SCOPE + z, c, channels,
+                                           SCOPE)
+                weight = mix(gy, gx, w00, w01, w10, w11)
+            else:
+                y, z, gy, gx = top, left, fy, fx  # not used
+                weight = table_row(table, k, c, channels)
+            factor = tl.full((BLOCK_P, ), 1., tl.float32)
+            if mask is not None:
+                at = mask + plane(image, k, pixel, pixels, TAPS, TAPS_LAST)
+                factor = tl.load(at, mask=live, other=0.).to(tl.float32)
+            by_value, by_weight = grad * weight, grad * value
+            if grad_x is not None:
+                a00, a01, a10, a11 = four(fy, fx)
+                masked = by_value * factor[:, None]
+                tl.atomic_add(
+                    grad_x + at00, a00 * masked, mask=in00, sem='relaxed')
+                tl.atomic_add(
+                    grad_x + at01, a01 * masked, mask=in01, sem='relaxed')
+                tl.atomic_add(
+                    grad_x + at10, a10 * masked, mask=in10, sem='relaxed')
+                tl.atomic_add(
+                    grad_x + at11, a11 * masked, mask=in11, sem='relaxed')
+            if grad_table is not None:
+                matrix = scope_matrix(y, z, gy, gx, k, kernel_offset
+                                      is not None, SCOPE, CELLS)
+                # Float32 out of three TF32 products: one is 5e-4 off.
+                shares = tl.dot(
+                    tl.trans(matrix),
+                    by_weight * factor[:, None],
+                    shares,
+                    input_precision='tf32x3')
+            if grad_mask is not None:
+                at = plane(slot, k, pixel, pixels, TAPS, TAPS_LAST)
+                tl.store(
+                    grad_mask + at, tl.sum(by_value * value, 1), mask=live)
+            if grad_image is not None:
+                slope_y, slope_x = slopes(fy, fx, tl.sum(by_value * x00, 1),
+                                          tl.sum(by_value * x01, 1),
+                                          tl.sum(by_value * x10, 1),
+                                          tl.sum(by_value * x11, 1))
+                store_pair(grad_image, factor * slope_y, factor * slope_x, k,
+                           slot, pixel, live, pixels, TAPS, TAPS_LAST)
+            if grad_kernel is not None:
+                slope_y, slope_x = slopes(gy, gx, tl.sum(by_weight * w00, 1),
+                                          tl.sum(by_weight * w01, 1),
+                                          tl.sum(by_weight * w10, 1),
+                                          tl.sum(by_weight * w11, 1))
+                store_pair(grad_kernel, factor * free_y * slope_y,
+                           factor * free_x * slope_x, k, slot, pixel, live,
+                           pixels, TAPS, TAPS_LAST)
+    if grad_table is not None:
+        cell = tl.arange(0, CELLS)
+        at = (first.to(tl.int64) * TABLE + cell)[:, None] * channels
+        tl.store(
+            grad_table + at + c[None, :],
+            shares,
+            mask=(cell < TABLE)[:, None] & (c < channels)[None, :])

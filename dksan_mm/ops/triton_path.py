@@ -1,0 +1,280 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The depthwise operator on a GPU, in one Triton kernel each way.
+
+Checked in Triton's interpreter and compiled for Hopper (sm_90), but **not yet
+run on a GPU**: block sizes come from register counts, not from timings.
+
+*Forward* reads each input and writes the output once, plus the neighbours
+that the caches do not hold. Half-precision images are read and written as
+such, everything between is float32. Channels-last images need no copy.
+
+*Backward* makes the samples again instead of storing them. The gradient of
+``x`` is collected by atomic additions in a float32 image, so that its last
+digits depend on the order of additions and differ from run to run; all other
+gradients are sums in a fixed order. The weight's is a small matrix product a
+tap and block of pixels, on the tensor cores.
+"""
+
+import functools
+import importlib.util
+import os
+from typing import List, Optional, Tuple
+
+import torch
+from torch import Tensor
+
+from .checks import Geometry
+
+DTYPES = {torch.float32, torch.bfloat16, torch.float16}
+
+# Pixels times channels of a block, and its warps: 16 numbers a thread.
+FORWARD_BLOCK, FORWARD_WARPS = 2048, 4
+BACKWARD_BLOCK, BACKWARD_WARPS = 2048, 8
+MAX_CHANNELS = 128  # of a block
+# Backward programs on each multiprocessor, all running at once.
+PROGRAMS = 2
+
+
+@functools.lru_cache(maxsize=None)
+def available() -> bool:
+    """Whether triton is installed."""
+    return importlib.util.find_spec('triton') is not None
+
+
+def interpreted() -> bool:
+    """Whether Triton's interpreter was asked for, which runs on a CPU."""
+    return os.environ.get('TRITON_INTERPRET') == '1'
+
+
+def convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
+             kernel_offset: Optional[Tensor], mask: Optional[Tensor],
+             geometry: Geometry) -> Tensor:
+    """Depthwise deformable kernel convolution.
+
+    Args:
+        x (Tensor[n, c, h, w]): Input, float32, bfloat16 or float16.
+        weight (Tensor[m * c, 1, s, s]): The scope, or without kernel offsets
+            the kernel at rest, with as many rows and columns as it has taps.
+        image_offset (Tensor[n, 2K, h_out, w_out], optional): Image offsets.
+        kernel_offset (Tensor[n, 2K, h_out, w_out], optional): Kernel offsets.
+        mask (Tensor[n, K, h_out, w_out], optional): Factor of each tap.
+        geometry (Geometry): As checked.
+
+    Returns:
+        Tensor[n, m * c, h_out, w_out]: Output, in the type and memory format
+        of ``x``.
+    """
+    settings = [
+        *geometry.kernel_size, *geometry.stride, *geometry.padding,
+        *geometry.dilation, *geometry.out_shape[1:], weight.shape[-1]
+    ]
+    filters = weight.flatten(1).unflatten(0, (x.shape[1], -1))
+    outputs = [
+        forward(x, filters[:, i], image_offset, kernel_offset, mask, settings)
+        for i in range(filters.shape[1])
+    ]
+    if len(outputs) == 1:
+        return outputs[0]
+    return torch.stack(outputs, 2).flatten(1, 2)
+
+
+@torch.library.custom_op('dksan_mm::triton_forward', mutates_args=())
+def forward(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
+            kernel_offset: Optional[Tensor], mask: Optional[Tensor],
+            settings: List[int]) -> Tensor:
+    """Output; ``weight`` is ``(c, cells)``, settings as in ``convolve``."""
+    from .triton_kernels import forward_kernel
+    out = _output(x, weight, image_offset, kernel_offset, mask, settings)
+    blocks = _Blocks(x, settings, FORWARD_BLOCK)
+    by_pixel, taps_last = _by_pixel(image_offset, kernel_offset, mask)
+    if out.numel():
+        with torch.cuda.device_of(x):
+            forward_kernel[(blocks.tiles, blocks.parts)](
+                _channels_last(x),
+                weight.t().contiguous(),
+                *by_pixel,
+                out,
+                *_sizes(x, settings),
+                **_constants(settings),
+                LAST=_is_last(x),
+                TAPS_LAST=taps_last,
+                BLOCK_P=blocks.pixels,
+                BLOCK_C=blocks.channels,
+                num_warps=FORWARD_WARPS)
+    return out
+
+
+@torch.library.custom_op('dksan_mm::triton_backward', mutates_args=())
+def backward(grad_out: Tensor, x: Tensor, weight: Tensor,
+             image_offset: Optional[Tensor], kernel_offset: Optional[Tensor],
+             mask: Optional[Tensor], settings: List[int],
+             wanted: List[bool]) -> List[Tensor]:
+    """Gradients of the inputs that are wanted."""
+    from .triton_kernels import backward_kernel
+    blocks = _Blocks(x, settings, BACKWARD_BLOCK)
+    by_pixel, taps_last = _by_pixel(image_offset, kernel_offset, mask)
+    tensors = [x, weight, image_offset, kernel_offset, mask]
+    programs = min(blocks.tiles, _programs(x))
+    sums = _sums(tensors, wanted, taps_last, programs, blocks.parts)
+    if grad_out.numel():
+        with torch.cuda.device_of(x):
+            backward_kernel[(programs, blocks.parts)](
+                _formatted(grad_out, _is_last(x)),
+                _channels_last(x),
+                weight.t().contiguous(),
+                *by_pixel,
+                *sums,
+                *_sizes(x, settings),
+                len(x),
+                **_constants(settings),
+                TABLE=weight.shape[1],
+                CELLS=max(16, _power_of_2(weight.shape[1])),
+                LAST=_is_last(x),
+                TAPS_LAST=taps_last,
+                BLOCK_P=blocks.pixels,
+                BLOCK_C=blocks.channels,
+                num_warps=BACKWARD_WARPS)
+    return _totals(tensors, sums, blocks.parts)
+
+
+def _sums(tensors: List[Optional[Tensor]], wanted: List[bool], taps_last: bool,
+          programs: int, parts: int) -> List[Optional[Tensor]]:
+    """Where the kernel puts its shares of the gradients, None if unwanted."""
+    x, weight, *by_pixel = tensors
+    n, channels, h, w = x.shape
+    new = functools.partial(x.new_empty, dtype=torch.float32)
+    sums = [
+        new((n, h, w, channels)).zero_() if wanted[0] else None,
+        new((programs, weight.shape[1], channels)) if wanted[1] else None
+    ]
+    for tensor, want in zip(by_pixel, wanted[2:]):
+        sums.append(
+            _formatted(new((parts * n,
+                            *tensor.shape[1:])), taps_last) if want else None)
+    return sums
+
+
+def _totals(tensors: List[Optional[Tensor]], sums: List[Optional[Tensor]],
+            parts: int) -> List[Tensor]:
+    """The gradients, in the types of their tensors."""
+    x, weight, *by_pixel = tensors
+    grad_x, grad_weight, *others = sums
+    totals = []
+    if grad_x is not None:
+        grad_x = grad_x.permute(0, 3, 1, 2)
+        totals.append(_formatted(grad_x.to(x.dtype), _is_last(x)))
+    if grad_weight is not None:
+        totals.append(grad_weight.sum(0).t().to(weight.dtype).contiguous())
+    for tensor, grad in zip(by_pixel, others):
+        if grad is not None:
+            if parts > 1:
+                grad = grad.unflatten(0, (parts, len(x))).sum(0)
+            totals.append(grad.to(tensor.dtype))
+    return totals
+
+
+class _Blocks:
+    """How the work is cut.
+
+    Attributes:
+        channels, pixels (int): Size of a block, powers of 2.
+        tiles (int): Blocks of pixels; none spans two images.
+        parts (int): Blocks of channels.
+    """
+
+    def __init__(self, x: Tensor, settings: List[int], size: int) -> None:
+        out_pixels = settings[8] * settings[9]
+        self.channels = max(16, min(MAX_CHANNELS, _power_of_2(x.shape[1])))
+        self.pixels = max(16,
+                          min(size // self.channels, _power_of_2(out_pixels)))
+        self.tiles = len(x) * -(-out_pixels // self.pixels)
+        self.parts = -(-x.shape[1] // self.channels)
+
+
+def _power_of_2(number: int) -> int:
+    """The smallest one that is not below ``number``."""
+    return 1 << (number - 1).bit_length()
+
+
+def _programs(x: Tensor) -> int:
+    """Backward programs that share the blocks of pixels."""
+    if x.device.type != 'cuda':
+        return PROGRAMS
+    device = torch.cuda.get_device_properties(x.device)
+    return PROGRAMS * device.multi_processor_count
+
+
+def _sizes(x: Tensor, settings: List[int]) -> List[int]:
+    """Sizes and steps that the kernels take at run time."""
+    channels, height, width = x.shape[1:]
+    out_height, out_width = settings[8:10]
+    return [
+        height, width, channels, out_height * out_width, out_width,
+        *settings[2:8]
+    ]
+
+
+def _constants(settings: List[int]) -> dict:
+    """What the kernels are compiled for."""
+    rows, cols = settings[:2]
+    return dict(TAPS=rows * cols, ROWS=rows, COLS=cols, SCOPE=settings[10])
+
+
+def _is_last(tensor: Tensor) -> bool:
+    """Whether its channels lie side by side in memory, and not its pixels."""
+    return not tensor.is_contiguous() and tensor.is_contiguous(
+        memory_format=torch.channels_last)
+
+
+def _formatted(tensor: Tensor, last: bool) -> Tensor:
+    return tensor.contiguous(
+        memory_format=torch.channels_last if last else torch.contiguous_format)
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """``(n, h, w, c)``: no copy of what is in that order already."""
+    return x.permute(0, 2, 3, 1).contiguous()
+
+
+def _by_pixel(
+        *tensors: Optional[Tensor]) -> Tuple[List[Optional[Tensor]], bool]:
+    """Offsets and mask in one memory format, and whether it is NHWC."""
+    present = [t for t in tensors if t is not None]
+    last = all(_is_last(t) for t in present)
+    return [None if t is None else _formatted(t, last) for t in tensors], last
+
+
+@forward.register_fake
+def _output(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
+            kernel_offset: Optional[Tensor], mask: Optional[Tensor],
+            settings: List[int]) -> Tensor:
+    out = x.new_empty((*x.shape[:2], *settings[8:10]))
+    return _formatted(out, _is_last(x))
+
+
+@backward.register_fake
+def _gradients(grad_out: Tensor, x: Tensor, weight: Tensor,
+               image_offset: Optional[Tensor], kernel_offset: Optional[Tensor],
+               mask: Optional[Tensor], settings: List[int],
+               wanted: List[bool]) -> List[Tensor]:
+    by_pixel, last = _by_pixel(image_offset, kernel_offset, mask)
+    grads = [
+        _formatted(torch.empty_like(x), _is_last(x)),
+        torch.empty_like(weight, memory_format=torch.contiguous_format),
+        *(None if t is None else torch.empty_like(t) for t in by_pixel)
+    ]
+    return [grad for grad, want in zip(grads, wanted) if want]
+
+
+def _save(ctx, inputs: tuple, output: Tensor) -> None:
+    *tensors, ctx.settings = inputs
+    ctx.save_for_backward(*tensors)
+
+
+def _backward(ctx, grad_out: Tensor) -> tuple:
+    wanted = list(ctx.needs_input_grad[:5])
+    grads = iter(backward(grad_out, *ctx.saved_tensors, ctx.settings, wanted))
+    return (*(next(grads) if want else None for want in wanted), None)
+
+
+forward.register_autograd(_backward, setup_context=_save)

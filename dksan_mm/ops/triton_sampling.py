@@ -1,0 +1,192 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Where the GPU kernels read and with what weight. Imports triton.
+
+Pixels are vectors, pixels by channels blocks; ``LAST`` says that a tensor has
+its channels last in memory. Indices into tensors are 64-bit.
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def tile(number, pixels, out_width, stride_y, stride_x, padding_y, padding_x,
+         BLOCK_P: tl.constexpr):
+    """Image, pixels, which exist, and where in the input their taps begin."""
+    tiles = tl.cdiv(pixels, BLOCK_P)
+    image = (number // tiles).to(tl.int64)
+    pixel = number % tiles * BLOCK_P + tl.arange(0, BLOCK_P)
+    row = pixel // out_width * stride_y - padding_y
+    col = pixel % out_width * stride_x - padding_x
+    return image, pixel, pixel < pixels, row, col
+
+
+@triton.jit
+def plane(image, channel, pixel, pixels, CHANNELS: tl.constexpr,
+          LAST: tl.constexpr):
+    """Index of one channel of the pixels."""
+    if LAST:
+        index = (image * pixels + pixel) * CHANNELS + channel
+    else:
+        index = (image * CHANNELS + channel) * pixels + pixel
+    return index
+
+
+@triton.jit
+def block(image, pixel, pixels, c, channels, LAST: tl.constexpr):
+    """Indices of a block of pixels by channels."""
+    if LAST:
+        at = (image * pixels + pixel) * channels
+        index = at[:, None] + c[None, :]
+    else:
+        at = (image * channels + c) * pixels
+        index = at[None, :] + pixel[:, None]
+    return index
+
+
+@triton.jit
+def moved(y, x, offset, k, image, pixel, live, pixels, TAPS: tl.constexpr,
+          LAST: tl.constexpr):
+    """Coordinates of tap k plus its offsets, in float32."""
+    if offset is not None:
+        dy = plane(image, 2 * k, pixel, pixels, 2 * TAPS, LAST)
+        dx = plane(image, 2 * k + 1, pixel, pixels, 2 * TAPS, LAST)
+        y += tl.load(offset + dy, mask=live, other=0.).to(tl.float32)
+        x += tl.load(offset + dx, mask=live, other=0.).to(tl.float32)
+    return y, x
+
+
+@triton.jit
+def store_pair(grads, y, x, k, image, pixel, live, pixels, TAPS: tl.constexpr,
+               LAST: tl.constexpr):
+    """Store the gradients of tap k's offsets."""
+    dy = plane(image, 2 * k, pixel, pixels, 2 * TAPS, LAST)
+    dx = plane(image, 2 * k + 1, pixel, pixels, 2 * TAPS, LAST)
+    tl.store(grads + dy, y, mask=live)
+    tl.store(grads + dx, x, mask=live)
+
+
+@triton.jit
+def split_image(at, size):
+    """Left neighbour and distance to it.
+
+    Far outside (where no float may be turned into an integer), and for NaN,
+    both neighbours are outside; NaN stays in the distance.
+    """
+    near = tl.where(at >= -1., at, -2.)
+    near = tl.where(near < size, near, size)
+    low = tl.floor(near)
+    return low.to(tl.int32), tl.where(at == at, near - low, at)
+
+
+@triton.jit
+def image_tap(offset, k, row, col, dilation_y, dilation_x, height, width,
+              image, pixel, live, pixels, TAPS: tl.constexpr,
+              COLS: tl.constexpr, LAST: tl.constexpr):
+    """Upper left neighbour (y, x) of tap k's samples, distances to it."""
+    y = (row + k // COLS * dilation_y).to(tl.float32)
+    x = (col + k % COLS * dilation_x).to(tl.float32)
+    y, x = moved(y, x, offset, k, image, pixel, live, pixels, TAPS, LAST)
+    top, fy = split_image(y, height)
+    left, fx = split_image(x, width)
+    return top, left, fy, fx
+
+
+@triton.jit
+def split_scope(at, SCOPE: tl.constexpr):
+    """Cell of the scope, distance to it, and 1 where nothing was clamped."""
+    near = tl.where(at > 0., at, 0.)
+    near = tl.where(near < SCOPE - 1, near, SCOPE - 1.)
+    # The last cell is the end of the cell before it.
+    low = tl.minimum(tl.floor(near), max(SCOPE - 2., 0.))
+    free = tl.where((at >= 0.) & (at <= SCOPE - 1), 1., 0.)
+    return low.to(tl.int32), tl.where(at == at, near - low, at), free
+
+
+@triton.jit
+def scope_tap(offset, k, image, pixel, live, pixels, TAPS: tl.constexpr,
+              ROWS: tl.constexpr, COLS: tl.constexpr, SCOPE: tl.constexpr,
+              LAST: tl.constexpr):
+    """Cell (y, x) of tap k, distances to it, 1 where nothing was clamped."""
+    y, x = moved(k // COLS + (SCOPE - ROWS) / 2.,
+                 k % COLS + (SCOPE - COLS) / 2., offset, k, image, pixel, live,
+                 pixels, TAPS, LAST)
+    y, gy, free_y = split_scope(y, SCOPE)
+    x, gx, free_x = split_scope(x, SCOPE)
+    return y, x, gy, gx, free_y, free_x
+
+
+@triton.jit
+def corner(image, y, x, live, height, width, c, channels):
+    """Indices of one neighbour's channels, and where they may be read."""
+    inside = live & (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    at = ((image * height + y) * width + x) * channels
+    return (at[:, None] + c[None, :],
+            inside[:, None] & (c < channels)[None, :])
+
+
+@triton.jit
+def load_corner(x, image, y, xx, live, height, width, c, channels):
+    """One neighbour's channels, zeros where it is outside."""
+    at, inside = corner(image, y, xx, live, height, width, c, channels)
+    return tl.load(x + at, mask=inside, other=0.).to(tl.float32)
+
+
+@triton.jit
+def four(fy, fx):
+    """Bilinear weights of the four neighbours, to multiply channels by."""
+    return (((1 - fy) * (1 - fx))[:, None], ((1 - fy) * fx)[:, None],
+            (fy * (1 - fx))[:, None], (fy * fx)[:, None])
+
+
+@triton.jit
+def mix(fy, fx, s00, s01, s10, s11):
+    """Bilinear mix of four neighbours' channels."""
+    a00, a01, a10, a11 = four(fy, fx)
+    return a00 * s00 + a01 * s01 + a10 * s10 + a11 * s11
+
+
+@triton.jit
+def cells(table, cell, c, channels, SCOPE: tl.constexpr):
+    """Channels of a scope cell, its right, lower and diagonal neighbours."""
+    # A scope of one cell is its own neighbour.
+    RIGHT: tl.constexpr = 1 if SCOPE > 1 else 0
+    there = (c < channels)[None, :]
+    at = table + cell[:, None] * channels + c[None, :]
+    right, down = at + RIGHT * channels, at + RIGHT * SCOPE * channels
+    return (tl.load(at, mask=there, other=0.).to(tl.float32),
+            tl.load(right, mask=there, other=0.).to(tl.float32),
+            tl.load(down, mask=there, other=0.).to(tl.float32),
+            tl.load(down + RIGHT * channels, mask=there,
+                    other=0.).to(tl.float32))
+
+
+@triton.jit
+def table_row(table, k, c, channels):
+    """Channels of tap k where nothing moves the kernel."""
+    at = table + k * channels + c
+    return tl.load(at, mask=c < channels, other=0.).to(tl.float32)[None, :]
+
+
+@triton.jit
+def slopes(fy, fx, s00, s01, s10, s11):
+    """Derivatives (y, x) of a bilinear mix of four numbers."""
+    return ((1 - fx) * (s10 - s00) + fx * (s11 - s01),
+            (1 - fy) * (s01 - s00) + fy * (s11 - s10))
+
+
+@triton.jit
+def scope_matrix(y, x, gy, gx, k, KERNEL: tl.constexpr, SCOPE: tl.constexpr,
+                 CELLS: tl.constexpr):
+    """Weight of each row of the table for tap k, (pixels, rows)."""
+    cell = tl.arange(0, CELLS)[None, :]
+    if KERNEL:
+        down, right = cell // SCOPE - y[:, None], cell % SCOPE - x[:, None]
+        weight_y = tl.where(down == 0, 1 - gy[:, None],
+                            tl.where(down == 1, gy[:, None], 0.))
+        weight_x = tl.where(right == 0, 1 - gx[:, None],
+                            tl.where(right == 1, gx[:, None], 0.))
+        matrix = weight_y * weight_x
+    else:
+        matrix = tl.where((cell == k) & (y == y)[:, None], 1., 0.)
+    return matrix
