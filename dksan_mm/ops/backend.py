@@ -23,8 +23,8 @@ class set_backend:
     the other forms: pure torch), an error where it is not installed and for
     tensors elsewhere. ``'torch'``: pure torch. ``'auto'`` (the default,
     unless the environment variable ``DKSAN_MM_BACKEND`` says otherwise): C++
-    on CPU tensors if it can be built, Triton on CUDA tensors in the depthwise
-    form if it is installed, else pure torch.
+    on CPU tensors if it can be built, else pure torch; not Triton, as long as
+    its kernels have not been run on a GPU.
 
     Args:
         name (str): ``'auto'``, ``'torch'``, ``'cpp'`` or ``'triton'``.
@@ -92,18 +92,14 @@ def use_cpp(x: Tensor) -> bool:
 
 @constant_for_compile
 def triton_available(device: str) -> bool:
-    """Whether Triton is wanted and works on tensors of a type of device.
+    """Whether Triton is wanted; it must then work on this type of device.
 
     Raises:
         RuntimeError: If Triton is demanded and does not.
     """
-    name = get_backend()
-    if name not in ('auto', 'triton'):
+    if get_backend() != 'triton':
         return False
-    there = triton_path.available()
-    if name == 'auto':
-        return there and device == 'cuda'
-    if not there:
+    if not triton_path.available():
         raise RuntimeError('triton is not installed')
     if device != 'cuda' and not triton_path.interpreted():
         raise RuntimeError('the Triton kernels need tensors on a GPU, got '
