@@ -88,7 +88,7 @@ def check_arguments(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
     stride = pair('stride', stride, 1)
     padding = pair('padding', padding, 0)
     dilation = pair('dilation', dilation, 1)
-    size = _output_size(x, kernel_size, stride, padding, dilation)
+    size = output_size(x, kernel_size, stride, padding, dilation)
     geometry = Geometry(kernel_size, stride, padding, dilation,
                         _count_groups(x, weight), (len(x), *size))
     taps = geometry.taps
@@ -134,10 +134,21 @@ def _count_groups(x: Tensor, weight: Tensor) -> int:
     return groups
 
 
-def _output_size(x: Tensor, kernel_size: Tuple[int, int],
-                 stride: Tuple[int, int], padding: Tuple[int, int],
-                 dilation: Tuple[int, int]) -> Tuple[int, int]:
-    """Rows and columns of the output, as of ``torch.nn.Conv2d``."""
+def output_size(x: Tensor, kernel_size: Tuple[int, int],
+                stride: Tuple[int, int], padding: Tuple[int, int],
+                dilation: Tuple[int, int]) -> Tuple[int, int]:
+    """Rows and columns of the output, as of ``torch.nn.Conv2d``.
+
+    Args:
+        x (Tensor[n, c, h, w]): Input.
+        kernel_size (tuple[int, int]): Rows and columns of taps.
+        stride (tuple[int, int]): Pixels between output pixels.
+        padding (tuple[int, int]): Zero rows and columns around the input.
+        dilation (tuple[int, int]): Pixels between taps.
+
+    Raises:
+        ValueError: If the input is too small for a single output pixel.
+    """
     size = tuple((length + 2 * p - d * (k - 1) - 1) // s + 1
                  for length, k, s, p, d in zip(x.shape[2:], kernel_size,
                                                stride, padding, dilation))

@@ -2,12 +2,12 @@
 """The deformable kernel convolution as a layer (paper, sec. 3, eq. 11)."""
 
 import math
-from typing import Optional
+from typing import Optional, Union
 
 import torch
 from torch import Tensor, nn
 
-from .checks import IntOrPair, pair
+from .checks import IntOrPair, output_size, pair
 from .deform_kernel import deform_kernel_conv2d
 
 
@@ -39,11 +39,14 @@ class DeformKernelConv2d(nn.Module):
             is depthwise.
         image_offsets (bool): Move the samples (False: the local deformable
             kernel of Gao et al., ICLR 2020).
-        kernel_offsets (bool): Move the taps in the scope (False: what the
-            code released by Gao et al. computes).
+        kernel_offsets (bool | str): Move the taps in the scope. True: each
+            pixel's taps by offsets of its own. ``'global'``: all pixels'
+            alike, from the mean of the features (their global deformable
+            kernel). False: what the code released by Gao et al. computes.
 
     Raises:
-        ValueError: If channels and groups do not fit, or a size is < 1.
+        ValueError: If channels and groups do not fit, a size is < 1, or
+            ``kernel_offsets`` is something else.
     """
 
     def __init__(self,
@@ -57,7 +60,7 @@ class DeformKernelConv2d(nn.Module):
                  dilation: IntOrPair = 1,
                  groups: Optional[int] = None,
                  image_offsets: bool = True,
-                 kernel_offsets: bool = True) -> None:
+                 kernel_offsets: Union[bool, str] = True) -> None:
         super().__init__()
         groups = in_channels if groups is None else groups
         if min(groups, in_channels, out_channels) < 1 or \
@@ -66,6 +69,9 @@ class DeformKernelConv2d(nn.Module):
                              f'channels do not divide into {groups} groups')
         if scope < 1:
             raise ValueError(f'scope must be at least 1, got {scope}')
+        if kernel_offsets not in (True, False, 'global'):
+            raise ValueError("kernel_offsets must be True, False or 'global',"
+                             f' got {kernel_offsets!r}')
         self.geometry = dict(
             kernel_size=pair('kernel_size', kernel_size, 1),
             stride=pair('stride', stride, 1),
@@ -75,7 +81,11 @@ class DeformKernelConv2d(nn.Module):
         self.weight = nn.Parameter(
             torch.empty(out_channels, in_channels // groups, scope, scope))
         self.image_offset = self._predictor() if image_offsets else None
+        self.global_kernel = kernel_offsets == 'global'
         self.kernel_offset = self._predictor() if kernel_offsets else None
+        if self.global_kernel:
+            maps = self.kernel_offset.out_channels
+            self.kernel_offset = nn.Conv2d(in_channels, maps, 1)
         self.init_weights()
 
     def _predictor(self) -> nn.Conv2d:
@@ -112,10 +122,15 @@ class DeformKernelConv2d(nn.Module):
         if x.ndim != 4 or x.shape[1] != self.in_channels:
             raise ValueError(f'expected input (n, {self.in_channels}, h, w), '
                              f'got {tuple(x.shape)}')
+        kernel_input = x.mean((2, 3), keepdim=True) if self.global_kernel \
+            else x
+        kernel_offset = self._predict(self.kernel_offset, kernel_input)
+        if self.global_kernel:
+            kernel_offset = kernel_offset.expand(
+                -1, -1, *output_size(x, **self.geometry))
         return deform_kernel_conv2d(x, self.weight,
                                     self._predict(self.image_offset, x),
-                                    self._predict(self.kernel_offset, x),
-                                    **self.geometry)
+                                    kernel_offset, **self.geometry)
 
     def _predict(self, predictor: Optional[nn.Conv2d],
                  x: Tensor) -> Optional[Tensor]:

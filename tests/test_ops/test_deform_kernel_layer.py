@@ -74,6 +74,32 @@ def test_form_without_one_kind_of_offsets(absent):
         atol=1e-6)
 
 
+def test_global_form_has_one_set_of_kernel_offsets_an_image():
+    layer = moved(DeformKernelConv2d(4, 4, stride=2, kernel_offsets='global'))
+    assert layer.kernel_offset.weight.shape == (18, 4, 1, 1)
+    x = torch.randn(2, 4, 6, 5)
+    offset = layer.kernel_offset(x.mean((2, 3))[..., None, None])
+    expected = deform_kernel_conv2d(
+        x,
+        layer.weight,
+        layer.image_offset(x),
+        offset.repeat(1, 1, 3, 3),
+        stride=2)
+    assert_close(layer(x), expected, atol=1e-6)
+    assert offset[0].sub(offset[1]).abs().max() > 1e-3
+
+
+def test_global_form_learns_its_offsets():
+    layer = DeformKernelConv2d(4, 4, kernel_offsets='global')
+    layer(torch.randn(2, 4, 6, 5)).square().sum().backward()
+    assert layer.kernel_offset.weight.grad.abs().max() > 0
+
+
+def test_kernel_offsets_of_another_kind_are_refused():
+    with pytest.raises(ValueError, match="got 'local'"):
+        DeformKernelConv2d(4, 4, kernel_offsets='local')
+
+
 def test_form_without_offsets_is_a_convolution():
     layer = DeformKernelConv2d(
         4, 6, groups=2, scope=3, image_offsets=False, kernel_offsets=False)
