@@ -10,8 +10,8 @@ test_dataloader = dict(
         type='IntVIDDataset',
         data_root='{{$DKSAN_DATA_ROOT:data/IntVID}}',
         data_prefix=dict(img='test/LRx16', gt='test/HR'),
-        # 14 consecutive frames of each of the videos 050-059: paper, sec.
-        # 4.1. It does not say which; the first 14: chosen here. The windows
+        # 14 consecutive frames of each of the videos 050-059: paper, sec. 4.
+        # It does not say which; the first 14: chosen here. The windows
         # of the last ones reach beyond them where a video goes on.
         first_frame=0,
         max_frames=14))

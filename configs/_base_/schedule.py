@@ -2,15 +2,15 @@
 # The optimizer and the length of training. Source of each value: the paper
 # (arXiv 2010.00154), or chosen here with the reason.
 
-max_iters = 115_000  # paper, sec. 4.1
+max_iters = 115_000  # paper, sec. 4
 
 optim_wrapper = dict(
     type='OptimWrapper',
     constructor='OffsetLrConstructor',
     optimizer=dict(
-        type='Adam',  # paper, sec. 4.1
-        lr=4e-4,  # paper, sec. 4.1
-        betas=(0.9, 0.999)),  # paper, sec. 4.1
+        type='Adam',  # paper, sec. 4
+        lr=4e-4,  # paper, sec. 4
+        betas=(0.9, 0.999)),  # paper, sec. 4
     # Chosen here: offsets that jump leave the frame and get no gradient any
     # more, what users of EDVR report most. Slower predictors stay inside.
     paramwise_cfg=dict(offset_lr_mult=0.1),
@@ -31,7 +31,7 @@ param_scheduler = [
         by_epoch=False)
 ]
 
-# Batch 16 in all, on 4 GPUs: paper, sec. 4.1. With another number of GPUs
+# Batch 16 in all, on 4 GPUs: paper, sec. 4. With another number of GPUs
 # or another batch, --auto-scale-lr keeps the ratio to this one.
 auto_scale_lr = dict(base_batch_size=16, enable=False)
 

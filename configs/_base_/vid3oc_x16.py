@@ -5,8 +5,8 @@
 # be set by the environment variable DKSAN_DATA_ROOT or by --data-root.
 
 data_root = '{{$DKSAN_DATA_ROOT:data/Vid3oC}}'
-num_frames = 7  # paper, sec. 4.1: 2N + 1 with N = 3
-crop = 512  # of HR, 32 of LR; paper, sec. 4.1
+num_frames = 7  # paper, sec. 4: 2N + 1 with N = 3
+crop = 512  # of HR, 32 of LR; paper, sec. 4
 
 # What is read: 'png' frames, or what tools/prepare_data.py --store adds:
 # 'array' (20x as many samples a second, 6x the disk), 'tiles' (9x, 1.5x) or
@@ -19,7 +19,7 @@ train_pipeline = [
     # Beyond a clip's ends the end frame is repeated. The paper says nothing.
     dict(type='GenerateWindowIndices', interval=1, padding='replicate'),
     dict(type='LoadPairedCrop', gt_patch_size=crop, scale=16),
-    # Random flips and rotations; paper, sec. 4.1. Transposing comes last:
+    # Random flips and rotations; paper, sec. 4. Transposing comes last:
     # flips work in place and need the original memory layout.
     dict(
         type='Flip',
@@ -50,7 +50,7 @@ demo_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=4,  # on each of 4 GPUs, 16 in all; paper, sec. 4.1
+    batch_size=4,  # on each of 4 GPUs, 16 in all; paper, sec. 4
     num_workers=4,  # chosen here: per GPU; decoding PNG is the work
     persistent_workers=True,
     # Crops and flips that do not depend on the number of workers.
@@ -98,7 +98,7 @@ test_dataloader = dict(
         test_mode=True,
         pipeline=test_pipeline))
 
-# PSNR and SSIM are the paper's metrics (sec. 4.1); in which colours it does
+# PSNR and SSIM are the paper's metrics (sec. 4); in which colours it does
 # not say: RGB, and Y beside it. Means over videos of per-video means.
 val_evaluator = [dict(type='VideoPSNR'), dict(type='VideoSSIM')]
 test_evaluator = [dict(type='VideoPSNR'), dict(type='VideoSSIM')]

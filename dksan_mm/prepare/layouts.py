@@ -6,7 +6,7 @@
     ``valid``, ``validation``, ``testing``), with clips in them or in ``HR``
     (``GT``) and ``LRx16`` (``LR``, ``X16``) of theirs; or ``train_HR``,
     ``train_LRx16`` and so on. Or clips named by three digits: 000-049 train,
-    050-065 val, the others test (the paper's videos, sec. 4.1).
+    050-065 val, the others test (the paper's videos, sec. 4).
 ``intvid``
     Clips 050-059, frames of four digits: the split test.
 ``videos``
@@ -274,7 +274,7 @@ def _frame_digits(clip: Clip) -> int:
 
 
 def _split_of_number(clip: Clip) -> str:
-    """Vid3oC's split of a video (paper, sec. 4.1)."""
+    """Vid3oC's split of a video (paper, sec. 4)."""
     if not re.fullmatch('[0-9]{3}', clip.name):
         raise ValueError(f'{clip.path}: a clip of Vid3oC is named by three '
                          f'digits, not {clip.name!r}; --layout videos takes '
