@@ -15,9 +15,9 @@ beside HR or without any) is taken over as it is, and must fit.
 
 --store array adds beside each clip's folder a file of the same pixels,
 {clip}.npy, from which training reads crops without decoding whole frames: of
-1080p 20 times as many samples a second, for 6 times the PNG's space on the
-disk. --store tiles adds {clip}.tiles for HR instead: 9 times as many, for 1.5
-times the space. The configs read what is there.
+1080p 18 times as many samples a second, for 3.4 times the PNG's space on the
+disk (tools/benchmark_data.py). --store tiles adds {clip}.tiles for HR: 8
+times as many, for 1.1 times the space. The configs read what is there.
 
 Interrupted at any point, the same command continues. At the first damaged
 clip the tool stops, names it, and the exit code is 1. With --skip-bad such

@@ -9,8 +9,9 @@ num_frames = 7  # paper, sec. 4: 2N + 1 with N = 3
 crop = 512  # of HR, 32 of LR; paper, sec. 4
 
 # What is read: 'png' frames, or what tools/prepare_data.py --store adds:
-# 'array' (20x as many samples a second, 6x the disk), 'tiles' (9x, 1.5x) or
-# 'auto', the quickest that is there. The pixels are the same.
+# 'array' (18x as many samples a second, 3.4x the disk, as measured by
+# tools/benchmark_data.py), 'tiles' (8x, 1.1x) or 'auto', the quickest that is
+# there. The pixels are the same.
 store = 'auto'
 
 meta_keys = ['key', 'clip']  # beside those that mmagic packs of itself
