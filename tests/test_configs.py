@@ -56,12 +56,11 @@ def test_the_main_config_holds_the_paper_s_values():
     assert config.train_cfg.max_iters == 115_000
 
 
-@pytest.mark.parametrize('name, count',
-                         [('dksan_vid3oc_x16', 29_512_268),
-                          ('ablations/dksan_vid3oc_x16_wo-dksa', 26_993_100),
-                          ('ablations/dksan_vid3oc_x16_wo-align-dksa',
-                           26_274_788),
-                          ('ablations/dksan_vid3oc_x16_backbone', 26_110_988)])
+@pytest.mark.parametrize(
+    'name, count', [('dksan_vid3oc_x16', 29_512_268),
+                    ('ablations/dksan_vid3oc_x16_wo-dksa', 26_993_100),
+                    ('ablations/dksan_vid3oc_x16_wo-align-dksa', 26_274_788),
+                    ('ablations/dksan_vid3oc_x16_backbone', 26_110_988)])
 def test_configs_have_the_paper_s_parameter_counts(name, count):
     with torch.device('meta'):
         net = MODELS.build(load(f'configs/{name}.py').model.generator)

@@ -243,7 +243,8 @@ Done in {(time.time() - start) / 60:.1f} minutes:
 What next:
   train longer     python tools/train.py configs/dksan-s_vid3oc_x16.py \\
                      --data-root {PREPARED}
-  your own videos  python tools/prepare_data.py FOLDER data/mine
+  your own videos  (clips in FOLDER/train and FOLDER/val)
+                   python tools/prepare_data.py FOLDER data/mine
                    python tools/train.py configs/dksan-s_vid3oc_x16.py \\
                      --data-root data/mine
   the paper's DKSAN on Vid3oC: see the README""")

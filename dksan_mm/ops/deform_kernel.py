@@ -120,9 +120,9 @@ def _convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
         # Reads every float type itself.
         return triton_path.convolve(x, weight, image_offset, kernel_offset,
                                     mask, geometry)
-    x, image_offset, kernel_offset, mask = (
-        None if t is None else t.to(weight.dtype)
-        for t in (x, image_offset, kernel_offset, mask))
+    tensors = (x, image_offset, kernel_offset, mask)
+    x, image_offset, kernel_offset, mask = (None if t is None else t.to(
+        weight.dtype) for t in tensors)
     if at_rest:
         return F.conv2d(x, weight, None, geometry.stride, geometry.padding,
                         geometry.dilation, geometry.groups)
