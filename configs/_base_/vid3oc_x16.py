@@ -29,7 +29,7 @@ train_pipeline = [
         direction='horizontal'),
     dict(
         type='Flip', keys=['img', 'gt'], flip_ratio=0.5, direction='vertical'),
-    dict(type='RandomTransposeHW', keys=['img', 'gt'], transpose_ratio=0.5),
+    dict(type='RandomTransposeFrames', keys=['img', 'gt'], transpose_ratio=0.5),
     dict(type='PackInputs', keys=['img'], meta_keys=meta_keys)
 ]
 

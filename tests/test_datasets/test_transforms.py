@@ -11,7 +11,8 @@ from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 
 from dksan_mm.datasets import (CheckFrames, GenerateWindowIndices, LoadFrames,
-                               LoadPairedCrop, Vid3oCDataset)
+                               LoadPairedCrop, RandomTransposeFrames,
+                               Vid3oCDataset)
 from dksan_mm.prepare.stores import store_path, suffix_of, write_store
 
 CONFIG = Path(__file__).parents[2] / 'configs' / '_base_' / 'vid3oc_x16.py'
@@ -110,7 +111,9 @@ def test_all_stores_and_mmagic_give_the_same_crops(tiny_vid3oc, config,
         dict(type='PairedRandomCrop', gt_patch_size=patch)
     ]
     png = dataset(tiny_vid3oc, start + [step] + end, 'png')
-    theirs = dataset(tiny_vid3oc, start + mmagic + end, 'png')
+    theirs_last = [dict(step) for step in end]
+    theirs_last[-1]['type'] = 'RandomTransposeHW'
+    theirs = dataset(tiny_vid3oc, start + mmagic + theirs_last, 'png')
     ours = [
         dataset(tiny_vid3oc, start + [step] + end, store)
         for store in ('array', 'tiles')
@@ -186,6 +189,18 @@ def move(img, out):
             img = img[:, ::-1] if info[
                 'direction'] == 'horizontal' else img[::-1]
     return img.swapaxes(0, 1) if out['transpose'] else img
+
+
+@pytest.mark.parametrize('ratio', [0, 1])
+def test_transposed_frames_lie_in_memory_as_they_are_read(ratio):
+    frames = [coded_lr(t) for t in range(2)]
+    step = RandomTransposeFrames(['img', 'gt'], ratio)
+    out = step(dict(img=list(frames), gt=frames[0]))
+    assert out['transpose'] is bool(ratio)
+    for image, frame in zip(out['img'] + [out['gt']], frames + frames[:1]):
+        wanted = frame.transpose(1, 0, 2) if ratio else frame
+        np.testing.assert_array_equal(image, wanted)
+        assert image.flags.c_contiguous
 
 
 def test_training_samples_are_packed(coded_root, config):

@@ -6,6 +6,8 @@ import re
 import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from dksan_mm.prepare.stores import write_store
@@ -66,6 +68,10 @@ def test_data_are_made_at_1080p(tool, tmp_path, monkeypatch):
         str(tmp_path), 'array')
     assert [path.suffix for path in sorted((tmp_path / 'train/HR').iterdir())
             ] == ['', '.npy', '.tiles']
+    hr = cv2.imread(str(tmp_path / 'source/plaza-dog/000000.png'))
+    assert hr.shape == (1080, 1920, 3)
+    # Continued by its mirror image, pixel for pixel.
+    np.testing.assert_array_equal(hr[720:, :1280], hr[719:359:-1, :1280])
     sample = data[0, 1]
     assert sample['inputs'].shape == (7, 3, 32, 32)
     assert sample['data_samples'].ori_gt_shape == (1072, 1920, 3)
