@@ -6,7 +6,7 @@ from dksan_mm.versions import check_openmmlab
 check_openmmlab()
 
 from .augmentation import RandomTransposeFrames
-from .samplers import SeededInfiniteSampler
+from .samplers import SeededIndex, SeededInfiniteSampler
 from .transforms import (CheckFrames, GenerateWindowIndices, LoadFrames,
                          LoadPairedCrop)
 from .vsr_datasets import IntVIDDataset, Vid3oCDataset, VideoWindowDataset
@@ -14,6 +14,7 @@ from .windows import window_indices
 
 __all__ = [
     'CheckFrames', 'GenerateWindowIndices', 'IntVIDDataset', 'LoadFrames',
-    'LoadPairedCrop', 'RandomTransposeFrames', 'SeededInfiniteSampler',
-    'Vid3oCDataset', 'VideoWindowDataset', 'window_indices'
+    'LoadPairedCrop', 'RandomTransposeFrames', 'SeededIndex',
+    'SeededInfiniteSampler', 'Vid3oCDataset', 'VideoWindowDataset',
+    'window_indices'
 ]

@@ -9,6 +9,35 @@ from mmagic.registry import DATA_SAMPLERS
 from mmengine.dataset import InfiniteSampler
 
 
+class SeededIndex(int):
+    """A sample's index with the seed of its augmentation.
+
+    mmengine's ``RepeatDataset`` and ``ConcatDataset`` find the index within
+    a data set by ``%`` and ``-``; the seed stays with it.
+
+    Args:
+        index (int): The index.
+        seed (int): In ``[0, 2 ** 32)``.
+    """
+
+    def __new__(cls, index: int, seed: int) -> 'SeededIndex':
+        self = super().__new__(cls, index)
+        self.seed = seed
+        return self
+
+    def __getnewargs__(self) -> Tuple[int, int]:  # on the way to a worker
+        return int(self), self.seed
+
+    def __mod__(self, other: int) -> 'SeededIndex':
+        return SeededIndex(int(self) % other, self.seed)
+
+    def __sub__(self, other: int) -> 'SeededIndex':
+        return SeededIndex(int(self) - other, self.seed)
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({int(self)}, seed={self.seed})'
+
+
 @DATA_SAMPLERS.register_module()
 class SeededInfiniteSampler(InfiniteSampler):
     """mmengine's ``InfiniteSampler`` with a seed for each sample.
@@ -20,9 +49,8 @@ class SeededInfiniteSampler(InfiniteSampler):
     for any number of workers and of ranks (at an equal total batch), and
     differ from epoch to epoch.
 
-    For :class:`VideoWindowDataset`, which takes ``(index, seed)``; not for
-    wrappers such as ``RepeatDataset``, which an infinite sampler does not
-    need.
+    For :class:`VideoWindowDataset`, also several of them in mmengine's
+    ``ConcatDataset``. Each rank reads the samples that it yields, no others.
 
     Args:
         dataset (Sized): The data set.
@@ -31,12 +59,12 @@ class SeededInfiniteSampler(InfiniteSampler):
             on all ranks; mmengine's Runner passes its own.
     """
 
-    def _indices_of_rank(self) -> Iterator[Tuple[int, int]]:
+    def _indices_of_rank(self) -> Iterator[SeededIndex]:
         """Every ``world_size``-th sample of the common sequence."""
         for count, index in enumerate(self._infinite_indices()):
             if count % self.world_size == self.rank:
                 seed = np.random.SeedSequence([self.seed, count])
-                yield index, int(seed.generate_state(1)[0])
+                yield SeededIndex(index, int(seed.generate_state(1)[0]))
 
 
 @contextmanager

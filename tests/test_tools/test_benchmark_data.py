@@ -72,7 +72,7 @@ def test_data_are_made_at_1080p(tool, tmp_path, monkeypatch):
     assert hr.shape == (1080, 1920, 3)
     # Continued by its mirror image, pixel for pixel.
     np.testing.assert_array_equal(hr[720:, :1280], hr[719:359:-1, :1280])
-    sample = data[0, 1]
+    sample = data[0]
     assert sample['inputs'].shape == (7, 3, 32, 32)
     assert sample['data_samples'].ori_gt_shape == (1072, 1920, 3)
 
