@@ -59,6 +59,15 @@ def decode_image(content: bytes, path: str) -> np.ndarray:
     return image
 
 
+def is_image(path: str) -> bool:
+    """Whether there is a file, and it is a whole image."""
+    try:
+        read_image(path)
+        return True
+    except (FileNotFoundError, ValueError):
+        return False
+
+
 def write_png(path: str, image: np.ndarray) -> None:
     """Write a PNG so that ``path`` never holds a part of it.
 
@@ -97,6 +106,8 @@ def write_bytes(path: str, content: bytes, *, sync: bool = False) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(temporary, path)
+        if sync:
+            sync_path(folder)
     except OSError as error:
         if osp.exists(temporary):
             os.remove(temporary)
@@ -121,8 +132,13 @@ def sync_folder(folder: str) -> None:
     """
     paths = [osp.join(folder, name) for name in os.listdir(folder)]
     for path in paths + [folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_path(path)
+
+
+def sync_path(path: str) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path or '.', os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
