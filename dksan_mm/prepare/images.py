@@ -10,6 +10,7 @@ import numpy as np
 # Level 1 against OpenCV's default strategy at level 3 and 6, measured on 720p
 # and 1080p frames: 1.5x and 3x faster to write, 5-15 % larger.
 PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+PNG_START, PNG_END = b'\x89PNG', b'IEND'
 
 
 def read_image(path: str) -> np.ndarray:
@@ -48,6 +49,9 @@ def decode_image(content: bytes, path: str) -> np.ndarray:
     """
     if not content:
         raise ValueError(f'{path}: empty file (0 bytes)')
+    if content.startswith(PNG_START) and content.rfind(PNG_END) < 0:
+        # Said here, since libpng says it on stderr without a name.
+        raise ValueError(f'{path}: not a readable image (cut short)')
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)

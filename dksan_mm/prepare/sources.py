@@ -117,15 +117,22 @@ def _iter_video(path: str) -> Iterator[LazyFrame]:
                 raise ValueError(f'{path}: no video stream')
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1  # one process per core
-            last = None
-            for number, frame in enumerate(container.decode(stream)):
-                if frame.is_corrupt:
-                    raise ValueError(f'{path}: frame {number} is damaged')
-                last = frame
-                yield number, lambda frame=frame: _to_bgr(frame)
+            last = end = None
+            for packet in container.demux(stream):
+                if packet.size and packet.pos is not None:
+                    end = packet.pos + packet.size
+                for frame in packet.decode():
+                    number += 1
+                    if frame.is_corrupt:
+                        raise ValueError(f'{path}: frame {number} is damaged')
+                    last = frame
+                    yield number, lambda frame=frame: _to_bgr(frame)
             if last is None:
                 raise ValueError(f'{path}: no frame in the video')
-            _check_tail(path, container, stream, last)
+            if container.format.name == 'yuv4mpegpipe':
+                _check_end(path, end, number)
+            else:
+                _check_tail(path, container, stream, last)
     except av.FFmpegError as error:
         reason = error.strerror or str(error)
         where = f'after frame {number}' if number >= 0 else 'from the start'
@@ -159,3 +166,10 @@ def _check_tail(path: str, container: av.container.InputContainer,
     if reached < stated - max(3 * step, 0.02 * stated):
         raise ValueError(f'{path}: cut short, the frames end at '
                          f'{reached:.2f} s of {stated:.2f} s')
+
+
+def _check_end(path: str, end: int, number: int) -> None:
+    """Raise if a part of a frame follows: y4m has no length in its header."""
+    if end < osp.getsize(path):
+        raise ValueError(f'{path}: cut short in the frame after frame '
+                         f'{number}')

@@ -111,13 +111,16 @@ class ClipWriter:
             raise
         self._move_in_place()
         frames = list_frames(self.finals[0])
-        height, width = read_image(frames[0]).shape[:2]
+        sizes = {
+            f'{kind}_size': list(read_image(list_frames(final)[0]).shape[:2])
+            for kind, final in zip(('lr', 'hr'), self.finals)
+        }
         return self._with_stores(
             dict(
                 recipe,
                 frames=len(frames),
                 first_frame=frame_number(frames[0]),
-                lr_size=[height, width],
+                **sizes,
                 crc32={
                     osp.basename(osp.dirname(final)):
                     ' '.join(map(file_crc32, list_frames(final)))

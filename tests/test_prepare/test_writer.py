@@ -48,7 +48,8 @@ def test_hr_is_cropped_and_lr_lies_under_it(tmp_path):
     frames = noise(3)
     source = write_frames(tmp_path / 'c', frames, first=4)
     entry = prepare(source, tmp_path / 'out')
-    assert entry['frames'] == 3 and entry['lr_size'] == [2, 3]
+    assert entry['frames'] == 3
+    assert entry['lr_size'] == [2, 3] and entry['hr_size'] == [32, 48]
     for number, frame in enumerate(frames, 4):
         hr = cv2.imread(str(tmp_path / f'out/train/HR/c/{number:06d}.png'))
         lr = cv2.imread(str(tmp_path / f'out/train/LRx16/c/{number:06d}.png'))
