@@ -49,7 +49,8 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
         '--samples',
         type=int,
         metavar='N',
-        help='samples to read (default: an epoch); from PNG at most 200')
+        help='samples to read (default: an epoch, at least 100); from PNG at '
+        'most 200')
     parser.add_argument(
         '--frames',
         type=int,
@@ -69,35 +70,55 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
     return args
 
 
-def make_data(root: str, frames: int) -> None:
-    """Prepare clips of data/sample, mirrored to 1080p, in all forms."""
+def make_data(root: str, frames: int) -> Dict[str, float]:
+    """Prepare clips of data/sample, mirrored to 1080p, in all forms.
+
+    Returns:
+        dict[str, float]: CPU seconds a frame for the PNG frames, and what
+        each store takes beside them.
+    """
+    import cv2
+    cv2.setNumThreads(1)
+    seconds = dict.fromkeys(STORES, 0.)
+    for name in CLIPS:
+        source = osp.join(root, 'source', name)
+        _write_source(source, name, frames)
+        for store in STORES:
+            start = time.process_time()
+            _prepare(root, source, store)
+            seconds[store] += time.process_time() - start
+    return {store: seconds[store] / len(CLIPS) / frames for store in STORES}
+
+
+def _write_source(folder: str, name: str, frames: int) -> None:
     import cv2
 
     from dksan_mm.prepare.images import write_png
-    from dksan_mm.prepare.manifest import read_manifest, write_manifest
     from dksan_mm.prepare.sources import Clip, iter_frames
+    os.makedirs(folder)
+    video = osp.join(ROOT, 'data', 'sample', 'train', f'{name}.mp4')
+    for number, load in islice(
+            iter_frames(Clip(name, 'train', video)), frames):
+        # Not enlarged, which would make frames smoother than video.
+        image = load()
+        beyond = 1080 - image.shape[0], 1920 - image.shape[1]
+        image = cv2.copyMakeBorder(image, 0, beyond[0], 0, beyond[1],
+                                   cv2.BORDER_REFLECT)
+        write_png(osp.join(folder, f'{number:06d}.png'), image)
+
+
+def _prepare(root: str, source: str, store: str) -> None:
+    """What tools/prepare_data.py does for a clip."""
+    from dksan_mm.prepare.manifest import read_manifest, write_manifest
+    from dksan_mm.prepare.sources import Clip
     from dksan_mm.prepare.writer import ClipWriter, Settings
-    for name in CLIPS:
-        source = osp.join(root, 'source', name)
-        os.makedirs(source)
-        video = osp.join(ROOT, 'data', 'sample', 'train', f'{name}.mp4')
-        for number, load in islice(
-                iter_frames(Clip(name, 'train', video)), frames):
-            # Not enlarged, which would make frames smoother than video.
-            image = load()
-            beyond = 1080 - image.shape[0], 1920 - image.shape[1]
-            image = cv2.copyMakeBorder(image, 0, beyond[0], 0, beyond[1],
-                                       cv2.BORDER_REFLECT)
-            write_png(osp.join(source, f'{number:06d}.png'), image)
-        for store in STORES[1:]:
-            writer = ClipWriter(
-                Clip(name, 'train', source),
-                root,
-                settings=Settings(store=store))
-            write_manifest(
-                root, 'train',
-                {name: writer.run(read_manifest(root, 'train').get(name))})
-            writer.close()
+    name = osp.basename(source)
+    manifest = read_manifest(root, 'train')
+    writer = ClipWriter(
+        Clip(name, 'train', source), root, settings=Settings(store=store))
+    manifest[name] = writer.run(manifest.get(name))
+    write_manifest(root, 'train', manifest)
+    writer.close()
 
 
 def build_dataset(config_path: str, data: str, store: str, **changes):
@@ -186,7 +207,7 @@ def benchmark(args: argparse.Namespace, data: str) -> None:
           f'{"samples/s seen":>15} {"MB/frame":>9} {"memory, MB":>16}')
     datasets = open_stores(args.config, data)
     counts = {
-        store: args.samples or len(dataset)
+        store: args.samples or max(len(dataset), 100)
         for store, dataset in datasets.items()
     }
     counts['png'] = min(counts['png'], 200)
@@ -228,6 +249,14 @@ def _summarise(store: str, result: Dict[str, float], png: Dict[str,
           f'{VID3OC_TRAIN * result["cpu"]:.0f} s of one core')
 
 
+def _say_preparation(seconds: Dict[str, float]) -> None:
+    """Print what preparing has taken, and would take for Vid3oC."""
+    for store in STORES:
+        took = seconds['png'] + (seconds[store] if store != 'png' else 0)
+        print(f'preparing {store}: {took:.2f} s of one core a frame, Vid3oC '
+              f'{VID3OC_FRAMES * took / 60:.0f} min of one core')
+
+
 def main(argv: List[str]) -> int:
     """Run the tool; return the exit code."""
     args = parse_args(argv)
@@ -239,8 +268,9 @@ def main(argv: List[str]) -> int:
             benchmark(args, args.data)
             return 0
         with tempfile.TemporaryDirectory() as folder:
-            make_data(folder, args.frames)
+            seconds = make_data(folder, args.frames)
             benchmark(args, folder)
+            _say_preparation(seconds)
         return 0
     except KeyboardInterrupt:
         return 130

@@ -28,8 +28,8 @@ sys.path.insert(0, osp.dirname(osp.abspath(__file__)))
 import benchmark_data  # noqa: E402
 
 
-class Candidate(NamedTuple):
-    """A form: its tiles' side (None: whole frames), and how to code one."""
+class Code(NamedTuple):
+    """How to code a tile, and its side (None: a whole frame)."""
     tile: Optional[int]
     encode: Callable
     decode: Callable
@@ -66,27 +66,32 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
     return args
 
 
-def candidates() -> Dict[str, Candidate]:
-    """What the dependencies can write and read losslessly (not JPEG XL)."""
+def candidates() -> Dict[str, Callable]:
+    """What the dependencies can write and read losslessly (not JPEG XL).
+
+    Returns:
+        dict[str, Callable]: Name to a class that holds the first frames of a
+        clip's array.
+    """
     import cv2
 
-    from dksan_mm.prepare import tiles
+    from dksan_mm.prepare.tiles import TILE
     png = partial(_encode_image, '.png', [cv2.IMWRITE_PNG_COMPRESSION, 1])
     webp = partial(_encode_image, '.webp', [cv2.IMWRITE_WEBP_QUALITY, 101])
-    found = {
-        'array': Candidate(None, lambda image: image, _as_it_is),
-        'PNG frames': Candidate(None, png, _decode_image),
-        'PNG tiles': Candidate(128, png, _decode_image),
-        'WebP tiles': Candidate(128, webp, _decode_image),
+    codes = {
+        'array': Code(None, lambda image: image, _as_it_is),
+        'PNG frames': Code(None, png, _decode_image),
+        'PNG tiles': Code(128, png, _decode_image),
+        'WebP tiles': Code(128, webp, _decode_image),
+        'zlib tiles': Code(128, _encode_zlib, _decode_zlib),
     }
     for codec, pixels in (('qoi', 'rgb24'), ('magicyuv', 'gbrp')):
-        found[f'{codec} tiles'] = Candidate(
-            128, partial(_encode_video, codec, pixels),
-            partial(_decode_video, codec))
-    found['zlib tiles'] = Candidate(128, _encode_zlib, _decode_zlib)
-    for side in (64, tiles.TILE, 256):
-        found[f'tiles of {side}'] = Candidate(side, tiles.encode_tile,
-                                              tiles.decode_tile)
+        codes[f'{codec} tiles'] = Code(128,
+                                       partial(_encode_video, codec, pixels),
+                                       partial(_decode_video, codec))
+    found = {name: partial(CodedClip, code=codes[name]) for name in codes}
+    for side in (64, TILE, 256):
+        found[f'tiles of {side}'] = partial(TiledClip, side=side)
     return found
 
 
@@ -157,24 +162,28 @@ def _decoder(codec: str, size: Tuple[int, int]):
 class CodedClip:
     """A clip's first frames in memory, as one of the candidates."""
 
-    def __init__(self, array, count: int, form: Candidate) -> None:
+    def __init__(self, array, count: int, code: Code) -> None:
         self.shape = array.shape
-        self.form = form
+        self.code = code
         self.coded: Dict[Tuple[int, int, int], object] = {}
         _, height, width, _ = self.shape
-        self.tile = form.tile or max(height, width)
+        self.tile = code.tile or max(height, width)
         for number in range(min(count, len(array))):
             frame = array.read(number)
             for top in range(0, height, self.tile):
                 for left in range(0, width, self.tile):
                     tile = frame[top:top + self.tile, left:left + self.tile]
-                    self.coded[number, top, left] = form.encode(tile.copy())
+                    self.coded[number, top, left] = code.encode(tile.copy())
 
     def __enter__(self) -> 'CodedClip':
         return self
 
     def __exit__(self, *_) -> None:
         pass
+
+    def open(self) -> 'CodedClip':
+        """As opening a file."""
+        return self
 
     def bytes(self) -> int:
         """Size of all that is coded."""
@@ -192,7 +201,7 @@ class CodedClip:
             for x in range(left // side * side, left + width, side):
                 size = (min(side,
                             self.shape[1] - y), min(side, self.shape[2] - x))
-                image = self.form.decode(self.coded[frame, y, x], size)
+                image = self.code.decode(self.coded[frame, y, x], size)
                 above, before = max(top, y), max(left, x)
                 part = image[above - y:top + height - y,
                              before - x:left + width - x]
@@ -201,17 +210,41 @@ class CodedClip:
         return out
 
 
-class CodedDataset:
-    """A data set with arrays, its HR crops read from coded clips instead."""
+class TiledClip:
+    """A clip's first frames in a file of tiles of some size."""
 
-    def __init__(self, dataset, frames: int, form: Candidate) -> None:
+    def __init__(self, array, count: int, side: int) -> None:
+        from dksan_mm.prepare import tiles
+        count = min(count, len(array))
+        self.file = tempfile.NamedTemporaryFile(suffix='.tiles')
+        tiles.TILE, chosen = side, tiles.TILE
+        try:
+            tiles.write_tiles(self.file, map(array.read, range(count)), count)
+        finally:
+            tiles.TILE = chosen
+        self.file.flush()
+
+    def open(self):
+        """The file, open for reading."""
+        from dksan_mm.prepare.tiles import TileFile
+        return TileFile(self.file.name)
+
+    def bytes(self) -> int:
+        """Its size."""
+        return osp.getsize(self.file.name)
+
+
+class CodedDataset:
+    """A data set with arrays, its HR crops read from other forms instead."""
+
+    def __init__(self, dataset, frames: int, form: Callable) -> None:
         from dksan_mm.prepare.stores import open_store
         self.dataset = dataset
         self.clips = {}
         start = time.process_time()
         for stores in dataset.stores.values():
             with open_store(stores['gt_store']) as array:
-                clip = CodedClip(array, frames, form)
+                clip = form(array, frames)
             self.clips[stores['gt_store']] = clip
         self.write = time.process_time() - start
 
@@ -221,8 +254,8 @@ class CodedDataset:
     def __getitem__(self, index):
         from dksan_mm.datasets import transforms
         from dksan_mm.prepare.stores import open_store
-        transforms.open_store = (
-            lambda path: self.clips.get(path) or open_store(path))
+        transforms.open_store = lambda path: self.clips[path].open(
+        ) if path in self.clips else open_store(path)
         try:
             return self.dataset[index]
         finally:

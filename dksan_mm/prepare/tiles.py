@@ -6,12 +6,13 @@ See :mod:`dksan_mm.prepare.stores` for the measurements.
 
 A file holds ``DKTILES2``; t, h, w and the tiles' side (uint32); the offset of
 each tile and of the end (uint64), tiles ordered by frame, row and column; the
-tiles, those at the right and bottom smaller. All numbers are little-endian.
+tiles, of frames filled up with copies of their last row and column. All
+numbers are little-endian.
 
-A tile is a raw deflate stream of the planes R - G, G and B - G, modulo 256,
-their rows filled up with zeros to a multiple of 8 bytes. Of each row but a
-plane's first, the row above is subtracted, 8 bytes at a time as one number:
-numpy sums these 8 times as fast as bytes, for 3 % more bytes coded.
+A tile is a raw deflate stream of the planes R - G, G and B - G, modulo 256. Of
+each row but a plane's first, the row above is subtracted, 8 bytes at a time as
+one number: numpy sums these 8 times as fast as bytes, for 3 % more bytes
+coded.
 """
 import os
 import struct
@@ -41,8 +42,10 @@ class TileFile(ClipFile):
         if len(start) < HEADER.size or start[:8] != MAGIC:
             raise ValueError('it begins otherwise')
         _, count, height, width, self.tile = HEADER.unpack(start)
-        if not (count and height and width and self.tile):
+        if not all((count, height, width, self.tile)):
             raise ValueError('it says that it is empty')
+        if self.tile % WORD.itemsize:
+            raise ValueError(f'tiles of {self.tile}')
         self.grid = _grid(height, width, self.tile)
         tiles = count * self.grid[0] * self.grid[1]
         end = self._read_bytes(8, HEADER.size + 8 * tiles)
@@ -53,13 +56,16 @@ class TileFile(ClipFile):
         top, left, height, width = box
         out = np.empty((height, width, 3), np.uint8)
         tile = self.tile
-        last_row = (top + height - 1) // tile
         columns = range(left // tile, (left + width - 1) // tile + 1)
-        for row in range(top // tile, last_row + 1):
-            coded = self._read_row(frame, row, columns)
-            for column, content in zip(columns, coded):
-                _paste(out, (row * tile - top, column * tile - left),
-                       decode_tile(content, self._tile_size(row, column)))
+        start = left - columns[0] * tile
+        for row in range(top // tile, (top + height - 1) // tile + 1):
+            first = max(top - row * tile, 0)
+            last = min(top + height - row * tile, tile)
+            planes = decode_tiles(
+                self._read_row(frame, row, columns), tile, last)
+            planes = planes[:, first:, start:start + width]
+            at = row * tile + first - top
+            out[at:at + last - first] = cv2.merge(list(planes))
         return out
 
     def _read_row(self, frame: int, row: int, columns: range) -> List[bytes]:
@@ -76,29 +82,20 @@ class TileFile(ClipFile):
         offsets = (offsets - offsets[0]).tolist()
         return [content[a:b] for a, b in zip(offsets, offsets[1:])]
 
-    def _tile_size(self, row: int, column: int) -> Tuple[int, int]:
-        _, height, width, _ = self.shape
-        return (min(self.tile, height - row * self.tile),
-                min(self.tile, width - column * self.tile))
-
 
 def _grid(height: int, width: int, tile: int) -> Tuple[int, int]:
     """Tiles below and beside each other."""
     return -(-height // tile), -(-width // tile)
 
 
-def _paste(out: np.ndarray, at: Tuple[int, int], image: np.ndarray) -> None:
-    """Copy the part of a tile that lies on ``out``."""
-    top, left = at
-    bottom, right = (min(at[i] + image.shape[i], out.shape[i]) for i in (0, 1))
-    y, x = max(top, 0), max(left, 0)
-    out[y:bottom, x:right] = image[y - top:bottom - top, x - left:right - left]
-
-
 def encode_tile(image: np.ndarray) -> bytes:
-    height, width = image.shape[:2]
-    planes = np.zeros((3, height, _padded(width)), np.uint8)
-    planes[..., :width] = image.transpose(2, 0, 1)
+    """Code one tile.
+
+    Args:
+        image (np.ndarray): ``(tile, tile, 3)``, uint8, RGB; ``tile`` a
+            multiple of 8.
+    """
+    planes = np.ascontiguousarray(image.transpose(2, 0, 1))
     planes[::2] -= planes[1]
     words = planes.view(WORD)
     words[:, 1:] -= words[:, :-1].copy()
@@ -106,23 +103,37 @@ def encode_tile(image: np.ndarray) -> bytes:
     return compressor.compress(words.tobytes()) + compressor.flush()
 
 
-def decode_tile(content: bytes, size: Tuple[int, int]) -> np.ndarray:
-    height, width = size
-    count = 3 * height * _padded(width)
+def decode_tiles(coded: List[bytes], tile: int, rows: int) -> np.ndarray:
+    """Decode the upper rows of tiles that lie beside each other.
+
+    Args:
+        coded (list[bytes]): The tiles.
+        tile (int): Their side.
+        rows (int): How many rows are wanted.
+
+    Returns:
+        np.ndarray: ``(3, rows, tile * len(coded))``, uint8, the planes R, G
+        and B.
+
+    Raises:
+        ValueError: If a tile is damaged.
+    """
+    content = b''.join(_inflate(each, 3 * tile * tile) for each in coded)
+    words = np.frombuffer(content, WORD).reshape(len(coded), 3, tile, -1)
+    words = np.add.accumulate(words[:, :, :rows], axis=2)
+    planes = words.transpose(1, 2, 0, 3).reshape(3, rows, -1).view(np.uint8)
+    planes[::2] += planes[1]
+    return planes
+
+
+def _inflate(coded: bytes, size: int) -> bytes:
     try:
-        content = zlib.decompress(content, -zlib.MAX_WBITS, count)
+        content = zlib.decompress(coded, -zlib.MAX_WBITS, size)
     except zlib.error as error:
         raise ValueError(str(error)) from error
-    if len(content) != count:
-        raise ValueError(f'a tile of {len(content)} bytes, not {count}')
-    words = np.frombuffer(content, WORD).reshape(3, height, -1)
-    planes = np.add.accumulate(words, axis=1).view(np.uint8)
-    planes[::2] += planes[1]
-    return cv2.merge(list(planes))[:, :width]
-
-
-def _padded(width: int) -> int:
-    return -(-width // WORD.itemsize) * WORD.itemsize
+    if len(content) != size:
+        raise ValueError(f'a tile of {len(content)} bytes, not {size}')
+    return content
 
 
 def write_tiles(file: BinaryIO, frames: Iterator[np.ndarray],
@@ -142,6 +153,9 @@ def write_tiles(file: BinaryIO, frames: Iterator[np.ndarray],
             file.write(HEADER.pack(MAGIC, count, height, width, TILE))
             rows, per_row = _grid(height, width, TILE)
             file.seek(8 * (count * rows * per_row + 1), os.SEEK_CUR)
+        frame = cv2.copyMakeBorder(frame, 0, rows * TILE - height, 0,
+                                   per_row * TILE - width,
+                                   cv2.BORDER_REPLICATE)
         for top in range(0, height, TILE):
             for left in range(0, width, TILE):
                 offsets.append(file.tell())

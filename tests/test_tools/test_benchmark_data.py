@@ -62,7 +62,9 @@ def stores(tool, data, capsys):
 
 def test_data_are_made_at_1080p(tool, tmp_path, monkeypatch):
     monkeypatch.setattr(tool, 'CLIPS', ('plaza-dog', ))
-    tool.make_data(str(tmp_path), 1)
+    seconds = tool.make_data(str(tmp_path), 1)
+    assert list(seconds) == ['png', 'tiles', 'array']
+    assert all(0 < value < 10 for value in seconds.values())
     data = tool.build_dataset(
         str(TOOL.parents[1] / 'configs' / 'dksan_vid3oc_x16.py'),
         str(tmp_path), 'array')
