@@ -5,7 +5,7 @@ from dksan_mm.versions import check_openmmlab
 
 check_openmmlab()
 
-from .augmentation import RandomTransposeFrames
+from .mmagic_transforms import PackFrames, RandomTransposeFrames
 from .samplers import SeededIndex, SeededInfiniteSampler
 from .transforms import (CheckFrames, GenerateWindowIndices, LoadFrames,
                          LoadPairedCrop)
@@ -14,7 +14,7 @@ from .windows import window_indices
 
 __all__ = [
     'CheckFrames', 'GenerateWindowIndices', 'IntVIDDataset', 'LoadFrames',
-    'LoadPairedCrop', 'RandomTransposeFrames', 'SeededIndex',
+    'LoadPairedCrop', 'PackFrames', 'RandomTransposeFrames', 'SeededIndex',
     'SeededInfiniteSampler', 'Vid3oCDataset', 'VideoWindowDataset',
     'window_indices'
 ]

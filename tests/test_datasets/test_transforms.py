@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from data_fixtures import write_frames
 from mmengine.config import Config
 from mmengine.dataset import Compose
@@ -201,6 +202,22 @@ def test_transposed_frames_lie_in_memory_as_they_are_read(ratio):
         wanted = frame.transpose(1, 0, 2) if ratio else frame
         np.testing.assert_array_equal(image, wanted)
         assert image.flags.c_contiguous
+
+
+@pytest.mark.parametrize('loading', ['train', 'test'])
+def test_frames_are_packed_as_mmagic_does(coded_root, config, loading):
+    pipeline = [dict(step) for step in config[f'{loading}_pipeline']]
+    packed = []
+    for kind in ('PackInputs', 'PackFrames'):
+        pipeline[-1]['type'] = kind
+        packed.append(dataset(coded_root, pipeline)[SeededIndex(2, 4)])
+    one, other = packed
+    assert torch.equal(one['inputs'], other['inputs'])
+    one, other = one['data_samples'], other['data_samples']
+    assert torch.equal(one.gt_img, other.gt_img)
+    assert other.gt_img.is_contiguous() and other.gt_img.dtype == torch.uint8
+    assert same(one.metainfo, other.metainfo)
+    assert one.keys() == other.keys()
 
 
 def test_training_samples_are_packed(coded_root, config):
