@@ -13,11 +13,12 @@ beside HR or without any) is taken over as it is, and must fit.
 {split}/manifest.json says what each clip was made from, with checksums, and
 {split}/clips.txt lists the clips.
 
---store array adds beside each clip's folder a file of the same pixels,
-{clip}.npy, from which training reads crops without decoding whole frames: of
-1080p 18 times as many samples a second, for 3.4 times the PNG's space on the
-disk (tools/benchmark_data.py). --store tiles adds {clip}.tiles for HR: 8
-times as many, for 1.1 times the space. The configs read what is there.
+--store tiles adds beside each clip's HR folder a file of the same pixels,
+{clip}.tiles, from which training reads crops without decoding whole frames: of
+1080p 11 times as many samples a second, for 0.7 times the PNG's space on the
+disk (tools/benchmark_data.py measures it). --store array adds {clip}.npy: 40
+times as many as long as the files fit in memory, for 3.5 times the space. The
+configs read what is there.
 
 Interrupted at any point, the same command continues. At the first damaged
 clip the tool stops, names it, and the exit code is 1. With --skip-bad such

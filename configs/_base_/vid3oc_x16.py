@@ -9,7 +9,7 @@ num_frames = 7  # paper, sec. 4: 2N + 1 with N = 3
 crop = 512  # of HR, 32 of LR; paper, sec. 4
 
 # What is read: 'png' frames, or what tools/prepare_data.py --store adds:
-# 'tiles' (10 times as many samples a second, 0.7 times the disk), 'array' (30
+# 'tiles' (11 times as many samples a second, 0.7 times the disk), 'array' (40
 # times, 3.5 times; tools/benchmark_data.py measures both) or 'auto', the
 # quickest that is there. The pixels are the same.
 store = 'auto'

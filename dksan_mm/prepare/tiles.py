@@ -26,7 +26,7 @@ from .clip_files import Box, ClipFile
 
 MAGIC = b'DKTILES2'
 HEADER = struct.Struct('<8s4I')
-TILE = 112  # of 48 to 128, the quickest to read a crop of 512 from
+TILE = 112  # 64 to 128 are equally quick to read a crop of 512 from
 LEVEL = 3  # higher ones save 5 % of the disk and are slower to read
 WORD = np.dtype('<u8')
 
