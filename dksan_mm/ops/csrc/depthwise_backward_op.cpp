@@ -37,16 +37,20 @@ std::vector<Strip> strips_of(const Geometry& g,
   return strips;
 }
 
-// Strips an image: enough to keep many threads busy, each far taller than
-// what it reads beyond its own lines. Not the number of threads decides, so
-// that no sum depends on it.
-int64_t number_of_strips(const Geometry& g,
-                         const std::vector<std::vector<Lines>>& reads,
-                         int64_t pieces) {
-  constexpr int64_t kTasks = 16;
+// The most strips of an image that are far taller than what each reads beyond
+// its own lines.
+int64_t room_for_strips(const Geometry& g,
+                        const std::vector<std::vector<Lines>>& reads) {
   const int64_t room = g.height / (4 * tallest_of_all(reads));
-  const int64_t most = std::min(room, blocks_of(g.out_pixels()));
-  return std::max<int64_t>(std::min((kTasks + pieces - 1) / pieces, most), 1);
+  return std::max<int64_t>(
+      std::min(room, blocks_of(g.out_pixels())), 1);
+}
+
+// Strips an image, enough to keep many threads busy. Not the number of threads
+// decides, so that no sum depends on it.
+int64_t number_of_strips(int64_t room, int64_t pieces) {
+  constexpr int64_t kTasks = 16;
+  return std::min((kTasks + pieces - 1) / pieces, room);
 }
 
 // Everything that the backward pass of a task needs: one segment of one strip.
@@ -62,8 +66,11 @@ class Backward {
         grad_out_(grad_out),
         images_(x.size(0)),
         reads_(lines_of_blocks<T>(g, inputs, images_)),
-        segments_(cut<T>(x.size(1), 1, 1, widest<T>(images_, x.size(1)))),
-        number_(number_of_strips(g, reads_, std::max<int64_t>(images_ * pieces(), 1))),
+        room_(room_for_strips(g, reads_)),
+        segments_(
+            cut<T>(x.size(1), 1, 1, widest<T>(images_ * room_, x.size(1)))),
+        number_(number_of_strips(
+            room_, std::max<int64_t>(images_ * pieces(), 1))),
         grad_x_(empty_as(x, x.sizes())),
         grad_weight_(at::empty(
             {images_ * number_, weight.size(0), weight.size(1)}, x.options())),
@@ -144,6 +151,7 @@ class Backward {
   const Tensor &x_, &weight_, &grad_out_;
   const int64_t images_;
   const std::vector<std::vector<Lines>> reads_;
+  const int64_t room_;
   const std::vector<Segment> segments_;
   const int64_t number_;  // of strips an image
   const Tensor grad_x_, grad_weight_;
