@@ -5,14 +5,14 @@ from dksan_mm.versions import check_openmmlab
 
 check_openmmlab()
 
-from .samplers import SeededInfiniteSampler
+from .samplers import ConsecutiveSampler, SeededInfiniteSampler
 from .transforms import (CheckFrames, GenerateWindowIndices, LoadFrames,
                          LoadPairedCrop)
 from .vsr_datasets import IntVIDDataset, Vid3oCDataset, VideoWindowDataset
 from .windows import window_indices
 
 __all__ = [
-    'CheckFrames', 'GenerateWindowIndices', 'IntVIDDataset', 'LoadFrames',
-    'LoadPairedCrop', 'SeededInfiniteSampler', 'Vid3oCDataset',
-    'VideoWindowDataset', 'window_indices'
+    'CheckFrames', 'ConsecutiveSampler', 'GenerateWindowIndices',
+    'IntVIDDataset', 'LoadFrames', 'LoadPairedCrop', 'SeededInfiniteSampler',
+    'Vid3oCDataset', 'VideoWindowDataset', 'window_indices'
 ]
