@@ -90,7 +90,8 @@ test_dataloader = dict(
     num_workers=2,
     persistent_workers=False,
     drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
+    # Each process gets consecutive frames, for VideoTemporalError.
+    sampler=dict(type='ConsecutiveSampler'),
     dataset=dict(
         type='Vid3oCDataset',
         data_root=data_root,
@@ -103,4 +104,12 @@ test_dataloader = dict(
 # PSNR and SSIM are the paper's metrics (sec. 4); in which colours it does
 # not say: RGB, and Y beside it. Means over videos of per-video means.
 val_evaluator = [dict(type='VideoPSNR'), dict(type='VideoSSIM')]
-test_evaluator = [dict(type='VideoPSNR'), dict(type='VideoSSIM')]
+# Beyond the paper: flicker, and naturalness without a ground truth. LPIPS
+# needs weights that it downloads: add dict(type='VideoLPIPS').
+test_evaluator = [
+    dict(type='VideoPSNR'),
+    dict(type='VideoSSIM'),
+    dict(type='VideoTemporalError'),
+    # Every tenth frame: chosen here, a frame of 1080p takes over a second.
+    dict(type='VideoNIQE', every=10)
+]

@@ -6,15 +6,15 @@ from dksan_mm.versions import check_openmmlab
 check_openmmlab()
 
 from .mmagic_transforms import PackFrames, RandomTransposeFrames
-from .samplers import SeededIndex, SeededInfiniteSampler
+from .samplers import ConsecutiveSampler, SeededIndex, SeededInfiniteSampler
 from .transforms import (CheckFrames, GenerateWindowIndices, LoadFrames,
                          LoadPairedCrop)
 from .vsr_datasets import IntVIDDataset, Vid3oCDataset, VideoWindowDataset
 from .windows import window_indices
 
 __all__ = [
-    'CheckFrames', 'GenerateWindowIndices', 'IntVIDDataset', 'LoadFrames',
-    'LoadPairedCrop', 'PackFrames', 'RandomTransposeFrames', 'SeededIndex',
-    'SeededInfiniteSampler', 'Vid3oCDataset', 'VideoWindowDataset',
-    'window_indices'
+    'CheckFrames', 'ConsecutiveSampler', 'GenerateWindowIndices',
+    'IntVIDDataset', 'LoadFrames', 'LoadPairedCrop', 'PackFrames',
+    'RandomTransposeFrames', 'SeededIndex', 'SeededInfiniteSampler',
+    'Vid3oCDataset', 'VideoWindowDataset', 'window_indices'
 ]

@@ -1,12 +1,14 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Sampling that does not depend on how many processes load."""
+"""Samplers: the same crops for any number of processes; blocks of frames."""
 import random
 from contextlib import contextmanager
-from typing import Iterator, Tuple
+from typing import Iterator, Optional, Sized, Tuple
 
 import numpy as np
 from mmagic.registry import DATA_SAMPLERS
 from mmengine.dataset import InfiniteSampler
+from mmengine.dist import get_dist_info
+from torch.utils.data import Sampler
 
 
 class SeededIndex(int):
@@ -65,6 +67,34 @@ class SeededInfiniteSampler(InfiniteSampler):
             if count % self.world_size == self.rank:
                 seed = np.random.SeedSequence([self.seed, count])
                 yield SeededIndex(index, int(seed.generate_state(1)[0]))
+
+
+@DATA_SAMPLERS.register_module()
+class ConsecutiveSampler(Sampler):
+    """Gives each process a block of consecutive samples, in order.
+
+    mmengine's ``DefaultSampler`` deals them out in turn, so no process sees
+    two consecutive frames, which ``VideoTemporalError`` needs. All blocks
+    have the same length; what is missing at the end is filled with the last
+    sample.
+
+    Args:
+        dataset (Sized): The data set.
+        seed (int, optional): Not used; mmengine's Runner passes one.
+    """
+
+    def __init__(self, dataset: Sized, seed: Optional[int] = None) -> None:
+        self.rank, world_size = get_dist_info()
+        self.total = len(dataset)
+        self.length = -(-self.total // world_size)
+
+    def __iter__(self) -> Iterator[int]:
+        first = self.rank * self.length
+        for index in range(first, first + self.length):
+            yield min(index, self.total - 1)
+
+    def __len__(self) -> int:
+        return self.length
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
-from dksan_mm.datasets import SeededInfiniteSampler
+from dksan_mm.datasets import ConsecutiveSampler, SeededInfiniteSampler
 from dksan_mm.datasets.samplers import numpy_seed
 from dksan_mm.prepare.stores import suffix_of, write_store
 
@@ -208,3 +208,19 @@ def test_a_damaged_frame_stops_the_loading_and_is_named(
     config.dataset.data_root = str(tmp_path)
     with pytest.raises(ValueError, match='HR/c/000001.png: not a readable'):
         batches(config, 1, workers=workers)
+
+
+@pytest.mark.parametrize('total, blocks', [
+    (6, [[0, 1, 2], [3, 4, 5]]),
+    (5, [[0, 1, 2], [3, 4, 4]]),
+    (5, [[0, 1], [2, 3], [4, 4], [4, 4]]),
+    (1, [[0], [0]]),
+    (3, [[0, 1, 2]]),
+    (0, [[], []]),
+])
+def test_every_process_gets_a_block(total, blocks, monkeypatch):
+    for rank, expected in enumerate(blocks):
+        monkeypatch.setattr('dksan_mm.datasets.samplers.get_dist_info', lambda:
+                            (rank, len(blocks)))
+        sampler = ConsecutiveSampler(range(total))
+        assert list(sampler) == expected and len(sampler) == len(expected)

@@ -62,6 +62,27 @@ def test_a_resumed_run_ends_like_one_that_never_stopped(
     assert len(history) == 4 and torch.equal(history, expected)
 
 
+def test_edvr_trains_as_a_whole_before_and_after_a_resume(
+        tiny_vid3oc, tmp_path):
+    """mmagic's own would train its fusion alone, again after a resume."""
+    arguments = dict(
+        config=str(ROOT / 'configs' / 'edvr-s_vid3oc_x16.py'),
+        options=[
+            f'model.generator.{option}'
+            for option in ('num_blocks=1', 'num_extract_blocks=1',
+                           'tail_channels=8')
+        ])
+    whole = tmp_path / 'whole'
+    assert train(tiny_vid3oc, whole, **arguments) == 0
+    work_dir = run_until(whole, tmp_path / 'resumed', 2)
+    assert train(tiny_vid3oc, work_dir, '--resume', **arguments) == 0
+    before, after = (weights(whole / f'iter_{i}.pth') for i in (2, 4))
+    assert same(after, weights(work_dir / 'iter_4.pth'))
+    for name, parameter in before.items():
+        if name.startswith('generator.'):
+            assert not torch.equal(parameter, after[name]), name
+
+
 def test_a_checkpoint_of_mmengine_itself_can_be_resumed(
         finished_run, tiny_vid3oc, tmp_path):
     theirs = tmp_path / 'theirs'
