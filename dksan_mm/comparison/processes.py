@@ -23,6 +23,13 @@ from ..prepare.parallel import Progress
 from .request import Task
 
 LOG = 'log.txt'
+# What the configs import, and what takes a second in itself.
+_PRELOAD = [
+    'dksan_mm.models', 'dksan_mm.datasets', 'dksan_mm.metrics',
+    'dksan_mm.hooks', 'dksan_mm.optim', 'dksan_mm.analysis',
+    'dksan_mm.comparison.worker', 'torch.utils.flop_counter',
+    'torch._subclasses.fake_tensor'
+]
 _ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 
 
@@ -50,8 +57,8 @@ def run_models(tasks: Sequence[Task]) -> Dict[str, object]:
     """
     context = _start_server()
     return {
-        task.model.name: _run_one(task, context,
-                                  f'[{number}/{len(tasks)}] {task.model.name}')
+        task.model.name:
+        _run_one(task, context, f'[{number}/{len(tasks)}] {task.model.name}')
         for number, task in enumerate(tasks, 1)
     }
 
@@ -59,7 +66,7 @@ def run_models(tasks: Sequence[Task]) -> Dict[str, object]:
 def _start_server() -> multiprocessing.context.BaseContext:
     """Start the process that imports mmagic, and is forked."""
     context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['dksan_mm.comparison.worker'])
+    context.set_forkserver_preload(_PRELOAD)
     paths = [_ROOT, *filter(None, [os.environ.get('PYTHONPATH')])]
     with _environment(
             PYTHONPATH=os.pathsep.join(paths), PYTHONWARNINGS='ignore'):

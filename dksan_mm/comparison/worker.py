@@ -40,8 +40,8 @@ class ModelRun:
     def __init__(self, task: Task, tell: Tell) -> None:
         self.task, self.tell = task, tell
         self.config = read_config(task.model)
-        device = task.device or (
-            'cuda' if torch.cuda.is_available() else 'cpu')
+        device = task.device or ('cuda'
+                                 if torch.cuda.is_available() else 'cpu')
         self.device = torch.device(device)
         init_default_scope(self.config.get('default_scope', 'mmagic'))
         base = resident_memory()
@@ -49,9 +49,10 @@ class ModelRun:
         self.model.to(self.device).eval()
         self.dataset = DATASETS.build(dataset_config(self.config, task.data))
         self.metrics = [
-            METRICS.build(dict(type=scores.METRICS[name]))
-            for name in task.metrics
+            METRICS.build(scores.METRICS[name]) for name in task.metrics
         ]
+        for metric in self.metrics:
+            metric.prepare(self.model, DataLoader(self.dataset))
         self.journal = journal.Journal(task.notes, task.frames,
                                        self._fingerprint())
         self.clips = self._list_clips()
@@ -79,15 +80,17 @@ class ModelRun:
             for clip, frame, values in found:
                 frames[clip].setdefault(frame, {}).update(values)
             metric.results.extend(map(tuple, found))
-            averages.update(metric.evaluate(len(self.dataset)))
+            averages.update(metric.evaluate())
             for clip, values in metric.videos.items():
                 videos[clip].update(values)
         return dict(
             averages=averages,
             videos=videos,
             frames=frames,
-            clips={clip: self._describe(clip) for clip in self.clips},
+            clips={clip: self._describe(clip)
+                   for clip in self.clips},
             untrained=self.untrained,
+            network=type(self.network).__name__,
             **self._costs())
 
     def _fingerprint(self) -> Dict[str, str]:
@@ -134,10 +137,9 @@ class ModelRun:
             self.tell(
                 'note', 'its frames are computed anew: changed since they '
                 f'were written: {", ".join(self.journal.changed)}')
-        missing = sum(
-            not self.journal.has_frame(key, clip['source'])
-            for name, clip in self.clips.items()
-            for key in self._needed(name))
+        missing = sum(not self.journal.has_frame(key, clip['source'])
+                      for name, clip in self.clips.items()
+                      for key in self._needed(name))
         self.tell('frames', len(self.clips), missing,
                   len(self.dataset) - missing)
         if missing:
@@ -146,8 +148,8 @@ class ModelRun:
     def _needed(self, name: str) -> List[str]:
         """Frames of a clip that have to be on the disk now."""
         clip = self.clips[name]
-        if self.task.keep_all or self.journal.scores(
-                name, clip['scored']) is None:
+        if self.task.keep_all or self.journal.scores(name,
+                                                     clip['scored']) is None:
             return clip['keys']
         return [shown(clip['keys'])]
 
@@ -191,8 +193,7 @@ class ModelRun:
             collate_fn=pseudo_collate)
 
     @torch.no_grad()
-    def _restore(self, key: str, data: dict, source: str,
-                 number: int) -> dict:
+    def _restore(self, key: str, data: dict, source: str, number: int) -> dict:
         """One sample with its prediction, as metrics want it."""
         image = self.journal.read_frame(key, source)
         if image is not None:
