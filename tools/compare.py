@@ -153,7 +153,7 @@ def show(results: dict, out: str) -> None:
 def locked(out: str) -> Iterator[None]:
     """Keep a second run away from the same folder."""
     os.makedirs(out, exist_ok=True)
-    handle = os.open(osp.join(out, '.lock'), os.O_CREAT | os.O_RDWR)
+    handle = os.open(osp.join(out, '.lock'), os.O_CREAT | os.O_RDWR, 0o666)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -189,9 +189,13 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         read_config(model)
     scores.check_metrics(args.metrics)
     signal.signal(signal.SIGTERM, interrupt)
-    with locked(args.out):
-        if not compare(args, models):
-            raise SystemExit(1)
+    try:
+        with locked(args.out):
+            complete = compare(args, models)
+    except (OSError, ValueError) as error:  # a full disk, a damaged frame
+        raise UserError(launch.last_line(error)) from error
+    if not complete:
+        raise SystemExit(1)
 
 
 if __name__ == '__main__':

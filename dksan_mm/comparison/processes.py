@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import traceback
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from typing import Dict, Iterator, NamedTuple, Sequence
 
@@ -70,7 +70,9 @@ def _start_server() -> multiprocessing.context.BaseContext:
     paths = [_ROOT, *filter(None, [os.environ.get('PYTHONPATH')])]
     with _environment(
             PYTHONPATH=os.pathsep.join(paths), PYTHONWARNINGS='ignore'):
-        # Ctrl-C is for this process, which ends the others.
+        # Ctrl-C is for this process, which ends the others. The tracker
+        # first: starting it would lift the block.
+        resource_tracker.ensure_running()
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             forkserver.ensure_running()
