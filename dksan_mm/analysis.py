@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What a network costs: parameters, multiply-adds, activations, by part.
+"""What a network costs, by part: parameters, multiply-adds, activations, time.
 
-Counted, not measured: the network runs on tensors that have a shape and no
-data, so a count takes seconds and no memory at any size.
+All but the time is counted, not measured: the network runs on tensors that
+have a shape and no data, so a count takes seconds and no memory at any size.
 
 One *multiply-add* is one product added to a sum, in
 
@@ -20,7 +20,9 @@ multiplied in (attention, masks).
 
 *Activations* are the numbers that these operations put out.
 """
-from typing import Dict, List, Optional, Tuple
+import time
+from contextlib import contextmanager
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +34,10 @@ from .ops import set_backend
 REST = 'rest'  # what happens in none of the parts
 
 
-def count_cost(model: nn.Module, lr_size: Tuple[int, int]) -> dict:
+def count_cost(model: nn.Module,
+               lr_size: Tuple[int, int],
+               *,
+               within: str = '') -> dict:
     """Count what one window of frames costs.
 
     Args:
@@ -41,6 +46,8 @@ def count_cost(model: nn.Module, lr_size: Tuple[int, int]) -> dict:
         lr_size (tuple[int, int]): Height and width of the LR frames. The
             window is padded to the network's ``size_divisor`` as the model
             pads it.
+        within (str): Name of a submodule: tell its parts apart, and count all
+            else as the rest.
 
     Returns:
         dict: ``parameters``, ``multiply_adds``, ``activations``, and
@@ -48,29 +55,23 @@ def count_cost(model: nn.Module, lr_size: Tuple[int, int]) -> dict:
         :func:`network_parts`) and of the ``'rest'``. Terms as defined above.
 
     Raises:
-        ValueError: If the size is not positive, or the model is none of
-            windows.
+        ValueError: If the size is not positive, the model is none of windows,
+            or has no such submodule.
         RuntimeError: If it needs the C++ operators, whose shapes are known to
             torch, and they cannot be built here.
     """
     network = network_of(model)
+    named = network_parts(network, within)
     counter = _Counter()
-    handles = [
-        handle for name, part in network_parts(network).items()
-        for handle in counter.watch(name, part)
-    ]
-    try:
+    with _hooks(named, counter.enter, counter.leave):
         _run_on_shapes(network, window_shape(network, lr_size), counter)
-    finally:
-        for handle in handles:
-            handle.remove()
     parts = {
         name:
         dict(
             parameters=_count_parameters(part),
             multiply_adds=counter.multiply_adds.get(name, 0),
             activations=counter.activations.get(name, 0))
-        for name, part in network_parts(network).items()
+        for name, part in named.items()
     }
     total = dict(
         parameters=_count_parameters(network),
@@ -81,6 +82,42 @@ def count_cost(model: nn.Module, lr_size: Tuple[int, int]) -> dict:
         for key, value in total.items()
     }
     return dict(total, parts=parts)
+
+
+def time_parts(model: nn.Module,
+               lr_size: Tuple[int, int],
+               *,
+               rounds: int = 3,
+               within: str = '') -> dict:
+    """Measure how long one window takes on the CPU, without gradients.
+
+    Args:
+        model (nn.Module): As in :func:`count_cost`.
+        lr_size (tuple[int, int]): As in :func:`count_cost`.
+        rounds (int): Runs, after one that is not counted.
+        within (str): As in :func:`count_cost`.
+
+    Returns:
+        dict: ``seconds`` of the run with the median time, and ``parts``: name
+        -> seconds of each part and of the ``'rest'``.
+
+    Raises:
+        ValueError: As :func:`count_cost`.
+    """
+    network = network_of(model)
+    window = torch.rand(window_shape(network, lr_size))
+    clock = _Clock()
+    runs = []
+    with torch.no_grad(), _hooks(
+            network_parts(network, within), clock.enter, clock.leave):
+        for _ in range(1 + rounds):
+            clock.parts.clear()
+            start = time.perf_counter()
+            network(window)
+            runs.append((time.perf_counter() - start, dict(clock.parts)))
+    seconds, parts = sorted(runs[1:], key=lambda run: run[0])[rounds // 2]
+    parts[REST] = seconds - sum(parts.values())
+    return dict(seconds=seconds, parts=parts)
 
 
 def network_of(model: nn.Module) -> nn.Module:
@@ -96,7 +133,8 @@ def network_of(model: nn.Module) -> nn.Module:
     return network
 
 
-def network_parts(network: nn.Module) -> Dict[str, nn.Module]:
+def network_parts(network: nn.Module,
+                  within: str = '') -> Dict[str, nn.Module]:
     """The parts that costs are given for.
 
     These are the network's submodules that have parameters; a list of modules
@@ -105,24 +143,53 @@ def network_parts(network: nn.Module) -> Dict[str, nn.Module]:
 
     Args:
         network (nn.Module): Any network.
+        within (str): Name of a submodule, whose parts are wanted.
 
     Returns:
         dict[str, nn.Module]: Name, such as ``'levels.0.blocks'``, -> part.
+
+    Raises:
+        ValueError: If there is no such submodule.
     """
-    parts = {}
-    for name, child in network.named_children():
-        if isinstance(child, nn.ModuleList):
-            for index, element in enumerate(child):
-                inner = {'': element}
-                if not any(True for _ in element.parameters(recurse=False)):
-                    inner = network_parts(element) or inner
-                parts.update({
-                    f'{name}.{index}.{key}'.rstrip('.'): part
-                    for key, part in inner.items()
-                })
-        elif _count_parameters(child):
-            parts[name] = child
-    return parts
+    try:
+        module = network.get_submodule(within)
+    except AttributeError as error:
+        raise ValueError(f'{type(network).__name__} has no part '
+                         f'{within!r}') from error
+    if not within:
+        return dict(_parts(module))
+    parts = {f'{within}.{name}': part for name, part in _parts(module)}
+    return parts or {within: module}
+
+
+def _parts(module: nn.Module) -> Iterator[Tuple[str, nn.Module]]:
+    for name, child in module.named_children():
+        if not isinstance(child, nn.ModuleList):
+            if _count_parameters(child):
+                yield name, child
+            continue
+        for index, element in child.named_children():
+            inner = {} if any(True for _ in element.parameters(False)) else \
+                dict(_parts(element))
+            for key, part in (inner or {'': element}).items():
+                yield f'{name}.{index}.{key}'.rstrip('.'), part
+
+
+@contextmanager
+def _hooks(parts: Dict[str, nn.Module], enter: Callable[[str], None],
+           leave: Callable[[str], None]) -> Iterator[None]:
+    """Call these with a part's name before and after each of its runs."""
+    handles = []
+    for name, part in parts.items():
+        handles += [
+            part.register_forward_pre_hook(lambda *_, name=name: enter(name)),
+            part.register_forward_hook(lambda *_, name=name: leave(name))
+        ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def window_shape(network: nn.Module, lr_size: Tuple[int, int]) -> List[int]:
@@ -139,6 +206,23 @@ def window_shape(network: nn.Module, lr_size: Tuple[int, int]) -> List[int]:
     return [1, network.num_frames, 3, *size]
 
 
+class _Clock:
+    """Sums up the seconds spent in each part."""
+
+    def __init__(self) -> None:
+        self.parts: Dict[str, float] = {}
+        self._start = 0.
+
+    def enter(self, name: str) -> None:
+        """A part begins."""
+        self._start = time.perf_counter()
+
+    def leave(self, name: str) -> None:
+        """It ends."""
+        seconds = time.perf_counter() - self._start
+        self.parts[name] = self.parts.get(name, 0.) + seconds
+
+
 class _Counter(TorchDispatchMode):
     """Counts the operations of torch that pass, by the part they are in."""
 
@@ -148,19 +232,13 @@ class _Counter(TorchDispatchMode):
         self.multiply_adds: Dict[str, int] = {}
         self.activations: Dict[str, int] = {}
 
-    def watch(self, name: str, part: nn.Module) -> list:
-        """Count under ``name`` while ``part`` runs; the hooks' handles."""
+    def enter(self, name: str) -> None:
+        """Count under this part's name from now on."""
+        self.part = name
 
-        def enter(*_) -> None:
-            self.part = name
-
-        def leave(*_) -> None:
-            self.part = REST
-
-        return [
-            part.register_forward_pre_hook(enter),
-            part.register_forward_hook(leave)
-        ]
+    def leave(self, name: str) -> None:
+        """Count under the rest again."""
+        self.part = REST
 
     def __torch_dispatch__(self,
                            function,

@@ -1,9 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
+import time
+
 import pytest
 import torch
 from torch import nn
 
-from dksan_mm.analysis import count_cost
+from dksan_mm.analysis import count_cost, time_parts
 from dksan_mm.models import BicubicNet, DKSANNet, WindowVSR
 from dksan_mm.ops import DeformKernelConv2d, ModulatedDeformConv2d
 
@@ -129,3 +131,58 @@ def test_impossible_sizes_are_refused(size):
 def test_other_networks_are_refused():
     with pytest.raises(ValueError, match='Linear is no network of windows'):
         count_cost(nn.Linear(2, 2), (4, 4))
+
+
+def test_the_parts_of_a_part():
+    net = DKSANNet(**SMALL)
+    whole = count_cost(net, (5, 7))
+    cost = count_cost(net, (5, 7), within='align')
+    assert list(cost['parts']) == [
+        'align.offset_feature', 'align.conv_offset', 'align.deform_conv',
+        'rest'
+    ]
+    for key in ('parameters', 'multiply_adds', 'activations'):
+        assert cost[key] == whole[key]
+        inside = whole[key] - cost['parts']['rest'][key]
+        assert inside == whole['parts']['align'][key]
+    assert list(count_cost(net, (5, 7),
+                           within='fusion')['parts']) == ['fusion', 'rest']
+    with pytest.raises(ValueError, match="DKSANNet has no part 'alin'"):
+        count_cost(net, (5, 7), within='alin')
+
+
+class SleepyNet(nn.Module):
+    """Its parts take known times; the second runs twice."""
+
+    num_frames, scale, size_divisor = 7, 16, 1
+
+    def __init__(self):
+        super().__init__()
+        self.quick, self.slow = Sleep(0.01), Sleep(0.03)
+
+    def forward(self, frames):
+        time.sleep(0.02)
+        self.slow(frames)
+        self.quick(frames)
+        self.slow(frames)
+
+
+class Sleep(nn.Linear):
+
+    def __init__(self, seconds):
+        super().__init__(1, 1)
+        self.seconds = seconds
+
+    def forward(self, frames):
+        assert not torch.is_grad_enabled()
+        time.sleep(self.seconds)
+
+
+def test_times_are_those_of_the_parts():
+    timed = time_parts(SleepyNet(), (2, 3), rounds=3)
+    parts = timed['parts']
+    assert list(parts) == ['slow', 'quick', 'rest']
+    assert timed['seconds'] == pytest.approx(sum(parts.values()))
+    # Other programs may make them longer.
+    for name, least in (('slow', 0.06), ('quick', 0.01), ('rest', 0.02)):
+        assert least <= parts[name] < least + 0.05

@@ -1,9 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Time the operators on this CPU: python tools/benchmark_ops.py [options].
+"""Time the operators: python tools/benchmark_ops.py [options].
 
 Every operator runs once a round, next to a dense 3x3 convolution of the same
 channels, the unit; the medians over the rounds of time and of its ratio to
 the same round's convolution are printed. On a busy machine trust the ratio.
+On a GPU (--device cuda, written and not yet run there) try --dtype bfloat16
+and the sizes 544x960 and, with --batch 16, 64.
 """
 import argparse
 import ctypes
@@ -43,7 +45,18 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument('--threads', default=2, **positive, help='default: 2')
     parser.add_argument(
         '--channels', default=128, **positive, help='default: 128')
-    parser.add_argument('--size', default=64, **positive, help='default: 64')
+    parser.add_argument(
+        '--size',
+        default=(64, 64),
+        type=_size,
+        metavar='N|HxW',
+        help='default: 64')
+    parser.add_argument('--batch', default=1, **positive, help='default: 1')
+    parser.add_argument('--device', default='cpu', choices=('cpu', 'cuda'))
+    parser.add_argument(
+        '--dtype',
+        default='float32',
+        choices=('float32', 'bfloat16', 'float16'))
     parser.add_argument('--rounds', **positive, help='default: 30')
     parser.add_argument(
         '--quick',
@@ -61,25 +74,35 @@ def _positive(text: str) -> int:
     return value
 
 
-def make_operators(channels: int, size: int,
+def _size(text: str) -> Tuple[int, int]:
+    height, _, width = text.partition('x')
+    return _positive(height), _positive(width or height)
+
+
+def make_operators(args: argparse.Namespace, size: Tuple[int, int],
                    own_only: bool) -> Dict[str, Operator]:
-    """All operators on random inputs of ``size`` x ``size`` pixels."""
+    """All operators on random inputs of ``size`` pixels."""
     import torch
     import torch.nn.functional as F
 
     from dksan_mm.ops import deform_kernel_conv2d, set_backend
 
+    kind = dict(device=args.device, dtype=getattr(torch, args.dtype))
+
     def draw(*shape: int) -> torch.Tensor:
-        return torch.randn(shape, requires_grad=True)
+        return torch.randn(shape, requires_grad=True, **kind)
 
     def dkc(backend: str, *tensors: torch.Tensor) -> torch.Tensor:
         with set_backend(backend):
             return deform_kernel_conv2d(*tensors)
 
-    x = draw(1, channels, size, size)
+    channels = args.channels
+    x = draw(args.batch, channels, *size)
+    if args.device == 'cuda':  # what cuDNN is fastest on
+        x = x.detach().to(memory_format=torch.channels_last).requires_grad_()
     dense = draw(channels, channels, 3, 3)
     scope = draw(channels, 1, 4, 4)
-    offsets = [draw(1, 18, size, size) for _ in range(2)]
+    offsets = [draw(args.batch, 18, *size) for _ in range(2)]
     operators = {
         UNIT:
         Operator(lambda *a: F.conv2d(*a, padding=1), [x, dense]),
@@ -88,6 +111,9 @@ def make_operators(channels: int, size: int,
         'dense DKC, S = 3':
         Operator(lambda *a: dkc('auto', *a), [x, dense, *offsets]),
     }
+    if args.device == 'cuda':
+        operators['depthwise DKC, Triton'] = Operator(
+            lambda *a: dkc('triton', *a), [x, scope, *offsets])
     operators.update(_modulated(x, dense, own_only))
     if not own_only:
         operators['depthwise DKC, pure torch'] = Operator(
@@ -100,21 +126,23 @@ def make_operators(channels: int, size: int,
 def _modulated(x, weight, own_only: bool) -> Dict[str, Operator]:
     """Deformable convolutions of 8 groups: ours, mmcv's, torchvision's."""
     import torch
-    channels, (height, width) = x.shape[1], x.shape[2:]
+    (batch, channels), size = x.shape[:2], x.shape[2:]
     if channels % 8:
         return {}
-    offset = torch.randn(1, 144, height, width, requires_grad=True)
-    mask = torch.rand(1, 72, height, width, requires_grad=True)
+    kind = dict(device=x.device, dtype=x.dtype, requires_grad=True)
+    offset = torch.randn(batch, 144, *size, **kind)
+    mask = torch.rand(batch, 72, *size, **kind)
     operators = {}
     try:
         from mmcv.ops import modulated_deform_conv2d
 
         from dksan_mm.ops import ModulatedDeformConv2d
         layer = ModulatedDeformConv2d(
-            channels, channels, 3, padding=1, deform_groups=8)
+            channels, channels, 3, padding=1, deform_groups=8).to(x)
         operators['ModulatedDeformConv2d'] = Operator(
             layer, [x, offset, mask, *layer.parameters()])
-        if not own_only:
+        # mmcv's has no bfloat16.
+        if not own_only and x.dtype != torch.bfloat16:
             operators["mmcv's own"] = Operator(
                 lambda *a: modulated_deform_conv2d(*a, None, 1, 1, 1, 1, 8),
                 [x, offset, mask, weight])
@@ -159,8 +187,10 @@ def time_paired(operators: Dict[str, Operator], step: Callable,
     seconds = {name: [] for name in operators}
     for number in range(rounds + 2):
         for name, operator in operators.items():
+            _wait(operator)
             start = time.perf_counter()
             step(operator)
+            _wait(operator)
             if number >= 2:  # the first rounds warm up
                 seconds[name].append(time.perf_counter() - start)
     return {
@@ -169,6 +199,13 @@ def time_paired(operators: Dict[str, Operator], step: Callable,
               statistics.median(a / b for a, b in zip(values, seconds[UNIT])))
         for name, values in seconds.items()
     }
+
+
+def _wait(operator: Operator) -> None:
+    """Until the GPU has done what it was asked for."""
+    import torch
+    if operator.inputs[0].is_cuda:
+        torch.cuda.synchronize()
 
 
 def peak_memory(step: Callable, operator: Operator) -> Optional[float]:
@@ -198,14 +235,16 @@ def _status(key: str) -> float:
 
 
 def print_speed(args: argparse.Namespace) -> None:
-    operators = make_operators(args.channels, args.size, args.quick)
+    operators = make_operators(args, args.size, args.quick)
     columns: List[Tuple[str, Dict[str, Times]]] = [
         ('forward', time_paired(operators, forward, args.rounds)),
         ('forward+backward', time_paired(operators, training_step,
                                          args.rounds)),
     ]
-    print(f'\n{args.channels} channels, {args.size}x{args.size}, float32, '
-          f'{args.threads} threads, medians of {args.rounds} rounds')
+    height, width = args.size
+    where = args.device if args.device != 'cpu' else f'{args.threads} threads'
+    print(f'\n{args.batch} x {args.channels} channels, {height}x{width}, '
+          f'{args.dtype}, {where}, medians of {args.rounds} rounds')
     print(f'{"":30}' + ''.join(f'{name:>24}' for name, _ in columns))
     for name in operators:
         cells = [times[name] for _, times in columns]
@@ -222,13 +261,14 @@ def print_sizes(args: argparse.Namespace) -> None:
     print(f'{"size":>8}{"ns/pixel":>12}{"ratio":>9}{"extra MB":>12}'
           f'{"/ (input + output)":>20}')
     for size in (32, 64, 128, 256, 512):
-        every = make_operators(args.channels, size, True)
+        every = make_operators(args, (size, size), True)
         operators = {name: every[name] for name in list(every)[:2]}
         dkc = list(operators)[1]
         rounds = max(3, min(args.rounds, args.rounds * 4096 // size**2))
         times = time_paired(operators, training_step, rounds)[dkc]
         extra = peak_memory(training_step, operators[dkc])
-        both = 2 * 4 * args.channels * size**2 / MEGABYTE
+        width = operators[dkc].inputs[0].element_size()
+        both = 2 * width * args.batch * args.channels * size**2 / MEGABYTE
         memory = '' if extra is None else f'{extra:12.1f}{extra / both:20.2f}'
         print(f'{size:8}{1e6 * times.milliseconds / size**2:12.1f}'
               f'{times.ratio:8.2f}x{memory}')
@@ -238,13 +278,15 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     args = parse_args(argv)
     warnings.filterwarnings('ignore')  # of mmcv's and torchvision's imports
     import torch
+    if args.device == 'cuda' and not torch.cuda.is_available():
+        sys.exit('--device cuda: torch sees no GPU here')
     torch.manual_seed(0)
     torch.set_num_threads(args.threads)
     from dksan_mm.ops import cpp
     print(f'torch {torch.__version__}, C++ operators: '
           f'{"yes" if cpp.load() else "no"}')
     print_speed(args)
-    if not args.quick:
+    if not args.quick and args.device == 'cpu':
         print_sizes(args)
 
 

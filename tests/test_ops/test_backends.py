@@ -48,6 +48,56 @@ def test_cpp_and_torch_agree(channels, groups, dtype):
             grad, expected_grads[name], atol=rounding * largest, what=name)
 
 
+def move_lines(inputs, kind):
+    """Makes the lines that are read far apart, or few, or in odd order."""
+    dy = inputs['image_offset'][:, ::2]
+    if kind == 'far down':
+        dy += 170
+    elif kind == 'far up':
+        dy -= 230
+    elif kind == 'one outlier':
+        dy[1, 4, 20, 3] = 250
+    elif kind == 'anywhere':
+        dy *= 100
+    elif kind == 'upside down':
+        dy += torch.arange(299., -301., -2, dtype=dy.dtype).view(-1, 1)
+    elif kind == 'nowhere':
+        dy[:] = float('inf')
+
+
+@pytest.mark.parametrize('layout',
+                         [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize('kind', [
+    'near', 'far down', 'far up', 'one outlier', 'anywhere', 'upside down',
+    'nowhere'
+])
+def test_a_tall_image_in_strips(kind, layout):
+    case = Case(c_in=20, c_out=20, groups=20, size=(300, 40))
+    inputs = case.inputs()
+    move_lines(inputs, kind)
+    inputs['x'] = inputs['x'].to(memory_format=layout)
+    grad_out = torch.randn(2, 20, 300, 40, dtype=torch.float64)
+    out, grads = run('cpp', case, inputs, grad_out)
+    expected, expected_grads = run('torch', case, inputs, grad_out)
+    assert_close(out, expected, atol=1e-12)
+    for name, grad in grads.items():
+        assert_close(grad, expected_grads[name], atol=1e-11, what=name)
+
+
+def test_gradients_of_strips_do_not_depend_on_the_threads():
+    case = Case(c_in=20, c_out=20, groups=20, size=(300, 40))
+    inputs = case.inputs(torch.float32)
+    grad_out = torch.randn(2, 20, 300, 40)
+    results = []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        results.append(run('cpp', case, inputs, grad_out))
+    (one, one_grads), (three, three_grads) = results
+    assert torch.equal(one, three)
+    for name, grad in one_grads.items():
+        assert torch.equal(grad, three_grads[name]), name
+
+
 @pytest.mark.parametrize('groups', [1, 64])
 def test_gradients_do_not_depend_on_the_threads(groups):
     case = wide_case(64, groups).but(batch=3)

@@ -186,6 +186,22 @@ def test_float32(groups):
         assert_close(value, expected[name], atol=3e-5, rtol=1e-5, what=name)
 
 
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize('groups', [1, 4])
+def test_half_precision_gradients_are_rounded_once(groups, dtype):
+    case = Case(groups=groups)
+    inputs, grad_out = drawn(case, torch.float32)
+    halved = {name: value.to(dtype) for name, value in inputs.items()}
+    exact = {name: value.float() for name, value in halved.items()}
+    grad_out = grad_out.to(dtype)
+    actual = gradients(deform_kernel_conv2d, halved, grad_out, **case.settings)
+    expected = gradients(deform_kernel_conv2d, exact, grad_out.float(),
+                         **case.settings)
+    for name, value in actual.items():
+        assert value.dtype == dtype
+        assert torch.equal(value, expected[name].to(dtype)), name
+
+
 @pytest.mark.parametrize('groups', [1, 4])
 def test_gradient_of_a_sum(groups):
     # The gradient of a sum arrives as one number expanded to all places.

@@ -19,8 +19,8 @@ struct TapTile {
 
   explicit TapTile(const Geometry& g) : image(g.taps()), scope(g.taps()) {}
 
-  void locate(const Geometry& g, const Offsets<T>& offsets, int64_t first,
-              int count) {
+  void locate(const Geometry& g, const LineMap& map,
+              const Offsets<T>& offsets, int64_t first, int count) {
     static constexpr T kNone[kTile] = {};
     const Corners<T> corners(g, first, count);
     const int64_t pixels = g.out_pixels();
@@ -28,7 +28,7 @@ struct TapTile {
       const int64_t at = 2 * k * pixels + first;
       const T* dy = offsets.image ? offsets.image + at : kNone;
       const T* dx = offsets.image ? dy + pixels : kNone;
-      locate_image(g, k, corners, dy, dx, count, image[k]);
+      locate_image(g, map, k, corners, dy, dx, count, image[k]);
       if (!offsets.kernel) continue;
       const T* ky = offsets.kernel + at;
       locate_scope(g, k, ky, ky + pixels, count, scope[k]);

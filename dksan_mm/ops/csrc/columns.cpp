@@ -85,7 +85,8 @@ void for_tiles(const Geometry& g, const std::vector<Segment>& segments,
     for (size_t s = 0; s < segments.size(); ++s) {
       const int64_t group = segments[s].offset_group;
       if (group != located)
-        tile.locate(g, offsets[group], band.first + skip, part.count);
+        tile.locate(g, all_lines(g), offsets[group], band.first + skip,
+                    part.count);
       located = group;
       run(s, tile, part);
     }

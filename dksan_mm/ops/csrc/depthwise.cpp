@@ -5,6 +5,7 @@
 
 #include "backward_tap.h"
 #include "vec.h"
+#include "window.h"
 
 namespace dksan {
 namespace {
@@ -58,15 +59,38 @@ void forward_tile(const Geometry& g, const TapTile<T>& tile, const T* mask,
                                     x, table, out + p * x.stride);
 }
 
+// Puts the gradients of `lines`, zeros if `rows` is null, where they belong.
+template <typename T>
+void put_lines(const Geometry& g, const Strip& strip, const Lines& lines,
+               const T* rows, const Segment& segment,
+               const StripGrad<T>& grad) {
+  const Lines before = strip.before(), after = strip.after();
+  const auto put = [&](const Lines& part, const Image<T>& to, int64_t start) {
+    const int64_t first = std::max(lines.first, part.first);
+    const int64_t count = std::min(lines.last, part.last) - first;
+    if (count <= 0) return;
+    const int64_t at = (first - start) * g.width, pixels = count * g.width;
+    if (rows)
+      from_rows(rows + (first - lines.first) * g.width * segment.width,
+                segment.width, to, at, pixels, segment.channels);
+    else
+      fill_zeros(to, at, pixels, segment.channels);
+  };
+  put(strip.own, grad.to, 0);
+  put(before, grad.spill, before.first);
+  put(after, grad.spill, after.first - strip.number_before());
+}
+
 template <typename T, int L, int V, bool kKernel>
-void backward(const Geometry& g, const Segment& segment,
+void backward(const Geometry& g, const Segment& segment, const Strip& strip,
               const Offsets<T>& offsets, const Image<const T>& x,
               const T* table, const Image<const T>& grad_out,
-              const Image<T>& grad_x, T* grad_table,
+              const StripGrad<T>& grad_x, T* grad_table,
               const OffsetGrads<T>& grads) {
   constexpr int kWidth = V * L;
   const int64_t pixels = g.out_pixels();
-  const std::vector<T> x_rows = image_rows(x, g.in_pixels(), segment);
+  LineRing ring(g, strip.windows);
+  std::vector<T> x_rows((ring.rows() + 1) * kWidth);
   std::vector<T> grad_rows(x_rows.size());
   const Rows<const T> from{x_rows.data(), kWidth};
   const Rows<T> to{grad_rows.data(), kWidth};
@@ -74,24 +98,40 @@ void backward(const Geometry& g, const Segment& segment,
   TapTile<T> tile(g);
   std::vector<GradTile<T>> tile_grads(g.taps());
   T out_rows[kTile * kWidth];
-  for (int64_t first = 0; first < pixels; first += kTile) {
-    const int count = std::min<int64_t>(kTile, pixels - first);
-    tile.locate(g, offsets, first, count);
-    to_rows(grad_out, first, count, segment.channels, kWidth, kWidth,
-            out_rows);
-    for (int p = 0; p < count; ++p)
-      for (int64_t k = 0; k < g.taps(); ++k) {
-        const T* mask =
-            offsets.mask ? offsets.mask + k * pixels + first + p : nullptr;
-        backward_tap<T, L, V, kKernel, false>(
-            step, tile, k, p, mask, from, table, kWidth, out_rows + p * kWidth,
-            to, grad_table, tile_grads[k]);
-      }
-    for (int64_t k = 0; k < g.taps(); ++k)
-      write_grads(tile_grads[k], k, pixels, first, count, grads);
+  const auto enter = [&](int64_t line, int64_t row, int64_t number) {
+    to_rows(x, line * g.width, number * g.width, segment.channels, kWidth,
+            kWidth, x_rows.data() + row * kWidth);
+    std::fill_n(grad_rows.data() + row * kWidth, number * g.width * kWidth,
+                T(0));
+  };
+  const auto leave = [&](int64_t line, int64_t row, int64_t number) {
+    put_lines(g, strip, {line, line + number},
+              row < 0 ? nullptr : grad_rows.data() + row * kWidth, segment,
+              grad_x);
+  };
+  int64_t first = strip.first * kBlockPixels;
+  for (const Lines& window : strip.windows) {
+    ring.leave(window.first, leave);
+    ring.enter(window, enter);
+    const int64_t last = std::min(first + kBlockPixels, pixels);
+    for (; first < last; first += kTile) {
+      const int count = std::min<int64_t>(kTile, last - first);
+      tile.locate(g, ring.map(), offsets, first, count);
+      to_rows(grad_out, first, count, segment.channels, kWidth, kWidth,
+              out_rows);
+      for (int p = 0; p < count; ++p)
+        for (int64_t k = 0; k < g.taps(); ++k) {
+          const T* mask =
+              offsets.mask ? offsets.mask + k * pixels + first + p : nullptr;
+          backward_tap<T, L, V, kKernel, false>(
+              step, tile, k, p, mask, from, table, kWidth,
+              out_rows + p * kWidth, to, grad_table, tile_grads[k]);
+        }
+      for (int64_t k = 0; k < g.taps(); ++k)
+        write_grads(tile_grads[k], k, pixels, first, count, grads);
+    }
   }
-  from_rows(grad_rows.data(), kWidth, grad_x, 0, g.in_pixels(),
-            segment.channels);
+  ring.leave(g.height, leave);
 }
 
 }  // namespace
@@ -99,13 +139,13 @@ void backward(const Geometry& g, const Segment& segment,
 template <typename T>
 void depthwise_forward(const Geometry& g, const std::vector<Segment>& segments,
                        const Offsets<T>& offsets, const Rows<const T>& x,
-                       const T* table, int64_t first, int64_t last,
-                       const Image<T>& out) {
+                       const LineMap& map, const T* table, int64_t first,
+                       int64_t last, const Image<T>& out) {
   TapTile<T> tile(g);
   std::vector<T> rows(kTile * x.stride);
   for (; first < last; first += kTile) {
     const int count = std::min<int64_t>(kTile, last - first);
-    tile.locate(g, offsets, first, count);
+    tile.locate(g, map, offsets, first, count);
     const T* mask = offsets.mask ? offsets.mask + first : nullptr;
     for (const Segment& s : segments) {
       with_width<T>(s.width, [&](auto lanes, auto vectors) {
@@ -123,26 +163,29 @@ void depthwise_forward(const Geometry& g, const std::vector<Segment>& segments,
 
 template <typename T>
 void depthwise_backward(const Geometry& g, const Segment& segment,
-                        const Offsets<T>& offsets, const Image<const T>& x,
-                        const T* table, const Image<const T>& grad_out,
-                        const Image<T>& grad_x, T* grad_table,
+                        const Strip& strip, const Offsets<T>& offsets,
+                        const Image<const T>& x, const T* table,
+                        const Image<const T>& grad_out,
+                        const StripGrad<T>& grad_x, T* grad_table,
                         const OffsetGrads<T>& grads) {
   with_width<T>(segment.width, [&](auto lanes, auto vectors) {
     constexpr int L = lanes(), V = vectors();
     const auto run =
         offsets.kernel ? backward<T, L, V, true> : backward<T, L, V, false>;
-    run(g, segment, offsets, x, table, grad_out, grad_x, grad_table, grads);
+    run(g, segment, strip, offsets, x, table, grad_out, grad_x, grad_table,
+        grads);
   });
 }
 
 #define DKSAN_INSTANTIATE(T)                                               \
   template void depthwise_forward<T>(                                      \
       const Geometry&, const std::vector<Segment>&, const Offsets<T>&,     \
-      const Rows<const T>&, const T*, int64_t, int64_t, const Image<T>&);  \
+      const Rows<const T>&, const LineMap&, const T*, int64_t, int64_t,    \
+      const Image<T>&);                                                    \
   template void depthwise_backward<T>(                                     \
-      const Geometry&, const Segment&, const Offsets<T>&,                  \
+      const Geometry&, const Segment&, const Strip&, const Offsets<T>&,    \
       const Image<const T>&, const T*, const Image<const T>&,              \
-      const Image<T>&, T*, const OffsetGrads<T>&);
+      const StripGrad<T>&, T*, const OffsetGrads<T>&);
 DKSAN_INSTANTIATE(float)
 DKSAN_INSTANTIATE(double)
 

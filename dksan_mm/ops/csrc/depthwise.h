@@ -7,6 +7,7 @@
 #include "layout.h"
 #include "segments.h"
 #include "taps.h"
+#include "window.h"
 
 namespace dksan {
 
@@ -16,16 +17,39 @@ namespace dksan {
 template <typename T>
 void depthwise_forward(const Geometry& g, const std::vector<Segment>& segments,
                        const Offsets<T>& offsets, const Rows<const T>& x,
-                       const T* table, int64_t first, int64_t last,
-                       const Image<T>& out);
+                       const LineMap& map, const T* table, int64_t first,
+                       int64_t last, const Image<T>& out);
 
-// One segment of a whole image. `table` has rows of its width alone.
+// Blocks of output pixels, from block `first` on: a window for each. Lines of
+// the input beyond `own` are other strips' too.
+struct Strip {
+  int64_t first;
+  std::vector<Lines> windows;
+  Lines own;
+
+  // The lines that it reads before and after its own.
+  Lines before() const { return {windows.front().first, own.first}; }
+  Lines after() const { return {own.last, windows.back().last}; }
+  int64_t number_before() const { return number_of(before()); }
+  int64_t number_after() const { return number_of(after()); }
+};
+
+// The gradient of x: each strip writes its own lines to `to`, and adds what
+// it has for other lines later, when all strips are done, from `spill`.
+template <typename T>
+struct StripGrad {
+  Image<T> to;
+  Image<T> spill;  // the lines before, then those after
+};
+
+// One segment of a strip. `table` has rows of its width alone.
 // Adds to `grad_table`, overwrites the other gradients.
 template <typename T>
 void depthwise_backward(const Geometry& g, const Segment& segment,
-                        const Offsets<T>& offsets, const Image<const T>& x,
-                        const T* table, const Image<const T>& grad_out,
-                        const Image<T>& grad_x, T* grad_table,
+                        const Strip& strip, const Offsets<T>& offsets,
+                        const Image<const T>& x, const T* table,
+                        const Image<const T>& grad_out,
+                        const StripGrad<T>& grad_x, T* grad_table,
                         const OffsetGrads<T>& grads);
 
 }  // namespace dksan

@@ -67,6 +67,28 @@ void from_rows(const T* rows, int64_t stride, const Image<T>& to,
   }
 }
 
+template <typename T>
+void fill_zeros(const Image<T>& to, int64_t first, int64_t count,
+                int64_t channels) {
+  const bool by_channel = to.pixel_stride == 1;
+  for (int64_t i = 0; i < (by_channel ? channels : count); ++i)
+    std::fill_n(by_channel ? to.at(i, first) : to.at(0, first + i),
+                by_channel ? count : channels, T(0));
+}
+
+// Adds `count` pixels; both are of the same kind.
+template <typename T>
+void add_pixels(const Image<T>& from, int64_t from_first, const Image<T>& to,
+                int64_t to_first, int64_t count, int64_t channels) {
+  const bool by_channel = to.pixel_stride == 1;
+  for (int64_t i = 0; i < (by_channel ? channels : count); ++i) {
+    const T* a = by_channel ? from.at(i, from_first)
+                            : from.at(0, from_first + i);
+    T* b = by_channel ? to.at(i, to_first) : to.at(0, to_first + i);
+    for (int64_t j = 0; j < (by_channel ? count : channels); ++j) b[j] += a[j];
+  }
+}
+
 // All rows of a segment (`x` begins at its first channel), and one of zeros
 // for what lies outside the image.
 template <typename T>

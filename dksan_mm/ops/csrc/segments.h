@@ -30,7 +30,7 @@ struct Chunk {
 // so that there is something to do for several threads.
 template <typename T>
 int widest(int64_t images, int64_t channels) {
-  return (images * channels < 64 * kLanes<T> ? 2 : 4) * kLanes<T>;
+  return (images * channels < 32 * kLanes<T> ? 2 : 4) * kLanes<T>;
 }
 
 // The largest width up to `widest` that `channels` fill, or the smallest one.

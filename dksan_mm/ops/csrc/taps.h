@@ -39,9 +39,18 @@ struct OffsetGrads {
   T *image, *kernel, *mask;
 };
 
-// Numbers of the four image rows (a row: the channels of one pixel) and
-// their bilinear weights. Outside the image it is row `in_pixels`, where the
-// caller keeps zeros.
+// Where a buffer of rows (a row: the channels of one pixel) keeps the lines of
+// an image: line y begins at row (y & mask) * width. Row `outside` holds
+// zeros, for what lies outside the image.
+struct LineMap {
+  int32_t mask, outside;
+};
+
+inline LineMap all_lines(const Geometry& g) {
+  return {-1, static_cast<int32_t>(g.in_pixels())};
+}
+
+// Numbers of the four rows and their bilinear weights.
 template <typename T>
 struct ImageTap {
   int32_t row[4][kTile];
@@ -106,24 +115,25 @@ inline int32_t or_outside(int32_t at, int32_t size, int32_t line,
 // `dy`, `dx`: the offsets of tap k at `count` pixels. Images have fewer than
 // 2^30 pixels.
 template <typename T>
-void locate_image(const Geometry& g, int64_t k, const Corners<T>& corner,
-                  const T* __restrict dy, const T* __restrict dx, int count,
-                  ImageTap<T>& tap) {
+void locate_image(const Geometry& g, const LineMap& map, int64_t k,
+                  const Corners<T>& corner, const T* __restrict dy,
+                  const T* __restrict dx, int count, ImageTap<T>& tap) {
   const T tap_y = static_cast<T>((k / g.kernel_x) * g.dilation_y);
   const T tap_x = static_cast<T>((k % g.kernel_x) * g.dilation_x);
   const T height = static_cast<T>(g.height), width = static_cast<T>(g.width);
   const T low = g.flat_edge ? T(-1) : std::nextafter(T(-1), T(-2));
   const int32_t h = static_cast<int32_t>(g.height);
   const int32_t w = static_cast<int32_t>(g.width);
-  const int32_t outside = h * w;
+  const int32_t outside = map.outside, mask = map.mask;
 #pragma GCC ivdep
   for (int p = 0; p < count; ++p) {
     T fy, fx;
     const int32_t y =
         split_image(corner.y[p] + tap_y + dy[p], low, height, fy);
     const int32_t x = split_image(corner.x[p] + tap_x + dx[p], low, width, fx);
-    const int32_t up = or_outside(y, h, y * w, outside);
-    const int32_t down = or_outside(y + 1, h, y * w + w, outside);
+    const int32_t up = or_outside(y, h, (y & mask) * w, outside);
+    const int32_t down =
+        or_outside(y + 1, h, ((y + 1) & mask) * w, outside);
     const int32_t left = or_outside(x, w, x, outside);
     const int32_t right = or_outside(x + 1, w, x + 1, outside);
     tap.row[0][p] = std::min(up + left, outside);

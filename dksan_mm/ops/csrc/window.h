@@ -1,0 +1,162 @@
+// Copyright (c) DKSAN-MM contributors.
+// Which lines of the input the output pixels read, and a ring that holds no
+// more lines than those: memory that stays in cache, whatever the image's
+// size, and that the system need not hand out anew.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "taps.h"
+
+namespace dksan {
+
+// Output pixels that move a window on together.
+constexpr int64_t kBlockPixels = 512;
+
+inline int64_t blocks_of(int64_t pixels) {
+  return (pixels + kBlockPixels - 1) / kBlockPixels;
+}
+
+// Lines [first, last) of the input; none if last <= first.
+struct Lines {
+  int64_t first, last;
+};
+
+inline int64_t number_of(const Lines& lines) {
+  return std::max<int64_t>(lines.last - lines.first, 0);
+}
+
+template <typename T>
+struct Range {
+  T low = std::numeric_limits<T>::infinity(), high = -low;
+};
+
+// Least and greatest of `count` numbers, NaN left out.
+template <typename T>
+Range<T> range_of(const T* values, int64_t count) {
+  Range<T> range;
+  T low = range.low, high = range.high;
+#pragma GCC ivdep
+  for (int64_t i = 0; i < count; ++i) {
+    low = values[i] < low ? values[i] : low;
+    high = values[i] > high ? values[i] : high;
+  }
+  range.low = low;
+  range.high = high;
+  return range;
+}
+
+// The lines that bilinear samples at rows [low, high] can read.
+template <typename T>
+Lines lines_between(T low, T high, int64_t height) {
+  const T end = static_cast<T>(height);
+  low = std::min(std::max(low, T(0)), end);
+  high = std::min(std::max(high, T(-2)), end);
+  const int64_t last = static_cast<int64_t>(std::floor(high)) + 2;
+  return {static_cast<int64_t>(std::floor(low)), std::min(last, height)};
+}
+
+inline Lines hull(const Lines& a, const Lines& b) {
+  return {std::min(a.first, b.first), std::max(a.last, b.last)};
+}
+
+// What the output pixels [first, last) read. `offset`: image offsets or null.
+template <typename T>
+Lines lines_read(const Geometry& g, const T* offset, int64_t first,
+                 int64_t last) {
+  Lines all{g.height, 0};
+  while (first < last) {
+    const int64_t row = first / g.out_width;
+    const int64_t count = std::min(last, (row + 1) * g.out_width) - first;
+    const T corner = static_cast<T>(row * g.stride_y - g.padding_y);
+    for (int64_t k = 0; k < g.taps(); ++k) {
+      Range<T> dy{T(0), T(0)};
+      if (offset) dy = range_of(offset + 2 * k * g.out_pixels() + first, count);
+      if (!(dy.low <= dy.high)) continue;
+      // The sums as `locate_image` makes them: they grow with the offset.
+      const T tap = static_cast<T>((k / g.kernel_x) * g.dilation_y);
+      all = hull(all, lines_between(corner + tap + dy.low,
+                                    corner + tap + dy.high, g.height));
+    }
+    first += count;
+  }
+  return all;
+}
+
+// Widens what blocks read to windows whose ends only ever move on.
+inline std::vector<Lines> windows_of(const Lines* reads, int64_t blocks) {
+  std::vector<Lines> windows(reads, reads + blocks);
+  for (int64_t b = blocks - 1; b-- > 0;)
+    windows[b].first = std::min(windows[b].first, windows[b + 1].first);
+  for (int64_t b = 1; b < blocks; ++b)
+    windows[b].last = std::max(windows[b].last, windows[b - 1].last);
+  return windows;
+}
+
+// The most lines that a window has.
+inline int64_t tallest(const std::vector<Lines>& windows) {
+  int64_t most = 1;
+  for (const Lines& w : windows) most = std::max(most, number_of(w));
+  return most;
+}
+
+// Lines of an image on their way through a window, each at a place of its own
+// among `lines()`.
+class LineRing {
+ public:
+  LineRing(const Geometry& g, const std::vector<Lines>& windows)
+      : width_(g.width), lines_(1) {
+    const int64_t wanted = tallest(windows);
+    while (lines_ < wanted) lines_ *= 2;
+    whole_ = lines_ >= g.height;
+    if (whole_) lines_ = g.height;
+  }
+
+  int64_t rows() const { return lines_ * width_; }
+
+  LineMap map() const {
+    return {whole_ ? -1 : static_cast<int32_t>(lines_ - 1),
+            static_cast<int32_t>(rows())};
+  }
+
+  // Lets lines up to `last` in, from `first` on: run(line, row, number) for
+  // runs of lines that lie side by side from `row` on.
+  template <typename Run>
+  void enter(const Lines& window, const Run& run) {
+    high_ = std::max(high_, window.first);
+    for (int64_t n; high_ < window.last; high_ += n) {
+      n = side_by_side(high_, window.last);
+      run(high_, row_of(high_), n);
+    }
+  }
+
+  // Lets all lines before `first` out: run(line, row, number), the row -1
+  // for lines that were never in.
+  template <typename Run>
+  void leave(int64_t first, const Run& run) {
+    for (int64_t n; low_ < first; low_ += n) {
+      const bool skipped = low_ >= high_;
+      n = skipped ? first - low_ : side_by_side(low_, std::min(first, high_));
+      run(low_, skipped ? -1 : row_of(low_), n);
+    }
+  }
+
+ private:
+  int64_t row_of(int64_t line) const {
+    return (whole_ ? line : line & (lines_ - 1)) * width_;
+  }
+
+  int64_t side_by_side(int64_t line, int64_t last) const {
+    return std::min(last - line, lines_ - row_of(line) / width_);
+  }
+
+  int64_t width_, lines_;
+  bool whole_;
+  int64_t low_ = 0, high_ = 0;  // what it holds
+};
+
+}  // namespace dksan
