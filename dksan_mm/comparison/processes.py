@@ -137,7 +137,9 @@ def _listen(connection: Connection, label: str) -> object:
         if kind == 'frames':
             clips_total, missing, there = values
             if there:
-                print(f'{label}: {there} frames are there already', flush=True)
+                print(
+                    f'{label}: {there} frame{"s" * (there > 1)} there already',
+                    flush=True)
             progress = Progress(label, clips_total, missing)
         elif kind == 'tick':
             clips, frames = values

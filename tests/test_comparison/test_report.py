@@ -4,12 +4,10 @@ from html.parser import HTMLParser
 
 import pytest
 from chromium import CHROMIUM, Browser
-from comparison_fixtures import VIDEOS
+from comparison_data import VIDEOS
 
 from dksan_mm.comparison import report
 from dksan_mm.comparison.paper import find_paper
-
-pytest_plugins = ['comparison_fixtures']
 
 
 class Page(HTMLParser):

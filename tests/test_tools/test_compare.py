@@ -1,10 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 import csv
 import json
-import multiprocessing
-import os
 import shutil
-import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +13,6 @@ from data_fixtures import write_frames
 from tool_runs import CONFIG, ROOT, TINY, load_tool, run
 
 from dksan_mm import launch
-from dksan_mm.comparison import processes
 
 pytest_plugins = ['tool_runs']  # the fixtures
 BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')
@@ -159,7 +156,7 @@ def test_a_second_run_computes_nothing_again(compared, tiny_vid3oc, tiny,
     frames = {p: p.stat().st_mtime_ns for p in compared.rglob('*.png')}
     assert compare(tiny_vid3oc, compared, f'bicubic={BICUBIC}',
                    f'<b>tiny={tiny}:{finished_run}/iter_4.pth') == 0
-    assert capsys.readouterr().out.count('6 frames are there already') == 2
+    assert capsys.readouterr().out.count('6 frames there already') == 2
     assert frames == {p: p.stat().st_mtime_ns for p in frames}
     after = results(compared)
     assert list(after['models']) == ['bicubic', '<b>tiny']
@@ -167,32 +164,29 @@ def test_a_second_run_computes_nothing_again(compared, tiny_vid3oc, tiny,
         assert model == before['models'][name]
 
 
-def test_a_killed_model_goes_on(tiny_vid3oc, tiny, tmp_path, monkeypatch,
-                                capsys, compared, finished_run):
-    """kill -9 after some frames; the same results after a second run."""
-    show = processes.Progress.show
-    model = f'<b>tiny={tiny}:{finished_run}/iter_4.pth'
-
-    def kill(self, clips, frames, **kwargs):
-        if frames >= 2:
-            [worker] = multiprocessing.active_children()
-            os.kill(worker.pid, signal.SIGKILL)
-        show(self, clips, frames, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(processes.Progress, 'show', kill)
-        assert compare(tiny_vid3oc, tmp_path / 'out', model) == 1
+def test_a_killed_model_goes_on(tiny_vid3oc, tmp_path, capsys, compared):
+    """kill -9 after two frames; the same results after a second run."""
+    config, marker = tmp_path / 'dying.py', tmp_path / 'marker'
+    config.write_text(
+        f'_base_ = {BICUBIC!r}\n'
+        'custom_imports = dict(imports=["dksan_mm.models", "dying_net"])\n'
+        'model = dict(generator=dict(type="DyingNet", '
+        f'marker={str(marker)!r}))\n')
+    marker.touch()
+    assert compare(tiny_vid3oc, tmp_path / 'out', f'a={config}') == 1
     assert 'ended by signal 9' in capsys.readouterr().out
-    there = {p: p.stat().st_mtime_ns for p in tmp_path.rglob('frames/*/*/0*')}
-    assert len(there) >= 2
-    # What a power cut may leave of a frame.
-    damaged = sorted(there)[0]
+    # The first window of the four was to warm up.
+    there = sorted(tmp_path.rglob('frames/*/*/*'))
+    assert [path.name for path in there] == ['000000.png', '000001.png']
+    times = [path.stat().st_mtime_ns for path in there]
+    damaged = there[1]  # as a power cut may leave it
     damaged.write_bytes(damaged.read_bytes()[:-20])
-    del there[damaged]
-    assert compare(tiny_vid3oc, tmp_path / 'out', model) == 0
-    assert there == {p: p.stat().st_mtime_ns for p in there}
-    found = results(tmp_path / 'out')['models']['<b>tiny']
-    expected = results(compared)['models']['<b>tiny']
+    marker.unlink()
+    assert compare(tiny_vid3oc, tmp_path / 'out', f'a={config}') == 0
+    assert '1 frame there already' in capsys.readouterr().out
+    assert times[0] == there[0].stat().st_mtime_ns
+    found = results(tmp_path / 'out')['models']['a']
+    expected = results(compared)['models']['bicubic']
     assert found['averages'] == expected['averages']
     assert found['videos'] == expected['videos']
 
@@ -234,7 +228,7 @@ def test_folders_of_frames_get_their_lr(tmp_path, tiny_vid3oc, capsys):
             f'bicubic={BICUBIC}',
             options=('--frames', '2', '--videos', '<i>clip')) == 0
     out = capsys.readouterr().out
-    assert 'making LR frames' in out and '2 frames are there already' in out
+    assert 'making LR frames' in out and '2 frames there already' in out
     found = results(tmp_path / 'out')
     assert found['data']['max_frames'] == 2
     assert list(found['models']['bicubic']['videos']) == ['<i>clip']
@@ -278,5 +272,4 @@ def test_arguments_are_checked_before_heavy_imports():
     code = ('import sys; sys.argv[:] = ["compare.py"]; import runpy\n'
             f'runpy.run_path({str(ROOT / "tools" / "compare.py")!r})\n'
             'assert not {"torch", "mmagic", "cv2"} & set(sys.modules)')
-    import subprocess
     subprocess.run([sys.executable, '-c', code], check=True)
