@@ -237,6 +237,12 @@ def test_folders_of_frames_get_their_lr(tmp_path, tiny_vid3oc, capsys):
     assert '<i>' not in report and '&lt;i&gt;clip' in report
 
 
+def test_a_device_that_is_not_there_is_named(tiny_vid3oc, tmp_path, capsys):
+    assert compare(tiny_vid3oc, tmp_path / 'out', f'a={BICUBIC}',
+                   options=('--device', 'cuda:99')) == 1  # yapf: disable
+    assert 'FAILED: --device cuda:99: ' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize('models, words', [
     (['a'], 'NAME=CONFIG'),
     (['a=none.py'], 'there is no config none.py'),
