@@ -1,7 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """Compare models on the same frames.
 
-    python tools/compare.py --data FOLDER --out DIR --model NAME=CONFIG[:CHECKPOINT] ...
+    python tools/compare.py --data FOLDER --out DIR \\
+        --model NAME=CONFIG[:CHECKPOINT] ...
 
 FOLDER is what tools/prepare_data.py wrote, or anything that it takes: videos
 or folders of frames, whose LR frames are then made in DIR/data. Every model
@@ -66,7 +67,7 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument(
         '--metrics',
         nargs='+',
-        choices=sorted(scores.METRICS),
+        choices=list(scores.METRICS),
         default=list(scores.DEFAULT),
         help=f'default: {" ".join(scores.DEFAULT)}')
     parser.add_argument(
@@ -76,7 +77,8 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         help='restored frames that stay on the disk: all, or only those that '
         'the report shows')
     parser.add_argument(
-        '--device', help='cpu, cuda or cuda:N (default: a GPU if there is one)')
+        '--device',
+        help='cpu, cuda or cuda:N (default: a GPU if there is one)')
     args = parser.parse_args(argv)
     if args.frames is not None and args.frames < 1:
         parser.error(f'--frames: must be at least 1, got {args.frames}')
@@ -117,8 +119,8 @@ def write_results(results: dict, tasks: Sequence[Task], out: str) -> None:
     from dksan_mm.comparison.tables import to_csv, to_markdown
     from dksan_mm.prepare.images import write_bytes
     for name, text in (('results.json', json.dumps(results, indent=1)),
-                       ('results.md', to_markdown(results)),
-                       ('results.csv', to_csv(results)),
+                       ('results.md', to_markdown(results)), ('results.csv',
+                                                              to_csv(results)),
                        ('report.html', write_report(results, tasks))):
         write_bytes(osp.join(out, name), text.encode())
 
@@ -134,13 +136,16 @@ def show(results: dict, out: str) -> None:
     width = max(map(len, models))
     print('\n' + ' ' * width + ''.join(f'{name:>12}' for name in names))
     for title, model in models.items():
-        values = ''.join(f'{model["averages"][name]:12.4f}' for name in names
-                         ) if 'error' not in model else '  failed'
-        print(title.ljust(width) + values)
+        found = model.get('averages', {})
+        values = (f'{found[name]:.4f}' if name in found else '-'
+                  for name in names)
+        print(
+            title.ljust(width) +
+            ('  failed' if 'error' in model else ''.join(f'{value:>12}'
+                                                         for value in values)))
     files = ', '.join(
-        osp.join(out, name)
-        for name in ('report.html', 'results.md', 'results.csv',
-                     'results.json'))
+        osp.join(out, name) for name in ('report.html', 'results.md',
+                                         'results.csv', 'results.json'))
     print(f'\nwritten: {files}')
 
 
@@ -148,7 +153,7 @@ def show(results: dict, out: str) -> None:
 def locked(out: str) -> Iterator[None]:
     """Keep a second run away from the same folder."""
     os.makedirs(out, exist_ok=True)
-    handle = os.open(osp.join(out, '.lock'), os.O_CREAT | os.O_RDWR)
+    handle = os.open(osp.join(out, '.lock'), os.O_CREAT | os.O_RDWR, 0o666)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -182,10 +187,15 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     models = parse_models(args.model)
     for model in models:
         read_config(model)
+    scores.check_metrics(args.metrics)
     signal.signal(signal.SIGTERM, interrupt)
-    with locked(args.out):
-        if not compare(args, models):
-            raise SystemExit(1)
+    try:
+        with locked(args.out):
+            complete = compare(args, models)
+    except (OSError, ValueError) as error:  # a full disk, a damaged frame
+        raise UserError(launch.last_line(error)) from error
+    if not complete:
+        raise SystemExit(1)
 
 
 if __name__ == '__main__':

@@ -39,8 +39,9 @@ def find_split(folder: str, split: Optional[str]) -> str:
     if split or not there or 'val' in there:
         return split or 'val'
     if len(there) > 1:
-        raise UserError(f'--data: {folder} has the splits {" and ".join(there)}'
-                        ': choose one with --split')
+        raise UserError(
+            f'--data: {folder} has the splits {" and ".join(there)}'
+            ': choose one with --split')
     return there[0]
 
 

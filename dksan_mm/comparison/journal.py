@@ -55,9 +55,10 @@ class Journal:
             raise UserError(f'{frames}: there are frames already that no '
                             'comparison wrote; move them, or choose another '
                             '--out')
-        self.changed = sorted(
-            name for name in {**(before or {}), **fingerprint}
-            if before and before.get(name) != fingerprint.get(name))
+        self.changed = sorted(name for name in {
+            **(before or {}),
+            **fingerprint
+        } if before and before.get(name) != fingerprint.get(name))
         if before != fingerprint:
             shutil.rmtree(frames, ignore_errors=True)
             with open(self.path, 'w', encoding='utf-8'):
@@ -96,10 +97,7 @@ class Journal:
         with open(path, 'rb') as file:
             content = file.read()
         record = dict(
-            frame=key,
-            bytes=len(content),
-            crc32=zlib.crc32(content),
-            **facts)
+            frame=key, bytes=len(content), crc32=zlib.crc32(content), **facts)
         self._remember(record)
         self._append(record)
 

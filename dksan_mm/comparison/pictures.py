@@ -52,9 +52,7 @@ def make_panels(lr_path: str, hr_path: str, models: Mapping[str, str], *,
         list[Panel]: LR, bicubic if asked for, the models, HR.
     """
     lr, truth = read_image(lr_path), read_image(hr_path)
-    panels = [
-        Panel(title, read_image(path)) for title, path in models.items()
-    ]
+    panels = [Panel(title, read_image(path)) for title, path in models.items()]
     if with_bicubic:
         panels.insert(
             0, Panel('bicubic', matlab_resize(lr, SCALE), kind='bicubic'))

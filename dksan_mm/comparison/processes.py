@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import traceback
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from typing import Dict, Iterator, NamedTuple, Sequence
 
@@ -23,6 +23,13 @@ from ..prepare.parallel import Progress
 from .request import Task
 
 LOG = 'log.txt'
+# What the configs import, and what takes a second in itself.
+_PRELOAD = [
+    'dksan_mm.models', 'dksan_mm.datasets', 'dksan_mm.metrics',
+    'dksan_mm.hooks', 'dksan_mm.optim', 'dksan_mm.analysis',
+    'dksan_mm.comparison.worker', 'torch.utils.flop_counter',
+    'torch._subclasses.fake_tensor'
+]
 _ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 
 
@@ -50,8 +57,8 @@ def run_models(tasks: Sequence[Task]) -> Dict[str, object]:
     """
     context = _start_server()
     return {
-        task.model.name: _run_one(task, context,
-                                  f'[{number}/{len(tasks)}] {task.model.name}')
+        task.model.name:
+        _run_one(task, context, f'[{number}/{len(tasks)}] {task.model.name}')
         for number, task in enumerate(tasks, 1)
     }
 
@@ -59,11 +66,13 @@ def run_models(tasks: Sequence[Task]) -> Dict[str, object]:
 def _start_server() -> multiprocessing.context.BaseContext:
     """Start the process that imports mmagic, and is forked."""
     context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['dksan_mm.comparison.worker'])
+    context.set_forkserver_preload(_PRELOAD)
     paths = [_ROOT, *filter(None, [os.environ.get('PYTHONPATH')])]
     with _environment(
             PYTHONPATH=os.pathsep.join(paths), PYTHONWARNINGS='ignore'):
-        # Ctrl-C is for this process, which ends the others.
+        # Ctrl-C is for this process, which ends the others. The tracker
+        # first: starting it would lift the block.
+        resource_tracker.ensure_running()
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             forkserver.ensure_running()
@@ -128,7 +137,9 @@ def _listen(connection: Connection, label: str) -> object:
         if kind == 'frames':
             clips_total, missing, there = values
             if there:
-                print(f'{label}: {there} frames are there already', flush=True)
+                print(
+                    f'{label}: {there} frame{"s" * (there > 1)} there already',
+                    flush=True)
             progress = Progress(label, clips_total, missing)
         elif kind == 'tick':
             clips, frames = values

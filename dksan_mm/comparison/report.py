@@ -7,10 +7,8 @@ from html import escape
 from string import Template
 from typing import Iterable, List, Sequence, Tuple
 
-from mmengine.config import Config
-
 from .pictures import Box, Panel, choose_crop, encode_panels, make_panels
-from .request import Task, read_config
+from .request import Task
 from .tables import (AVERAGE, COSTS, Column, Table, costs_of, format_cost,
                      make_tables, notes, title_of)
 
@@ -66,8 +64,9 @@ def _fill_page(results: dict, videos: List[str], sections: str) -> str:
                       for number, video in enumerate(videos)),
         videos=sections,
         date=escape(results['date']),
-        versions=escape(', '.join(f'{name} {value}' for name, value in
-                                  results['versions'].items() if value)),
+        versions=escape(', '.join(
+            f'{name} {value}' for name, value in results['versions'].items()
+            if value)),
         machine=escape(f'{machine["cpu"]}, {machine["cores"]} cores'),
         command=escape(results['command']))
 
@@ -88,10 +87,11 @@ def _note(text: str) -> str:
     return f'<li{" class=warn" if bad else ""}>{escape(text)}</li>'
 
 
-def _head(titles: Iterable[str]) -> str:
-    cells = ''.join(
-        f'<th scope="col"><button type="button">{escape(title)}</button></th>'
-        for title in titles)
+def _head(titles: Iterable[str], words: Sequence[str] = ()) -> str:
+    """A table's head; columns named in ``words`` hold words."""
+    cells = ''.join(f'<th scope="col"{" class=word" * (title in words)}>'
+                    f'<button type="button">{escape(title)}</button></th>'
+                    for title in titles)
     return f'<thead><tr>{cells}</tr></thead>'
 
 
@@ -112,8 +112,8 @@ def _metric_table(table: Table) -> str:
 
 
 def _metric_row(table: Table, row: str) -> str:
-    cells = ''.join(_value_cell(table, column, row)
-                    for column in table.columns)
+    cells = ''.join(
+        _value_cell(table, column, row) for column in table.columns)
     return f'<tr>{_row_head(row)}{cells}</tr>'
 
 
@@ -126,22 +126,30 @@ def _value_cell(table: Table, column: Column, row: str) -> str:
 
 def _models_table(results: dict) -> str:
     """What each model is and costs."""
-    head = _head(['model', *COSTS, 'config', 'checkpoint'])
+    words = ('config', 'checkpoint')
+    head = _head(['model', *COSTS, *words], words)
     body = ''.join(
         _model_row(name, model) for name, model in results['models'].items())
+    for column in make_tables(results)[0].columns if results['paper'] else ():
+        if column.paper:
+            body += _cost_row(column.title, column.costs, ['', ''])
     return (f'<table class="sortable">{head}<tbody>{body}</tbody></table>')
 
 
 def _model_row(name: str, model: dict) -> str:
-    cells = [_row_head(title_of(name, model))]
-    for cost, value in costs_of(model).items():
-        number = '' if value is None else value
-        text = format_cost(cost, value)
-        cells.append(f'<td data-value="{number}">{text}</td>')
     missing = 'none' if model.get('parameters') == 0 else 'untrained'
     words = [model['config'], model['checkpoint'] or missing]
     if 'error' in model:
         words[1] = f'failed: {model["error"]}'
+    return _cost_row(title_of(name, model), costs_of(model), words)
+
+
+def _cost_row(title: str, costs: dict, words: Sequence[str]) -> str:
+    cells = [_row_head(title)]
+    for cost in COSTS:
+        value = costs.get(cost)
+        cells.append(f'<td data-value="{"" if value is None else value}">'
+                     f'{format_cost(cost, value)}</td>')
     cells += [
         f'<td class="word" data-value="{escape(word)}">{escape(word)}</td>'
         for word in words
@@ -154,19 +162,17 @@ def _video_panels(video: str, results: dict,
     """The pictures of a video's middle frame, the crop, the frame's name."""
     data, frame = tasks[0].data, results['data']['videos'][video]['shown']
     models = {
-        title_of(t.model.name, results['models'][t.model.name]): osp.join(
-            t.frames, video, f'{frame}.png') for t in tasks
+        title_of(t.model.name, results['models'][t.model.name]):
+        osp.join(t.frames, video, f'{frame}.png')
+        for t in tasks
     }
-    lr, hr = (osp.join(data.root, folder, video, f'{frame}.png')
-              for folder in (data.lr, data.hr))
-    bicubic = any(is_bicubic(read_config(t.model)) for t in tasks)
-    panels = make_panels(lr, hr, models, with_bicubic=not bicubic)
+    lr, hr = (
+        osp.join(data.root, folder, video, f'{frame}.png')
+        for folder in (data.lr, data.hr))
+    networks = [m.get('network') for m in results['models'].values()]
+    panels = make_panels(
+        lr, hr, models, with_bicubic='BicubicNet' not in networks)
     return panels, choose_crop(_telling(panels, results)), frame
-
-
-def is_bicubic(config: Config) -> bool:
-    """Whether a config's network is bicubic interpolation."""
-    return config.model.get('generator', {}).get('type') == 'BicubicNet'
 
 
 def _telling(panels: Sequence[Panel], results: dict) -> list:
@@ -178,8 +184,7 @@ def _telling(panels: Sequence[Panel], results: dict) -> list:
     restored = [p for p in panels if p.kind in ('model', 'bicubic')]
     untrained = {
         title_of(name, model)
-        for name, model in results['models'].items()
-        if model.get('untrained')
+        for name, model in results['models'].items() if model.get('untrained')
     }
     trained = [p.image for p in restored if p.title not in untrained]
     return trained if len(trained) > 1 else [p.image for p in restored]
@@ -203,13 +208,15 @@ def _video_section(number: int, video: str, panels: List[Panel], box: Box,
 
 def _viewer(panels: Sequence[Panel]) -> str:
     """The controls and the stage; the script fills in the pictures."""
-    last = len(panels) - 1
-    # The last model beside the first method (after LR).
+    # The first method after LR, and the best of the models or HR.
+    left = 1 if len(panels) > 2 else 0
+    models = [i for i, panel in enumerate(panels) if panel.kind == 'model']
+    right = max(models, key=lambda i: panels[i].psnr)
+    right = len(panels) - 1 if right == left else right
     options = [
         ''.join(f'<option value="{i}"{" selected" * (i == chosen)}>'
                 f'{escape(panel.title)}</option>'
-                for i, panel in enumerate(panels))
-        for chosen in (1, max(2, last - 1) if last > 2 else last)
+                for i, panel in enumerate(panels)) for chosen in (left, right)
     ]
     return Template(_read('viewer.html')).substitute(
         left=options[0], right=options[1])
@@ -229,12 +236,11 @@ def _card(panel: Panel, panels: Sequence[Panel], box: Box) -> str:
         f'<figure{kind} data-title="{title}" '
         f'data-label="{title}{", " * bool(score)}{score}">'
         f'<div class="whole"><img src="{panel.frame}" alt="{title}, the whole '
-        f'frame" width="{width}" height="{height}" decoding="async">'
+        f'frame" width="{width}" height="{height}">'
         f'<svg viewBox="0 0 {width} {height}" aria-hidden="true"><rect '
         f'x="{left}" y="{top}" width="{cols}" height="{rows}"/></svg></div>'
         f'<div class="detail"><img src="{panel.crop}" alt="{title}, the crop '
-        f'marked in the frame" width="{cols}" height="{rows}" '
-        f'decoding="async"></div>'
+        f'marked in the frame" width="{cols}" height="{rows}"></div>'
         f'<figcaption><b>{title}</b><span{mark}>{score}</span></figcaption>'
         '</figure>')
 

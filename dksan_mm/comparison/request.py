@@ -65,7 +65,8 @@ class Task:
         model (ModelSpec): The model.
         data (DataSpec): The frames.
         out (str): Folder of the whole comparison.
-        metrics (tuple[str]): Keys of :data:`dksan_mm.comparison.scores.METRICS`.
+        metrics (tuple[str]): Keys of
+            :data:`dksan_mm.comparison.scores.METRICS`.
         device (str | None): 'cpu', 'cuda', 'cuda:1'; None: a GPU if there is
             one.
         keep_all (bool): Whether all restored frames stay on the disk, not

@@ -37,7 +37,8 @@ def collect(models: Sequence[ModelSpec], outcomes: Mapping[str, object],
     """
     good = [o for o in outcomes.values() if not isinstance(o, Failure)]
     clips = good[0]['clips'] if good else {}
-    names = list(good[0]['averages']) if good else []
+    # A metric may be undefined for all of a model's frames.
+    names = list(dict.fromkeys(name for o in good for name in o['averages']))
     return dict(
         data=dict(
             root=data.root,
@@ -50,9 +51,10 @@ def collect(models: Sequence[ModelSpec], outcomes: Mapping[str, object],
             model.name: _describe(model, outcomes[model.name])
             for model in models
         },
-        paper=find_paper(
-            {name: clip['available']
-             for name, clip in clips.items()}),
+        paper=find_paper({
+            name: clip['available']
+            for name, clip in clips.items()
+        }),
         versions=versions(),
         machine=machine(),
         command=shlex.join(command),

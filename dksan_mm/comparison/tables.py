@@ -78,13 +78,8 @@ def make_tables(results: dict) -> List[Table]:
 
 def _make_table(results: dict, metric: str, kind: dict) -> Table:
     columns = [
-        Column(
-            title_of(name, model), {
-                **{video: values[metric]
-                   for video, values in model['videos'].items()}, AVERAGE:
-                model['averages'][metric]
-            }, costs_of(model)) for name, model in results['models'].items()
-        if 'error' not in model
+        Column(title_of(name, model), _values(model, metric), costs_of(model))
+        for name, model in results['models'].items() if 'error' not in model
     ]
     if metric == 'PSNR' and results['paper']:
         columns += _paper_columns(results['paper'])
@@ -92,6 +87,15 @@ def _make_table(results: dict, metric: str, kind: dict) -> Table:
                   list(results['data']['videos']), columns)
     _mark_best(table)
     return table
+
+
+def _values(model: dict, metric: str) -> Dict[str, float]:
+    """A model's values by row; some may be undefined, and are left out."""
+    rows = dict(model['videos'], **{AVERAGE: model['averages']})
+    return {
+        row: values[metric]
+        for row, values in rows.items() if metric in values
+    }
 
 
 def costs_of(model: dict) -> Dict[str, Optional[float]]:
@@ -115,12 +119,14 @@ def _paper_columns(paper: dict) -> List[Column]:
 
 def _mark_best(table: Table) -> None:
     """Mark the best of our columns in each row, as printed."""
-    ours = [column for column in table.columns if not column.paper]
     choose = max if table.better == 'higher' else min
-    for row in [*table.rows, AVERAGE] if len(ours) > 1 else []:
-        best = choose(float(table.text(column, row)) for column in ours)
-        for column in ours:
-            if float(table.text(column, row)) == best:
+    for row in [*table.rows, AVERAGE]:
+        ours = [(float(table.text(column, row)), column)
+                for column in table.columns
+                if not column.paper and row in column.values]
+        best = choose((value for value, _ in ours), default=None)
+        for value, column in ours if len(ours) > 1 else ():
+            if value == best:
                 column.best.add(row)
 
 
@@ -134,7 +140,7 @@ def format_cost(name: str, value: Optional[float]) -> str:
         return f'{value:.3g} s'
     if name == 'multiply-adds' and value >= 1e9:
         return f'{value / 1e9:,.1f} G'
-    return f'{value / 1e6:,.2f} M' if value >= 1e6 else f'{value:,.0f}'
+    return f'{value / 1e6:.4g} M' if value >= 1e6 else f'{value:,.0f}'
 
 
 def to_csv(results: dict) -> str:
@@ -147,12 +153,12 @@ def to_csv(results: dict) -> str:
                             [column.title for column in table.columns])
             first = table
         for row in [*table.rows, AVERAGE]:
-            writer.writerow([table.metric, row] +
-                            [column.values[row] for column in table.columns])
+            writer.writerow(
+                [table.metric, row] +
+                [column.values.get(row) for column in table.columns])
     for cost in COSTS if results['metrics'] else ():
-        writer.writerow(
-            [cost, ''] +
-            [column.costs.get(cost) for column in first.columns])
+        writer.writerow([cost, ''] +
+                        [column.costs.get(cost) for column in first.columns])
     return file.getvalue()
 
 
@@ -180,8 +186,9 @@ def _markdown_table(table: Table, *, with_costs: bool) -> List[str]:
     lines = [_markdown_row(map(_escape, head)), '|---' + '|--:' *
              len(table.columns) + '|']  # yapf: disable
     return lines + [
-        _markdown_row([_escape(first) if first in table.rows else first,
-                       *rest]) for first, *rest in rows
+        _markdown_row(
+            [_escape(first) if first in table.rows else first, *rest])
+        for first, *rest in rows
     ]
 
 

@@ -7,21 +7,19 @@ there from an interrupted run is read instead of computed; metrics are of
 8-bit frames, so its scores are the same.
 """
 import statistics
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, Dict, List
 
 import torch
-from mmagic.registry import DATASETS, METRICS, MODELS
-from mmengine.config import Config
+from mmagic.registry import DATASETS, METRICS
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner import set_random_seed
 from torch.utils.data import DataLoader, Subset
 
-from ..checkpoint import check_fits, read_checkpoint, shapes
 from ..image_quality import round_to_uint8
 from ..prepare.images import read_image
 from . import journal, scores
 from .meter import Meter, resident_memory
+from .models import build_model, count_multiply_adds, device_name, find_device
 from .request import Task, dataset_config, read_config
 
 Tell = Callable[..., None]
@@ -40,18 +38,17 @@ class ModelRun:
     def __init__(self, task: Task, tell: Tell) -> None:
         self.task, self.tell = task, tell
         self.config = read_config(task.model)
-        device = task.device or (
-            'cuda' if torch.cuda.is_available() else 'cpu')
-        self.device = torch.device(device)
+        self.device = find_device(task.device)
         init_default_scope(self.config.get('default_scope', 'mmagic'))
         base = resident_memory()
         self.model, self.untrained = build_model(self.config, task.model)
         self.model.to(self.device).eval()
         self.dataset = DATASETS.build(dataset_config(self.config, task.data))
         self.metrics = [
-            METRICS.build(dict(type=scores.METRICS[name]))
-            for name in task.metrics
+            METRICS.build(scores.METRICS[name]) for name in task.metrics
         ]
+        for metric in self.metrics:
+            metric.prepare(self.model, DataLoader(self.dataset))
         self.journal = journal.Journal(task.notes, task.frames,
                                        self._fingerprint())
         self.clips = self._list_clips()
@@ -72,6 +69,16 @@ class ModelRun:
         for number, clip in enumerate(self.clips):
             for all_rows, added in zip(rows, self._score_clip(clip, number)):
                 all_rows += added
+        return dict(
+            **self._average(rows),
+            clips={clip: self._describe(clip)
+                   for clip in self.clips},
+            untrained=self.untrained,
+            network=type(self.network).__name__,
+            **self._costs())
+
+    def _average(self, rows: List[list]) -> Dict[str, dict]:
+        """Averages, each video's values and each frame's, of all rows."""
         averages: Dict[str, float] = {}
         videos: Dict[str, dict] = {clip: {} for clip in self.clips}
         frames: Dict[str, dict] = {clip: {} for clip in self.clips}
@@ -79,16 +86,10 @@ class ModelRun:
             for clip, frame, values in found:
                 frames[clip].setdefault(frame, {}).update(values)
             metric.results.extend(map(tuple, found))
-            averages.update(metric.evaluate(len(self.dataset)))
+            averages.update(metric.evaluate())
             for clip, values in metric.videos.items():
                 videos[clip].update(values)
-        return dict(
-            averages=averages,
-            videos=videos,
-            frames=frames,
-            clips={clip: self._describe(clip) for clip in self.clips},
-            untrained=self.untrained,
-            **self._costs())
+        return dict(averages=averages, videos=videos, frames=frames)
 
     def _fingerprint(self) -> Dict[str, str]:
         """What the restored frames depend on, beside the LR frames."""
@@ -120,7 +121,8 @@ class ModelRun:
             clip['keys'].append(info['key'])
             clip['hr'].append(info['gt_path'])
             clip['lr'] = info['img_path']
-        scoring = [journal.scoring_digest(), self.task.metrics]
+        metrics = [scores.METRICS[name] for name in self.task.metrics]
+        scoring = [journal.scoring_digest(), metrics]
         for clip in clips.values():
             clip['source'] = journal.content_digest(clip['lr'])
             clip['scored'] = journal.digest(
@@ -134,10 +136,9 @@ class ModelRun:
             self.tell(
                 'note', 'its frames are computed anew: changed since they '
                 f'were written: {", ".join(self.journal.changed)}')
-        missing = sum(
-            not self.journal.has_frame(key, clip['source'])
-            for name, clip in self.clips.items()
-            for key in self._needed(name))
+        missing = sum(not self.journal.has_frame(key, clip['source'])
+                      for name, clip in self.clips.items()
+                      for key in self._needed(name))
         self.tell('frames', len(self.clips), missing,
                   len(self.dataset) - missing)
         if missing:
@@ -146,8 +147,8 @@ class ModelRun:
     def _needed(self, name: str) -> List[str]:
         """Frames of a clip that have to be on the disk now."""
         clip = self.clips[name]
-        if self.task.keep_all or self.journal.scores(
-                name, clip['scored']) is None:
+        if self.task.keep_all or self.journal.scores(name,
+                                                     clip['scored']) is None:
             return clip['keys']
         return [shown(clip['keys'])]
 
@@ -191,8 +192,7 @@ class ModelRun:
             collate_fn=pseudo_collate)
 
     @torch.no_grad()
-    def _restore(self, key: str, data: dict, source: str,
-                 number: int) -> dict:
+    def _restore(self, key: str, data: dict, source: str, number: int) -> dict:
         """One sample with its prediction, as metrics want it."""
         image = self.journal.read_frame(key, source)
         if image is not None:
@@ -241,50 +241,6 @@ class ModelRun:
             threads=torch.get_num_threads())
 
 
-def build_model(config: Config, spec) -> Tuple[torch.nn.Module, bool]:
-    """The config's model with its weights, and whether it has none.
-
-    Args:
-        config (Config): Its config.
-        spec (ModelSpec): Names the checkpoint, if any.
-
-    Returns:
-        tuple: The model, and True if it has parameters and no checkpoint was
-        named: it is then initialised as a training would begin.
-
-    Raises:
-        UserError: If the checkpoint cannot be read or is another model's.
-    """
-    set_random_seed(config.get('randomness', {}).get('seed') or 0)
-    model = MODELS.build(config.model)
-    wanted = shapes(model.state_dict())
-    if not spec.checkpoint:
-        model.init_weights()
-        return model, bool(wanted)
-    weights = read_checkpoint(spec.checkpoint)['state_dict']
-    check_fits(spec.checkpoint, shapes(weights), wanted)
-    model.load_state_dict(
-        {name.removeprefix('module.'): value
-         for name, value in weights.items()})  # yapf: disable
-    return model, False
-
-
 def shown(keys: List[str]) -> str:
     """The frame of a clip that the report shows: the middle one."""
     return keys[len(keys) // 2]
-
-
-def count_multiply_adds(model: torch.nn.Module, lr_size) -> object:
-    """Multiply-adds of one frame, None where they cannot be counted."""
-    try:
-        from ..analysis import count_cost
-        return count_cost(model, tuple(lr_size))['multiply_adds']
-    except (ImportError, RuntimeError, ValueError):
-        return None
-
-
-def device_name(device: torch.device) -> str:
-    """'cpu', or the GPU's name."""
-    if device.type == 'cuda':
-        return torch.cuda.get_device_name(device)
-    return device.type
