@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from dksan_mm.analysis import count_cost, time_parts
-from dksan_mm.models import BicubicNet, DKSANNet, WindowVSR
+from dksan_mm.bands import whole_maps
+from dksan_mm.models import DKSA, BicubicNet, DKSANNet, WindowVSR
 from dksan_mm.ops import DeformKernelConv2d, ModulatedDeformConv2d
 
 SMALL = dict(channels=8, num_blocks=(2, 1, 1, 1), deform_groups=2, reduction=1)
@@ -71,19 +72,24 @@ def hooked_multiply_adds(network, frames):
     def count(module, inputs, out):
         nonlocal total
         pixels = out.numel() // out.shape[1]
-        if isinstance(module, DeformKernelConv2d):
+        if isinstance(module, DKSA):  # its last convolutions, folded
+            n, channels, h, w = out.shape
+            filters = 4 * channels * 9
+            total += n * (-(-h // 2)) * (-(-w // 2)) * filters
+            total += channels * (filters + 4)
+        elif isinstance(module, DeformKernelConv2d):
             total += pixels * 9 * module.in_channels * 9
         else:
             total += pixels * module.weight.numel()
         if isinstance(module, ModulatedDeformConv2d):
             total += pixels * 9 * module.in_channels * 4
 
-    kinds = (nn.Conv2d, DeformKernelConv2d, ModulatedDeformConv2d)
+    kinds = (nn.Conv2d, DeformKernelConv2d, ModulatedDeformConv2d, DKSA)
     handles = [
         module.register_forward_hook(count) for module in network.modules()
         if isinstance(module, kinds)
     ]
-    with torch.no_grad():
+    with torch.no_grad(), whole_maps():
         network(frames)
     for handle in handles:
         handle.remove()

@@ -78,15 +78,15 @@ def test_intvid_s_configs_test_14_frames_of_intvid():
 
 
 def test_edvr_s_costs_what_dksan_s_does():
-    """As its config states; within 2.5 percent."""
+    """As its config states; within 1.1 percent."""
     costs = []
     for name in ('edvr-s', 'dksan-s'):
         generator = load(f'configs/{name}_vid3oc_x16.py').model.generator
         costs.append(count_cost(MODELS.build(generator), (64, 64)))
     assert [round(cost['multiply_adds'] / 64**2)
-            for cost in costs] == [10_724_202, 10_953_314]
+            for cost in costs] == [10_304_298, 10_200_701]
     for key in ('parameters', 'multiply_adds'):
-        assert costs[0][key] == pytest.approx(costs[1][key], rel=0.025)
+        assert costs[0][key] == pytest.approx(costs[1][key], rel=0.011)
 
 
 def test_edvr_takes_the_fourth_frame_as_its_reference():
@@ -114,7 +114,7 @@ def test_the_main_config_holds_the_paper_s_values():
                     ('ablations/dksan_vid3oc_x16_wo-align-dksa', 26_274_788),
                     ('ablations/dksan_vid3oc_x16_backbone', 26_110_988),
                     ('dksan-s_vid3oc_x16', 878_540),
-                    ('edvr-s_vid3oc_x16', 880_987),
+                    ('edvr-s_vid3oc_x16', 873_684),
                     ('edvr_vid3oc_x16', 20_994_787),
                     ('bicubic_vid3oc_x16', 0)])
 def test_configs_have_the_parameters_that_are_stated(name, count):

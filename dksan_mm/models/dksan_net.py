@@ -11,7 +11,7 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from .bands import in_bands
+from dksan_mm.bands import in_bands
 from .dkc_align import DKCAlign
 from .dksa import DKSA, LightDKSA
 from .layers import RCAB, Extractor, Trunk, UpscaleX2, conv3x3, lrelu

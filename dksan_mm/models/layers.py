@@ -9,8 +9,8 @@ from mmagic.models.utils import default_init_weights
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 
-from .bands import (accumulator, add_scaled, in_bands, run_layers, spans,
-                    take_rows)
+from dksan_mm.bands import (accumulator, add_scaled, in_bands, run_layers,
+                            spans, take_rows)
 
 
 def conv3x3(in_channels: int,
@@ -88,7 +88,7 @@ class Trunk(nn.Sequential):
 
     Without gradients, two maps of the whole frame suffice for any number of
     blocks: their sum, and the latest residual, which waits for its channels'
-    means over the frame. See :mod:`dksan_mm.models.bands`.
+    means over the frame. See :mod:`dksan_mm.bands`.
 
     Args:
         *blocks (RCAB | ResidualBlockNoBN): The blocks.

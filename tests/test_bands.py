@@ -6,10 +6,10 @@ from compare import assert_close
 from mmagic.models.archs import ResidualBlockNoBN
 from torch import nn
 
+from dksan_mm import bands as bands_module
+from dksan_mm.bands import (Rows, in_bands, run_layers, spans, take_rows,
+                            whole_maps)
 from dksan_mm.models import DKSANNet
-from dksan_mm.models import bands as bands_module
-from dksan_mm.models.bands import (Rows, in_bands, run_layers, spans,
-                                   take_rows, whole_maps)
 from dksan_mm.models.layers import RCAB, Extractor, Trunk, UpscaleX2, conv3x3
 
 SIZES = [(1, 1), (2, 9), (3, 1), (17, 5), (40, 7)]
