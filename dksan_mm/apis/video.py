@@ -26,11 +26,14 @@ class Report:
         path (str): The file or folder that was written.
         num_frames (int): Frames in it.
         complaints (list[str]): A sentence for each thing that was wrong with
-            the source or could not be kept; empty if all is well.
+            the source; empty if all its frames are there.
+        notes (list[str]): A sentence for each thing beside the frames that
+            could not be kept, such as sound.
     """
     path: str
     num_frames: int
     complaints: List[str] = field(default_factory=list)
+    notes: List[str] = field(default_factory=list)
 
 
 def restore_video(
@@ -97,11 +100,13 @@ def restore_video(
         _copy(opened, restore, writer, progress or _nothing)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_keep(writer)) from None
-    except BaseException:
+    except BaseException as error:
         writer.discard()
+        if isinstance(error, OSError):
+            error.filename = error.filename or writer.path
         raise
-    return Report(writer.path, writer.num_frames,
-                  opened.complaints + writer.complaints)
+    return Report(writer.path, writer.num_frames, opened.complaints,
+                  writer.notes)
 
 
 def _copy(source: Source, restore: Callable[[Iterator[np.ndarray]],

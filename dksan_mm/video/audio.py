@@ -15,13 +15,13 @@ class AudioCopy:
         target (av.container.OutputContainer): Not written to yet.
 
     Attributes:
-        complaints (list[str]): What could not be copied.
+        notes (list[str]): What could not be copied.
     """
 
     def __init__(self, source: str,
                  target: av.container.OutputContainer) -> None:
         self.source, self._target = source, target
-        self.complaints: List[str] = []
+        self.notes: List[str] = []
         self._container = av.open(source)
         self._streams: Dict[int, av.audio.stream.AudioStream] = {}
         for stream in self._container.streams.audio:
@@ -29,7 +29,7 @@ class AudioCopy:
                 self._streams[stream.index] = target.add_stream_from_template(
                     stream)
             else:
-                self.complaints.append(
+                self.notes.append(
                     f'{source}: {stream.codec_context.name} sound is left '
                     f'out, a {target.format.name} file cannot hold it; '
                     'name the output .mkv to keep it')
@@ -59,7 +59,7 @@ class AudioCopy:
                 if packet.dts is not None:  # the last one is empty
                     yield packet
         except av.FFmpegError as error:
-            self.complaints.append(f'{self.source}: the sound cannot be read '
+            self.notes.append(f'{self.source}: the sound cannot be read '
                                    f'to its end ({error.strerror or error})')
 
 

@@ -40,7 +40,7 @@ class Writer:
         path (str): The target.
         part (str): Its temporary name.
         num_frames (int): Frames written.
-        complaints (list[str]): What could not be written.
+        notes (list[str]): What could not be kept.
     """
 
     def __init__(self, path: str, source: Source) -> None:
@@ -48,7 +48,7 @@ class Writer:
         stem, suffix = osp.splitext(path)
         self.part = f'{stem}.part{suffix}'
         self.num_frames = 0
-        self.complaints: List[str] = []
+        self.notes: List[str] = []
 
     def write(self, image: np.ndarray, pts: int, duration: int) -> None:
         """Append a frame.
@@ -99,7 +99,7 @@ class VideoWriter(Writer):
 
     def __init__(self, path: str, source: Source, crf: int = CRF) -> None:
         super().__init__(path, source)
-        self._crf = crf
+        self._crf, self._flushed = crf, False
         self._container: Optional[av.container.OutputContainer] = None
         self._stream: Optional[av.VideoStream] = None
         self._audio: Optional[AudioCopy] = None
@@ -122,12 +122,14 @@ class VideoWriter(Writer):
 
     def close(self, *, whole: bool) -> str:
         """Finish the file; see :class:`Writer`."""
-        self._mux(self._stream.encode())
+        if not self._flushed:  # an interruption may have come in here
+            self._flushed = True
+            self._mux(self._stream.encode())
         if self._audio:
             if whole:
                 self._audio.copy_until(None)
             self._audio.close()
-            self.complaints += self._audio.complaints
+            self.notes = self._audio.notes
         self._container.close()
         return super().close(whole=whole)
 
