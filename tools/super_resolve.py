@@ -207,8 +207,8 @@ def load_model(args: argparse.Namespace):
         model = init_model(config, checkpoint, device,
                            getattr(torch, args.dtype))
     except RuntimeError as error:  # of the device
-        raise UserError(f'--device {device}: {launch.last_line(error)}'
-                        ) from error
+        raise UserError(
+            f'--device {device}: {launch.last_line(error)}') from error
     if checkpoint is None and any(True for _ in model.parameters()):
         raise UserError(no_weights(args.config))
     return model

@@ -55,6 +55,7 @@ def _load(model: nn.Module, path: str) -> None:
     state_dict = checkpoints.read_checkpoint(path)['state_dict']
     checkpoints.check_fits(path, checkpoints.shapes(state_dict),
                            checkpoints.shapes(model.state_dict()))
-    model.load_state_dict(
-        {k.removeprefix('module.'): v
-         for k, v in state_dict.items()})
+    model.load_state_dict({
+        k.removeprefix('module.'): v
+        for k, v in state_dict.items()
+    })

@@ -14,7 +14,6 @@ from dksan_mm.video.cuts import is_cut
 from dksan_mm.video.readers import Source, open_source
 from dksan_mm.video.threads import Background, Prefetch
 from dksan_mm.video.writers import CRF, Writer, check_target, open_writer
-
 from .frames import restore_frames
 
 

@@ -5,6 +5,7 @@ from dksan_mm.versions import check_openmmlab
 
 check_openmmlab()
 
+from .clip_windows import StackWindows
 from .samplers import SeededInfiniteSampler
 from .transforms import (CheckFrames, GenerateWindowIndices, LoadFrames,
                          LoadPairedCrop)
@@ -13,6 +14,6 @@ from .windows import window_indices
 
 __all__ = [
     'CheckFrames', 'GenerateWindowIndices', 'IntVIDDataset', 'LoadFrames',
-    'LoadPairedCrop', 'SeededInfiniteSampler', 'Vid3oCDataset',
+    'LoadPairedCrop', 'SeededInfiniteSampler', 'StackWindows', 'Vid3oCDataset',
     'VideoWindowDataset', 'window_indices'
 ]

@@ -38,9 +38,10 @@ class AudioCopy:
 
     def copy_until(self, seconds: Optional[Fraction]) -> None:
         """Copy what is heard up to a time; all that is left for None."""
-        while self._next is not None and (seconds is None
-                                          or _start(self._next) <= seconds):
+        while self._next is not None:
             packet = self._next
+            if seconds is not None and _start(packet) > seconds:
+                break
             packet.stream = self._streams[packet.stream.index]
             self._target.mux(packet)
             self._next = next(self._packets, None)
@@ -60,7 +61,7 @@ class AudioCopy:
                     yield packet
         except av.FFmpegError as error:
             self.notes.append(f'{self.source}: the sound cannot be read '
-                                   f'to its end ({error.strerror or error})')
+                              f'to its end ({error.strerror or error})')
 
 
 def _start(packet: av.Packet) -> Fraction:

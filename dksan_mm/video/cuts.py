@@ -30,8 +30,10 @@ def is_cut(previous: np.ndarray, current: np.ndarray) -> bool:
     Returns:
         bool: True at a hard cut. Dissolves and fades are none.
     """
-    grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-            for image in (previous, current)]
+    grey = [
+        cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        for image in (previous, current)
+    ]
     if np.abs(grey[0] - grey[1]).mean() < GREY_LEVELS:
         return False
     first, second = (_histogram(image) for image in (previous, current))
@@ -48,8 +50,10 @@ def _histogram(image: np.ndarray) -> np.ndarray:
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Of two grey images' coarse layouts, -1 to 1; 0 if one has none."""
-    layouts = [cv2.resize(image, LAYOUT, interpolation=cv2.INTER_AREA)
-               for image in (first, second)]
+    layouts = [
+        cv2.resize(image, LAYOUT, interpolation=cv2.INTER_AREA)
+        for image in (first, second)
+    ]
     first, second = (layout - layout.mean() for layout in layouts)
     norm = np.sqrt((first**2).sum() * (second**2).sum())
     return float((first * second).sum() / norm) if norm > 1 else 0.

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import List, Optional, Sequence
 
 from dksan_mm.prepare.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-
 from .readers import list_images
 from .writers import H264_SUFFIXES
 

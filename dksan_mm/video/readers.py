@@ -13,8 +13,7 @@ import numpy as np
 
 from dksan_mm.prepare.images import read_image
 from dksan_mm.prepare.layout import IMAGE_SUFFIXES
-from dksan_mm.prepare.sources import (Clip, check_tail, count_frames,
-                                      to_image)
+from dksan_mm.prepare.sources import Clip, check_tail, count_frames, to_image
 
 DEFAULT_RATE = Fraction(25)  # frames a second of images: chosen here
 
@@ -163,8 +162,8 @@ def _open_video(path: str) -> av.container.InputContainer:
     except av.FFmpegError as error:
         if isinstance(error, OSError):
             raise
-        raise ValueError(f'{path}: not a video ({error.strerror or error})'
-                         ) from error
+        raise ValueError(
+            f'{path}: not a video ({error.strerror or error})') from error
     if not container.streams.video:
         container.close()
         raise ValueError(f'{path}: no video stream')

@@ -9,7 +9,6 @@ import os
 import os.path as osp
 import re
 import shutil
-from fractions import Fraction
 from typing import List, Optional, Union
 
 import av
@@ -17,7 +16,6 @@ import numpy as np
 
 from dksan_mm.prepare.images import write_png
 from dksan_mm.prepare.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-
 from .audio import AudioCopy
 from .readers import Source
 
@@ -108,11 +106,12 @@ class VideoWriter(Writer):
         """Append a frame; see :class:`Writer`."""
         if self._container is None:
             self._open(*image.shape[:2])
-        frame = av.VideoFrame.from_ndarray(image, format='rgb24').reformat(
-            format='yuv420p',
-            dst_colorspace='ITU709',
-            dst_color_range='MPEG',
-            interpolation='BICUBIC')
+        frame = av.VideoFrame.from_ndarray(
+            image, format='rgb24').reformat(
+                format='yuv420p',
+                dst_colorspace='ITU709',
+                dst_color_range='MPEG',
+                interpolation='BICUBIC')
         frame.time_base, frame.pts = self.source.time_base, pts
         frame.duration = duration
         self._mux(self._stream.encode(frame))
@@ -191,8 +190,9 @@ class ImageWriter(Writer):
     def write(self, image: np.ndarray, pts: int, duration: int) -> None:
         """Write the frame; see :class:`Writer`."""
         if self.num_frames:
-            raise ValueError(f'{self.path} is one image, and {self.source.path}'
-                             ' has more frames; name a folder or a video')
+            raise ValueError(
+                f'{self.path} is one image, and {self.source.path}'
+                ' has more frames; name a folder or a video')
         write_png(self.part, image[..., ::-1])
         self.num_frames += 1
 
