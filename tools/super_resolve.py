@@ -26,7 +26,7 @@ import sys
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
-from typing import Callable, NoReturn, Optional, Sequence, Union
+from typing import Callable, NoReturn, Optional, Sequence, Tuple, Union
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -216,25 +216,24 @@ def load_model(args: argparse.Namespace):
 
 def process(jobs: list, args: argparse.Namespace) -> int:
     """Enlarge the videos; return how many are not complete."""
-    if not jobs:
-        return 0
+    counts, bad = count_frames(jobs)
+    if not counts:
+        return bad
     from dksan_mm.prepare.parallel import Progress
-    counts = [_count(job.source) for job in jobs]
     model = load_model(args)
-    progress = Progress('enlarge', len(jobs), sum(counts))
-    bad = 0
-    for number, job in enumerate(jobs):
-        before = sum(counts[:number])
+    progress = Progress('enlarge', len(counts), sum(counts.values()))
+    for number, job in enumerate(counts):
+        before = sum(list(counts.values())[:number])
         try:
             report = enlarge(
                 model, job, args,
                 lambda done, _: progress.show(number, before + done))
         except (OSError, ValueError) as error:
             complain(explain(error))
-            counts[number], bad = 0, bad + 1
+            counts[job], bad = 0, bad + 1
             continue
-        counts[number] = report.num_frames
-        progress.frames = sum(counts)  # some were estimates
+        counts[job] = report.num_frames
+        progress.frames = sum(counts.values())  # some were estimates
         progress.show(number + 1, before + report.num_frames, last=True)
         print(f'{report.path}: {report.num_frames} '
               f'{"frame" if report.num_frames == 1 else "frames"}')
@@ -244,13 +243,17 @@ def process(jobs: list, args: argparse.Namespace) -> int:
     return bad
 
 
-def _count(path: str) -> int:
-    """Number of frames as far as known; 0 for what cannot be read."""
+def count_frames(jobs: list) -> Tuple[dict, int]:
+    """Number of frames of each job, and how many cannot be read at all."""
     from dksan_mm.video.readers import open_source
-    try:
-        return open_source(path).num_frames
-    except (OSError, ValueError):
-        return 0  # said when its turn comes
+    counts, bad = {}, 0
+    for job in jobs:
+        try:
+            counts[job] = open_source(job.source).num_frames
+        except (OSError, ValueError) as error:
+            complain(explain(error))
+            bad += 1
+    return counts, bad
 
 
 def enlarge(model, job, args: argparse.Namespace, progress: Callable):

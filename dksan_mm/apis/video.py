@@ -101,8 +101,8 @@ def restore_video(
         raise KeyboardInterrupt(_keep(writer)) from None
     except BaseException as error:
         writer.discard()
-        if isinstance(error, OSError):
-            error.filename = error.filename or writer.path
+        if isinstance(error, OSError) and not error.filename:
+            raise OSError(error.errno, error.strerror, writer.path) from error
         raise
     return Report(writer.path, writer.num_frames, opened.complaints,
                   writer.notes)

@@ -38,6 +38,8 @@ class StackWindows(BaseTransform):
             ValueError: If mmagic would lose frames.
         """
         frames = results['inputs']
+        if frames.ndim == 3:  # mmagic drops the axis of a single frame
+            frames = frames[None]
         length = len(frames)
         windows = frames[torch.tensor([
             window_indices(center, self.num_frames, length=length)

@@ -25,7 +25,7 @@ class AudioCopy:
         self._container = av.open(source)
         self._streams: Dict[int, av.audio.stream.AudioStream] = {}
         for stream in self._container.streams.audio:
-            if _can_hold(target.format.name, stream):
+            if _can_hold(target.format.name, source, stream.index):
                 self._streams[stream.index] = target.add_stream_from_template(
                     stream)
             else:
@@ -68,12 +68,19 @@ def _start(packet: av.Packet) -> Fraction:
     return packet.dts * packet.time_base
 
 
-def _can_hold(container: str, stream: av.audio.stream.AudioStream) -> bool:
-    """Whether a kind of container takes a stream: a header is tried."""
+def _can_hold(kind: str, source: str, index: int) -> bool:
+    """Whether a kind of container takes a stream: its first packet is tried.
+
+    The header alone does not tell: mp4 refuses some sound when it is closed.
+    """
     try:
-        with av.open(io.BytesIO(), 'w', format=container) as trial:
-            trial.add_stream_from_template(stream)
-            trial.start_encoding()
+        with av.open(source) as container, av.open(
+                io.BytesIO(), 'w', format=kind) as trial:
+            stream = container.streams[index]
+            copy = trial.add_stream_from_template(stream)
+            packet = next(container.demux(stream))
+            packet.stream = copy
+            trial.mux(packet)
     except (av.FFmpegError, ValueError):
         return False
     return True

@@ -5,6 +5,7 @@ import resource
 import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from data_fixtures import SAMPLE, write_frames
@@ -60,7 +61,10 @@ def test_scenes_are_restored_apart(tiny_checkpoint, tmp_path):
     scenes = []
     for name in ('dashcam-highway', 'puppy-grass'):
         frames = read_video(SAMPLE / 'val' / f'{name}.mp4')[:5]
-        scenes.append([image[::36, ::36][:12, :20] for _, image in frames])
+        scenes.append([
+            cv2.resize(image, (20, 12), interpolation=cv2.INTER_AREA)
+            for _, image in frames
+        ])
     path = make_video(tmp_path / 'v.mkv', scenes[0] + scenes[1])
     alone = [f for scene in scenes for f in restore_frames(model, scene)]
     restore_video(model, path, tmp_path / 'cut')
@@ -99,7 +103,7 @@ def test_no_space_left(bicubic, tmp_path, target):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert caught.value.errno == errno.EFBIG
-    assert target in str(caught.value.filename)
+    assert Path(caught.value.filename).is_relative_to(tmp_path)
     assert os.listdir(tmp_path) == ['v.mkv']
 
 
