@@ -35,8 +35,8 @@ def expected(tiny_checkpoint, count):
 
 def assert_same(folder, images):
     paths = sorted(folder.iterdir())
-    assert [path.name for path in paths
-            ] == [f'{n:06d}.png' for n in range(len(images))]
+    assert [path.name
+            for path in paths] == [f'{n:06d}.png' for n in range(len(images))]
     for path, image in zip(paths, images):
         error = read_image(str(path))[..., ::-1].astype(int) - image
         # Sums in another order may round to the other side of a half.
@@ -59,8 +59,7 @@ def test_video_restoration_inferencer(tiny_checkpoint, tmp_path, count,
             **parameters
         })
     inferencer(
-        video=folder_of(tmp_path, count),
-        result_out_dir=str(tmp_path / 'out'))
+        video=folder_of(tmp_path, count), result_out_dir=str(tmp_path / 'out'))
     assert_same(tmp_path / 'out', expected(tiny_checkpoint, count))
 
 
@@ -90,9 +89,7 @@ def test_a_video_file(tiny_checkpoint, tmp_path):
 
 def test_windows_that_mmagic_would_lose(tiny_checkpoint, tmp_path):
     inferencer = VideoRestorationInferencer(
-        *tiny_checkpoint,
-        'cpu',
-        extra_parameters=dict(window_size=7, **NAMES))
+        *tiny_checkpoint, 'cpu', extra_parameters=dict(window_size=7, **NAMES))
     with pytest.raises(ValueError, match='leave window_size at 0'):
         inferencer.preprocess(folder_of(tmp_path, 6))
 

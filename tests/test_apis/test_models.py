@@ -30,12 +30,16 @@ def test_type_of_the_parameters(tiny_checkpoint):
     assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
 
 
-@pytest.mark.parametrize('wrap', [
-    lambda state: state,
-    lambda state: dict(state_dict=state, meta=dict(iter=3)),
-    lambda state: {f'module.{name}': value
-                   for name, value in state.items()},
-], ids=['plain', 'mmengine', 'DDP'])
+@pytest.mark.parametrize(
+    'wrap', [
+        lambda state: state,
+        lambda state: dict(state_dict=state, meta=dict(iter=3)),
+        lambda state: {
+            f'module.{name}': value
+            for name, value in state.items()
+        },
+    ],
+    ids=['plain', 'mmengine', 'DDP'])
 def test_kinds_of_checkpoints(tiny_checkpoint, tmp_path, wrap):
     config, checkpoint = tiny_checkpoint
     state = torch.load(checkpoint)

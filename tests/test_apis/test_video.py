@@ -46,8 +46,10 @@ def test_a_video_has_the_source_s_times_and_sound(bicubic, tmp_path):
         tmp_path / 'v.mkv', moving(5), pts=times, audio='pcm_s16le')
     seen = []
     report = restore_video(
-        bicubic, path, tmp_path / 'big.mkv', progress=lambda *x: seen.append(x)
-    )
+        bicubic,
+        path,
+        tmp_path / 'big.mkv',
+        progress=lambda *x: seen.append(x))
     frames = read_video(report.path)
     assert [round(1000 * time) for time, _ in frames] == times
     assert {image.shape for _, image in frames} == {(192, 320, 3)}
@@ -85,8 +87,8 @@ def test_a_broken_tail_is_written_and_said(bicubic, tmp_path):
 
 @pytest.mark.parametrize('target', ['big.mp4', 'big'])
 def test_nothing_is_left_of_a_source_without_frames(bicubic, tmp_path, target):
-    (tmp_path / 'v.y4m').write_bytes(
-        b'YUV4MPEG2 W20 H12 F25:1 Ip A1:1 C420jpeg\n')
+    (tmp_path /
+     'v.y4m').write_bytes(b'YUV4MPEG2 W20 H12 F25:1 Ip A1:1 C420jpeg\n')
     with pytest.raises(ValueError, match='no frame in the video'):
         restore_video(bicubic, tmp_path / 'v.y4m', tmp_path / target)
     assert os.listdir(tmp_path) == ['v.y4m']
@@ -122,8 +124,8 @@ def test_ctrl_c_leaves_what_is_done(bicubic, tmp_path, target, part):
         restore_video(bicubic, path, tmp_path / target, progress=interrupt)
     assert threading.active_count() == threads
     assert sorted(os.listdir(tmp_path)) == [part, 'v.mkv']
-    frames = pngs(tmp_path / part) if part == 'big.part' else read_video(
-        tmp_path / part)
+    frames = pngs(tmp_path /
+                  part) if part == 'big.part' else read_video(tmp_path / part)
     assert len(frames) == 8
     restore_video(bicubic, path, tmp_path / target)
     assert sorted(os.listdir(tmp_path)) == [target, 'v.mkv']
@@ -152,8 +154,8 @@ def memory(name):
 
 def test_memory_does_not_grow_with_the_frames(bicubic, tmp_path):
     """250 more enlarged frames are 46 MB, 250 more small ones 0.2 MB."""
-    few, many = (make_video(tmp_path / f'{n}.mkv', moving(n))
-                 for n in (50, 300))
+    few, many = (
+        make_video(tmp_path / f'{n}.mkv', moving(n)) for n in (50, 300))
     target = tmp_path / 'big.mp4'
     peak(bicubic, few, target)  # what is allocated once
     assert peak(bicubic, many, target) < peak(bicubic, few, target) + 8e6

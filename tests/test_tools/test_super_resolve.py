@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from data_fixtures import write_frames
 from tool_runs import CONFIG, ROOT, TINY, load_tool
 from video_files import make_video, moving, read_packets, read_video
 
@@ -24,8 +25,8 @@ def enlarge(*arguments, config=BICUBIC):
     """Exit code of the tool, run in this process."""
     tool = load_tool('super_resolve')
     try:
-        return launch.run_tool(
-            tool.main, [*map(str, arguments), '--config', config])
+        return launch.run_tool(tool.main,
+                               [*map(str, arguments), '--config', config])
     except SystemExit as stop:
         return stop.code
 
@@ -61,8 +62,8 @@ def test_a_video(small, tmp_path, capsys):
     assert f'{tmp_path}/big.mkv: 3 frames' in out
 
 
-def test_images_with_a_rate_to_a_video(small, tmp_path):
-    assert enlarge(small, tmp_path / 'frames') == 0
+def test_images_with_a_rate_to_a_video(tmp_path):
+    write_frames(tmp_path / 'frames', moving(3))
     assert enlarge(tmp_path / 'frames', tmp_path / 'a.mp4', '--fps',
                    '30000/1001', '--crf', 40) == 0
     times = [time for time, _ in read_video(tmp_path / 'a.mp4')]
@@ -78,8 +79,8 @@ def test_options_reach_the_network(small, tmp_path):
     torch.save(init_model(config).state_dict(), tmp_path / 'c.pth')
     results = {}
     for name, options in dict(
-            plain=[], ensemble=['--ensemble'],
-            bf16=['--dtype', 'bfloat16']).items():
+            plain=[], ensemble=['--ensemble'], bf16=['--dtype',
+                                                     'bfloat16']).items():
         assert enlarge(
             small,
             tmp_path / name,
@@ -96,9 +97,7 @@ def test_options_reach_the_network(small, tmp_path):
 def test_an_output_that_exists(small, tmp_path, said):
     (tmp_path / 'big.mp4').write_text('mine')
     assert enlarge(small, tmp_path / 'big.mp4') == 2
-    assert said() == [
-        f'{tmp_path}/big.mp4 exists; --overwrite replaces it'
-    ]
+    assert said() == [f'{tmp_path}/big.mp4 exists; --overwrite replaces it']
     assert (tmp_path / 'big.mp4').read_text() == 'mine'
     assert enlarge(small, tmp_path / 'big.mp4', '--overwrite') == 0
     [note] = said()
@@ -142,9 +141,7 @@ def test_many_videos(small, tmp_path, said, capfd):
     (folder / 'b.mkv').write_bytes(Path(small).read_bytes())
     assert enlarge(folder, tmp_path / 'out') == 0
     assert '2 of 3 videos are in' in capfd.readouterr().out
-    assert sorted(os.listdir(tmp_path / 'out')) == [
-        'a.mkv', 'b.mkv', 'c.mkv'
-    ]
+    assert sorted(os.listdir(tmp_path / 'out')) == ['a.mkv', 'b.mkv', 'c.mkv']
     assert (tmp_path / 'out' / 'a.mkv').stat().st_mtime_ns == before
 
 
@@ -227,8 +224,8 @@ def test_released_weights_are_used_and_named(small, tmp_path, monkeypatch,
     monkeypatch.setattr(tool, 'WEIGHTS', tmp_path)
     args = tool.parse_args(['a', 'b'])
     (tmp_path / 'dksan-s_vid3oc_x16.pth').touch()
-    assert tool.find_checkpoint(args) == str(
-        tmp_path / 'dksan-s_vid3oc_x16.pth')
+    assert tool.find_checkpoint(args) == str(tmp_path /
+                                             'dksan-s_vid3oc_x16.pth')
     assert 'using ' in capsys.readouterr().out
 
 
