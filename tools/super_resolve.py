@@ -23,10 +23,12 @@ import os
 import os.path as osp
 import signal
 import sys
+from contextlib import contextmanager
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
-from typing import Callable, NoReturn, Optional, Sequence, Tuple, Union
+from typing import (Callable, Iterator, NoReturn, Optional, Sequence, Tuple,
+                    Union)
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -259,17 +261,24 @@ def count_frames(jobs: list) -> Tuple[dict, int]:
 def enlarge(model, job, args: argparse.Namespace, progress: Callable):
     """Enlarge one video."""
     from dksan_mm.apis import restore_video
-    return restore_video(
-        model,
-        job.source,
-        job.target,
-        tile=args.tile,
-        ensemble=args.ensemble,
-        cuts=not args.no_cuts,
-        crf=args.crf,
-        fps=args.fps,
-        overwrite=args.overwrite,
-        progress=progress)
+    try:
+        return restore_video(
+            model,
+            job.source,
+            job.target,
+            tile=args.tile,
+            ensemble=args.ensemble,
+            cuts=not args.no_cuts,
+            crf=args.crf,
+            fps=args.fps,
+            overwrite=args.overwrite,
+            progress=progress)
+    except (RuntimeError, MemoryError) as error:
+        # torch has a class of its own for GPUs, and none for the CPU.
+        if isinstance(error, RuntimeError) and 'memory' not in str(error):
+            raise
+        raise ValueError(f'{job.source}: not enough memory; --tile with a '
+                         'smaller number takes less') from error
 
 
 def complain(sentence: str) -> None:
@@ -290,19 +299,39 @@ def wait_for_others(bad: int) -> int:
     return int(total)
 
 
-def _interrupt(*_) -> NoReturn:
-    raise KeyboardInterrupt
+@contextmanager
+def stopping_once() -> Iterator[None]:
+    """Within it Ctrl-C and SIGTERM interrupt once.
+
+    What is done is then being saved, and a second one would spoil that.
+    """
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in signals]
+
+    def stop(*_) -> NoReturn:
+        for number in signals:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number, handler in zip(signals, before):
+        if handler != signal.SIG_IGN:
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in zip(signals, before):
+            signal.signal(number, handler)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
     """Run the tool."""
     args = parse_args(argv)
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        bad = wait_for_others(process(list_jobs(args), args))
-    except KeyboardInterrupt as stop:
-        complain(str(stop) or 'stopped')
-        sys.exit(130)
+    with stopping_once():
+        try:
+            bad = wait_for_others(process(list_jobs(args), args))
+        except KeyboardInterrupt as stop:
+            complain(str(stop) or 'stopped')
+            sys.exit(130)
     sys.exit(1 if bad else 0)
 
 

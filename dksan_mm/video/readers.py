@@ -16,6 +16,8 @@ from dksan_mm.prepare.layout import IMAGE_SUFFIXES
 from dksan_mm.prepare.sources import Clip, check_tail, count_frames, to_image
 
 DEFAULT_RATE = Fraction(25)  # frames a second of images: chosen here
+# Seconds, beside 2 %, that a file may end early: headers round up.
+TAIL = Fraction(1, 10)
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,9 @@ class VideoFile(Source):
         last, damaged = None, 0
         with _open_video(self.path) as container:
             stream = container.streams.video[0]
+            packets = _Packets(container)
             try:
-                for frame in _decode_packets(container, stream):
+                for frame in packets.decode(stream):
                     if frame is None or frame.is_corrupt:
                         damaged += 1
                     if frame is None:
@@ -151,6 +154,7 @@ class VideoFile(Source):
                     f'{self.path}: {damaged} damaged '
                     f'{"frame" if damaged == 1 else "frames"}')
             check_tail(self.path, container, stream, last)
+            packets.check_end(self.path)
 
 
 def _open_video(path: str) -> av.container.InputContainer:
@@ -170,15 +174,37 @@ def _open_video(path: str) -> av.container.InputContainer:
     return container
 
 
-def _decode_packets(
-        container: av.container.InputContainer,
-        stream: av.VideoStream) -> Iterator[Optional[av.VideoFrame]]:
-    """Yield frames, and None for each packet that cannot be decoded."""
-    for packet in container.demux(stream):
-        try:
-            yield from packet.decode()
-        except av.InvalidDataError:
-            yield None
+class _Packets:
+    """The packets of all streams, and when the last of them ends."""
+
+    def __init__(self, container: av.container.InputContainer) -> None:
+        self._container, self._end = container, Fraction(0)
+
+    def decode(self,
+               stream: av.VideoStream) -> Iterator[Optional[av.VideoFrame]]:
+        """Yield frames, and None for each packet that cannot be decoded."""
+        for packet in self._container.demux():
+            if packet.pts is not None and packet.time_base:
+                end = (packet.pts + (packet.duration or 0)) * packet.time_base
+                self._end = max(self._end, end)
+            if packet.stream.index != stream.index:
+                continue
+            try:
+                yield from packet.decode()
+            except av.InvalidDataError:
+                yield None
+
+    def check_end(self, path: str) -> None:
+        """Raise if all streams end well before the length in the header.
+
+        The frames alone do not tell: a video's sound may be longer.
+        """
+        duration = Fraction(self._container.duration or 0, av.time_base)
+        start = Fraction(self._container.start_time or 0, av.time_base)
+        if self._end < start + duration * Fraction(98, 100) - TAIL:
+            raise ValueError(f'{path}: cut short, it ends at '
+                             f'{float(self._end):.2f} s of '
+                             f'{float(start + duration):.2f} s')
 
 
 class Images(Source):

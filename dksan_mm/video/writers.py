@@ -24,7 +24,8 @@ H264_SUFFIXES = ('.mp4', '.mkv', '.mov', '.m4v')
 MAX_SIDE = 16384  # of x264
 CRF = 12  # chosen here: hardly to be told from the frames
 FRAME_NAME = '{:06d}.png'
-OUR_NAME = re.compile(r'[0-9]{6,}\.png')
+# Also what a killed run left of the frame it was writing.
+OUR_NAME = re.compile(r'\.?[0-9]{6,}\.png(\.[0-9]+\.tmp)?')
 
 
 class Writer:
@@ -43,8 +44,7 @@ class Writer:
 
     def __init__(self, path: str, source: Source) -> None:
         self.path, self.source = path, source
-        stem, suffix = osp.splitext(path)
-        self.part = f'{stem}.part{suffix}'
+        self.part = part_name(path)
         self.num_frames = 0
         self.notes: List[str] = []
 
@@ -249,11 +249,23 @@ def check_target(path: Union[str, os.PathLike],
                                 f'{osp.basename(path)} to')
     if osp.isdir(path) and suffix in H264_SUFFIXES:
         raise FileExistsError(f'{path} is a folder')
-    content = os.listdir(path) if osp.isdir(path) else ['']
-    if osp.exists(path) and content and not overwrite:
+    is_empty = osp.isdir(path) and not os.listdir(path)
+    if osp.exists(path) and not overwrite and not is_empty:
         raise FileExistsError(f'{path} exists; --overwrite replaces it')
-    if osp.isdir(path):
-        others = [name for name in content if not OUR_NAME.fullmatch(name)]
-        if others:
-            raise FileExistsError(f'{path} is not replaced: it holds '
-                                  f'{others[0]}')
+    _check_folder(path)
+    _check_folder(part_name(path))
+
+
+def _check_folder(path: str) -> None:
+    """Refuse to replace a folder that holds other things than our frames."""
+    for name in os.listdir(path) if osp.isdir(path) else ():
+        if not OUR_NAME.fullmatch(name):
+            raise FileExistsError(f'{path} is not replaced: it holds {name}')
+
+
+def part_name(path: str) -> str:
+    """Name of a target that is not finished: ``a.part.mp4`` of ``a.mp4``."""
+    stem, suffix = osp.splitext(path)
+    if suffix.lower() in (*H264_SUFFIXES, '.png'):
+        return f'{stem}.part{suffix}'
+    return f'{path}.part'

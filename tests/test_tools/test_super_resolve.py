@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 import torch
 from data_fixtures import write_frames
+from test_tools.test_test import evaluate, results
 from tool_runs import CONFIG, ROOT, TINY, load_tool
 from video_files import make_video, moving, read_packets, read_video
 
 from dksan_mm import launch
+from dksan_mm.image_quality import psnr
+from dksan_mm.prepare.images import read_image
 
 pytest_plugins = ['tool_runs']  # the fixtures
 
@@ -143,6 +146,44 @@ def test_many_videos(small, tmp_path, said, capfd):
     assert '2 of 3 videos are in' in capfd.readouterr().out
     assert sorted(os.listdir(tmp_path / 'out')) == ['a.mkv', 'b.mkv', 'c.mkv']
     assert (tmp_path / 'out' / 'a.mkv').stat().st_mtime_ns == before
+
+
+def test_the_frames_are_those_that_are_scored(finished_run, tiny_vid3oc,
+                                              tmp_path):
+    """PSNR of the PNGs is what tools/test.py says, ends of clips included."""
+    checkpoint = finished_run / 'iter_4.pth'
+    val = Path(tiny_vid3oc, 'val')
+    assert evaluate(tiny_vid3oc, tmp_path, checkpoint) == 0
+    assert enlarge(
+        val / 'LRx16',
+        tmp_path / 'out',
+        '--checkpoint',
+        checkpoint,
+        '--cfg-options',
+        *TINY,
+        config=CONFIG) == 0
+    for video, values in results(tmp_path)['videos'].items():
+        scores = [
+            psnr(*(read_image(str(folder / video / path.name))
+                   for folder in (tmp_path / 'out', val / 'HR')))
+            for path in (val / 'HR' / video).iterdir()
+        ]
+        assert len(scores) == 3
+        assert np.mean(scores) == pytest.approx(values['PSNR'], abs=1e-4)
+
+
+def test_not_enough_memory(small, tmp_path, said, monkeypatch):
+    from dksan_mm.models import BicubicNet
+
+    def fail(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(BicubicNet, 'forward', fail)
+    assert enlarge(small, tmp_path / 'big.mp4') == 1
+    assert said() == [
+        f'{small}: not enough memory; --tile with a smaller number takes less'
+    ]
+    assert os.listdir(tmp_path) == ['small.mkv']
 
 
 def test_processes_share_the_videos(tmp_path, monkeypatch):

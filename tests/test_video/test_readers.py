@@ -172,3 +172,16 @@ def test_nothing_there(tmp_path):
     (tmp_path / 'a.png').write_bytes(b'no image')
     with pytest.raises(ValueError, match='a.png: not a readable image'):
         list(open_source(tmp_path / 'a.png'))
+
+
+def test_a_video_with_longer_sound_that_was_cut_short(tmp_path):
+    """Its frames may well end before its sound does."""
+    path = make_video(
+        tmp_path / 'v.mkv', moving(40, (48, 64)), audio='pcm_s16le')
+    source = open_source(path)
+    assert len(images_of(source)) == 40 and source.complaints == []
+    content = open(path, 'rb').read()
+    (tmp_path / 'cut.mkv').write_bytes(content[:len(content) // 2])
+    source = open_source(tmp_path / 'cut.mkv')
+    assert 10 < len(images_of(source)) < 30
+    assert 'cut short' in source.complaints[-1]

@@ -105,7 +105,9 @@ def test_a_folder_of_frames(tmp_path):
     images = moving(3)
     path = make_video(tmp_path / 'v.mkv', images)
     (tmp_path / 'big.part').mkdir()  # of an interrupted run
-    (tmp_path / 'big.part' / '000007.png').touch()
+    for name in ('000007.png', '.000008.png.123.tmp'):
+        (tmp_path / 'big.part' / name).touch()
+    check_target(tmp_path / 'big')
     writer = copy(path, tmp_path / 'big')
     assert writer.num_frames == 3
     names = sorted(p.name for p in (tmp_path / 'big').iterdir())
@@ -135,11 +137,14 @@ def test_targets_that_are_refused(tmp_path):
     (tmp_path / 'mine').mkdir()
     (tmp_path / 'mine' / 'thesis.txt').touch()
     (tmp_path / 'folder.mp4').mkdir()
+    (tmp_path / 'other.part').mkdir()
+    (tmp_path / 'other.part' / 'thesis.txt').touch()
     for name, overwrite, match in [
         ('there.mp4', False, 'there.mp4 exists; --overwrite'),
         ('mine', False, 'mine exists; --overwrite'),
         ('mine', True, 'is not replaced: it holds thesis.txt'),
         ('folder.mp4', True, 'is a folder'),
+        ('other', False, 'other.part is not replaced: it holds thesis.txt'),
     ]:
         with pytest.raises(FileExistsError, match=match):
             check_target(tmp_path / name, overwrite=overwrite)
