@@ -1,17 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
-# Test on IntVID, the paper's second test set, what was trained on Vid3oC:
-#   tools/prepare_data.py SOURCE data/IntVID --split test
-#   tools/test.py configs/dksan_intvid_x16.py CHECKPOINT
-_base_ = ['dksan_vid3oc_x16.py']
+# Test on IntVID of what dksan_vid3oc_x16.py trains.
+_base_ = ['dksan_vid3oc_x16.py', '_base_/intvid.py']
 
 experiment_name = 'dksan_intvid_x16'
-test_dataloader = dict(
-    dataset=dict(
-        type='IntVIDDataset',
-        data_root='{{$DKSAN_DATA_ROOT:data/IntVID}}',
-        data_prefix=dict(img='test/LRx16', gt='test/HR'),
-        # 14 consecutive frames of each of the videos 050-059: paper, sec. 4.
-        # It does not say which; the first 14: chosen here. The windows
-        # of the last ones reach beyond them where a video goes on.
-        first_frame=0,
-        max_frames=14))
+test_dataloader = dict(dataset=_base_.intvid)

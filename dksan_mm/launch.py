@@ -11,7 +11,7 @@ import sys
 import traceback
 import warnings
 from pathlib import Path
-from typing import Callable, Iterator, List, Optional, Sequence
+from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
@@ -129,7 +129,8 @@ def check_crops(config: Config) -> None:
     perhaps.
 
     Raises:
-        UserError: Names the clip, and the option that asks for less.
+        UserError: Says how many and names the first, and the option that
+            asks for less.
     """
     for dataset in datasets_of(config, ['train_dataloader']):
         for place, step in enumerate(dataset.get('pipeline', [])):
@@ -139,22 +140,36 @@ def check_crops(config: Config) -> None:
 
 def _check_crop(dataset: ConfigDict, place: int, size: int) -> None:
     """Compare the crop with the first HR frame of every clip."""
+    sides = _shorter_sides(dataset)
+    small = [clip for clip, side in sides.items() if side < size]
+    if small:
+        named = ', '.join(f'{clip} ({sides[clip]})' for clip in small[:3])
+        more = ', ...' if len(small) > 3 else ''
+        least = min(sides.values())
+        raise UserError(
+            f'{len(small)} of {len(sides)} clips in {_hr_folder(dataset)} '
+            f'have a shorter side of less than {size} pixels, too small for '
+            f'training crops of {size}: {named}{more}; leave them out, or '
+            'take smaller crops with --cfg-options train_dataloader.dataset.'
+            f'pipeline.{place}.gt_patch_size={least - least % 16}')
+
+
+def _shorter_sides(dataset: ConfigDict) -> Dict[str, int]:
+    """Clip name to the shorter side of its first HR frame."""
     from .prepare.images import read_image
     from .prepare.layout import list_frames
-    folder = os.path.join(dataset['data_root'], dataset['data_prefix']['gt'])
+    folder, sides = _hr_folder(dataset), {}
     for clip in _clips(dataset, folder):
         for path in list_frames(os.path.join(folder, clip))[:1]:
             try:
-                least = min(read_image(path).shape[:2])
+                sides[clip] = min(read_image(path).shape[:2])
             except ValueError as error:
                 raise UserError(str(error)) from error
-            if least < size:
-                raise UserError(
-                    f'{path} has a side of {least} pixels, too small for '
-                    f'training crops of {size}: leave the clip out, or take '
-                    'smaller crops with --cfg-options train_dataloader.'
-                    f'dataset.pipeline.{place}.gt_patch_size='
-                    f'{least - least % 16}')
+    return sides
+
+
+def _hr_folder(dataset: ConfigDict) -> str:
+    return os.path.join(dataset['data_root'], dataset['data_prefix']['gt'])
 
 
 def _clips(dataset: ConfigDict, folder: str) -> List[str]:

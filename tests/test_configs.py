@@ -9,6 +9,8 @@ from mmagic.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from dksan_mm.analysis import count_cost
+
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / 'configs').rglob('*.py')
@@ -24,8 +26,10 @@ def load(name):
 def shrink(config):
     """Fewer channels and blocks; everything else stays as it is."""
     generator = config.model.generator
-    if 'num_blocks' in generator:
+    if generator.type == 'DKSANNet':
         generator.update(channels=16, num_blocks=(1, 1, 1, 1))
+    if generator.type == 'EDVRX16Net':
+        generator.update(channels=16, num_blocks=1)
     return config
 
 
@@ -40,6 +44,54 @@ def test_config_loads_builds_and_runs_a_forward(name):
 @pytest.mark.parametrize('name', CONFIGS)
 def test_config_names_its_own_experiment(name):
     assert load(name).experiment_name == Path(name).stem
+
+
+def comparisons():
+    """Pairs of configs whose results stand side by side."""
+    for data in ('vid3oc', 'intvid'):
+        for name, other in (('edvr', 'dksan'), ('edvr-s', 'dksan-s'),
+                            ('bicubic', 'dksan')):
+            yield f'{name}_{data}_x16', f'{other}_{data}_x16'
+    for path in sorted((ROOT / 'configs' / 'ablations').glob('*.py')):
+        yield f'ablations/{path.stem}', path.stem.rpartition('_')[0]
+
+
+@pytest.mark.parametrize('name, other', comparisons())
+def test_what_is_compared_differs_in_the_network_only(name, other):
+    first, second = (
+        load(f'configs/{path}.py').to_dict() for path in (name, other))
+    for config in (first, second):
+        del config['experiment_name']
+    assert first['model'].pop('generator') != second['model'].pop('generator')
+    assert first == second
+
+
+def test_intvid_s_configs_test_14_frames_of_intvid():
+    names = [name for name in CONFIGS if 'intvid' in name]
+    assert len(names) == 5
+    for name in names:
+        dataset = load(name).test_dataloader.dataset
+        assert dataset.type == 'IntVIDDataset'
+        assert dataset.data_prefix == dict(img='test/LRx16', gt='test/HR')
+        assert (dataset.first_frame, dataset.max_frames) == (0, 14)
+        assert 'IntVID' in dataset.data_root
+
+
+def test_edvr_s_costs_what_dksan_s_does():
+    """As its config states; within 1.1 percent."""
+    costs = []
+    for name in ('edvr-s', 'dksan-s'):
+        generator = load(f'configs/{name}_vid3oc_x16.py').model.generator
+        costs.append(count_cost(MODELS.build(generator), (64, 64)))
+    assert [round(cost['multiply_adds'] / 64**2)
+            for cost in costs] == [10_304_298, 10_200_701]
+    for key in ('parameters', 'multiply_adds'):
+        assert costs[0][key] == pytest.approx(costs[1][key], rel=0.011)
+
+
+def test_edvr_takes_the_fourth_frame_as_its_reference():
+    net = MODELS.build(shrink(load('configs/edvr_vid3oc_x16.py')).model)
+    assert net.generator.center_frame_idx == 3
 
 
 def test_the_main_config_holds_the_paper_s_values():
@@ -60,8 +112,12 @@ def test_the_main_config_holds_the_paper_s_values():
     'name, count', [('dksan_vid3oc_x16', 29_512_268),
                     ('ablations/dksan_vid3oc_x16_wo-dksa', 26_993_100),
                     ('ablations/dksan_vid3oc_x16_wo-align-dksa', 26_274_788),
-                    ('ablations/dksan_vid3oc_x16_backbone', 26_110_988)])
-def test_configs_have_the_paper_s_parameter_counts(name, count):
+                    ('ablations/dksan_vid3oc_x16_backbone', 26_110_988),
+                    ('dksan-s_vid3oc_x16', 878_540),
+                    ('edvr-s_vid3oc_x16', 873_684),
+                    ('edvr_vid3oc_x16', 20_994_787),
+                    ('bicubic_vid3oc_x16', 0)])
+def test_configs_have_the_parameters_that_are_stated(name, count):
     with torch.device('meta'):
         net = MODELS.build(load(f'configs/{name}.py').model.generator)
     assert sum(p.numel() for p in net.parameters()) == count

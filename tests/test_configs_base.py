@@ -34,6 +34,14 @@ def test_the_first_metric_decides_which_checkpoint_is_best(config):
     assert config.val_evaluator[0].type == 'VideoPSNR'
 
 
+def test_validation_on_the_way_is_quick_and_the_test_thorough(config):
+    on_the_way = [metric.type for metric in config.val_evaluator]
+    assert on_the_way == ['VideoPSNR', 'VideoSSIM']
+    in_the_end = [metric.type for metric in config.test_evaluator]
+    assert in_the_end == [*on_the_way, 'VideoTemporalError', 'VideoNIQE']
+    assert config.test_dataloader.sampler.type == 'ConsecutiveSampler'
+
+
 def test_all_modules_that_register_something_are_imported(config):
     imports = config.custom_imports.imports
     assert not config.custom_imports.allow_failed_imports

@@ -4,16 +4,17 @@
     python tools/benchmark_data.py [DATA]
 
 DATA is what tools/prepare_data.py has written, with --store array or tiles.
-Without it, clips of data/sample are enlarged to 1920x1080 and prepared in a
-temporary folder. The training samples of a config (7 LR crops, one HR crop,
-augmented and packed) are then read from the PNG frames and from the files
-beside them, the same samples in the same order, in one process with one
-thread.
+Without it, clips of data/sample are continued to 1920x1080 by their mirror
+image and prepared in a temporary folder. The training samples of a config (7
+LR crops, one HR crop, augmented and packed) are then read from the PNG frames
+and from the files beside them, the same samples in the same order, by turns,
+in one process with one thread.
 
 Speed is samples per second of one core's work (CPU time, so that other
 programs on the machine do not count); the samples per second that were seen,
-waiting for the disk included, stand beside it. Memory is that of the process
-(resident set), after a tenth of the samples and at the end.
+waiting for the disk included, stand beside it; both are medians over the
+turns. Memory is that of the process (resident set), after a tenth of the
+samples and at the end.
 """
 import argparse
 import os
@@ -22,12 +23,13 @@ import sys
 import tempfile
 import time
 from itertools import islice
-from typing import Dict, List
+from typing import Dict, Iterator, List, Tuple
 
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
 STORES = ('png', 'tiles', 'array')
+TURNS = 10
 CLIPS = ('carpenter-bee', 'plaza-dog', 'pour-coffee')
 # Vid3oC: 50 training and 16 validation clips of 120 frames.
 VID3OC_TRAIN, VID3OC_FRAMES = 50 * 120, 66 * 120
@@ -47,7 +49,8 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
         '--samples',
         type=int,
         metavar='N',
-        help='samples to read (default: an epoch); from PNG at most 200')
+        help='samples to read (default: an epoch, at least 100); from PNG at '
+        'most 200')
     parser.add_argument(
         '--frames',
         type=int,
@@ -67,41 +70,64 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
     return args
 
 
-def make_data(root: str, frames: int) -> None:
-    """Prepare enlarged clips of data/sample in all forms."""
+def make_data(root: str, frames: int) -> Dict[str, float]:
+    """Prepare clips of data/sample, mirrored to 1080p, in all forms.
+
+    Returns:
+        dict[str, float]: CPU seconds a frame for the PNG frames, and what
+        each store takes beside them.
+    """
+    import cv2
+    cv2.setNumThreads(1)
+    seconds = dict.fromkeys(STORES, 0.)
+    for name in CLIPS:
+        source = osp.join(root, 'source', name)
+        _write_source(source, name, frames)
+        for store in STORES:
+            start = time.process_time()
+            _prepare(root, source, store)
+            seconds[store] += time.process_time() - start
+    return {store: seconds[store] / len(CLIPS) / frames for store in STORES}
+
+
+def _write_source(folder: str, name: str, frames: int) -> None:
     import cv2
 
     from dksan_mm.prepare.images import write_png
-    from dksan_mm.prepare.manifest import read_manifest, write_manifest
     from dksan_mm.prepare.sources import Clip, iter_frames
+    os.makedirs(folder)
+    video = osp.join(ROOT, 'data', 'sample', 'train', f'{name}.mp4')
+    for number, load in islice(
+            iter_frames(Clip(name, 'train', video)), frames):
+        # Not enlarged, which would make frames smoother than video.
+        image = load()
+        beyond = 1080 - image.shape[0], 1920 - image.shape[1]
+        image = cv2.copyMakeBorder(image, 0, beyond[0], 0, beyond[1],
+                                   cv2.BORDER_REFLECT)
+        write_png(osp.join(folder, f'{number:06d}.png'), image)
+
+
+def _prepare(root: str, source: str, store: str) -> None:
+    """What tools/prepare_data.py does for a clip."""
+    from dksan_mm.prepare.manifest import read_manifest, write_manifest
+    from dksan_mm.prepare.sources import Clip
     from dksan_mm.prepare.writer import ClipWriter, Settings
-    for name in CLIPS:
-        source = osp.join(root, 'source', name)
-        os.makedirs(source)
-        video = osp.join(ROOT, 'data', 'sample', 'train', f'{name}.mp4')
-        for number, load in islice(
-                iter_frames(Clip(name, 'train', video)), frames):
-            image = cv2.resize(
-                load(), (1920, 1080), interpolation=cv2.INTER_CUBIC)
-            write_png(osp.join(source, f'{number:06d}.png'), image)
-        for store in STORES[1:]:
-            writer = ClipWriter(
-                Clip(name, 'train', source),
-                root,
-                settings=Settings(store=store))
-            write_manifest(
-                root, 'train',
-                {name: writer.run(read_manifest(root, 'train').get(name))})
-            writer.close()
+    name = osp.basename(source)
+    manifest = read_manifest(root, 'train')
+    writer = ClipWriter(
+        Clip(name, 'train', source), root, settings=Settings(store=store))
+    manifest[name] = writer.run(manifest.get(name))
+    write_manifest(root, 'train', manifest)
+    writer.close()
 
 
-def build_dataset(config_path: str, data: str, store: str):
+def build_dataset(config_path: str, data: str, store: str, **changes):
     """The training data set of a config, with another root and store."""
     from mmagic.registry import DATASETS
     from mmengine.config import Config
     from mmengine.registry import DefaultScope
     config = Config.fromfile(config_path).train_dataloader.dataset
-    config.update(data_root=data, store=store)
+    config.update(data_root=data, store=store, **changes)
     with DefaultScope.overwrite_default_scope('mmagic'):
         return DATASETS.build(config)
 
@@ -112,34 +138,51 @@ def memory() -> float:
         return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 1e6
 
 
-def measure(dataset, count: int) -> Dict[str, float]:
-    """Read samples in a training's order.
+def measure(datasets: Dict[str, object],
+            counts: Dict[str, int]) -> Dict[str, Dict[str, float]]:
+    """Read samples in a training's order, from all data sets by turns.
+
+    By turns, since what else the machine does changes from second to second.
 
     Args:
-        dataset (VideoWindowDataset): The data set.
-        count (int): Samples to read.
+        datasets (dict): Name to data set.
+        counts (dict[str, int]): Name to how many samples to read.
 
     Returns:
-        dict: ``count``, ``cpu`` and ``wall`` seconds a sample, and memory
-        ``early`` and ``late`` in MB.
+        dict: Name to ``cpu`` and ``wall``, seconds a sample, medians over
+        the turns, and memory ``early`` and ``late``, MB after the first turn
+        and the last.
     """
+    import numpy as np
+
     from dksan_mm.datasets import SeededInfiniteSampler
-    order = iter(SeededInfiniteSampler(dataset, seed=0))
-    for index in islice(order, 3):  # imports and first use
-        dataset[index]
-    early = memory()
+    orders, times = {}, {name: [] for name in datasets}
+    for name, dataset in datasets.items():
+        orders[name] = iter(SeededInfiniteSampler(dataset, seed=0))
+        for index in islice(orders[name], 3):  # imports and first use
+            dataset[index]
+    for turn in range(TURNS):
+        for name, dataset in datasets.items():
+            share = len(range(turn, counts[name], TURNS))
+            if share:
+                times[name].append(_read(dataset, orders[name], share))
+    return {
+        name:
+        dict(
+            zip(('cpu', 'wall'), np.median(turns, axis=0)),
+            early=turns[0][2],
+            late=turns[-1][2])
+        for name, turns in times.items()
+    }
+
+
+def _read(dataset, order: Iterator, count: int) -> Tuple[float, float, float]:
+    """CPU and wall seconds a sample, and the memory in MB after the last."""
     cpu, wall = time.process_time(), time.perf_counter()
-    for number, index in enumerate(islice(order, count)):
+    for index in islice(order, count):
         dataset[index]
-        if number == count // 10:
-            early = memory()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    return dict(
-        count=count,
-        cpu=cpu / count,
-        wall=wall / count,
-        early=early,
-        late=memory())
+    return cpu / count, wall / count, memory()
 
 
 def frame_bytes(dataset, store: str) -> float:
@@ -162,14 +205,17 @@ def benchmark(args: argparse.Namespace, data: str) -> None:
     cv2.setNumThreads(1)
     print(f'{"store":6} {"samples":>8} {"ms CPU":>8} {"samples/s/core":>15} '
           f'{"samples/s seen":>15} {"MB/frame":>9} {"memory, MB":>16}')
-    results = {}
-    for store, dataset in open_stores(args.config, data).items():
-        count = args.samples or len(dataset)
-        result = measure(dataset, min(count, 200) if store == 'png' else count)
-        result['bytes'] = frame_bytes(dataset, store)
-        results[store] = result
+    datasets = open_stores(args.config, data)
+    counts = {
+        store: args.samples or max(len(dataset), 100)
+        for store, dataset in datasets.items()
+    }
+    counts['png'] = min(counts['png'], 200)
+    results = measure(datasets, counts)
+    for store, result in results.items():
+        result['bytes'] = frame_bytes(datasets[store], store)
         print(
-            f'{store:6} {result["count"]:8d} {1e3 * result["cpu"]:8.2f} '
+            f'{store:6} {counts[store]:8d} {1e3 * result["cpu"]:8.2f} '
             f'{1 / result["cpu"]:15.1f} {1 / result["wall"]:15.1f} '
             f'{result["bytes"] / 1e6:9.2f} '
             f'{result["early"]:7.0f} ->{result["late"]:6.0f}',
@@ -203,6 +249,14 @@ def _summarise(store: str, result: Dict[str, float], png: Dict[str,
           f'{VID3OC_TRAIN * result["cpu"]:.0f} s of one core')
 
 
+def _say_preparation(seconds: Dict[str, float]) -> None:
+    """Print what preparing has taken, and would take for Vid3oC."""
+    for store in STORES:
+        took = seconds['png'] + (seconds[store] if store != 'png' else 0)
+        print(f'preparing {store}: {took:.2f} s of one core a frame, Vid3oC '
+              f'{VID3OC_FRAMES * took / 60:.0f} min of one core')
+
+
 def main(argv: List[str]) -> int:
     """Run the tool; return the exit code."""
     args = parse_args(argv)
@@ -214,8 +268,9 @@ def main(argv: List[str]) -> int:
             benchmark(args, args.data)
             return 0
         with tempfile.TemporaryDirectory() as folder:
-            make_data(folder, args.frames)
+            seconds = make_data(folder, args.frames)
             benchmark(args, folder)
+            _say_preparation(seconds)
         return 0
     except KeyboardInterrupt:
         return 130

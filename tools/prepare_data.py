@@ -13,11 +13,12 @@ beside HR or without any) is taken over as it is, and must fit.
 {split}/manifest.json says what each clip was made from, with checksums, and
 {split}/clips.txt lists the clips.
 
---store array adds beside each clip's folder a file of the same pixels,
-{clip}.npy, from which training reads crops without decoding whole frames: of
-1080p 18 times as many samples a second, for 3.4 times the PNG's space on the
-disk (tools/benchmark_data.py). --store tiles adds {clip}.tiles for HR: 8
-times as many, for 1.1 times the space. The configs read what is there.
+--store tiles adds beside each clip's HR folder a file of the same pixels,
+{clip}.tiles, from which training reads crops without decoding whole frames: of
+1080p 11 times as many samples a second, for 0.7 times the PNG's space on the
+disk (tools/benchmark_data.py measures it). --store array adds {clip}.npy: 40
+times as many as long as the files fit in memory, for 3.5 times the space. The
+configs read what is there.
 
 Interrupted at any point, the same command continues. At the first damaged
 clip the tool stops, names it, and the exit code is 1. With --skip-bad such
@@ -26,13 +27,12 @@ if there are any. A clip is never prepared in part.
 """
 import argparse
 import errno
-import fcntl
 import os
 import os.path as osp
 import signal
 import sys
-from contextlib import closing, contextmanager
-from typing import Callable, Iterator, List, NoReturn, Tuple
+from contextlib import closing
+from typing import Callable, List, NoReturn, Tuple
 
 sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
 
@@ -161,7 +161,8 @@ def _use_one_thread() -> None:
 def prepare(args: argparse.Namespace) -> int:
     """Prepare the clips of a source; return the exit code."""
     from dksan_mm.prepare.layouts import Source
-    from dksan_mm.prepare.manifest import read_manifest, write_manifest
+    from dksan_mm.prepare.manifest import (read_manifest, write_annotation,
+                                           write_manifest)
     from dksan_mm.prepare.parallel import Progress, run_parallel
     from dksan_mm.prepare.sources import count_frames
     from dksan_mm.prepare.writer import ClipWriter, Settings
@@ -201,8 +202,9 @@ def prepare(args: argparse.Namespace) -> int:
                 manifest[clip.name] = result
                 write_manifest(args.out, clip.split, manifest)
             ClipWriter(clip, args.out, settings=settings).close()
-    for split in manifests:
-        _remove_if_empty(osp.join(args.out, split, '.partial'))
+    for split, manifest in manifests.items():
+        if manifest:
+            write_annotation(args.out, split, manifest)
     done = len(clips) - len(failures)
     skipped = f', skipped {len(failures)}' if failures else ''
     print(f'prepared {done} of {len(clips)} clips in {args.out}{skipped}')
@@ -272,35 +274,6 @@ def _report(problems: List[str]) -> int:
     return 1 if problems else 0
 
 
-def _remove_if_empty(folder: str) -> None:
-    try:
-        os.rmdir(folder)
-    except OSError:
-        pass
-
-
-@contextmanager
-def _lock(out: str) -> Iterator[None]:
-    """Keep a second run away from the same target, until this one ends."""
-    os.makedirs(out, exist_ok=True)
-    path = osp.join(out, '.prepare.lock')
-    handle = os.open(path, os.O_CREAT | os.O_RDWR)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Not one that a run ending just now has removed.
-        if not osp.exists(path) or not osp.samestat(
-                os.fstat(handle), os.stat(path)):
-            raise BlockingIOError
-    except BlockingIOError:
-        os.close(handle)
-        raise ValueError(f'{out}: another run is preparing this folder')
-    try:
-        yield
-    finally:
-        os.remove(path)
-        os.close(handle)
-
-
 def _interrupt(*_: Tuple) -> NoReturn:
     raise KeyboardInterrupt
 
@@ -317,7 +290,8 @@ def main(argv: List[str]) -> int:
     try:
         if args.verify:
             return verify(args)
-        with _lock(args.out):
+        from dksan_mm.prepare.target import open_target
+        with open_target(args.out, args.scale):
             return prepare(args)
     except KeyboardInterrupt:
         print('\nstopped; the same command continues', file=sys.stderr)

@@ -1,52 +1,208 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Restoring a stream of frames: stand-in, one forward a window."""
+"""Restoring a stream of frames of any length, in memory for one window."""
+import contextlib
 from collections import deque
-from typing import Callable, Iterable, Iterator, Optional, Union
+from typing import (Callable, Iterable, Iterator, List, NamedTuple, Optional,
+                    Sequence, Union)
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from dksan_mm.image_quality import round_to_uint8
+from dksan_mm.models.window_vsr import pad_frames
+from .tiles import Tiles, choose_tiles
 
 
 @torch.no_grad()
 def restore_frames(
-    model: torch.nn.Module,
+    model: nn.Module,
     frames: Iterable[np.ndarray],
     *,
     tile: Union[int, str, None] = 'auto',
     ensemble: bool = False,
     is_cut: Optional[Callable[[np.ndarray, np.ndarray], bool]] = None
 ) -> Iterator[np.ndarray]:
-    """Enlarge frames, uint8 RGB (h, w, 3) -> (16h, 16w, 3)."""
-    parameter = next(model.parameters(), torch.zeros(()))
-    reach = model.generator.num_frames // 2
-    window, previous = deque(maxlen=2 * reach + 1), None
+    """Enlarge the frames of a video, one after the other.
 
-    def restore():
-        inputs = np.stack(window)[None].transpose(0, 1, 4, 2, 3) / 255
-        inputs = torch.from_numpy(inputs).to(parameter)
-        out = model.forward_tensor(inputs)[0].float().permute(1, 2, 0)
-        return round_to_uint8(255 * out.cpu().numpy())
+    A frame comes out as soon as the last one of its window went in, and only
+    a window is kept. Where the network can (``extract``, ``fuse``,
+    ``reconstruct``), the features of each frame are computed once. At both
+    ends the end frame is repeated, as in evaluation.
 
-    def flush():
-        window.extend([previous] * (reach - waiting))
-        for _ in range(waiting):
-            window.append(previous)
-            yield restore()
+    Args:
+        model (nn.Module): A ``WindowVSR``, such as
+            :func:`dksan_mm.apis.init_model` gives.
+        frames (Iterable[ndarray[h, w, 3]]): RGB of one size, uint8.
+        tile (int | str | None): Side of the tiles, in LR pixels, that the
+            cascade works on; None: the whole frame; 'auto': the whole frame
+            if the memory suffices, else tiles that it suffices for. See
+            :mod:`dksan_mm.apis.tiles`.
+        ensemble (bool): Average the results for the 8 flips and rotations of
+            the frames.
+        is_cut (Callable, optional): Of two consecutive frames, whether a new
+            scene begins with the second. Each scene is restored like a video
+            of its own.
 
-    waiting = 0  # frames of the scene that have not been centres
+    Yields:
+        ndarray[scale * h, scale * w, 3]: RGB, rounded to uint8, one for each
+        frame.
+
+    Raises:
+        TypeError: If a frame is no uint8 image.
+        ValueError: If a frame has another shape than the first.
+    """
+    restorer = _Restorer(model, tile, _TRANSFORMS if ensemble else ((0, 0), ))
+    for scene in _scenes(_checked(frames), is_cut):
+        yield from _restore_scene(restorer, scene)
+
+
+def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The frames, all of the first one's shape."""
+    first = None
+    for index, frame in enumerate(frames):
+        if getattr(frame, 'dtype', None) != np.uint8:
+            raise TypeError(f'frame {index} must be a uint8 array, got '
+                            f'{getattr(frame, "dtype", type(frame).__name__)}')
+        first = first or frame.shape
+        if frame.shape != first or frame.ndim != 3 or frame.shape[2] != 3 or \
+                not frame.size:
+            raise ValueError(f'frame {index} must have shape (h, w, 3)'
+                             f'{"" if not index else f", as {first}"}, got '
+                             f'{frame.shape}')
+        yield frame
+
+
+def _scenes(frames: Iterator[np.ndarray],
+            is_cut: Optional[Callable]) -> Iterator[Iterator[np.ndarray]]:
+    """Cut a stream into streams; each must be used up before the next."""
+    pending = deque()  # the first frame of the next scene
+
+    def scene(previous: np.ndarray) -> Iterator[np.ndarray]:
+        yield previous
+        for frame in frames:
+            if is_cut is not None and is_cut(previous, frame):
+                pending.append(frame)
+                return
+            previous = frame
+            yield frame
+
+    pending.extend(_first(frames))
+    while pending:
+        yield scene(pending.popleft())
+
+
+def _first(frames: Iterator[np.ndarray]) -> List[np.ndarray]:
     for frame in frames:
-        if previous is not None and is_cut and is_cut(previous, frame):
-            yield from flush()
-            window.clear()
-            waiting = 0
-        previous = frame
-        if not window:
-            window.extend([frame] * 2 * reach)
-        window.append(frame)
-        waiting += 1
-        if waiting > reach:
-            yield restore()
-            waiting -= 1
-    yield from flush()
+        return [frame]
+    return []
+
+
+def _restore_scene(restorer: '_Restorer',
+                   frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Restore a clip, its end frames repeated beyond the ends."""
+    reach = restorer.num_frames // 2
+    window, last = deque(maxlen=2 * reach + 1), None
+    for frame in frames:
+        last = restorer.encode(frame)
+        window.extend([last] * (1 if window else reach + 1))
+        if len(window) == window.maxlen:
+            yield restorer.decode(window)
+    # A clip shorter than the window's half fills it only here.
+    for _ in range(reach):
+        window.append(last)
+        if len(window) == window.maxlen:
+            yield restorer.decode(window)
+
+
+class _Encoded(NamedTuple):
+    """A frame on its way through the window.
+
+    Attributes:
+        inputs (list[Tensor[1, 3, h, w]]): For each transform, RGB in [0, 1],
+            padded to what the network needs.
+        features (list): For each transform, what ``extract`` gives, or None.
+        size (tuple[int, int]): The frame's height and width.
+    """
+    inputs: List[Tensor]
+    features: list
+    size: tuple
+
+
+# (transposed, flipped): the number of flips' bits are vertical, horizontal.
+_TRANSFORMS = tuple((t, f) for t in (0, 1) for f in range(4))
+
+
+def _transform(x: Tensor, transposed: int, flips: int) -> Tensor:
+    """Flip, then transpose, the last two axes."""
+    axes = [axis for bit, axis in ((1, -2), (2, -1)) if flips & bit]
+    x = x.flip(axes) if axes else x
+    return x.transpose(-2, -1) if transposed else x
+
+
+def _transform_back(x: Tensor, transposed: int, flips: int) -> Tensor:
+    x = x.transpose(-2, -1) if transposed else x
+    return _transform(x, 0, flips)
+
+
+class _Restorer:
+    """The model, cut into what is done for a frame and for a window."""
+
+    def __init__(self, model: nn.Module, tile: Union[int, str, None],
+                 transforms: Sequence[tuple]) -> None:
+        self.model, self.tile, self.transforms = model, tile, transforms
+        self.network = model.generator
+        self.num_frames = self.network.num_frames
+        weight = next(self.network.parameters(), torch.empty(0))
+        self.device, self.dtype = weight.device, weight.dtype
+        self.in_parts = hasattr(self.network, 'extract')
+
+    def encode(self, frame: np.ndarray) -> _Encoded:
+        """Do what concerns one frame alone."""
+        image = torch.from_numpy(np.ascontiguousarray(frame)).to(self.device)
+        # Contiguous, as a loader gives it: other layouts round otherwise.
+        image = image.permute(2, 0, 1)[None].contiguous().to(self.dtype) / 255
+        inputs = [
+            pad_frames(
+                _transform(image, *t)[:, None],
+                self.network.size_divisor)[:, 0] for t in self.transforms
+        ]
+        with self._precision():
+            features = [
+                self.network.extract(x) if self.in_parts else None
+                for x in inputs
+            ]
+        return _Encoded(inputs, features, frame.shape[:2])
+
+    def decode(self, window: Sequence[_Encoded]) -> np.ndarray:
+        """Make the frame in the middle of a window."""
+        total = 0
+        for i, transform in enumerate(self.transforms):
+            size = window[0].size[::-1] if transform[0] else window[0].size
+            h, w = (self.network.scale * length for length in size)
+            with self._precision():
+                out = self._forward([item.inputs[i] for item in window],
+                                    [item.features[i] for item in window])
+            out = out.float()[..., :h, :w]
+            total = total + _transform_back(out, *transform)
+        image = 255 * (total / len(self.transforms))[0].permute(1, 2, 0)
+        return round_to_uint8(image.cpu().numpy())
+
+    def _forward(self, inputs: List[Tensor], features: list) -> Tensor:
+        if not self.in_parts:
+            return self.network(torch.stack(inputs, 1))
+        if not isinstance(features[0], Tensor):  # several maps a frame
+            features = [torch.stack(maps, 1) for maps in zip(*features)]
+        frame, fused = inputs[len(inputs) // 2], self.network.fuse(features)
+        tiles: Optional[Tiles] = choose_tiles(self.network, self.tile,
+                                              frame.shape[-2:], self.device)
+        if tiles is None:
+            return self.network.reconstruct(frame, fused)
+        return tiles.reconstruct(frame, fused)
+
+    def _precision(self) -> contextlib.AbstractContextManager:
+        """Autocast if the model asks for it (``inference_dtype``)."""
+        dtype = getattr(self.model, 'inference_dtype', torch.float32)
+        if dtype == torch.float32:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype)

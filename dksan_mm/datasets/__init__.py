@@ -6,14 +6,16 @@ from dksan_mm.versions import check_openmmlab
 check_openmmlab()
 
 from .clip_windows import StackWindows
-from .samplers import SeededInfiniteSampler
+from .mmagic_transforms import PackFrames, RandomTransposeFrames
+from .samplers import ConsecutiveSampler, SeededIndex, SeededInfiniteSampler
 from .transforms import (CheckFrames, GenerateWindowIndices, LoadFrames,
                          LoadPairedCrop)
 from .vsr_datasets import IntVIDDataset, Vid3oCDataset, VideoWindowDataset
 from .windows import window_indices
 
 __all__ = [
-    'CheckFrames', 'GenerateWindowIndices', 'IntVIDDataset', 'LoadFrames',
-    'LoadPairedCrop', 'SeededInfiniteSampler', 'StackWindows', 'Vid3oCDataset',
-    'VideoWindowDataset', 'window_indices'
+    'CheckFrames', 'ConsecutiveSampler', 'GenerateWindowIndices',
+    'IntVIDDataset', 'LoadFrames', 'LoadPairedCrop', 'PackFrames',
+    'RandomTransposeFrames', 'SeededIndex', 'SeededInfiniteSampler',
+    'StackWindows', 'Vid3oCDataset', 'VideoWindowDataset', 'window_indices'
 ]

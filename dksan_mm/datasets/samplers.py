@@ -1,12 +1,43 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Sampling that does not depend on how many processes load."""
+"""Samplers: the same crops for any number of processes; blocks of frames."""
 import random
 from contextlib import contextmanager
-from typing import Iterator, Tuple
+from typing import Iterator, Optional, Sized, Tuple
 
 import numpy as np
 from mmagic.registry import DATA_SAMPLERS
 from mmengine.dataset import InfiniteSampler
+from mmengine.dist import get_dist_info
+from torch.utils.data import Sampler
+
+
+class SeededIndex(int):
+    """A sample's index with the seed of its augmentation.
+
+    mmengine's ``RepeatDataset`` and ``ConcatDataset`` find the index within
+    a data set by ``%`` and ``-``; the seed stays with it.
+
+    Args:
+        index (int): The index.
+        seed (int): In ``[0, 2 ** 32)``.
+    """
+
+    def __new__(cls, index: int, seed: int) -> 'SeededIndex':
+        self = super().__new__(cls, index)
+        self.seed = seed
+        return self
+
+    def __getnewargs__(self) -> Tuple[int, int]:  # on the way to a worker
+        return int(self), self.seed
+
+    def __mod__(self, other: int) -> 'SeededIndex':
+        return SeededIndex(int(self) % other, self.seed)
+
+    def __sub__(self, other: int) -> 'SeededIndex':
+        return SeededIndex(int(self) - other, self.seed)
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({int(self)}, seed={self.seed})'
 
 
 @DATA_SAMPLERS.register_module()
@@ -20,9 +51,8 @@ class SeededInfiniteSampler(InfiniteSampler):
     for any number of workers and of ranks (at an equal total batch), and
     differ from epoch to epoch.
 
-    For :class:`VideoWindowDataset`, which takes ``(index, seed)``; not for
-    wrappers such as ``RepeatDataset``, which an infinite sampler does not
-    need.
+    For :class:`VideoWindowDataset`, also several of them in mmengine's
+    ``ConcatDataset``. Each rank reads the samples that it yields, no others.
 
     Args:
         dataset (Sized): The data set.
@@ -31,12 +61,40 @@ class SeededInfiniteSampler(InfiniteSampler):
             on all ranks; mmengine's Runner passes its own.
     """
 
-    def _indices_of_rank(self) -> Iterator[Tuple[int, int]]:
+    def _indices_of_rank(self) -> Iterator[SeededIndex]:
         """Every ``world_size``-th sample of the common sequence."""
         for count, index in enumerate(self._infinite_indices()):
             if count % self.world_size == self.rank:
                 seed = np.random.SeedSequence([self.seed, count])
-                yield index, int(seed.generate_state(1)[0])
+                yield SeededIndex(index, int(seed.generate_state(1)[0]))
+
+
+@DATA_SAMPLERS.register_module()
+class ConsecutiveSampler(Sampler):
+    """Gives each process a block of consecutive samples, in order.
+
+    mmengine's ``DefaultSampler`` deals them out in turn, so no process sees
+    two consecutive frames, which ``VideoTemporalError`` needs. All blocks
+    have the same length; what is missing at the end is filled with the last
+    sample.
+
+    Args:
+        dataset (Sized): The data set.
+        seed (int, optional): Not used; mmengine's Runner passes one.
+    """
+
+    def __init__(self, dataset: Sized, seed: Optional[int] = None) -> None:
+        self.rank, world_size = get_dist_info()
+        self.total = len(dataset)
+        self.length = -(-self.total // world_size)
+
+    def __iter__(self) -> Iterator[int]:
+        first = self.rank * self.length
+        for index in range(first, first + self.length):
+            yield min(index, self.total - 1)
+
+    def __len__(self) -> int:
+        return self.length
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Data sets of windows: 7 LR frames and the centre's HR frame."""
 import os.path as osp
-from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, List, Optional, Sequence, Union
 
 from mmagic.datasets import BasicFramesDataset
 from mmagic.registry import DATASETS
@@ -9,7 +9,7 @@ from mmagic.registry import DATASETS
 from ..prepare.layout import (frame_number, list_clips, list_frames,
                               read_annotation)
 from ..prepare.stores import KINDS, open_store, store_path
-from .samplers import numpy_seed
+from .samplers import SeededIndex, numpy_seed
 
 STORES = ('auto', 'png', 'array', 'tiles')
 
@@ -150,20 +150,19 @@ class VideoWindowDataset(BasicFramesDataset):
         info.update(self.stores.get(info['clip'], {}))
         return info
 
-    def __getitem__(self, idx: Union[int, Tuple[int, int]]) -> dict:
+    def __getitem__(self, idx: int) -> dict:
         """One sample after the pipeline.
 
         Args:
-            idx (int | tuple[int, int]): Its index, or its index and the seed
-                of its augmentation (see :class:`SeededInfiniteSampler`).
+            idx (int): Its index, also with the seed of its augmentation: a
+                :class:`~dksan_mm.datasets.SeededIndex`.
 
         Returns:
             dict: What the pipeline returns.
         """
-        if isinstance(idx, tuple):
-            idx, seed = idx
-            with numpy_seed(seed):
-                return super().__getitem__(idx)
+        if isinstance(idx, SeededIndex):
+            with numpy_seed(idx.seed):
+                return super().__getitem__(int(idx))
         return super().__getitem__(idx)
 
     def _clip_names(self) -> List[str]:

@@ -12,6 +12,7 @@ from .bicubic import BicubicNet
 from .dkc_align import DKCAlign
 from .dksa import DKSA, LightDKSA
 from .dksan_net import DKSANNet
+from .edvr_net import EDVRX16Net
 from .layers import RCAB, UpscaleX2
 from .window_vsr import WindowVSR
 
@@ -20,5 +21,5 @@ MODELS.register_module(module=DeformKernelConv2d)
 
 __all__ = [
     'BicubicNet', 'DKCAlign', 'DKSA', 'DKSANNet', 'DeformKernelConv2d',
-    'LightDKSA', 'RCAB', 'UpscaleX2', 'WindowVSR'
+    'EDVRX16Net', 'LightDKSA', 'RCAB', 'UpscaleX2', 'WindowVSR'
 ]

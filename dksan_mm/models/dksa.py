@@ -1,6 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """Deformable kernel spatial attention."""
 
+import torch
+import torch.nn.functional as F
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 
@@ -35,17 +37,31 @@ class DKSA(nn.Module):
             nn.ReLU(inplace=True), conv3x3(channels, 4 * channels),
             nn.PixelShuffle(2), nn.Conv2d(channels, 1, 1), nn.Sigmoid())
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, inplace: bool = False) -> Tensor:
         """Weight the features of each pixel.
 
         Args:
             x (Tensor[n, channels, h, w]): Features.
+            inplace (bool): Write the result to ``x``.
 
         Returns:
             Tensor[n, channels, h, w]: Features times the attention.
         """
-        factor = self.attention(x)
-        return x * factor[..., :x.shape[-2], :x.shape[-1]]
+        factor = self._expand(self.attention[:-4](x)).sigmoid()
+        return _weight(x, factor[..., :x.shape[-2], :x.shape[-1]], inplace)
+
+    def _expand(self, feature: Tensor) -> Tensor:
+        """The 3x3 convolution, the PixelShuffle and the 1x1 convolution.
+
+        The last one's sum over channels is taken of the first one's filters
+        instead: 4 maps are computed, not ``4 * channels``.
+        """
+        expand, _, merge = self.attention[-4:-1]
+        weights = merge.weight.flatten()
+        filters = torch.einsum('c,csikl->sikl', weights,
+                               expand.weight.unflatten(0, (-1, 4)))
+        bias = weights @ expand.bias.unflatten(0, (-1, 4)) + merge.bias
+        return F.pixel_shuffle(F.conv2d(feature, filters, bias, padding=1), 2)
 
 
 @MODELS.register_module()
@@ -66,13 +82,18 @@ class LightDKSA(nn.Module):
             DeformKernelConv2d(channels, channels, scope=scope),
             nn.ReLU(inplace=True), nn.Conv2d(channels, 1, 1), nn.Sigmoid())
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, inplace: bool = False) -> Tensor:
         """Weight the features of each pixel.
 
         Args:
             x (Tensor[n, channels, h, w]): Features.
+            inplace (bool): Write the result to ``x``.
 
         Returns:
             Tensor[n, channels, h, w]: Features times the attention.
         """
-        return x * self.attention(x)
+        return _weight(x, self.attention(x), inplace)
+
+
+def _weight(x: Tensor, factor: Tensor, inplace: bool) -> Tensor:
+    return x.mul_(factor) if inplace else x * factor

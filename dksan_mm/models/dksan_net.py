@@ -1,8 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
 """The network of the paper: seven LR frames in, the x16 centre frame out."""
 
-from typing import Optional, Sequence
+from typing import Optional, Sequence, Union
 
+import torch
 import torch.nn.functional as F
 from mmagic.models.archs import ResidualBlockNoBN
 from mmagic.models.utils import default_init_weights, make_layer
@@ -10,9 +11,10 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from dksan_mm.bands import in_bands
 from .dkc_align import DKCAlign
 from .dksa import DKSA, LightDKSA
-from .layers import RCAB, UpscaleX2, conv3x3, lrelu
+from .layers import RCAB, Extractor, Trunk, UpscaleX2, conv3x3, lrelu
 
 
 class Level(nn.Module):
@@ -33,16 +35,11 @@ class Level(nn.Module):
                  reduction: Optional[int], attention: Optional[nn.Module],
                  extract: bool) -> None:
         super().__init__()
-        self.extractor = nn.Sequential(
-            conv3x3(3, channels),
-            ResidualBlockNoBN(channels)) if extract else None
-        if reduction is None:
-            self.blocks = make_layer(
-                ResidualBlockNoBN, num_blocks, mid_channels=channels)
-        else:
-            self.blocks = make_layer(
-                RCAB, num_blocks, channels=channels, reduction=reduction)
-        self.attention = nn.Identity() if attention is None else attention
+        self.extractor = Extractor(channels) if extract else None
+        self.blocks = Trunk(*(ResidualBlockNoBN(channels) if reduction is
+                              None else RCAB(channels, reduction)
+                              for _ in range(num_blocks)))
+        self.attention = attention
         self.upscale = UpscaleX2(channels)
 
     def forward(self,
@@ -60,10 +57,14 @@ class Level(nn.Module):
         """
         if self.extractor is not None:
             features = self.extractor(frame)
-        residual = self.attention(self.blocks(features))  # eq. 12
+        residual = self.blocks(features)  # a new tensor
+        if self.attention is not None:
+            residual = self.attention(residual, inplace=in_bands())  # eq. 12
+        residual = residual.add_(features) if in_bands() else \
+            residual + features
         skip = F.interpolate(
             frame, scale_factor=2, mode='bicubic', align_corners=False)
-        return self.upscale(residual + features) + skip
+        return self.upscale(residual) + skip
 
 
 @MODELS.register_module()
@@ -147,9 +148,24 @@ class DKSANNet(BaseModule):
         if frames.ndim != 5 or frames.shape[1:3] != (self.num_frames, 3):
             raise ValueError(f'expected frames (n, {self.num_frames}, 3, h, '
                              f'w), got {tuple(frames.shape)}')
-        features = self.extract(frames.flatten(0, 1))
-        fused = self.fuse(features.unflatten(0, frames.shape[:2]))
+        if in_bands():
+            features = [self.extract(frame) for frame in frames.unbind(1)]
+        else:
+            features = self.extract(frames.flatten(0, 1))
+            features = features.unflatten(0, frames.shape[:2])
+        fused = self.fuse(features)
         return self.reconstruct(frames[:, self.num_frames // 2], fused)
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Memory that an LR pixel takes without gradients, as measured.
+
+        Four float32 maps of the last level's features: the level's features,
+        their sum with the residuals, the latest residual, and what the layers
+        need while they run.
+        """
+        channels = self.levels[0].upscale[0].in_channels
+        return 4 * 4 * channels * 4**(len(self.levels) - 1)
 
     def extract(self, frames: Tensor) -> Tensor:
         """Features of single frames, the same for every window.
@@ -160,25 +176,41 @@ class DKSANNet(BaseModule):
         Returns:
             Tensor[m, channels, h, w]: Features.
         """
+        if in_bands():
+            frames = frames.contiguous(memory_format=torch.channels_last)
         return self.features(frames)
 
-    def fuse(self, features: Tensor) -> Tensor:
+    def fuse(self, features: Union[Tensor, Sequence[Tensor]]) -> Tensor:
         """Align every frame with the centre one and merge them (eq. 4).
 
         Args:
-            features (Tensor[n, t, channels, h, w]): From ``extract``.
+            features (Tensor[n, t, channels, h, w]): From ``extract``; or a
+                sequence of t tensors ``(n, channels, h, w)``, which are
+                aligned one after the other, in a seventh of the memory.
 
         Returns:
             Tensor[n, channels, h, w]: Fused features.
         """
+        if not isinstance(features, Tensor):
+            return self._fuse_one_by_one(features)
         n, t = features.shape[:2]
-        neighbours = features.flatten(0, 1)
-        if isinstance(self.align, DKCAlign):
-            centre = features[:, t // 2, None].expand_as(features)
-            aligned = self.align(neighbours, centre.flatten(0, 1))
-        else:
-            aligned = self.align(neighbours)
+        centre = features[:, t // 2, None].expand_as(features)
+        aligned = self._align(features.flatten(0, 1), centre.flatten(0, 1))
         return self.fusion(aligned.unflatten(0, (n, t)).flatten(1, 2))
+
+    def _fuse_one_by_one(self, features: Sequence[Tensor]) -> Tensor:
+        """The fusion's sum over all frames, a frame at a time."""
+        centre = features[len(features) // 2]
+        weights = self.fusion.weight.chunk(len(features), 1)
+        fused = self.fusion.bias.view(-1, 1, 1)
+        for neighbour, weight in zip(features, weights):
+            fused = fused + F.conv2d(self._align(neighbour, centre), weight)
+        return fused
+
+    def _align(self, neighbour: Tensor, centre: Tensor) -> Tensor:
+        if isinstance(self.align, DKCAlign):
+            return self.align(neighbour, centre)
+        return self.align(neighbour)
 
     def reconstruct(self, frame: Tensor, fused: Tensor) -> Tensor:
         """Run the cascade (eq. 5-8).

@@ -81,7 +81,7 @@ class WindowVSR(BaseEditModel):
             inputs = inputs[:, t // 2].unflatten(1, (t, 3))
         self._check_inputs(inputs)
         h, w = inputs.shape[-2:]
-        out = self.generator(_pad(inputs, self.generator.size_divisor))
+        out = self.generator(pad_frames(inputs, self.generator.size_divisor))
         scale = self.generator.scale
         return out[..., :scale * h, :scale * w]
 
@@ -121,7 +121,7 @@ class WindowVSR(BaseEditModel):
                              f'{tuple(inputs.shape)}')
 
 
-def _pad(frames: Tensor, divisor: int) -> Tensor:
+def pad_frames(frames: Tensor, divisor: int) -> Tensor:
     """Pad right and bottom to multiples: mirrored, or repeated if small."""
     h, w = frames.shape[-2:]
     bottom, right = -h % divisor, -w % divisor

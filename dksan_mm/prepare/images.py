@@ -10,6 +10,7 @@ import numpy as np
 # Level 1 against OpenCV's default strategy at level 3 and 6, measured on 720p
 # and 1080p frames: 1.5x and 3x faster to write, 5-15 % larger.
 PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+PNG_START, PNG_END = b'\x89PNG', b'IEND'
 
 
 def read_image(path: str, *, orient: bool = False) -> np.ndarray:
@@ -53,6 +54,9 @@ def decode_image(content: bytes,
     """
     if not content:
         raise ValueError(f'{path}: empty file (0 bytes)')
+    if content.startswith(PNG_START) and content.rfind(PNG_END) < 0:
+        # Said here, since libpng says it on stderr without a name.
+        raise ValueError(f'{path}: not a readable image (cut short)')
     flags = cv2.IMREAD_COLOR
     if not orient:
         flags |= cv2.IMREAD_IGNORE_ORIENTATION
@@ -64,6 +68,15 @@ def decode_image(content: bytes,
         raise ValueError(f'{path}: not a readable image (damaged, cut short '
                          'or of another type)')
     return image
+
+
+def is_image(path: str) -> bool:
+    """Whether there is a file, and it is a whole image."""
+    try:
+        read_image(path)
+        return True
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 def write_png(path: str, image: np.ndarray) -> None:
@@ -104,6 +117,8 @@ def write_bytes(path: str, content: bytes, *, sync: bool = False) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(temporary, path)
+        if sync:
+            sync_path(folder)
     except OSError as error:
         if osp.exists(temporary):
             os.remove(temporary)
@@ -128,8 +143,13 @@ def sync_folder(folder: str) -> None:
     """
     paths = [osp.join(folder, name) for name in os.listdir(folder)]
     for path in paths + [folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_path(path)
+
+
+def sync_path(path: str) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path or '.', os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

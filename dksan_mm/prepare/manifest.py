@@ -63,6 +63,24 @@ def write_manifest(out: str, split: str, clips: Dict[str, dict]) -> None:
     content = dict(kernel=KERNEL, clips=dict(sorted(clips.items())))
     text = json.dumps(content, indent=1, ensure_ascii=False) + '\n'
     write_bytes(manifest_path(out, split), text.encode('utf-8'), sync=True)
+    write_annotation(out, split, clips)
+
+
+def write_annotation(out: str, split: str, clips: Dict[str, dict]) -> None:
+    """Write a split's annotation file, if it is not there with this content.
+
+    A run may have been killed after it wrote the manifest.
+
+    Args:
+        out (str): Root of the prepared data set.
+        split (str): 'train', 'val' or 'test'.
+        clips (dict[str, dict]): Clip name to its entry.
+    """
+    path = osp.join(out, split, ANNOTATION_FILE)
     lines = [f'{name}\t{clips[name]["frames"]}\n' for name in sorted(clips)]
-    write_bytes(
-        osp.join(out, split, ANNOTATION_FILE), ''.join(lines).encode('utf-8'))
+    content = ''.join(lines).encode('utf-8')
+    if osp.isfile(path):
+        with open(path, 'rb') as file:
+            if file.read() == content:
+                return
+    write_bytes(path, content, sync=True)

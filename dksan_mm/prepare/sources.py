@@ -117,15 +117,22 @@ def _iter_video(path: str) -> Iterator[LazyFrame]:
                 raise ValueError(f'{path}: no video stream')
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1  # one process per core
-            last = None
-            for number, frame in enumerate(container.decode(stream)):
-                if frame.is_corrupt:
-                    raise ValueError(f'{path}: frame {number} is damaged')
-                last = frame
-                yield number, lambda frame=frame: to_image(frame, 'bgr24')
+            last = end = None
+            for packet in container.demux(stream):
+                if packet.size and packet.pos is not None:
+                    end = packet.pos + packet.size
+                for frame in packet.decode():
+                    number += 1
+                    if frame.is_corrupt:
+                        raise ValueError(f'{path}: frame {number} is damaged')
+                    last = frame
+                    yield number, lambda frame=frame: to_image(frame, 'bgr24')
             if last is None:
                 raise ValueError(f'{path}: no frame in the video')
-            check_tail(path, container, stream, last)
+            if container.format.name == 'yuv4mpegpipe':
+                check_end(path, end, number)
+            else:
+                check_tail(path, container, stream, last)
     except av.FFmpegError as error:
         reason = error.strerror or str(error)
         where = f'after frame {number}' if number >= 0 else 'from the start'
@@ -171,3 +178,19 @@ def check_tail(path: str, container: av.container.InputContainer,
     if reached < stated - max(3 * step, 0.02 * stated):
         raise ValueError(f'{path}: cut short, the frames end at '
                          f'{reached:.2f} s of {stated:.2f} s')
+
+
+def check_end(path: str, end: int, number: int) -> None:
+    """Notice a y4m file that was cut short: its header states no length.
+
+    Args:
+        path (str): The file.
+        end (int): Where the last packet ends, bytes.
+        number (int): Of the last frame.
+
+    Raises:
+        ValueError: If a part of a frame follows.
+    """
+    if end < osp.getsize(path):
+        raise ValueError(f'{path}: cut short in the frame after frame '
+                         f'{number}')

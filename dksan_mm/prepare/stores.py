@@ -6,27 +6,31 @@ pixels: ``{clip}.npy`` (store 'array') or, of HR, ``{clip}.tiles`` (store
 'tiles'; its LR, a 256th of the pixels, stays an array). These files can be
 deleted at any time; training then decodes the frames.
 
-Chosen by measurement on ``highway-overpass``, a 1080p video of traffic, one
-core of a shared machine; all forms are lossless. ms/crop: CPU time to read a
-512x512 crop of a 1920x1072 frame. Samples/s: training samples with their 7 LR
-crops, augmented and packed, as ``tools/benchmark_data.py`` reports (*), or
-estimated from ms/crop. Vid3oC: its 66 x 120 training and validation frames.
+Chosen by measurement: ``python tools/benchmark_stores.py``, training samples a
+second of one core, MB and milliseconds to write an HR frame of 1920x1072. All
+forms are lossless. Left: sample clips, mirrored to 1080p. Right, ``DATA``: a
+1080p video of traffic. Vid3oC: 66 x 120 frames like the left ones.
 
-=========================  =======  =========  ========  =======
-form                       ms/crop  samples/s  MB/frame   Vid3oC
-=========================  =======  =========  ========  =======
-whole PNG *                   30.0         29      1.08   8.6 GB
-tiles of 64, delta + zlib      6.4        127      1.13   8.9 GB
-tiles of 128, PNG              4.9        156      1.12   8.9 GB
-tiles, WebP lossless [1]       3.8        190
-tiles of 128, MagicYUV         3.3        208      1.53  12.1 GB
-tiles of 128, QOI *            1.9        262      1.66  13.1 GB
-array, mapped into memory      0.2        590      6.17  48.9 GB
-array, rows read *             0.2        590      6.17  48.9 GB
-=========================  =======  =========  ========  =======
+================  =========  ====  =====  =======  =========  ====
+form of HR        samples/s    MB  write   Vid3oC  samples/s    MB
+================  =========  ====  =====  =======  =========  ====
+PNG frames               25  1.76     87  13.9 GB         38  1.08
+tiles of 128:
+  PNG                   105  1.74     83  13.8 GB        175  1.12
+  WebP                  168  0.86   1166   6.8 GB        237  0.54
+  deltas, zlib          180  1.82     48  14.4 GB        279  1.18
+  MagicYUV              189  1.71     56  13.5 GB        243  1.53
+  QOI                   263  2.13     26  16.9 GB        389  1.66
+store 'tiles'           272  1.23     57   9.7 GB        439  0.71
+  of 64                 266  1.26     59  10.0 GB        389  0.73
+  of 256                229  1.20     60   9.5 GB        360  0.69
+store 'array'          1301  6.17      2  48.9 GB       1447  6.17
+================  =========  ====  =====  =======  =========  ====
 
-[1] takes 1.1 s to write a frame, the others below 0.1 s. When the disk must
-be read first, a crop of an array took 8 ms and a PNG 47 ms.
+Two busy cores; coded frames in memory, so that reading the disk is not in it.
+An array's crop is 3 MB to read (its rows), that of tiles 0.2 MB: where the
+arrays do not fit in memory, tiles are the better choice. JPEG XL has no
+encoder among the dependencies.
 """
 import os
 import os.path as osp

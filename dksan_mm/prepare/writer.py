@@ -15,7 +15,8 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 import numpy as np
 
 from ..resize import matlab_resize
-from .images import file_crc32, read_image, sync_folder, write_bytes, write_png
+from .images import (file_crc32, is_image, read_image, sync_folder, sync_path,
+                     write_bytes, write_png)
 from .layout import HR_DIR, frame_number, list_frames, lr_dir, number_frames
 from .sources import Clip, iter_frames
 from .stores import (KINDS, is_as_stated, remove_stores, remove_temporary,
@@ -110,13 +111,16 @@ class ClipWriter:
             raise
         self._move_in_place()
         frames = list_frames(self.finals[0])
-        height, width = read_image(frames[0]).shape[:2]
+        sizes = {
+            f'{kind}_size': list(read_image(list_frames(final)[0]).shape[:2])
+            for kind, final in zip(('lr', 'hr'), self.finals)
+        }
         return self._with_stores(
             dict(
                 recipe,
                 frames=len(frames),
                 first_frame=frame_number(frames[0]),
-                lr_size=[height, width],
+                **sizes,
                 crc32={
                     osp.basename(osp.dirname(final)):
                     ' '.join(map(file_crc32, list_frames(final)))
@@ -171,7 +175,7 @@ class ClipWriter:
                     'it, or choose another target folder')
             shutil.rmtree(self.partial, ignore_errors=True)
             os.makedirs(self.partial)
-            write_bytes(note, json.dumps(recipe).encode())
+            write_bytes(note, json.dumps(recipe).encode(), sync=True)
         for part, final in zip(self.parts, self.finals):
             remove_stores(final)  # before the frames that it copies change
             if ours and osp.isdir(final):  # frames are missing: add them
@@ -232,11 +236,14 @@ class ClipWriter:
                 sync_folder(part)
                 os.makedirs(osp.dirname(final), exist_ok=True)
                 os.rename(part, final)
+                sync_path(osp.dirname(final))
 
     def _has_frame(self, name: str) -> bool:
+        """Whether LR and HR are there; decoded where they are not synced yet:
+        after a power cut such files may be empty or full of zeros."""
         return all(
             osp.exists(osp.join(final, name))
-            or osp.exists(osp.join(part, name))
+            or is_image(osp.join(part, name))
             for part, final in zip(self.parts, self.finals))
 
     def _check_size(self, lr: np.ndarray, size: Optional[Tuple[int, int]],

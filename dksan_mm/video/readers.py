@@ -13,7 +13,8 @@ import numpy as np
 
 from dksan_mm.prepare.images import read_image
 from dksan_mm.prepare.layout import IMAGE_SUFFIXES
-from dksan_mm.prepare.sources import Clip, check_tail, count_frames, to_image
+from dksan_mm.prepare.sources import (Clip, check_end, check_tail,
+                                      count_frames, to_image)
 
 DEFAULT_RATE = Fraction(25)  # frames a second of images: chosen here
 # Seconds, beside 2 %, that a file may end early: headers round up.
@@ -153,8 +154,7 @@ class VideoFile(Source):
                 self.complaints.append(
                     f'{self.path}: {damaged} damaged '
                     f'{"frame" if damaged == 1 else "frames"}')
-            check_tail(self.path, container, stream, last)
-            packets.check_end(self.path)
+            packets.check_end(self.path, stream, last)
 
 
 def _open_video(path: str) -> av.container.InputContainer:
@@ -175,30 +175,43 @@ def _open_video(path: str) -> av.container.InputContainer:
 
 
 class _Packets:
-    """The packets of all streams, and when the last of them ends."""
+    """The packets of all streams, and where the last of them ends."""
 
     def __init__(self, container: av.container.InputContainer) -> None:
-        self._container, self._end = container, Fraction(0)
+        self._container = container
+        self._end, self._end_byte, self._frames = Fraction(0), 0, 0
 
     def decode(self,
                stream: av.VideoStream) -> Iterator[Optional[av.VideoFrame]]:
         """Yield frames, and None for each packet that cannot be decoded."""
         for packet in self._container.demux():
+            if packet.size and packet.pos is not None:
+                self._end_byte = packet.pos + packet.size
             if packet.pts is not None and packet.time_base:
                 end = (packet.pts + (packet.duration or 0)) * packet.time_base
                 self._end = max(self._end, end)
             if packet.stream.index != stream.index:
                 continue
             try:
-                yield from packet.decode()
+                for frame in packet.decode():
+                    self._frames += 1
+                    yield frame
             except av.InvalidDataError:
                 yield None
 
-    def check_end(self, path: str) -> None:
-        """Raise if all streams end well before the length in the header.
+    def check_end(self, path: str, stream: av.VideoStream,
+                  last: av.VideoFrame) -> None:
+        """Notice a file that was cut short.
 
-        The frames alone do not tell: a video's sound may be longer.
+        The frames alone do not tell where a video has sound, which may be
+        longer: then all streams must end well before the stated length.
+
+        Raises:
+            ValueError: If it was.
         """
+        if self._container.format.name == 'yuv4mpegpipe':
+            return check_end(path, self._end_byte, self._frames - 1)
+        check_tail(path, self._container, stream, last)
         duration = Fraction(self._container.duration or 0, av.time_base)
         start = Fraction(self._container.start_time or 0, av.time_base)
         if self._end < start + duration * Fraction(98, 100) - TAIL:

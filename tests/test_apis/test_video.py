@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 import errno
+import gc
 import os
 import resource
 import threading
@@ -139,6 +140,7 @@ def test_the_input_is_not_replaced(bicubic, tmp_path):
 
 def peak(model, path, target):
     """Growth of the process's memory while it enlarges a video, bytes."""
+    gc.collect()
     Path('/proc/self/clear_refs').write_text('5')  # resets the peak
     before = memory('VmRSS')
     restore_video(model, path, target, overwrite=True)
@@ -158,5 +160,6 @@ def test_memory_does_not_grow_with_the_frames(bicubic, tmp_path):
         make_video(tmp_path / f'{n}.mkv', moving(n)) for n in (50, 300))
     target = tmp_path / 'big.mp4'
     peak(bicubic, few, target)  # what is allocated once
-    assert peak(bicubic, many, target) < peak(bicubic, few, target) + 8e6
-    assert len(read_video(target)) == 50
+    least = min(peak(bicubic, few, target) for _ in range(2))
+    assert peak(bicubic, many, target) < least + 20e6
+    assert len(read_video(target)) == 300

@@ -1,7 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
 """The same crops for any number of workers and ranks, new ones each epoch."""
 import copy
+import multiprocessing
+import os
 import shutil
+import sys
 from itertools import islice
 from pathlib import Path
 
@@ -13,8 +16,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
-from dksan_mm.datasets import (LoadFrames, SeededInfiniteSampler,
-                               Vid3oCDataset, transforms)
+from dksan_mm.datasets import ConsecutiveSampler, SeededInfiniteSampler
 from dksan_mm.datasets.samplers import numpy_seed
 from dksan_mm.prepare.stores import suffix_of, write_store
 
@@ -91,7 +93,8 @@ def test_ranks_share_one_sequence():
     def sampler(rank, world_size):
         sampler = SeededInfiniteSampler(range(5), seed=7)
         sampler.rank, sampler.world_size = rank, world_size
-        return list(islice(sampler, 12 // world_size))
+        return [(int(index), index.seed)
+                for index in islice(sampler, 12 // world_size)]
 
     alone = sampler(0, 1)
     for world_size in (2, 3):
@@ -100,26 +103,87 @@ def test_ranks_share_one_sequence():
     assert len({seed for _, seed in alone}) == 12
 
 
-def test_ranks_read_their_own_part_of_an_epoch(tiny_vid3oc, monkeypatch):
-    data = Vid3oCDataset(
-        tiny_vid3oc,
-        data_prefix=dict(img='train/LRx16', gt='train/HR'),
-        pipeline=[LoadFrames('gt')])
-    read, decode = [], transforms.decode_image
+def read_as_rank(rank, config, store, results):
+    """Half an epoch on one of two ranks: what was loaded and what opened."""
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{store}', rank=rank, world_size=2)
+    opened, root = set(), config.dataset.data_root
+    with DefaultScope.overwrite_default_scope('mmagic'):
+        loader = Runner.build_dataloader(config, seed=3)
 
-    def record(content, path):
-        read[-1].append(path)
-        return decode(content, path)
+    def record(event, args):
+        if event == 'open' and str(args[0]).startswith(root):
+            opened.add(os.path.relpath(args[0], f'{root}/train'))
 
-    monkeypatch.setattr(transforms, 'decode_image', record)
-    for rank in range(3):
-        sampler = SeededInfiniteSampler(data, seed=7)
-        sampler.rank, sampler.world_size = rank, 3
-        read.append([])
-        for index in islice(sampler, len(data) // 3):
-            data[index]
-    assert [len(part) for part in read] == [6, 6, 6]
-    assert len(set().union(*read)) == len(data) == 18
+    sys.addaudithook(record)
+    samples = [s for b in islice(loader, 3) for s in b['data_samples']]
+    keys = [sample.key for sample in samples]
+    windows = {path for sample in samples for path in sample.img_path}
+    results.put((rank, keys, opened, windows))
+
+
+def test_two_ranks_open_their_own_halves_of_an_epoch(loader_config, tmp_path):
+    config = copy.deepcopy(loader_config)
+    config.update(num_workers=0, persistent_workers=False, batch_size=3)
+    fork = multiprocessing.get_context('fork')  # mmagic is imported already
+    results = fork.Queue()
+    ranks = [
+        fork.Process(
+            target=read_as_rank,
+            args=(rank, config, tmp_path / 'store', results))
+        for rank in (0, 1)
+    ]
+    for rank in ranks:
+        rank.start()
+    found = sorted(results.get(timeout=60) for _ in ranks)
+    for rank in ranks:
+        rank.join(timeout=60)
+    assert [rank.exitcode for rank in ranks] == [0, 0]
+    root = config.dataset.data_root
+    everything = []
+    for _, keys, opened, windows in found:
+        assert len(keys) == 9
+        hr = {f'HR/{key}.png' for key in keys}
+        lr = {os.path.relpath(path, f'{root}/train') for path in windows}
+        assert opened == hr | lr  # and nothing else
+        everything += keys
+    assert len(set(everything)) == 18  # all of them, none twice
+
+
+def repeat(dataset, _):
+    return dict(type='RepeatDataset', times=1, dataset=dataset)
+
+
+def join(dataset, folder):
+    """Each clip as a data set of its own, one after the other."""
+    for clip in ('carpenter-bee', 'egret-lake'):
+        (folder / clip).write_text(f'{clip}\n')
+    return dict(
+        type='ConcatDataset',
+        datasets=[
+            dict(dataset, ann_file=str(path))
+            for path in sorted(folder.iterdir())
+        ])
+
+
+@pytest.mark.parametrize('wrap', [repeat, join])
+@pytest.mark.parametrize('workers', [0, 2])
+def test_seeds_stay_with_the_samples_of_wrapped_data_sets(
+        loader_config, tmp_path, wrap, workers):
+    config = copy.deepcopy(loader_config)
+    config.dataset = wrap(config.dataset, tmp_path)
+    found = batches(config, 6, workers=workers)
+    assert all(map(same, batches(loader_config, 6), found))
+
+
+def test_repeated_samples_get_other_crops(loader_config):
+    config = copy.deepcopy(loader_config)
+    config.dataset = dict(
+        type='RepeatDataset', times=2, dataset=config.dataset)
+    found = sorted(batches(config, 12), key=lambda item: item[0])
+    assert [one[0] for one in found[::2]] == [two[0] for two in found[1::2]]
+    assert not any(map(same, found[::2], found[1::2]))
 
 
 def test_numpy_seed_puts_the_state_back():
@@ -144,3 +208,19 @@ def test_a_damaged_frame_stops_the_loading_and_is_named(
     config.dataset.data_root = str(tmp_path)
     with pytest.raises(ValueError, match='HR/c/000001.png: not a readable'):
         batches(config, 1, workers=workers)
+
+
+@pytest.mark.parametrize('total, blocks', [
+    (6, [[0, 1, 2], [3, 4, 5]]),
+    (5, [[0, 1, 2], [3, 4, 4]]),
+    (5, [[0, 1], [2, 3], [4, 4], [4, 4]]),
+    (1, [[0], [0]]),
+    (3, [[0, 1, 2]]),
+    (0, [[], []]),
+])
+def test_every_process_gets_a_block(total, blocks, monkeypatch):
+    for rank, expected in enumerate(blocks):
+        monkeypatch.setattr('dksan_mm.datasets.samplers.get_dist_info', lambda:
+                            (rank, len(blocks)))
+        sampler = ConsecutiveSampler(range(total))
+        assert list(sampler) == expected and len(sampler) == len(expected)

@@ -5,13 +5,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from data_fixtures import write_frames
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 
 from dksan_mm.datasets import (CheckFrames, GenerateWindowIndices, LoadFrames,
-                               LoadPairedCrop, Vid3oCDataset)
+                               LoadPairedCrop, RandomTransposeFrames,
+                               SeededIndex, Vid3oCDataset)
 from dksan_mm.prepare.stores import store_path, suffix_of, write_store
 
 CONFIG = Path(__file__).parents[2] / 'configs' / '_base_' / 'vid3oc_x16.py'
@@ -65,7 +67,7 @@ def test_lr_stays_over_hr_through_the_training_pipeline(
     seen = set()
     for seed in range(40):
         frame = seed % LENGTH
-        out = samples[frame, seed]
+        out = samples[SeededIndex(frame, seed)]
         flips = tuple(info['flip'] for info in out['flip_infos'])
         seen.add(flips + (out['transpose'], ))
         blue, green, red = 2, 1, 0  # loaded as RGB
@@ -110,17 +112,19 @@ def test_all_stores_and_mmagic_give_the_same_crops(tiny_vid3oc, config,
         dict(type='PairedRandomCrop', gt_patch_size=patch)
     ]
     png = dataset(tiny_vid3oc, start + [step] + end, 'png')
-    theirs = dataset(tiny_vid3oc, start + mmagic + end, 'png')
+    theirs_last = [dict(step) for step in end]
+    theirs_last[-1]['type'] = 'RandomTransposeHW'
+    theirs = dataset(tiny_vid3oc, start + mmagic + theirs_last, 'png')
     ours = [
         dataset(tiny_vid3oc, start + [step] + end, store)
         for store in ('array', 'tiles')
     ]
     for index in (0, 4, 17):
         for seed in (1, 2, 3):
-            one = png[index, seed]
-            assert same(one, theirs[index, seed])
+            one = png[SeededIndex(index, seed)]
+            assert same(one, theirs[SeededIndex(index, seed)])
             for data, suffix in zip(ours, ('.npy', '.tiles')):
-                other = data[index, seed]
+                other = data[SeededIndex(index, seed)]
                 assert other.pop('img_store').endswith('.npy')
                 assert other.pop('gt_store').endswith(suffix)
                 assert same(one, other)
@@ -156,9 +160,9 @@ def test_an_array_is_read_without_the_frames(coded_root, config, monkeypatch):
         raise AssertionError('a frame was decoded')
 
     monkeypatch.setattr('dksan_mm.datasets.transforms.decode_image', refuse)
-    assert dataset(coded_root, config.train_pipeline, 'array')[1, 5]
+    assert dataset(coded_root, config.train_pipeline, 'array')[1]
     with pytest.raises(AssertionError, match='decoded'):
-        dataset(coded_root, config.train_pipeline, 'png')[1, 5]
+        dataset(coded_root, config.train_pipeline, 'png')[1]
 
 
 @pytest.mark.parametrize('as_array', [False, True])
@@ -186,6 +190,34 @@ def move(img, out):
             img = img[:, ::-1] if info[
                 'direction'] == 'horizontal' else img[::-1]
     return img.swapaxes(0, 1) if out['transpose'] else img
+
+
+@pytest.mark.parametrize('ratio', [0, 1])
+def test_transposed_frames_lie_in_memory_as_they_are_read(ratio):
+    frames = [coded_lr(t) for t in range(2)]
+    step = RandomTransposeFrames(['img', 'gt'], ratio)
+    out = step(dict(img=list(frames), gt=frames[0]))
+    assert out['transpose'] is bool(ratio)
+    for image, frame in zip(out['img'] + [out['gt']], frames + frames[:1]):
+        wanted = frame.transpose(1, 0, 2) if ratio else frame
+        np.testing.assert_array_equal(image, wanted)
+        assert image.flags.c_contiguous
+
+
+@pytest.mark.parametrize('loading', ['train', 'test'])
+def test_frames_are_packed_as_mmagic_does(coded_root, config, loading):
+    pipeline = [dict(step) for step in config[f'{loading}_pipeline']]
+    packed = []
+    for kind in ('PackInputs', 'PackFrames'):
+        pipeline[-1]['type'] = kind
+        packed.append(dataset(coded_root, pipeline)[SeededIndex(2, 4)])
+    one, other = packed
+    assert torch.equal(one['inputs'], other['inputs'])
+    one, other = one['data_samples'], other['data_samples']
+    assert torch.equal(one.gt_img, other.gt_img)
+    assert other.gt_img.is_contiguous() and other.gt_img.dtype == torch.uint8
+    assert same(one.metainfo, other.metainfo)
+    assert one.keys() == other.keys()
 
 
 def test_training_samples_are_packed(coded_root, config):
@@ -286,5 +318,9 @@ def test_demo_pipeline_reads_a_folder_of_lr_frames(coded_root, config):
             gt_path='',
             key='a.b c',
             sequence_length=LENGTH))
-    assert tuple(out['inputs'].shape) == (LENGTH, 3, ROWS, COLS)
-    assert out['inputs'][2, 1, :, 0].tolist() == list(range(ROWS))
+    windows = out['inputs']
+    assert tuple(windows.shape) == (LENGTH, 7, 3, ROWS, COLS)
+    assert windows[2, 3, 1, :, 0].tolist() == list(range(ROWS))
+    for center in range(LENGTH):
+        expected = window_indices(center, 7, length=LENGTH)
+        assert (windows[center] == windows[expected, 3]).all()

@@ -14,6 +14,7 @@ from mmengine.registry import DefaultScope
 from dksan_mm.datasets import IntVIDDataset, Vid3oCDataset, VideoWindowDataset
 from dksan_mm.prepare.stores import write_store
 
+CONFIGS = Path(__file__).parents[2] / 'configs'
 PREFIX = dict(img='train/LRx16', gt='train/HR')
 IMAGE = np.zeros((2, 3, 3), np.uint8)
 
@@ -215,13 +216,33 @@ def test_an_empty_result_of_the_pipeline_is_an_error(tmp_path):
         data[0]
 
 
+def test_two_lines_of_a_config_take_other_data(tmp_path, tiny_vid3oc):
+    config = tmp_path / 'mine.py'
+    config.write_text(f"""
+_base_ = ['{CONFIGS}/dksan-s_vid3oc_x16.py']
+train_dataloader = dict(dataset=dict(data_root='{tiny_vid3oc}'))
+val_dataloader = dict(dataset=dict(data_root='{tiny_vid3oc}'))
+""")
+    config = Config.fromfile(config)
+    with DefaultScope.overwrite_default_scope('mmagic'):
+        train, val = (
+            DATASETS.build(config[f'{name}_dataloader'].dataset)
+            for name in ('train', 'val'))
+    assert len(train) == 18 and len(val) == 2  # each 10th of 3 frames a clip
+    for data, split in ((train, 'train'), (val, 'val')):
+        sample = data[0]
+        assert sample['inputs'].shape[:2] == (7, 3)
+        assert sample['data_samples'].gt_path.startswith(
+            f'{tiny_vid3oc}/{split}/HR/')
+
+
 def test_the_intvid_config_takes_the_papers_frames(tmp_path, monkeypatch):
     for kind in ('LRx16', 'HR'):
         for clip, count in (('050', 20), ('051', 14)):
             write_frames(tmp_path / 'test' / kind / clip, [IMAGE] * count,
                          '%04d.png')
     monkeypatch.setenv('DKSAN_DATA_ROOT', str(tmp_path))
-    path = Path(__file__).parents[2] / 'configs' / 'dksan_intvid_x16.py'
+    path = CONFIGS / 'dksan_intvid_x16.py'
     config = Config.fromfile(path)
     with DefaultScope.overwrite_default_scope('mmagic'):
         data = DATASETS.build(

@@ -191,6 +191,14 @@ def test_a_video_that_was_cut_short_is_named(tmp_path):
         read(str(path))
 
 
+def test_a_y4m_that_ends_within_a_frame_is_named(tmp_path):
+    frames = images(5, (32, 48))
+    path = Path(write_video(tmp_path / 'v.y4m', frames, 'rawvideo', 'yuv420p'))
+    path.write_bytes(path.read_bytes()[:-2000])  # a frame has 2304
+    with pytest.raises(ValueError, match='v.y4m: cut short.* after frame 3'):
+        read(str(path))
+
+
 def test_sound_without_pictures_is_named(tmp_path):
     path = tmp_path / 'sound.mkv'
     with wave.open(str(path), 'wb') as file:

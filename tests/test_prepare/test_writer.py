@@ -12,7 +12,8 @@ import pytest
 from data_fixtures import SAMPLE, write_frames
 
 from dksan_mm.prepare.images import read_image, write_png
-from dksan_mm.prepare.manifest import read_manifest, write_manifest
+from dksan_mm.prepare.manifest import (read_manifest, write_annotation,
+                                       write_manifest)
 from dksan_mm.prepare.sources import Clip, iter_frames
 from dksan_mm.prepare.verify import find_prepared, find_unfinished, verify_clip
 from dksan_mm.prepare.writer import ClipWriter, Settings
@@ -47,7 +48,8 @@ def test_hr_is_cropped_and_lr_lies_under_it(tmp_path):
     frames = noise(3)
     source = write_frames(tmp_path / 'c', frames, first=4)
     entry = prepare(source, tmp_path / 'out')
-    assert entry['frames'] == 3 and entry['lr_size'] == [2, 3]
+    assert entry['frames'] == 3
+    assert entry['lr_size'] == [2, 3] and entry['hr_size'] == [32, 48]
     for number, frame in enumerate(frames, 4):
         hr = cv2.imread(str(tmp_path / f'out/train/HR/c/{number:06d}.png'))
         lr = cv2.imread(str(tmp_path / f'out/train/LRx16/c/{number:06d}.png'))
@@ -68,7 +70,11 @@ def test_manifest_and_annotation(tmp_path):
         ]
         assert entry['crc32'][kind].split() == sums and len(sums) == 2
     assert read_manifest(str(tmp_path / 'out'), 'train') == dict(c=entry)
-    assert (tmp_path / 'out/train/clips.txt').read_text() == 'c\t2\n'
+    clips = tmp_path / 'out/train/clips.txt'
+    assert clips.read_text() == 'c\t2\n'
+    made = clips.stat().st_mtime_ns
+    write_annotation(str(tmp_path / 'out'), 'train', dict(c=entry))
+    assert clips.stat().st_mtime_ns == made
 
 
 def test_a_clip_is_on_the_disk_before_it_is_in_its_place(
@@ -147,6 +153,24 @@ def test_an_interrupted_clip_is_continued(tmp_path, stop_after):
     for name in ('HR/c/000000.png', 'manifest.json'):  # with its checksum
         assert whole.pop(f'train/{name}') != out.pop(f'train/{name}')
     assert whole == out
+
+
+@pytest.mark.parametrize('kind', ['HR', 'LRx16'])
+@pytest.mark.parametrize('harm', [
+    lambda c: b'', lambda c: bytes(len(c)),
+    lambda c: c[:len(c) // 2] + bytes(99)
+])
+def test_frames_that_a_power_cut_emptied_are_made_again(tmp_path, kind, harm):
+    source = write_frames(tmp_path / 'c', noise(3))
+    prepare(source, tmp_path / 'whole')
+    clip = Clip('c', 'train', str(source))
+    writer = ClipWriter(clip, str(tmp_path / 'out'), settings=Settings())
+    writer._open_partial(writer.recipe(), False)
+    writer._write_frames()
+    path = tmp_path / 'out/train/.partial/c' / kind / '000001.png'
+    path.write_bytes(harm(path.read_bytes()))
+    prepare(source, tmp_path / 'out')
+    assert tree(tmp_path / 'out') == tree(tmp_path / 'whole')
 
 
 def test_killed_between_the_moves_and_the_manifest(tmp_path):

@@ -6,6 +6,8 @@ import re
 import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from dksan_mm.prepare.stores import write_store
@@ -60,13 +62,19 @@ def stores(tool, data, capsys):
 
 def test_data_are_made_at_1080p(tool, tmp_path, monkeypatch):
     monkeypatch.setattr(tool, 'CLIPS', ('plaza-dog', ))
-    tool.make_data(str(tmp_path), 1)
+    seconds = tool.make_data(str(tmp_path), 1)
+    assert list(seconds) == ['png', 'tiles', 'array']
+    assert all(0 < value < 10 for value in seconds.values())
     data = tool.build_dataset(
         str(TOOL.parents[1] / 'configs' / 'dksan_vid3oc_x16.py'),
         str(tmp_path), 'array')
     assert [path.suffix for path in sorted((tmp_path / 'train/HR').iterdir())
             ] == ['', '.npy', '.tiles']
-    sample = data[0, 1]
+    hr = cv2.imread(str(tmp_path / 'source/plaza-dog/000000.png'))
+    assert hr.shape == (1080, 1920, 3)
+    # Continued by its mirror image, pixel for pixel.
+    np.testing.assert_array_equal(hr[720:, :1280], hr[719:359:-1, :1280])
+    sample = data[0]
     assert sample['inputs'].shape == (7, 3, 32, 32)
     assert sample['data_samples'].ori_gt_shape == (1072, 1920, 3)
 

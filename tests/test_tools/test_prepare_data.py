@@ -71,6 +71,7 @@ def test_prepare_verify_prepare_again(tmp_path):
     assert checked.returncode == 1
     assert f'{out}/val/LRx16/dash cam/000002.png: missing' in checked.stderr
     assert 'Traceback' not in checked.stderr
+    (out / 'train' / 'clips.txt').write_bytes(b'')  # killed before it was
     assert run(source, out, '--max-frames', 4).returncode == 0
     assert frames_below(out) == before
     checked = run(out, '--verify')
@@ -169,6 +170,7 @@ def test_nothing_but_bad_clips_is_a_failure(tmp_path):
     done = run(tmp_path / 'in', tmp_path / 'out', '--skip-bad')
     assert done.returncode == 1
     assert 'prepared 0 of 1 clips' in done.stdout
+    assert os.listdir(tmp_path) == ['in']
 
 
 @pytest.mark.parametrize('error, expected', [
@@ -321,3 +323,7 @@ def test_nothing_to_prepare_is_one_sentence(tmp_path):
     assert done.returncode == 1
     assert done.stderr.count('\n') == 1
     assert 'no video file and no folder' in done.stderr
+    assert os.listdir(tmp_path) == ['in']
+    (tmp_path / 'out').mkdir()  # the user's own stays
+    assert run(tmp_path / 'in', tmp_path / 'out').returncode == 1
+    assert os.listdir(tmp_path / 'out') == []

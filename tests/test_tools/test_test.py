@@ -37,10 +37,15 @@ def test_results_are_means_over_videos(finished_run, tiny_vid3oc, tmp_path):
                     '--deterministic') == 0
     found = results(tmp_path)
     assert list(found['videos']) == ['dashcam-highway', 'puppy-grass']
-    assert list(found['metrics']) == ['PSNR', 'PSNR_Y', 'SSIM', 'SSIM_Y']
-    for name, value in found['metrics'].items():
+    names = ['PSNR', 'PSNR_Y', 'SSIM', 'SSIM_Y', 'TE', 'TE_Y']
+    assert list(found['metrics']) == [*names, 'NIQE']
+    for name in names:
         videos = [values[name] for values in found['videos'].values()]
-        assert value == pytest.approx(np.mean(videos), abs=1e-12)
+        assert found['metrics'][name] == pytest.approx(
+            np.mean(videos), abs=1e-12)
+    # The other video's frames are too small for it.
+    assert found['metrics']['NIQE'] == found['videos']['dashcam-highway'][
+        'NIQE']
     torch.use_deterministic_algorithms(False)
     assert not (tmp_path / 'out.json.part').exists()
 

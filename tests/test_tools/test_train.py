@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from data_fixtures import write_frames
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from tool_runs import CONFIG, LIGHT, ROOT, TINY, load_tool, run, train, weights
@@ -59,6 +60,27 @@ def test_a_resumed_run_ends_like_one_that_never_stopped(
         checkpoint['message_hub']['log_scalars']['train/loss']['logs']
         for checkpoint in (resumed, whole))
     assert len(history) == 4 and torch.equal(history, expected)
+
+
+def test_edvr_trains_as_a_whole_before_and_after_a_resume(
+        tiny_vid3oc, tmp_path):
+    """mmagic's own would train its fusion alone, again after a resume."""
+    arguments = dict(
+        config=str(ROOT / 'configs' / 'edvr-s_vid3oc_x16.py'),
+        options=[
+            f'model.generator.{option}'
+            for option in ('num_blocks=1', 'num_extract_blocks=1',
+                           'tail_channels=8')
+        ])
+    whole = tmp_path / 'whole'
+    assert train(tiny_vid3oc, whole, **arguments) == 0
+    work_dir = run_until(whole, tmp_path / 'resumed', 2)
+    assert train(tiny_vid3oc, work_dir, '--resume', **arguments) == 0
+    before, after = (weights(whole / f'iter_{i}.pth') for i in (2, 4))
+    assert same(after, weights(work_dir / 'iter_4.pth'))
+    for name, parameter in before.items():
+        if name.startswith('generator.'):
+            assert not torch.equal(parameter, after[name]), name
 
 
 def test_a_checkpoint_of_mmengine_itself_can_be_resumed(
@@ -257,21 +279,35 @@ def test_a_first_frame_that_cannot_be_read_is_named(tiny_vid3oc, tmp_path,
     assert sentence() == f'{path}: empty file (0 bytes)'
 
 
-@pytest.mark.parametrize('chosen', [None, 'egret-lake'])
-def test_a_clip_smaller_than_the_crop_is_named(chosen, tiny_vid3oc, tmp_path,
-                                               sentence):
-    options = ['train_dataloader.dataset.pipeline.1.gt_patch_size=528']
-    clip = 'carpenter-bee'
+@pytest.mark.parametrize('crop, chosen, said', [
+    (528, None, '2 of 2 clips in {}/train/HR .* less than 528 pixels, .* '
+     r'carpenter-bee \(512\), egret-lake \(512\); .*'),
+    (528, 'egret-lake', r'1 of 1 clips .* egret-lake \(512\); .*'),
+])
+def test_clips_smaller_than_the_crop_are_named(crop, chosen, said, tiny_vid3oc,
+                                               tmp_path, sentence):
+    options = [f'train_dataloader.dataset.pipeline.1.gt_patch_size={crop}']
     if chosen:
         path = tmp_path / 'clips.txt'
         path.write_text(f'{chosen}\t9\n')
         options.append(f'train_dataloader.dataset.ann_file={path}')
-        clip = chosen
     assert train(tiny_vid3oc, tmp_path / 'w', options=options) == 2
-    text = sentence()
-    assert f'/HR/{clip}/' in text and 'side of 512 pixels' in text
-    assert text.endswith('pipeline.1.gt_patch_size=512')
+    said = said.format(tiny_vid3oc) + r'pipeline\.1\.gt_patch_size=512'
+    assert re.search(said + '$', sentence())
     assert not (tmp_path / 'w').exists()
+
+
+def test_of_many_small_clips_the_first_are_named(tmp_path, sentence):
+    for clip in 'abcde':
+        height = 32 if clip == 'd' else 48
+        for kind, scale in (('HR', 1), ('LRx16', 16)):
+            image = np.zeros((height // scale, 80 // scale, 3), np.uint8)
+            for split in ('train', 'val'):
+                write_frames(tmp_path / split / kind / clip, [image])
+    assert train(tmp_path, tmp_path / 'w') == 2
+    assert re.search(
+        r'5 of 5 clips .*: a \(48\), b \(48\), c \(48\), \.\.\.; leave them '
+        r'out, .*gt_patch_size=32$', sentence())
 
 
 def test_a_frame_that_cannot_be_read_is_named(tiny_vid3oc, tmp_path, sentence):

@@ -185,3 +185,18 @@ def test_a_video_with_longer_sound_that_was_cut_short(tmp_path):
     source = open_source(tmp_path / 'cut.mkv')
     assert 10 < len(images_of(source)) < 30
     assert 'cut short' in source.complaints[-1]
+
+
+def test_a_y4m_file_that_was_cut_short(tmp_path):
+    path = make_video(
+        tmp_path / 'v.y4m',
+        moving(4, (12, 20)),
+        codec='wrapped_avframe',
+        pix_fmt='yuv444p')
+    source = open_source(path)
+    assert len(images_of(source)) == 4 and source.complaints == []
+    content = open(path, 'rb').read()
+    (tmp_path / 'cut.y4m').write_bytes(content[:-100])
+    source = open_source(tmp_path / 'cut.y4m')
+    assert len(images_of(source)) == 3
+    assert 'cut short' in source.complaints[0]

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""PSNR and SSIM per video, as video super-resolution papers report them."""
+"""What all metrics share: 8-bit frames, a mean per video, all processes."""
 from collections import defaultdict
 from pathlib import PurePath
 from typing import Dict, List, Optional, Sequence, Tuple
@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from mmagic.evaluation.metrics.base_sample_wise_metric import \
     BaseSampleWiseMetric
-from mmagic.registry import METRICS
 from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 
-from .image_quality import crop_border, luma, psnr, round_to_uint8, ssim
+from dksan_mm.image_quality import crop_border, luma, round_to_uint8
 
 CHANNELS = ('RGB', 'Y')
 
@@ -27,9 +26,11 @@ class VideoMetric(BaseSampleWiseMetric):
     :func:`dksan_mm.image_quality.luma`.
 
     Frames are ``(3, h, w)`` tensors, 0-255; the ground truth must have the
-    prediction's size. Results travel between processes as
-    ``(video, frame, values)``, so a sample that a distributed sampler hands
-    out twice counts once, and one process or several give equal averages.
+    prediction's size. A frame that a metric is not defined for does not
+    count; a video of such frames alone is left out. Results travel between
+    processes as ``(video, frame, values)``, so a sample that a distributed
+    sampler hands out twice counts once, and one process or several give equal
+    averages.
 
     Args:
         channels (Sequence[str]): Any of ``'RGB'`` and ``'Y'``.
@@ -50,6 +51,7 @@ class VideoMetric(BaseSampleWiseMetric):
 
     default_prefix = ''  # mmengine warns of None
     metric = 'value'
+    needs_truth = True  # False: the ground truth, if any, is not looked at
 
     def __init__(self,
                  channels: Sequence[str] = CHANNELS,
@@ -83,20 +85,33 @@ class VideoMetric(BaseSampleWiseMetric):
             data_batch (Sequence[dict]): Not used.
             data_samples (Sequence[dict]): Samples with ``gt_img``,
                 ``output/pred_img`` and ``key`` ('video/frame').
+
+        Raises:
+            ValueError: If a ground truth is needed and missing, or has
+                another size than the prediction.
         """
         for sample in data_samples:
             video, frame = frame_name(sample)
-            if self.gt_key not in sample:
-                raise ValueError(f'frame {video}/{frame} has no ground truth '
-                                 f"('{self.gt_key}'): it cannot be scored")
-            truth = self._image(sample[self.gt_key])
             prediction = self._image(sample['output'][self.pred_key])
-            if truth.shape != prediction.shape:
-                raise ValueError(
-                    f'frame {video}/{frame}: prediction {prediction.shape} '
-                    f'and ground truth {truth.shape} differ in size')
-            self.results.append((video, frame, self._values(truth,
-                                                            prediction)))
+            truth = self._truth(video, frame, sample, prediction)
+            values = self.frame_values(video, frame, truth, prediction)
+            self.results.append((video, frame, values))
+
+    def _truth(self, video: str, frame: str, sample: dict,
+               prediction: np.ndarray) -> Optional[np.ndarray]:
+        """The ground truth of a frame, if it is needed."""
+        if not self.needs_truth:
+            return None
+        if self.gt_key not in sample:
+            raise ValueError(f'frame {video}/{frame} has no ground truth '
+                             f"('{self.gt_key}'): {type(self).__name__} "
+                             'cannot score it')
+        truth = self._image(sample[self.gt_key])
+        if truth.shape != prediction.shape:
+            raise ValueError(
+                f'frame {video}/{frame}: prediction {prediction.shape} '
+                f'and ground truth {truth.shape} differ in size')
+        return truth
 
     def _image(self, tensor: torch.Tensor) -> np.ndarray:
         """``(3, h, w)`` of the configured order -> uint8 RGB ``(h, w, 3)``."""
@@ -108,8 +123,17 @@ class VideoMetric(BaseSampleWiseMetric):
         return crop_border(
             np.ascontiguousarray(image.transpose(1, 2, 0)), self.border)
 
-    def _values(self, truth: np.ndarray,
-                prediction: np.ndarray) -> Dict[str, float]:
+    def frame_values(self, video: str, frame: str, truth: Optional[np.ndarray],
+                     prediction: np.ndarray) -> Dict[str, float]:
+        """Values of one frame by name; empty where there are none.
+
+        Args:
+            video (str): Name of the video.
+            frame (str): Name of the frame.
+            truth (ndarray[uint8, h, w, 3], optional): RGB; None if
+                ``needs_truth`` is False.
+            prediction (ndarray[uint8, h, w, 3]): RGB.
+        """
         values = {}
         if 'RGB' in self.channels:
             values[self.metric] = self.score(truth, prediction)
@@ -129,14 +153,18 @@ class VideoMetric(BaseSampleWiseMetric):
             dict[str, float]: Name (with the prefix, if any) -> mean over
             the videos.
         """
-        gathered = [
-            row for rows in all_gather_object(self.results) for row in rows
-        ]
+        gathered = self.gather()
         self.results.clear()
         means = self.compute_metrics(gathered)
         print_log(self._table(means), logger='current')
         prefix = f'{self.prefix}/' if self.prefix else ''
         return {prefix + name: value for name, value in means.items()}
+
+    def gather(self) -> List[Tuple[str, str, dict]]:
+        """The results of all processes."""
+        return [
+            row for rows in all_gather_object(self.results) for row in rows
+        ]
 
     def compute_metrics(
             self, results: List[Tuple[str, str, dict]]) -> Dict[str, float]:
@@ -153,7 +181,8 @@ class VideoMetric(BaseSampleWiseMetric):
             raise ValueError(f'{type(self).__name__}: no frame was scored')
         frames = defaultdict(dict)
         for video, frame, values in results:
-            frames[video][frame] = values
+            if values:
+                frames[video][frame] = values
         self.videos = {
             video: _mean(list(scores.values()))
             for video, scores in sorted(frames.items())
@@ -162,6 +191,8 @@ class VideoMetric(BaseSampleWiseMetric):
 
     def _table(self, means: Dict[str, float]) -> str:
         """Per-video values as text, the mean in the last row."""
+        if not means:
+            return f'{self.metric}: not defined for any of these frames'
         names = list(means)
         rows = [*self.videos.items(), ('mean', means)]
         width = max(len('video'), *(len(video) for video, _ in rows))
@@ -171,35 +202,6 @@ class VideoMetric(BaseSampleWiseMetric):
             for video, values in rows
         ]
         return f'{self.metric} per video\n' + '\n'.join(lines)
-
-
-@METRICS.register_module()
-class VideoPSNR(VideoMetric):
-    """Peak signal-to-noise ratio per video, in dB.
-
-    See :func:`dksan_mm.image_quality.psnr` (also for identical frames) and
-    :class:`VideoMetric`.
-    """
-
-    metric = 'PSNR'
-
-    def score(self, truth: np.ndarray, prediction: np.ndarray) -> float:
-        """PSNR of one frame in dB."""
-        return psnr(truth, prediction)
-
-
-@METRICS.register_module()
-class VideoSSIM(VideoMetric):
-    """Structural similarity per video.
-
-    See :func:`dksan_mm.image_quality.ssim` and :class:`VideoMetric`.
-    """
-
-    metric = 'SSIM'
-
-    def score(self, truth: np.ndarray, prediction: np.ndarray) -> float:
-        """SSIM of one frame."""
-        return ssim(truth, prediction)
 
 
 def frame_name(sample: dict) -> Tuple[str, str]:
@@ -221,8 +223,20 @@ def frame_name(sample: dict) -> Tuple[str, str]:
     return path.parent.name, path.stem
 
 
+def frame_number(video: str, frame: str) -> int:
+    """The number that a frame is named by.
+
+    Raises:
+        ValueError: If its name is something else.
+    """
+    if not frame.isdecimal():
+        raise ValueError(f'frame {video}/{frame} is not named by its number')
+    return int(frame)
+
+
 def _mean(rows: List[Dict[str, float]]) -> Dict[str, float]:
+    """Mean of each value; of no rows, none."""
     return {
         name: sum(row[name] for row in rows) / len(rows)
-        for name in rows[0]
+        for name in (rows[0] if rows else {})
     }

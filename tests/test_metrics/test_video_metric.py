@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 import torch
+from metric_samples import frames, sample, score
 from mmagic.datasets.transforms import PackInputs
 from mmagic.evaluation import psnr as mmagic_psnr
 from mmagic.models import DataPreprocessor
@@ -10,33 +11,9 @@ from mmagic.structures import DataSample
 
 from dksan_mm.image_quality import luma, psnr, ssim
 from dksan_mm.metrics import VideoPSNR, VideoSSIM, frame_name
+from dksan_mm.metrics.video_metric import frame_number
 
 PREPROCESSOR = dict(mean=[0., 0., 0.], std=[255., 255., 255.])
-
-
-def sample(key, truth, prediction):
-    """What a metric gets: BGR, 0-255; from RGB images (h, w, 3)."""
-
-    def tensor(image):
-        return torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1)
-
-    return dict(
-        key=key,
-        gt_img=tensor(truth),
-        output=dict(pred_img=tensor(prediction).float()))
-
-
-def frames(count=1, shape=(24, 20, 3), noise=20):
-    """Pairs of RGB images, uint8 truth and float prediction."""
-    rng = np.random.default_rng(count)
-    for _ in range(count):
-        truth = rng.integers(0, 256, shape, dtype=np.uint8)
-        yield truth, (truth + rng.normal(0, noise, shape)).clip(0, 255)
-
-
-def score(metric, samples):
-    metric.process(None, samples)
-    return metric.evaluate(len(samples))
 
 
 def test_they_are_in_mmagic_s_registry():
@@ -128,7 +105,7 @@ def test_processes_together_score_like_one(monkeypatch):
     ranks[0].process(None, samples[::2])
     ranks[1].process(None, [*samples[1::2], samples[0]])
     everything = [list(rank.results) for rank in ranks]
-    monkeypatch.setattr('dksan_mm.metrics.all_gather_object',
+    monkeypatch.setattr('dksan_mm.metrics.video_metric.all_gather_object',
                         lambda results: everything)
     together = [rank.evaluate(5) for rank in ranks]
     monkeypatch.undo()
@@ -162,7 +139,7 @@ def test_identical_frames_leave_the_mean_finite():
 
 def test_prefix_and_table(monkeypatch):
     logged = []
-    monkeypatch.setattr('dksan_mm.metrics.print_log',
+    monkeypatch.setattr('dksan_mm.metrics.video_metric.print_log',
                         lambda text, logger: logged.extend(text.splitlines()))
     pairs = zip(('050/0010', '0515/0010'), frames(2))
     metric = VideoPSNR('RGB', prefix='IntVID')
@@ -195,6 +172,9 @@ def test_samples_that_cannot_be_scored_are_named():
         VideoPSNR().process(None, [good])
     with pytest.raises(ValueError, match="neither 'key' nor 'gt_path'"):
         frame_name({})
+    good['key'] = '050/last'
+    with pytest.raises(ValueError, match='050/last is not named by its num'):
+        frame_number(*frame_name(good))
     with pytest.raises(ValueError, match='no frame was scored'):
         VideoPSNR().evaluate()
 

@@ -1,0 +1,307 @@
+# Copyright (c) DKSAN-MM contributors.
+"""What a network costs, by part: parameters, multiply-adds, activations, time.
+
+All but the time is counted, not measured: the network runs on tensors that
+have a shape and no data, so a count takes seconds and no memory at any size.
+
+One *multiply-add* is one product added to a sum, in
+
+* convolutions and matrix products, as torch's own ``flop_counter`` counts
+  them (two of its FLOPs are one multiply-add; biases are not counted);
+* deformable convolutions: those of the plain convolution, and 4 for each
+  bilinear sample, that is 4 per tap, input channel and output pixel;
+* deformable kernels, per tap, channel and output pixel: 4 for the sample, 4
+  to read the kernel between its cells, 1 for their product. In the dense form
+  the last is one for each cell of the scope, input and output channel.
+
+Their offset predictors are convolutions like any other. Not counted: fixed
+interpolation (the bicubic skips), pooling, activation functions, and factors
+multiplied in (attention, masks).
+
+*Activations* are the numbers that these operations put out.
+"""
+import time
+from contextlib import contextmanager
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from .bands import whole_maps
+from .ops import set_backend
+
+REST = 'rest'  # what happens in none of the parts
+
+
+def count_cost(model: nn.Module,
+               lr_size: Tuple[int, int],
+               *,
+               within: str = '') -> dict:
+    """Count what one window of frames costs.
+
+    Args:
+        model (nn.Module): A network of windows, or a model around one
+            (``WindowVSR``). It is left as it is.
+        lr_size (tuple[int, int]): Height and width of the LR frames. The
+            window is padded to the network's ``size_divisor`` as the model
+            pads it.
+        within (str): Name of a submodule: tell its parts apart, and count all
+            else as the rest.
+
+    Returns:
+        dict: ``parameters``, ``multiply_adds``, ``activations``, and
+        ``parts``: name -> these three of each part (see
+        :func:`network_parts`) and of the ``'rest'``. Terms as defined above.
+
+    Raises:
+        ValueError: If the size is not positive, the model is none of windows,
+            or has no such submodule.
+        RuntimeError: If it needs the C++ operators, whose shapes are known to
+            torch, and they cannot be built here.
+    """
+    network = network_of(model)
+    named = network_parts(network, within)
+    counter = _Counter()
+    with _hooks(named, counter.enter, counter.leave):
+        _run_on_shapes(network, window_shape(network, lr_size), counter)
+    parts = {
+        name:
+        dict(
+            parameters=_count_parameters(part),
+            multiply_adds=counter.multiply_adds.get(name, 0),
+            activations=counter.activations.get(name, 0))
+        for name, part in named.items()
+    }
+    total = dict(
+        parameters=_count_parameters(network),
+        multiply_adds=sum(counter.multiply_adds.values()),
+        activations=sum(counter.activations.values()))
+    parts[REST] = {
+        key: value - sum(part[key] for part in parts.values())
+        for key, value in total.items()
+    }
+    return dict(total, parts=parts)
+
+
+def time_parts(model: nn.Module,
+               lr_size: Tuple[int, int],
+               *,
+               rounds: int = 3,
+               within: str = '') -> dict:
+    """Measure how long one window takes on the CPU, without gradients.
+
+    Args:
+        model (nn.Module): As in :func:`count_cost`.
+        lr_size (tuple[int, int]): As in :func:`count_cost`.
+        rounds (int): Runs, after one that is not counted.
+        within (str): As in :func:`count_cost`.
+
+    Returns:
+        dict: ``seconds`` of the run with the median time, and ``parts``: name
+        -> seconds of each part and of the ``'rest'``.
+
+    Raises:
+        ValueError: As :func:`count_cost`.
+    """
+    network = network_of(model)
+    window = torch.rand(window_shape(network, lr_size))
+    clock = _Clock()
+    runs = []
+    with torch.no_grad(), _hooks(
+            network_parts(network, within), clock.enter, clock.leave):
+        for _ in range(1 + rounds):
+            clock.parts.clear()
+            start = time.perf_counter()
+            network(window)
+            runs.append((time.perf_counter() - start, dict(clock.parts)))
+    seconds, parts = sorted(runs[1:], key=lambda run: run[0])[rounds // 2]
+    parts[REST] = seconds - sum(parts.values())
+    return dict(seconds=seconds, parts=parts)
+
+
+def network_of(model: nn.Module) -> nn.Module:
+    """The network inside a model, or the network itself.
+
+    Raises:
+        ValueError: If it is no network of windows.
+    """
+    network = getattr(model, 'generator', model)
+    if not isinstance(getattr(network, 'num_frames', None), int):
+        raise ValueError(f'{type(network).__name__} is no network of windows: '
+                         'it has no num_frames')
+    return network
+
+
+def network_parts(network: nn.Module,
+                  within: str = '') -> Dict[str, nn.Module]:
+    """The parts that costs are given for.
+
+    These are the network's submodules that have parameters; a list of modules
+    stands for its elements, and each of these for its own submodules, so the
+    parts of each level of a cascade are told apart.
+
+    Args:
+        network (nn.Module): Any network.
+        within (str): Name of a submodule, whose parts are wanted.
+
+    Returns:
+        dict[str, nn.Module]: Name, such as ``'levels.0.blocks'``, -> part.
+
+    Raises:
+        ValueError: If there is no such submodule.
+    """
+    try:
+        module = network.get_submodule(within)
+    except AttributeError as error:
+        raise ValueError(f'{type(network).__name__} has no part '
+                         f'{within!r}') from error
+    if not within:
+        return dict(_parts(module))
+    parts = {f'{within}.{name}': part for name, part in _parts(module)}
+    return parts or {within: module}
+
+
+def _parts(module: nn.Module) -> Iterator[Tuple[str, nn.Module]]:
+    for name, child in module.named_children():
+        if not isinstance(child, nn.ModuleList):
+            if _count_parameters(child):
+                yield name, child
+            continue
+        for index, element in child.named_children():
+            inner = {} if any(True for _ in element.parameters(False)) else \
+                dict(_parts(element))
+            for key, part in (inner or {'': element}).items():
+                yield f'{name}.{index}.{key}'.rstrip('.'), part
+
+
+@contextmanager
+def _hooks(parts: Dict[str, nn.Module], enter: Callable[[str], None],
+           leave: Callable[[str], None]) -> Iterator[None]:
+    """Call these with a part's name before and after each of its runs."""
+    handles = []
+    for name, part in parts.items():
+        handles += [
+            part.register_forward_pre_hook(lambda *_, name=name: enter(name)),
+            part.register_forward_hook(lambda *_, name=name: leave(name))
+        ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def window_shape(network: nn.Module, lr_size: Tuple[int, int]) -> List[int]:
+    """Shape of the padded window that the network gets for one LR size.
+
+    Raises:
+        ValueError: If the size is not positive.
+    """
+    if len(lr_size) != 2 or min(lr_size) < 1:
+        raise ValueError(f'lr_size must be two positive numbers, got '
+                         f'{tuple(lr_size)}')
+    divisor = getattr(network, 'size_divisor', 1)
+    size = [-(-length // divisor) * divisor for length in lr_size]
+    return [1, network.num_frames, 3, *size]
+
+
+class _Clock:
+    """Sums up the seconds spent in each part."""
+
+    def __init__(self) -> None:
+        self.parts: Dict[str, float] = {}
+        self._start = 0.
+
+    def enter(self, name: str) -> None:
+        """A part begins."""
+        self._start = time.perf_counter()
+
+    def leave(self, name: str) -> None:
+        """It ends."""
+        seconds = time.perf_counter() - self._start
+        self.parts[name] = self.parts.get(name, 0.) + seconds
+
+
+class _Counter(TorchDispatchMode):
+    """Counts the operations of torch that pass, by the part they are in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = REST
+        self.multiply_adds: Dict[str, int] = {}
+        self.activations: Dict[str, int] = {}
+
+    def enter(self, name: str) -> None:
+        """Count under this part's name from now on."""
+        self.part = name
+
+    def leave(self, name: str) -> None:
+        """Count under the rest again."""
+        self.part = REST
+
+    def __torch_dispatch__(self,
+                           function,
+                           types,
+                           args: tuple = (),
+                           kwargs: Optional[dict] = None):
+        kwargs = kwargs or {}
+        out = function(*args, **kwargs)
+        count = _multiply_adds(function, args, kwargs, out)
+        if count is not None:
+            for counts, value in ((self.multiply_adds, count),
+                                  (self.activations, out.numel())):
+                counts[self.part] = counts.get(self.part, 0) + value
+        return out
+
+
+def _multiply_adds(function, args: tuple, kwargs: dict,
+                   out: Tensor) -> Optional[int]:
+    """Multiply-adds of one operation; None if it is not counted."""
+    from torch.utils.flop_counter import flop_registry
+    packet = function._overloadpacket
+    if str(packet) in ('dksan_mm.depthwise_forward', 'dksan_mm.dense_forward'):
+        return _deformable_multiply_adds(*args, out_shape=out.shape)
+    if packet not in flop_registry:
+        return None
+    return flop_registry[packet](*args, **kwargs, out_val=out) // 2
+
+
+def _deformable_multiply_adds(x: Tensor, weight: Tensor,
+                              image_offset: Optional[Tensor],
+                              kernel_offset: Optional[Tensor],
+                              mask: Optional[Tensor], settings: List[int], *,
+                              out_shape: torch.Size) -> int:
+    """Of the C++ operators; their arguments, see ``ops/cpp.py``."""
+    taps, channels = settings[0] * settings[1], x.shape[1]
+    count = 0 if image_offset is None else 4 * taps * channels
+    if kernel_offset is None:
+        count += weight.numel()
+    elif weight.ndim == 2:  # depthwise: each tap's weight is read by itself
+        count += 5 * taps * channels
+    else:
+        count += 4 * taps * channels + weight.numel()
+    return count * out_shape[0] * out_shape[2] * out_shape[3]
+
+
+def _run_on_shapes(network: nn.Module, shape: List[int],
+                   counter: _Counter) -> None:
+    """Run the network on a window without data, on the CPU's code path."""
+    # Takes a second to import.
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    with torch.no_grad(), whole_maps(), set_backend('cpp'), \
+            FakeTensorMode(allow_non_fake_inputs=True):
+        state = {
+            name: torch.empty(tensor.shape, dtype=tensor.dtype)
+            for name, tensor in (*network.named_parameters(),
+                                 *network.named_buffers())
+        }
+        dtype = next(network.parameters(), torch.empty(0)).dtype
+        window = torch.empty(shape, dtype=dtype)
+        with counter:
+            functional_call(network, state, window)
+
+
+def _count_parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

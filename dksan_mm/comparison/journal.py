@@ -1,0 +1,230 @@
+# Copyright (c) DKSAN-MM contributors.
+"""What one model has done so far, so that an interrupted run goes on.
+
+A journal is a file of JSON lines. The first holds the fingerprint of all that
+the frames depend on; the others say which frames are written and which clips
+are scored. A line is added after what it speaks of is on the disk, so a run
+that is killed loses the frame it was at and nothing else.
+"""
+import hashlib
+import json
+import os
+import os.path as osp
+import shutil
+import zlib
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence
+
+import numpy as np
+
+from ..errors import UserError
+from ..prepare.images import decode_image, write_png
+
+FILE = 'journal.jsonl'
+_PACKAGE = osp.dirname(osp.dirname(osp.abspath(__file__)))
+# The package's code that frames depend on.
+_CODE = ('models', 'ops', 'datasets', 'resize.py')
+_SCORING_CODE = ('metrics', 'metrics.py', 'image_quality.py')
+
+
+class Journal:
+    """The journal of one model, and its restored frames.
+
+    Args:
+        folder (str): Where the journal lies.
+        frames (str): The model's folder of restored frames.
+        fingerprint (dict[str, str]): What frames depend on: name, such as
+            'checkpoint' -> digest. When it is another than the journal's, the
+            frames are deleted and the journal begins anew.
+
+    Attributes:
+        changed (list[str]): Names in the fingerprint that have changed.
+
+    Raises:
+        UserError: If frames are there that no journal knows.
+    """
+
+    def __init__(self, folder: str, frames: str,
+                 fingerprint: Mapping[str, str]) -> None:
+        self.path, self.folder = osp.join(folder, FILE), frames
+        self._frames: Dict[str, dict] = {}
+        self._scores: Dict[str, dict] = {}
+        os.makedirs(folder, exist_ok=True)
+        records = list(_read_lines(self.path))
+        before = records[0].get('fingerprint') if records else None
+        if before is None and osp.isdir(frames) and os.listdir(frames):
+            raise UserError(f'{frames}: there are frames already that no '
+                            'comparison wrote; move them, or choose another '
+                            '--out')
+        self.changed = sorted(name for name in {
+            **(before or {}),
+            **fingerprint
+        } if before and before.get(name) != fingerprint.get(name))
+        if before != fingerprint:
+            shutil.rmtree(frames, ignore_errors=True)
+            with open(self.path, 'w', encoding='utf-8'):
+                pass
+            self._append(dict(fingerprint=dict(fingerprint)))
+            return
+        for record in records[1:]:
+            self._remember(record)
+
+    def _remember(self, record: dict) -> None:
+        if 'frame' in record:
+            self._frames[record['frame']] = record
+        else:
+            self._scores[record['clip']] = record
+
+    def _append(self, record: dict) -> None:
+        with open(self.path, 'a', encoding='utf-8') as file:
+            file.write(json.dumps(record) + '\n')
+            file.flush()
+
+    def path_of(self, key: str) -> str:
+        """Path of a restored frame; ``key`` is 'clip/000012'."""
+        return osp.join(self.folder, f'{key}.png')
+
+    def add_frame(self, key: str, image: np.ndarray, **facts) -> None:
+        """Write a frame, and note it.
+
+        Args:
+            key (str): 'clip/000012'.
+            image (ndarray[h, w, 3]): uint8, BGR.
+            **facts: What :meth:`facts` shall return.
+        """
+        path = self.path_of(key)
+        os.makedirs(osp.dirname(path), exist_ok=True)
+        write_png(path, image)
+        with open(path, 'rb') as file:
+            content = file.read()
+        record = dict(
+            frame=key, bytes=len(content), crc32=zlib.crc32(content), **facts)
+        self._remember(record)
+        self._append(record)
+
+    def facts(self, key: str) -> dict:
+        """What was noted with a frame, {} if it never was written."""
+        return self._frames.get(key, {})
+
+    def read_frame(self, key: str, source: str) -> Optional[np.ndarray]:
+        """A frame written before, None if it is not there as it was written.
+
+        Args:
+            key (str): 'clip/000012'.
+            source (str): Digest of what it was made from, noted as
+                ``source`` when it was added.
+        """
+        if not self.has_frame(key, source):
+            return None
+        path = self.path_of(key)
+        with open(path, 'rb') as file:
+            content = file.read()
+        if zlib.crc32(content) != self._frames[key]['crc32']:
+            return None
+        return decode_image(content, path)
+
+    def has_frame(self, key: str, source: str) -> bool:
+        """Whether a frame is there; its bytes are counted, not read."""
+        record = self._frames.get(key)
+        try:
+            return record is not None and record.get('source') == source and \
+                osp.getsize(self.path_of(key)) == record['bytes']
+        except FileNotFoundError:
+            return False
+
+    def add_scores(self, clip: str, key: str, scores: list) -> None:
+        """Note the scores of a finished clip.
+
+        Args:
+            clip (str): Its name.
+            key (str): Digest of what they depend on besides the frames.
+            scores (list): Anything that JSON can hold.
+        """
+        record = dict(clip=clip, key=key, scores=scores)
+        self._remember(record)
+        self._append(record)
+
+    def scores(self, clip: str, key: str) -> Optional[list]:
+        """Scores of a finished clip, None without or with another key."""
+        record = self._scores.get(clip)
+        return record['scores'] if record and record['key'] == key else None
+
+    def tidy(self, clip: str, keep: Sequence[str]) -> None:
+        """Remove of a clip's folder all but some frames.
+
+        Args:
+            clip (str): Its name.
+            keep (Sequence[str]): Keys of the frames that stay.
+        """
+        folder = osp.join(self.folder, clip)
+        names = {osp.basename(self.path_of(key)) for key in keep}
+        for name in os.listdir(folder) if osp.isdir(folder) else ():
+            if name not in names:
+                os.remove(osp.join(folder, name))
+
+
+def _read_lines(path: str) -> Iterator[dict]:
+    """The whole lines of a file; what a killed run left of one is cut off."""
+    if not osp.exists(path):
+        return
+    with open(path, 'rb+') as file:
+        while line := file.readline():
+            try:
+                record = json.loads(line)
+            except ValueError:
+                record = None
+            if not line.endswith(b'\n') or not isinstance(record, dict):
+                file.seek(-len(line), os.SEEK_CUR)
+                file.truncate()
+                return
+            yield record
+
+
+def digest(value: object) -> str:
+    """A digest of anything that JSON can hold; other objects by ``str``."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_digest(path: str) -> str:
+    """SHA-256 of a file."""
+    total = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while block := file.read(1 << 20):
+            total.update(block)
+    return total.hexdigest()
+
+
+def content_digest(paths: Sequence[str]) -> str:
+    """Digest of some files' names and contents."""
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(osp.basename(path).encode() + b'\0')
+        total.update(bytes.fromhex(file_digest(path)))
+    return total.hexdigest()[:16]
+
+
+def stat_digest(paths: Sequence[str]) -> str:
+    """Digest of files' names, sizes and times, for files too many to read."""
+    return digest([(osp.basename(path), stat.st_size, stat.st_mtime_ns)
+                   for path in paths for stat in [os.stat(path)]])
+
+
+def code_digest() -> str:
+    """Digest of the package's code that restored frames depend on."""
+    return content_digest(_sources(_CODE))
+
+
+def scoring_digest() -> str:
+    """Digest of the package's code that scores depend on."""
+    return content_digest(_sources(_SCORING_CODE))
+
+
+def _sources(names: Sequence[str]) -> List[str]:
+    """Source files of the package, by file or folder."""
+    found = []
+    for name in names:
+        path = osp.join(_PACKAGE, name)
+        for folder, _, files in sorted(os.walk(path)):
+            found += [osp.join(folder, file) for file in sorted(files)]
+        found += [path] if osp.isfile(path) else []
+    return [p for p in found if p.endswith(('.py', '.cpp', '.h'))]

@@ -1,0 +1,77 @@
+# Copyright (c) DKSAN-MM contributors.
+"""A model from its config and checkpoint, and where it runs."""
+from typing import Optional, Sequence, Tuple
+
+import torch
+from mmagic.registry import MODELS
+from mmengine.config import Config
+from mmengine.runner import set_random_seed
+
+from ..analysis import count_cost
+from ..checkpoint import check_fits, read_checkpoint, shapes
+from ..errors import UserError
+from ..launch import last_line
+from .request import ModelSpec
+
+
+def find_device(name: Optional[str]) -> torch.device:
+    """The device of that name; by default a GPU if there is one.
+
+    Raises:
+        UserError: If there is no such device.
+    """
+    name = name or ('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:  # as torch was built
+        raise UserError(f'--device {name}: {last_line(error)}') from error
+
+
+def build_model(config: Config,
+                spec: ModelSpec) -> Tuple[torch.nn.Module, bool]:
+    """The config's model with its weights, and whether it has none.
+
+    Args:
+        config (Config): Its config.
+        spec (ModelSpec): Names the checkpoint, if any.
+
+    Returns:
+        tuple: The model, and True if it has parameters and no checkpoint was
+        named: it is then initialised as a training would begin.
+
+    Raises:
+        UserError: If the checkpoint cannot be read or is another model's.
+    """
+    set_random_seed(config.get('randomness', {}).get('seed') or 0)
+    model = MODELS.build(config.model)
+    wanted = shapes(model.state_dict())
+    if not spec.checkpoint:
+        model.init_weights()
+        return model, bool(wanted)
+    weights = read_checkpoint(spec.checkpoint)['state_dict']
+    check_fits(spec.checkpoint, shapes(weights), wanted)
+    model.load_state_dict(
+        {name.removeprefix('module.'): value
+         for name, value in weights.items()})  # yapf: disable
+    return model, False
+
+
+def count_multiply_adds(model: torch.nn.Module,
+                        lr_size: Sequence[int]) -> Optional[int]:
+    """Multiply-adds of one frame, None where they cannot be counted.
+
+    Args:
+        model (nn.Module): The model.
+        lr_size (Sequence[int]): Height and width of the LR frame.
+    """
+    try:
+        return count_cost(model, tuple(lr_size))['multiply_adds']
+    except (RuntimeError, ValueError):  # no C++ operators, or no windows
+        return None
+
+
+def device_name(device: torch.device) -> str:
+    """'cpu', or the GPU's name."""
+    if device.type == 'cuda':
+        return torch.cuda.get_device_name(device)
+    return device.type

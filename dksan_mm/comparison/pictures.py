@@ -1,0 +1,144 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The pictures of the report: whole frames, and the crop that tells most."""
+import base64
+from dataclasses import dataclass
+from typing import List, Mapping, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+
+from ..image_quality import psnr
+from ..prepare.images import read_image
+from ..resize import matlab_resize
+from .request import SCALE
+
+Box = Tuple[int, int, int, int]  # top, left, height, width
+# Widest side of the crop, in HR pixels; a card shows it at about this size.
+CROP = 256
+# Width and quality of whole frames, the first that fits the budget.
+STEPS = ((1280, 90), (960, 85), (640, 80), (480, 70), (320, 60))
+
+
+@dataclass
+class Panel:
+    """One method's picture of a video's frame.
+
+    Attributes:
+        title (str): The method.
+        image (ndarray[h, w, 3]): uint8, BGR, at HR size.
+        psnr (float | None): Against HR, RGB; None for LR and HR.
+        kind (str): 'model', 'bicubic', 'LR' or 'HR'.
+        frame, crop (str): Data URLs.
+    """
+    title: str
+    image: np.ndarray
+    psnr: Optional[float] = None
+    kind: str = 'model'
+    frame: str = ''
+    crop: str = ''
+
+
+def make_panels(lr_path: str, hr_path: str, models: Mapping[str, str], *,
+                with_bicubic: bool) -> List[Panel]:
+    """Read the pictures of one frame.
+
+    Args:
+        lr_path, hr_path (str): The frame's files.
+        models (Mapping[str, str]): Title -> restored frame's file.
+        with_bicubic (bool): Whether to add MATLAB's bicubic, because none of
+            the models is it.
+
+    Returns:
+        list[Panel]: LR, bicubic if asked for, the models, HR.
+    """
+    lr, truth = read_image(lr_path), read_image(hr_path)
+    panels = [Panel(title, read_image(path)) for title, path in models.items()]
+    if with_bicubic:
+        panels.insert(
+            0, Panel('bicubic', matlab_resize(lr, SCALE), kind='bicubic'))
+    for panel in panels:
+        panel.psnr = psnr(truth, panel.image)
+    blocks = lr.repeat(SCALE, 0).repeat(SCALE, 1)
+    return [
+        Panel('LR', blocks, kind='LR'), *panels,
+        Panel('HR', truth, kind='HR')
+    ]
+
+
+def choose_crop(images: Sequence[np.ndarray], size: int = CROP) -> Box:
+    """The place where images of one frame differ most.
+
+    Args:
+        images (Sequence[ndarray[h, w, 3]]): The restored frames.
+        size (int): Longest side of the crop; never more than half the frame's
+            shorter side, unless that is tiny.
+
+    Returns:
+        tuple[int, int, int, int]: Top, left, height and width of the square
+        with the largest mean variance of grey levels over the images; the
+        middle if all are equal.
+    """
+    height, width = images[0].shape[:2]
+    side = min(size, max(min(height, width) // 2, min(64, height, width)))
+    grey = np.stack([
+        cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
+        for image in images
+    ])
+    means = cv2.boxFilter(
+        grey.var(axis=0), -1, (side, side), anchor=(0, 0),
+        borderType=cv2.BORDER_REPLICATE)  # yapf: disable
+    means = means[:height - side + 1, :width - side + 1]
+    if means.max() <= 0:
+        return (height - side) // 2, (width - side) // 2, side, side
+    top, left = np.unravel_index(means.argmax(), means.shape)
+    return int(top), int(left), side, side
+
+
+def encode_panels(panels: Sequence[Panel], box: Box, budget: int) -> bool:
+    """Fill in the panels' data URLs.
+
+    Crops are lossless; whole frames get as narrow and coarse as it takes.
+
+    Args:
+        panels (Sequence[Panel]): Of one video.
+        box (tuple): The crop.
+        budget (int): Bytes that all URLs together may take.
+
+    Returns:
+        bool: False if they do not fit; the panels are then left empty.
+    """
+    top, left, height, width = box
+    crops = [
+        _data_url(panel.image[top:top + height, left:left + width])
+        for panel in panels
+    ]
+    budget -= sum(map(len, crops))
+    for step in STEPS:
+        frames = [_frame_url(panel, *step) for panel in panels]
+        if sum(map(len, frames)) <= budget:
+            for panel, frame, crop in zip(panels, frames, crops):
+                panel.frame, panel.crop = frame, crop
+            return True
+    return False
+
+
+def _frame_url(panel: Panel, width: int, quality: int) -> str:
+    """A whole frame; LR in its own size, since blocks need no pixels."""
+    if panel.kind == 'LR':
+        return _data_url(np.ascontiguousarray(panel.image[::SCALE, ::SCALE]))
+    image, full = panel.image, panel.image.shape[1]
+    if full > width:
+        height = max(1, round(image.shape[0] * width / full))
+        image = cv2.resize(
+            image, (width, height), interpolation=cv2.INTER_AREA)
+    return _data_url(image, quality)
+
+
+def _data_url(image: np.ndarray, quality: int = 101) -> str:
+    """An image as WebP; a quality above 100 is lossless."""
+    ok, content = cv2.imencode('.webp', image,
+                               (cv2.IMWRITE_WEBP_QUALITY, quality))
+    if not ok:
+        raise OSError('WebP encoding failed')
+    return 'data:image/webp;base64,' + base64.b64encode(
+        content.tobytes()).decode()

@@ -1,0 +1,193 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Each model in a process of its own, one after the other.
+
+Memory and failures are then one model's alone. mmagic's import (15 s) is paid
+once: a server process imports it and is forked for every model.
+"""
+import contextlib
+import multiprocessing
+import os
+import os.path as osp
+import signal
+import sys
+import threading
+import time
+import traceback
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import Connection
+from typing import Dict, Iterator, NamedTuple, Sequence
+
+from ..errors import UserError
+from ..launch import last_line
+from ..prepare.parallel import Progress
+from .request import Task
+
+LOG = 'log.txt'
+# What the configs import, and what takes a second in itself.
+_PRELOAD = [
+    'dksan_mm.models', 'dksan_mm.datasets', 'dksan_mm.metrics',
+    'dksan_mm.hooks', 'dksan_mm.optim', 'dksan_mm.analysis',
+    'dksan_mm.comparison.worker', 'torch.utils.flop_counter',
+    'torch._subclasses.fake_tensor'
+]
+_ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
+
+
+class Failure(NamedTuple):
+    """Why a model has no results.
+
+    Attributes:
+        reason (str): One sentence.
+    """
+    reason: str
+
+
+def run_models(tasks: Sequence[Task]) -> Dict[str, object]:
+    """Run every task; a failure ends its own model only.
+
+    Prints progress.
+
+    Args:
+        tasks (Sequence[Task]): One for each model.
+
+    Returns:
+        dict: Model name -> the result of
+        :meth:`~dksan_mm.comparison.worker.ModelRun.run`, or a
+        :class:`Failure`.
+    """
+    context = _start_server()
+    return {
+        task.model.name:
+        _run_one(task, context, f'[{number}/{len(tasks)}] {task.model.name}')
+        for number, task in enumerate(tasks, 1)
+    }
+
+
+def _start_server() -> multiprocessing.context.BaseContext:
+    """Start the process that imports mmagic, and is forked."""
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(_PRELOAD)
+    paths = [_ROOT, *filter(None, [os.environ.get('PYTHONPATH')])]
+    with _environment(
+            PYTHONPATH=os.pathsep.join(paths), PYTHONWARNINGS='ignore'):
+        # Ctrl-C is for this process, which ends the others. The tracker
+        # first: starting it would lift the block.
+        resource_tracker.ensure_running()
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    return context
+
+
+@contextlib.contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _run_one(task: Task, context, label: str) -> object:
+    """Start a model's process, show what it tells, return its outcome."""
+    log = osp.join(task.notes, LOG)
+    print(f'{label}: importing mmagic and building the model ...', flush=True)
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(task, theirs, log))
+    process.start()
+    theirs.close()
+    try:
+        outcome = _listen(ours, label)
+        process.join()
+    except BaseException:
+        process.terminate()
+        raise
+    finally:
+        ours.close()
+    if outcome is None:
+        signals = -(process.exitcode or 0)
+        by = f'by signal {signals} ' if signals > 0 else ''
+        outcome = Failure(f'its process was ended {by}(out of memory?), see '
+                          f'{log}')
+    if isinstance(outcome, Failure):
+        print(f'{label}: FAILED: {outcome.reason}', flush=True)
+    return outcome
+
+
+def _listen(connection: Connection, label: str) -> object:
+    """Show progress until the outcome comes; None if none does."""
+    progress = Progress(label, 0, 0)
+    clips = frames = 0
+    while True:
+        if not connection.poll(0.5):
+            if progress.frames:
+                progress.show(clips, frames)
+            continue
+        try:
+            kind, *values = connection.recv()
+        except EOFError:
+            return None
+        if kind == 'frames':
+            clips_total, missing, there = values
+            if there:
+                print(
+                    f'{label}: {there} frame{"s" * (there > 1)} there already',
+                    flush=True)
+            progress = Progress(label, clips_total, missing)
+        elif kind == 'tick':
+            clips, frames = values
+            progress.show(clips, frames)
+        elif kind == 'note':
+            print(f'{label}: {values[0]}', flush=True)
+        else:
+            if kind == 'result' and progress.frames:
+                progress.show(progress.clips, frames, last=True)
+            return values[0]
+
+
+def _work(task: Task, connection: Connection, log: str) -> None:
+    """What the model's process does."""
+    threading.Thread(
+        target=_watch_parent, args=(os.getppid(), ), daemon=True).start()
+    os.makedirs(task.notes, exist_ok=True)
+    with open(log, 'w', encoding='utf-8') as file:
+        # mmengine and mmagic log to both.
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
+        connection.send(_attempt(task, connection, log))
+
+
+def _attempt(task: Task, connection: Connection, log: str) -> tuple:
+    """The model's result, or why there is none."""
+
+    def tell(*message) -> None:
+        connection.send(message)
+
+    try:
+        from ..launch import import_modules
+        from .request import read_config
+        import_modules(read_config(task.model))
+        from .worker import ModelRun
+        return 'result', ModelRun(task, tell).run()
+    except UserError as error:
+        return 'failed', Failure(str(error))
+    except Exception as error:  # whatever it is, the other models go on
+        traceback.print_exc()
+        kind = '' if isinstance(error, (OSError, ValueError)) else \
+            f'{type(error).__name__}: '
+        return 'failed', Failure(
+            f'{kind}{last_line(error)} (traceback in {log})')
+
+
+def _watch_parent(parent: int) -> None:
+    """End when the server ends, which ends when the tool does."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

@@ -1,0 +1,188 @@
+# Copyright (c) DKSAN-MM contributors.
+"""What is asked for: which models, on which frames. Imports nothing heavy."""
+import argparse
+import os.path as osp
+from dataclasses import dataclass
+from typing import List, Optional, Sequence, Tuple
+
+from mmengine.config import Config, ConfigDict
+
+from ..errors import UserError
+from ..launch import load_config
+from ..prepare.layout import HR_DIR, lr_dir
+
+SCALE = 16
+# Titles that the report gives to pictures that are no model's.
+RESERVED = ('HR', 'LR', 'paper')
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model of the comparison.
+
+    Attributes:
+        name (str): Its name in tables, and of its folder of frames.
+        config (str): Path of its config.
+        checkpoint (str | None): Path of its weights.
+    """
+    name: str
+    config: str
+    checkpoint: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """The frames that every model gets.
+
+    Attributes:
+        root (str): A prepared data set, absolute.
+        split (str): 'train', 'val' or 'test'.
+        clips_file (str): Annotation file with the clips' names, absolute.
+        max_frames (int | None): Frames to score of each clip's beginning;
+            windows of the last ones reach beyond them.
+    """
+    root: str
+    split: str
+    clips_file: str
+    max_frames: Optional[int] = None
+
+    @property
+    def lr(self) -> str:
+        """Folder of the LR clips, below the root."""
+        return f'{self.split}/{lr_dir(SCALE)}'
+
+    @property
+    def hr(self) -> str:
+        """Folder of the HR clips, below the root."""
+        return f'{self.split}/{HR_DIR}'
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one process has to do.
+
+    Attributes:
+        model (ModelSpec): The model.
+        data (DataSpec): The frames.
+        out (str): Folder of the whole comparison.
+        metrics (tuple[str]): Keys of
+            :data:`dksan_mm.comparison.scores.METRICS`.
+        device (str | None): 'cpu', 'cuda', 'cuda:1'; None: a GPU if there is
+            one.
+        keep_all (bool): Whether all restored frames stay on the disk, not
+            just those of the report.
+    """
+    model: ModelSpec
+    data: DataSpec
+    out: str
+    metrics: Tuple[str, ...]
+    device: Optional[str] = None
+    keep_all: bool = True
+
+    @property
+    def frames(self) -> str:
+        """Folder of the model's restored frames."""
+        return osp.join(self.out, 'frames', self.model.name)
+
+    @property
+    def notes(self) -> str:
+        """Folder of the model's journal and log."""
+        return osp.join(self.out, 'runs', self.model.name)
+
+
+def parse_model(text: str) -> ModelSpec:
+    """Read ``NAME=CONFIG[:CHECKPOINT]``.
+
+    Args:
+        text (str): As on the command line; paths may hold ``=`` and ``:``.
+
+    Raises:
+        UserError: If it has another form, the name cannot be a folder's, or a
+            file is missing.
+    """
+    name, _, rest = text.partition('=')
+    if not name or not rest:
+        raise UserError(f'--model takes NAME=CONFIG[:CHECKPOINT], got {text}')
+    _check_name(name)
+    parts = rest.split(':')
+    for count in range(len(parts), 0, -1):  # the longest path that exists
+        config = ':'.join(parts[:count])
+        if osp.isfile(config):
+            break
+    else:
+        raise UserError(f'--model {name}: there is no config {parts[0]}')
+    checkpoint = ':'.join(parts[count:]) or None
+    if checkpoint and not osp.isfile(checkpoint):
+        raise UserError(f'--model {name}: there is no checkpoint file '
+                        f'{checkpoint}')
+    if checkpoint is None and count < len(parts):
+        raise UserError(f'--model {name}: no CHECKPOINT after the last ":"')
+    return ModelSpec(name, config, checkpoint)
+
+
+def _check_name(name: str) -> None:
+    """Refuse what cannot be a folder, or is the title of something else."""
+    if name[0] == '.' or '/' in name or not name.isprintable() or \
+            len(name.encode()) > 100:
+        raise UserError(f'--model {name!r}: the name becomes a folder\'s; it '
+                        'cannot begin with a dot, or hold "/" or unprintable '
+                        'characters')
+    if name in RESERVED:
+        raise UserError(f'--model {name}: choose another name, the report '
+                        f'calls something else {name}')
+
+
+def parse_models(texts: Sequence[str]) -> List[ModelSpec]:
+    """Read all ``--model`` options.
+
+    Raises:
+        UserError: As :func:`parse_model`, or if two have one name.
+    """
+    models = [parse_model(text) for text in texts]
+    names = [model.name for model in models]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f'--model: two models are called {name}')
+    return models
+
+
+def read_config(model: ModelSpec) -> Config:
+    """The model's config; nothing heavy is imported.
+
+    Raises:
+        UserError: If it cannot be read, or describes no test of windows of
+            frames.
+    """
+    config = load_config(
+        argparse.Namespace(
+            config=model.config,
+            cfg_options=None,
+            work_dir=None,
+            launcher='none',
+            local_rank=0))
+    dataset = (config.get('test_dataloader') or {}).get('dataset') \
+        if not isinstance(config.get('test_dataloader'), list) else None
+    if not config.get('model') or not isinstance(dataset, dict) or \
+            'num_input_frames' not in dataset:
+        raise UserError(f'{model.config} cannot be compared: it has no model '
+                        'or no test_dataloader of one data set of windows')
+    return config
+
+
+def dataset_config(config: Config, data: DataSpec) -> ConfigDict:
+    """The config's test data set, on the frames of the comparison.
+
+    Its class, pipeline and window stay; which clips and frames it gives is
+    replaced, so that all models are scored on the same.
+    """
+    dataset = ConfigDict(config.test_dataloader.dataset)
+    dataset.update(
+        data_root=data.root,
+        data_prefix=dict(img=data.lr, gt=data.hr),
+        ann_file=data.clips_file,
+        first_frame=0,
+        max_frames=data.max_frames,
+        frame_step=1,
+        store='png',  # what is read is what the fingerprints are of
+        test_mode=True)
+    return dataset

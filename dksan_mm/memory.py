@@ -1,0 +1,65 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The peak memory of one forward pass, each in a process of its own."""
+import contextlib
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Optional, Tuple
+
+from mmengine.config import Config
+
+
+def peak_memory(config: Config,
+                lr_size: Tuple[int, int],
+                *,
+                threads: Optional[int] = None) -> int:
+    """Measure what a network needs for one window on the CPU.
+
+    A new process builds the network and runs it once, without gradients: what
+    an earlier run left behind does not count.
+
+    Args:
+        config (Config): With ``model`` and ``custom_imports``.
+        lr_size (tuple[int, int]): Height and width of the LR frames.
+        threads (int, optional): Threads of torch.
+
+    Returns:
+        int: Bytes by which resident memory has grown at its peak since before
+        the network was built: weights, activations, output.
+
+    Raises:
+        ValueError: If the size is not positive, or the model is none of
+            windows.
+        MemoryError: If the process was killed, for want of memory most
+            likely.
+    """
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        try:
+            return pool.submit(_measure, config, lr_size, threads).result()
+        except BrokenProcessPool as error:
+            raise MemoryError(f'the process that ran a window of {lr_size} '
+                              'was killed') from error
+
+
+def _measure(config: Config, lr_size: Tuple[int, int],
+             threads: Optional[int]) -> int:
+    """The measurement, in the process that was started for it."""
+    import torch
+    from mmengine.registry import init_default_scope
+
+    from . import launch
+    from .analysis import network_of, window_shape
+    from .comparison.meter import Meter, resident_memory
+    if threads:
+        torch.set_num_threads(threads)
+    with contextlib.redirect_stdout(None):
+        launch.import_modules(config)
+    init_default_scope(config.get('default_scope', 'mmagic'))
+    from mmagic.registry import MODELS
+    before = resident_memory()
+    network = network_of(MODELS.build(config.model)).eval()
+    meter = Meter(network, torch.device('cpu'), before)
+    with torch.no_grad():
+        network(torch.rand(window_shape(network, lr_size)))
+    return meter.last[1]

@@ -1,0 +1,12 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Metrics per video; importing registers them in mmagic."""
+
+from .perceptual import VideoLPIPS, VideoNIQE
+from .similarity import VideoPSNR, VideoSSIM
+from .temporal import VideoTemporalError
+from .video_metric import VideoMetric, frame_name
+
+__all__ = [
+    'VideoLPIPS', 'VideoMetric', 'VideoNIQE', 'VideoPSNR', 'VideoSSIM',
+    'VideoTemporalError', 'frame_name'
+]

@@ -1,0 +1,115 @@
+# Copyright (c) DKSAN-MM contributors.
+"""A metric of flicker: how wrongly frames change from one to the next."""
+import logging
+from typing import Dict, List, Optional, Tuple
+
+import numpy as np
+from mmagic.registry import METRICS
+from mmengine.dist import all_gather_object, get_world_size
+from mmengine.logging import print_log
+
+from dksan_mm.image_quality import LUMA_WEIGHTS
+from .video_metric import VideoMetric, frame_number
+
+# Video, number of the frame, and its error (prediction - ground truth), int16.
+Error = Tuple[str, int, np.ndarray]
+
+
+@METRICS.register_module()
+class VideoTemporalError(VideoMetric):
+    """Mean absolute error of frame differences, ``TE``, in 8-bit levels.
+
+    With prediction P and ground truth G of frames t - 1 and t of a video::
+
+        TE(t) = mean |(P(t) - P(t-1)) - (G(t) - G(t-1))|
+
+    over all pixels and channels; 0 is best. What is wrong in both frames
+    alike does not count, so a still video gets 0 for any still prediction:
+    it tells of flicker beside PSNR, not in its place. ``TE_Y`` is that of the
+    luma. A frame whose predecessor (its number less one) is not evaluated,
+    such as a video's first, has no value and does not count.
+
+    Frames must reach a process in order, those of several processes in blocks
+    (:class:`dksan_mm.datasets.ConsecutiveSampler`): two frames are kept, and
+    processes exchange the errors of the frames at which they meet.
+
+    Args:
+        **kwargs: See :class:`VideoMetric`.
+    """
+
+    metric = 'TE'
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self._first: Optional[Error] = None  # of this process
+        self._last: Optional[Error] = None
+
+    def frame_values(self, video: str, frame: str, truth: Optional[np.ndarray],
+                     prediction: np.ndarray) -> Dict[str, float]:
+        """Values of the change from the frame before, if that came before.
+
+        Raises:
+            ValueError: If the frame's name is no number, or its size is not
+                that of the frame before.
+        """
+        error = np.subtract(prediction, truth, dtype=np.int16)
+        previous, current = self._last, (video, frame_number(video,
+                                                             frame), error)
+        if previous is not None and current[:2] == previous[:2]:
+            return {}  # a sampler's padding
+        self._last = current
+        if self._first is None:
+            self._first = current
+        return self._change(previous, current)
+
+    def gather(self) -> List[Tuple[str, str, dict]]:
+        """The results of all processes, the changes between them included.
+
+        Where frames did not come in order, a warning says so, and there are
+        no values at all.
+        """
+        rows = super().gather()
+        ends, self._first, self._last = (self._first, self._last), None, None
+        if get_world_size() > 1:
+            errors = [e for pair in all_gather_object(ends) for e in pair if e]
+            names = {(video, int(frame)): frame for video, frame, _ in rows}
+            rows += [(video, names[video, number],
+                      self._change(previous, (video, number, error)))
+                     for video, number, error in errors for previous in errors]
+        gap = _find_gap(rows)
+        if gap is None:
+            return rows
+        print_log(
+            f'{self.metric} is left out: {gap}; the data loader needs the '
+            'sampler ConsecutiveSampler',
+            logger='current',
+            level=logging.WARNING)
+        return [(video, frame, {}) for video, frame, _ in rows]
+
+    def _change(self, previous: Optional[Error],
+                current: Error) -> Dict[str, float]:
+        """Values of two errors; none if the frames are not neighbours."""
+        video, number, error = current
+        if previous is None or previous[:2] != (video, number - 1):
+            return {}
+        if error.shape != previous[2].shape:
+            raise ValueError(f'frame {number} of {video} has another size '
+                             'than the frame before')
+        change = error - previous[2]
+        values = {}
+        if 'RGB' in self.channels:
+            values[self.metric] = float(np.abs(change).mean())
+        if 'Y' in self.channels:
+            luma = change @ (np.array(LUMA_WEIGHTS) / 255)
+            values[f'{self.metric}_Y'] = float(np.abs(luma).mean())
+        return values
+
+
+def _find_gap(rows: List[Tuple[str, str, dict]]) -> Optional[str]:
+    """A frame without a value although the one before was evaluated."""
+    scored = {(video, int(frame)) for video, frame, values in rows if values}
+    present = {(video, int(frame)) for video, frame, _ in rows}
+    for video, number in sorted(present - scored):
+        if (video, number - 1) in present:
+            return f'frame {number} of {video} did not follow its predecessor'
+    return None

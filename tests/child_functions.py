@@ -1,0 +1,14 @@
+# Copyright (c) DKSAN-MM contributors.
+"""What tests let a new process run; quick to import."""
+import os
+import signal
+
+
+def own_number(*arguments):
+    """The process's number and its arguments."""
+    return os.getpid(), arguments
+
+
+def be_killed(*arguments):
+    """What the system does when memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)

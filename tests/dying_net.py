@@ -1,0 +1,27 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Bicubic interpolation whose process is killed on the way."""
+import os
+import signal
+
+from mmagic.registry import MODELS
+
+from dksan_mm.models import BicubicNet
+
+
+@MODELS.register_module()
+class DyingNet(BicubicNet):
+    """Dies at its fourth window as long as a file is there.
+
+    Args:
+        marker (str): The file.
+    """
+
+    def __init__(self, marker, **kwargs):
+        super().__init__(**kwargs)
+        self.marker, self.calls = marker, 0
+
+    def forward(self, frames):
+        self.calls += 1
+        if self.calls == 4 and os.path.exists(self.marker):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().forward(frames)

@@ -1,0 +1,205 @@
+# Copyright (c) DKSAN-MM contributors.
+"""A stream of frames gives what the model gives for each window."""
+import itertools
+import weakref
+
+import numpy as np
+import pytest
+import torch
+from mmagic.structures import DataSample
+from mmengine.registry import init_default_scope
+from torch import nn
+
+from dksan_mm.apis.frames import restore_frames
+from dksan_mm.datasets.windows import window_indices
+from dksan_mm.image_quality import round_to_uint8
+from dksan_mm.models import BicubicNet, DKSANNet, WindowVSR
+
+PIXELS = dict(type='CharbonnierLoss')
+SMALL = dict(channels=8, num_blocks=(1, 1, 1, 1), reduction=2, deform_groups=2)
+
+
+def make_model(generator, **settings) -> WindowVSR:
+    init_default_scope('mmagic')
+    torch.manual_seed(3)
+    model = WindowVSR(
+        dict(type=generator, **settings),
+        PIXELS,
+        data_preprocessor=dict(
+            type='DataPreprocessor', mean=[0.] * 3, std=[255.] * 3))
+    for name, parameter in model.named_parameters():
+        small = 'offset' in name or parameter.ndim == 1
+        nn.init.normal_(parameter, std=.02 if small else .1)
+    return model.eval()
+
+
+@pytest.fixture(scope='module')
+def model() -> WindowVSR:
+    return make_model(DKSANNet, **SMALL)
+
+
+def clip(length: int, size=(7, 9)) -> list:
+    generator = np.random.default_rng(length)
+    return list(generator.integers(0, 256, (length, *size, 3), np.uint8))
+
+
+def restore(*args, **kwargs) -> list:
+    return list(restore_frames(*args, **kwargs))
+
+
+def per_window(model: WindowVSR, frames: list) -> list:
+    """What the test loop scores: each window by itself, rounded."""
+    results = []
+    for centre in range(len(frames)):
+        indices = window_indices(centre, 7, length=len(frames))
+        window = np.stack([frames[i] for i in indices]).transpose(0, 3, 1, 2)
+        inputs = torch.from_numpy(window.copy())
+        sample = DataSample(
+            metainfo=dict(img_channel_order='RGB', gt_channel_order='RGB'))
+        with torch.no_grad():
+            [out
+             ] = model.test_step(dict(inputs=[inputs], data_samples=[sample]))
+        # The preprocessor hands out BGR.
+        image = out.output.pred_img.numpy()[::-1].transpose(1, 2, 0)
+        results.append(round_to_uint8(image))
+    return results
+
+
+@pytest.mark.parametrize('length', [1, 2, 3, 4, 6, 7, 8, 11])
+def test_frames_are_those_of_the_test_loop(model, length):
+    frames = clip(length)
+    out, expected = restore(model, iter(frames)), per_window(model, frames)
+    assert len(out) == length
+    for actual, wanted in zip(out, expected):
+        assert actual.shape == (112, 144, 3) and actual.dtype == np.uint8
+        assert np.array_equal(actual, wanted)
+    assert np.std(out) > 5
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 6), (13, 2)], ids=str)
+def test_any_size(model, size):
+    frames = clip(2, size)
+    for actual, wanted in zip(
+            restore(model, frames), per_window(model, frames)):
+        assert np.array_equal(actual, wanted)
+
+
+def test_a_network_without_parts():
+    model = make_model(BicubicNet)
+    frames = clip(9)
+    for actual, wanted in zip(
+            restore(model, frames), per_window(model, frames)):
+        assert np.array_equal(actual, wanted)
+
+
+def test_a_frame_comes_out_once_its_window_is_in(model):
+    seen = []
+
+    def source():
+        for index, frame in enumerate(clip(10)):
+            seen.append(index)
+            yield frame
+
+    stream = restore_frames(model, source())
+    assert seen == []
+    next(stream)
+    assert seen == [0, 1, 2, 3]
+    next(stream)
+    assert seen == [0, 1, 2, 3, 4]
+
+
+def test_frames_are_forgotten(model):
+    alive = weakref.WeakSet()
+
+    class Frame(np.ndarray):
+        __hash__ = object.__hash__
+
+    def source():
+        for frame in clip(30):
+            frame = frame.view(Frame)
+            alive.add(frame)
+            yield frame
+
+    most = max(len(alive) for _ in restore_frames(model, source()))
+    assert 1 <= most <= 8
+
+
+def test_features_are_made_once_a_frame(model, monkeypatch):
+    calls = []
+    extract = DKSANNet.extract
+    monkeypatch.setattr(DKSANNet, 'extract',
+                        lambda net, x: calls.append(1) or extract(net, x))
+    restore(model, clip(5))
+    assert len(calls) == 5
+
+
+def test_scenes_are_restored_apart(model):
+    first, second = clip(5), clip(9)
+
+    def is_cut(previous, current):
+        assert previous.shape == current.shape
+        return current is second[0]
+
+    out = restore(model, first + second, is_cut=is_cut)
+    expected = restore(model, first) + restore(model, second)
+    assert len(out) == 14
+    assert all(np.array_equal(a, b) for a, b in zip(out, expected))
+    whole = restore(model, first + second)
+    assert not np.array_equal(whole[4], out[4])
+
+
+def test_a_cut_at_every_frame(model):
+    frames = clip(3)
+    out = restore(model, frames, is_cut=lambda a, b: True)
+    for actual, frame in zip(out, frames):
+        assert np.array_equal(actual, restore(model, [frame])[0])
+
+
+def test_the_ensemble_is_the_mean_over_flips_and_rotations(model):
+    frames = clip(3, (4, 6))
+    out = restore(model, frames, ensemble=True)
+    total = np.zeros((64, 96, 3))
+    for turns, flip in itertools.product(range(4), (False, True)):
+        turned = [np.rot90(f[::-1] if flip else f, turns) for f in frames]
+        with torch.no_grad():
+            window = np.stack([turned[i] for i in (0, 0, 0, 1, 2, 2, 2)])
+            x = torch.from_numpy(
+                window.transpose(0, 3, 1, 2) / np.float32(255))
+            image = model.generator(x[None])[0].permute(1, 2, 0).numpy()
+        image = np.rot90(image, -turns)
+        total += image[::-1] if flip else image
+    difference = out[1].astype(int) - round_to_uint8(255 * total / 8)
+    assert abs(difference).max() <= 1  # sums in another order
+    assert (difference != 0).mean() < 1e-3
+
+
+def test_half_precision_is_close(model):
+    frames = clip(2)
+    exact = np.array(restore(model, frames), float)
+    try:
+        model.inference_dtype = torch.bfloat16
+        out = np.array(restore(model, frames), float)
+    finally:
+        del model.inference_dtype
+    assert 0 < abs(out - exact).mean() < 2
+
+
+def test_no_frame_gives_no_frame(model):
+    assert restore(model, []) == []
+
+
+@pytest.mark.parametrize('frame, error, said', [
+    (np.zeros((4, 4, 3)), TypeError, 'frame 1.*float64'),
+    ('a.png', TypeError, 'frame 1.*str'),
+    (np.zeros((4, 5, 3), np.uint8), ValueError, r'frame 1.*\(4, 5, 3\)'),
+    (np.zeros((7, 9), np.uint8), ValueError, r'frame 1.*\(7, 9\)'),
+])
+def test_wrong_frames(model, frame, error, said):
+    with pytest.raises(error, match=said):
+        restore(model, clip(1) + [frame])
+
+
+@pytest.mark.parametrize('shape', [(7, 9), (7, 9, 1), (0, 9, 3), (2, 7, 9, 3)])
+def test_wrong_first_frame(model, shape):
+    with pytest.raises(ValueError, match='frame 0'):
+        restore(model, [np.zeros(shape, np.uint8)])

@@ -1,0 +1,30 @@
+# Copyright (c) DKSAN-MM contributors.
+import time
+
+import torch
+from torch import nn
+
+from dksan_mm.comparison.meter import Meter, resident_memory
+
+
+class Slow(nn.Module):
+    """Takes a known time and a known amount of memory."""
+
+    def forward(self, size):
+        time.sleep(.05)
+        return float(torch.ones(size, dtype=torch.uint8)[-1])
+
+
+def test_time_and_peak_are_of_the_forward_pass():
+    network = Slow()
+    meter = Meter(network, torch.device('cpu'), resident_memory())
+    peaks = []
+    for size in (200 << 20, 1):
+        network(size)
+        seconds, memory = meter.last
+        assert .05 <= seconds < 5
+        peaks.append(memory)
+    # What was freed before the second pass is not counted in it.
+    # The kernel counts pages in batches, hence the MiB.
+    assert 199 << 20 <= peaks[0] < 300 << 20
+    assert peaks[1] < 100 << 20

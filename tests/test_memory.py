@@ -1,0 +1,34 @@
+# Copyright (c) DKSAN-MM contributors.
+import os
+from pathlib import Path
+
+import child_functions
+import pytest
+from mmengine.config import Config
+
+from dksan_mm import memory
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_it_is_that_of_what_is_allocated():
+    """Bicubic: products of 4096 x 256 and of 4096 x 4096, and its weights."""
+    config = Config.fromfile(
+        ROOT / 'configs/bicubic_vid3oc_x16.py', import_custom_modules=False)
+    used = memory._measure(config, (256, 256), None)
+    needed = 4 * 3 * (4096 * 256 + 4096 * 4096) + 4 * 7 * 3 * 256**2
+    needed += (8 + 4 + 4) * 4096 * 256  # float64 once, float32 twice
+    assert needed < used < 1.1 * needed
+
+
+def test_every_measurement_has_a_process_of_its_own(monkeypatch):
+    monkeypatch.setattr(memory, '_measure', child_functions.own_number)
+    found = [memory.peak_memory('config', (4, 5), threads=2) for _ in range(2)]
+    assert len({os.getpid(), *(number for number, _ in found)}) == 3
+    assert found[0][1] == ('config', (4, 5), 2)
+
+
+def test_a_process_that_was_killed_is_no_traceback(monkeypatch):
+    monkeypatch.setattr(memory, '_measure', child_functions.be_killed)
+    with pytest.raises(MemoryError, match=r'\(4, 5\) was killed'):
+        memory.peak_memory('config', (4, 5))

@@ -1,0 +1,249 @@
+# Copyright (c) DKSAN-MM contributors.
+"""What networks cost: python tools/analyze.py CONFIG ... [options].
+
+For each config a table of its network's parts: parameters, multiply-adds and
+activations per LR pixel (see dksan_mm/analysis.py for what is counted), and
+the share of time on the CPU; then the peak memory at some LR sizes.
+"""
+import argparse
+import contextlib
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dksan_mm import launch
+from dksan_mm.errors import UserError
+
+Size = Tuple[int, int]
+
+
+def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('configs', nargs='+', metavar='CONFIG')
+    parser.add_argument(
+        '--size',
+        default='64x64',
+        metavar='HxW',
+        help='LR frames of the table (default: 64x64)')
+    parser.add_argument(
+        '--memory',
+        nargs='*',
+        default=['16x16', '32x32', '64x64'],
+        metavar='HxW',
+        help='LR sizes to measure the memory of, a process each of some 20 '
+        'seconds (default: 16x16 32x32 64x64); without sizes: none')
+    parser.add_argument(
+        '--within',
+        default='',
+        metavar='PART',
+        help='show the parts of this part, e.g. levels.3.attention')
+    parser.add_argument(
+        '--rounds',
+        type=int,
+        default=3,
+        metavar='N',
+        help='timed runs, the median of which counts (default: 3); 0: none')
+    parser.add_argument(
+        '--threads', type=int, metavar='N', help="default: torch's own")
+    parser.add_argument(
+        '--out', metavar='FILE.json', help='write all numbers to this file')
+    return parser.parse_args(argv)
+
+
+def parse_size(text: str) -> Size:
+    """``'67x120'`` -> ``(67, 120)``."""
+    match = re.fullmatch(r'([1-9]\d*)x([1-9]\d*)', text)
+    if not match:
+        raise UserError(f'{text!r} is no size: rows x columns of LR frames, '
+                        'such as 67x120')
+    return int(match[1]), int(match[2])
+
+
+def check_args(args: argparse.Namespace) -> Dict[str, launch.Config]:
+    """The configs by path; all quick checks made."""
+    for name, least in (('rounds', 0), ('threads', 1)):
+        value = getattr(args, name)
+        if value is not None and value < least:
+            raise UserError(f'--{name} must be at least {least}, got {value}')
+    if args.out and not Path(args.out).absolute().parent.is_dir():
+        raise UserError(f'--out: there is no folder {Path(args.out).parent}')
+    args.size = parse_size(args.size)
+    args.memory = [parse_size(text) for text in args.memory]
+    return {path: read_config(path) for path in args.configs}
+
+
+def read_config(path: str) -> launch.Config:
+    config = launch.load_config(
+        argparse.Namespace(
+            config=path,
+            cfg_options=None,
+            work_dir=None,
+            launcher='none',
+            local_rank=0))
+    if not config.get('model'):
+        raise UserError(f'{path} has no model')
+    return config
+
+
+def analyze(path: str, config: launch.Config,
+            args: argparse.Namespace) -> dict:
+    """All numbers of one config."""
+    import torch
+    from mmengine.registry import init_default_scope
+
+    from dksan_mm.analysis import count_cost, network_of, time_parts
+    init_default_scope(config.get('default_scope', 'mmagic'))
+    from mmagic.registry import MODELS
+    try:
+        network = network_of(MODELS.build(config.model)).eval()
+        found = count_cost(network, args.size, within=args.within)
+    except (ValueError, RuntimeError) as error:
+        raise UserError(f'{path}: {launch.last_line(error)}') from error
+    found.update(lr_size=args.size, threads=torch.get_num_threads())
+    for name, part in found['parts'].items():
+        part['kind'] = kind_of(network, name)
+    if args.rounds:
+        timed = time_parts(
+            network, args.size, rounds=args.rounds, within=args.within)
+        found['seconds'] = timed['seconds']
+        for name, part in found['parts'].items():
+            part['seconds'] = timed['parts'].get(name, 0.)
+    found['memory'] = [
+        measure_memory(config, args, size) for size in args.memory
+    ]
+    return found
+
+
+def measure_memory(config: launch.Config, args: argparse.Namespace,
+                   size: Size) -> dict:
+    """Peak memory at one size; None bytes where it was not enough."""
+    from dksan_mm.memory import peak_memory
+    progress(f'peak memory at {size[0]}x{size[1]} ...')
+    try:
+        used = peak_memory(config, size, threads=args.threads)
+    except (MemoryError, RuntimeError) as error:
+        progress(f'it failed: {launch.last_line(error)}')
+        used = None
+    return dict(lr_size=size, bytes=used)
+
+
+def kind_of(network, name: str) -> str:
+    """A part in words: '30 x RCAB', 'DKCAlign', or nothing that helps."""
+    if name == 'rest':
+        return ''
+    part = network.get_submodule(name)
+    kinds = {type(child).__name__ for child in part.children()}
+    if type(part).__name__ != 'Sequential':
+        return type(part).__name__
+    return f'{len(part)} x {kinds.pop()}' if len(kinds) == 1 else ''
+
+
+def table(rows: List[List[str]]) -> str:
+    """Markdown; the first row is the head, the first column text."""
+    head, *body = rows
+    rule = ['---'] + ['--:'] * (len(head) - 1)
+    return '\n'.join(f'| {" | ".join(row)} |' for row in (head, rule, *body))
+
+
+def parts_table(found: dict) -> str:
+    """Each part's share of everything."""
+    pixels = found['lr_size'][0] * found['lr_size'][1]
+    timed = 'seconds' in found
+    rows = [[
+        'part', 'parameters', 'multiply-adds per LR pixel', 'share',
+        'activations per LR pixel'
+    ] + ['share of time'] * timed]
+    whole = dict(found, kind='')
+    for name, part in (*found['parts'].items(), ('total', whole)):
+        kind = f' ({part["kind"]})' if part['kind'] else ''
+        row = [
+            name + kind, f'{part["parameters"]:,}',
+            f'{part["multiply_adds"] / pixels:,.0f}',
+            percent(part['multiply_adds'], found['multiply_adds']),
+            f'{part["activations"] / pixels:,.1f}'
+        ]
+        if timed:
+            row.append(percent(part['seconds'], found['seconds']))
+        rows.append(row)
+    return table(rows)
+
+
+def percent(value: float, whole: float) -> str:
+    return f'{100 * value / whole:.1f} %' if whole else ''
+
+
+def memory_table(found: dict) -> str:
+    """Peak memory against the LR size."""
+    rows = [['LR frames', 'peak memory', 'per LR pixel']]
+    for entry in found['memory']:
+        height, width = entry['lr_size']
+        row = ['failed', '']
+        if entry['bytes'] is not None:
+            row = [
+                f'{entry["bytes"] / 2**20:,.1f} MiB',
+                f'{entry["bytes"] / 2**10 / (height * width):,.1f} KiB'
+            ]
+        rows.append([f'{height}x{width}', *row])
+    return table(rows)
+
+
+def report(name: str, found: dict) -> str:
+    """One config's section in Markdown."""
+    height, width = found['lr_size']
+    lines = [f'## {name}', '', f'One window of {height}x{width} LR pixels']
+    if 'seconds' in found:
+        lines[-1] += (f': {found["seconds"]:.3f} s on the CPU, '
+                      f'{found["threads"]} threads')
+    lines += ['', parts_table(found), '']
+    if found['memory']:
+        lines += [memory_table(found), '']
+    return '\n'.join(lines)
+
+
+def merged_imports(configs: Iterable[launch.Config]) -> launch.Config:
+    """A config with the imports of all."""
+    names = {
+        name: None
+        for config in configs
+        for name in config.get('custom_imports', {}).get('imports', [])
+    }
+    return launch.Config(
+        dict(
+            custom_imports=dict(
+                imports=list(names), allow_failed_imports=False)))
+
+
+def progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    args = parse_args(argv)
+    configs = check_args(args)
+    with contextlib.redirect_stdout(sys.stderr):
+        # All at once: each call says that it imports mmagic.
+        launch.import_modules(merged_imports(configs.values()))
+    import torch
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    results = {}
+    for path, config in configs.items():
+        progress(f'{path} ...')
+        results[path] = analyze(path, config, args)
+        print(report(Path(path).stem, results[path]), flush=True)
+    if args.out:
+        part = f'{args.out}.part'
+        with open(part, 'w', encoding='utf-8') as file:
+            json.dump(results, file, indent=2)
+        os.replace(part, args.out)
+
+
+if __name__ == '__main__':
+    sys.exit(launch.run_tool(main))

@@ -1,0 +1,309 @@
+# Copyright (c) DKSAN-MM contributors.
+"""How fast training samples could be read from other forms of the HR frames.
+
+    python tools/benchmark_stores.py [DATA]
+
+DATA is what tools/prepare_data.py has written with --store array; without it,
+clips of data/sample are used as by tools/benchmark_data.py, which measures the
+forms that were chosen. Here the candidates stand beside them: each codes
+some frames in memory, whole or in tiles, and the training samples of a config
+are read with HR crops from there and LR from arrays. All must be lossless.
+
+Numbers are CPU time of one thread. What a disk takes is not in them.
+"""
+import argparse
+import os
+import os.path as osp
+import sys
+import tempfile
+import time
+import zlib
+from fractions import Fraction
+from functools import lru_cache, partial
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+
+sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
+sys.path.insert(0, osp.dirname(osp.abspath(__file__)))
+
+import benchmark_data  # noqa: E402
+
+
+class Code(NamedTuple):
+    """How to code a tile, and its side (None: a whole frame)."""
+    tile: Optional[int]
+    encode: Callable
+    decode: Callable
+
+
+def parse_args(argv: List[str]) -> argparse.Namespace:
+    """Parse and check the arguments, before anything large is imported."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('data', nargs='?', metavar='DATA', help='see above')
+    parser.add_argument(
+        '--config',
+        default=osp.join(benchmark_data.ROOT, 'configs',
+                         'dksan_vid3oc_x16.py'),
+        help='whose training samples to read (default: %(default)s)')
+    parser.add_argument(
+        '--samples', type=int, default=60, metavar='N', help='default: 60')
+    parser.add_argument(
+        '--frames',
+        type=int,
+        default=4,
+        metavar='N',
+        help='of each clip, to code and read (default: 4)')
+    args = parser.parse_args(argv)
+    for name in ('samples', 'frames'):
+        if getattr(args, name) < 1:
+            parser.error(f'--{name} must be at least 1, got '
+                         f'{getattr(args, name)}')
+    if not osp.isfile(args.config):
+        parser.error(f'{args.config}: no such config')
+    if args.data and not osp.isdir(args.data):
+        parser.error(f'{args.data}: no such folder')
+    return args
+
+
+def candidates() -> Dict[str, Callable]:
+    """What the dependencies can write and read losslessly (not JPEG XL).
+
+    Returns:
+        dict[str, Callable]: Name to a class that holds the first frames of a
+        clip's array.
+    """
+    import cv2
+
+    from dksan_mm.prepare.tiles import TILE
+    png = partial(_encode_image, '.png', [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    webp = partial(_encode_image, '.webp', [cv2.IMWRITE_WEBP_QUALITY, 101])
+    codes = {
+        'array': Code(None, lambda image: image, _as_it_is),
+        'PNG frames': Code(None, png, _decode_image),
+        'PNG tiles': Code(128, png, _decode_image),
+        'WebP tiles': Code(128, webp, _decode_image),
+        'zlib tiles': Code(128, _encode_zlib, _decode_zlib),
+    }
+    for codec, pixels in (('qoi', 'rgb24'), ('magicyuv', 'gbrp')):
+        codes[f'{codec} tiles'] = Code(128,
+                                       partial(_encode_video, codec, pixels),
+                                       partial(_decode_video, codec))
+    found = {name: partial(CodedClip, code=codes[name]) for name in codes}
+    for side in (64, TILE, 256):
+        found[f'tiles of {side}'] = partial(TiledClip, side=side)
+    return found
+
+
+def _as_it_is(image, _size):
+    return image
+
+
+def _encode_image(suffix: str, options: List[int], image) -> bytes:
+    import cv2
+    return cv2.imencode(suffix, image, options)[1].tobytes()
+
+
+def _decode_image(content: bytes, _size):
+    import cv2
+    import numpy as np
+    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+
+
+def _encode_zlib(image) -> bytes:
+    """The plain way: each pixel less its left neighbour."""
+    image = image.copy()
+    image[:, 1:] -= image[:, :-1].copy()
+    return zlib.compress(image.tobytes(), 1)
+
+
+def _decode_zlib(content: bytes, size: Tuple[int, int]):
+    import numpy as np
+    image = np.frombuffer(zlib.decompress(content), np.uint8)
+    return np.cumsum(image.reshape(*size, 3), axis=1, dtype=np.uint8)
+
+
+def _encode_video(codec: str, pixels: str, image) -> bytes:
+    import av
+    encoder = av.CodecContext.create(codec, 'w')
+    encoder.height, encoder.width = image.shape[:2]
+    encoder.pix_fmt, encoder.time_base = pixels, Fraction(1)
+    encoder.thread_count = 1
+    frame = av.VideoFrame.from_ndarray(image, format='rgb24')
+    packets = encoder.encode(frame.reformat(format=pixels))
+    return b''.join(map(bytes, packets + encoder.encode(None)))
+
+
+def _decode_video(codec: str, content: bytes, size: Tuple[int, int]):
+    """Quicker than PyAV's to_ndarray, which converts by way of swscale."""
+    import av
+    import cv2
+    import numpy as np
+    frame, = _decoder(codec, size).decode(av.Packet(content))
+    planes = [
+        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        for plane in frame.planes
+    ]
+    if len(planes) == 1:
+        return planes[0][:size[0], :3 * size[1]].reshape(*size, 3)
+    green, blue, red = (plane[:size[0], :size[1]] for plane in planes)
+    return cv2.merge([red, green, blue])
+
+
+@lru_cache(maxsize=None)
+def _decoder(codec: str, size: Tuple[int, int]):
+    import av
+    decoder = av.CodecContext.create(codec, 'r')
+    decoder.height, decoder.width = size
+    decoder.thread_count = 1
+    return decoder
+
+
+class CodedClip:
+    """A clip's first frames in memory, as one of the candidates."""
+
+    def __init__(self, array, count: int, code: Code) -> None:
+        self.shape = array.shape
+        self.code = code
+        self.coded: Dict[Tuple[int, int, int], object] = {}
+        _, height, width, _ = self.shape
+        self.tile = code.tile or max(height, width)
+        for number in range(min(count, len(array))):
+            frame = array.read(number)
+            for top in range(0, height, self.tile):
+                for left in range(0, width, self.tile):
+                    tile = frame[top:top + self.tile, left:left + self.tile]
+                    self.coded[number, top, left] = code.encode(tile.copy())
+
+    def __enter__(self) -> 'CodedClip':
+        return self
+
+    def __exit__(self, *_) -> None:
+        pass
+
+    def open(self) -> 'CodedClip':
+        """As opening a file."""
+        return self
+
+    def bytes(self) -> int:
+        """Size of all that is coded."""
+        return sum(
+            len(item) if isinstance(item, bytes) else item.nbytes
+            for item in self.coded.values())
+
+    def read(self, frame: int, box):
+        """As :meth:`dksan_mm.prepare.clip_files.ClipFile.read`."""
+        import numpy as np
+        top, left, height, width = box
+        out = np.empty((height, width, 3), np.uint8)
+        side = self.tile
+        for y in range(top // side * side, top + height, side):
+            for x in range(left // side * side, left + width, side):
+                size = (min(side,
+                            self.shape[1] - y), min(side, self.shape[2] - x))
+                image = self.code.decode(self.coded[frame, y, x], size)
+                above, before = max(top, y), max(left, x)
+                part = image[above - y:top + height - y,
+                             before - x:left + width - x]
+                out[above - top:above - top + len(part),
+                    before - left:before - left + part.shape[1]] = part
+        return out
+
+
+class TiledClip:
+    """A clip's first frames in a file of tiles of some size."""
+
+    def __init__(self, array, count: int, side: int) -> None:
+        from dksan_mm.prepare import tiles
+        count = min(count, len(array))
+        self.file = tempfile.NamedTemporaryFile(suffix='.tiles')
+        tiles.TILE, chosen = side, tiles.TILE
+        try:
+            tiles.write_tiles(self.file, map(array.read, range(count)), count)
+        finally:
+            tiles.TILE = chosen
+        self.file.flush()
+
+    def open(self):
+        """The file, open for reading."""
+        from dksan_mm.prepare.tiles import TileFile
+        return TileFile(self.file.name)
+
+    def bytes(self) -> int:
+        """Its size."""
+        return osp.getsize(self.file.name)
+
+
+class CodedDataset:
+    """A data set with arrays, its HR crops read from other forms instead."""
+
+    def __init__(self, dataset, frames: int, form: Callable) -> None:
+        from dksan_mm.prepare.stores import open_store
+        self.dataset = dataset
+        self.clips = {}
+        start = time.process_time()
+        for stores in dataset.stores.values():
+            with open_store(stores['gt_store']) as array:
+                clip = form(array, frames)
+            self.clips[stores['gt_store']] = clip
+        self.write = time.process_time() - start
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        from dksan_mm.datasets import transforms
+        from dksan_mm.prepare.stores import open_store
+        transforms.open_store = lambda path: self.clips[path].open(
+        ) if path in self.clips else open_store(path)
+        try:
+            return self.dataset[index]
+        finally:
+            transforms.open_store = open_store
+
+
+def benchmark(args: argparse.Namespace, data: str) -> None:
+    """Measure all candidates and print what was found."""
+    import cv2
+
+    import dksan_mm.datasets  # noqa: F401, registers the data sets
+    cv2.setNumThreads(1)
+    dataset = benchmark_data.build_dataset(
+        args.config, data, 'array', max_frames=args.frames)
+    coded = {
+        name: CodedDataset(dataset, args.frames, form)
+        for name, form in candidates().items()
+    }
+    times = benchmark_data.measure(coded, dict.fromkeys(coded, args.samples))
+    print(f'{"form":14} {"ms CPU":>8} {"samples/s/core":>15} '
+          f'{"MB/HR frame":>12} {"ms to write":>12}')
+    for name, form in coded.items():
+        size = sum(clip.bytes() for clip in form.clips.values())
+        cpu = times[name]['cpu']
+        print(f'{name:14} {1e3 * cpu:8.2f} {1 / cpu:15.1f} '
+              f'{size / 1e6 / len(dataset):12.2f} '
+              f'{1e3 * form.write / len(dataset):12.0f}')
+
+
+def main(argv: List[str]) -> int:
+    """Run the tool; return the exit code."""
+    args = parse_args(argv)
+    for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
+        os.environ[name] = '1'
+    try:
+        if args.data:
+            benchmark(args, args.data)
+            return 0
+        with tempfile.TemporaryDirectory() as folder:
+            benchmark_data.make_data(folder, args.frames)
+            benchmark(args, folder)
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

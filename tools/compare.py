@@ -1,0 +1,202 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Compare models on the same frames.
+
+    python tools/compare.py --data FOLDER --out DIR \\
+        --model NAME=CONFIG[:CHECKPOINT] ...
+
+FOLDER is what tools/prepare_data.py wrote, or anything that it takes: videos
+or folders of frames, whose LR frames are then made in DIR/data. Every model
+runs in a process of its own, one after the other. DIR gets
+results.json, results.md, results.csv, report.html (pictures; open it in a
+browser) and the restored frames, frames/NAME/VIDEO/000000.png.
+
+Interrupted at any point, the same command continues; frames that are there
+are not computed again, unless the model's config, weights or code or the
+video's LR frames have changed. A model with parameters and no checkpoint is
+compared as it would begin a training, and marked as untrained. The exit code
+is 1 if a model failed; the others' results are written.
+"""
+import argparse
+import fcntl
+import json
+import os
+import os.path as osp
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import Iterator, List, NoReturn, Optional, Sequence, Tuple
+
+ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
+sys.path.insert(0, ROOT)
+
+from dksan_mm import launch
+from dksan_mm.comparison import scores
+from dksan_mm.comparison.request import (DataSpec, ModelSpec, Task,
+                                         parse_models, read_config)
+from dksan_mm.errors import UserError
+
+INTERRUPTED = 'interrupted; the same command continues'
+
+
+def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        '--data', required=True, metavar='FOLDER', help='the frames')
+    parser.add_argument(
+        '--out', required=True, metavar='DIR', help='folder for all results')
+    parser.add_argument(
+        '--model',
+        required=True,
+        action='append',
+        metavar='NAME=CONFIG[:CHECKPOINT]',
+        help='a model; give the option once for each')
+    parser.add_argument(
+        '--split',
+        choices=('train', 'val', 'test'),
+        help='which split of FOLDER (default: val, or the only one)')
+    parser.add_argument(
+        '--videos', nargs='+', metavar='NAME', help='only these videos')
+    parser.add_argument(
+        '--frames',
+        type=int,
+        metavar='N',
+        help='score only the first N frames of each video')
+    parser.add_argument(
+        '--metrics',
+        nargs='+',
+        choices=list(scores.METRICS),
+        default=list(scores.DEFAULT),
+        help=f'default: {" ".join(scores.DEFAULT)}')
+    parser.add_argument(
+        '--save-frames',
+        choices=('all', 'report'),
+        default='all',
+        help='restored frames that stay on the disk: all, or only those that '
+        'the report shows')
+    parser.add_argument(
+        '--device',
+        help='cpu, cuda or cuda:N (default: a GPU if there is one)')
+    args = parser.parse_args(argv)
+    if args.frames is not None and args.frames < 1:
+        parser.error(f'--frames: must be at least 1, got {args.frames}')
+    if osp.exists(args.out) and not osp.isdir(args.out):
+        parser.error(f'--out: {args.out} is not a folder')
+    return args
+
+
+def find_data(args: argparse.Namespace) -> DataSpec:
+    """The frames to compare on, prepared if they are not yet."""
+    from dksan_mm.comparison import data
+    split = data.find_split(args.data, args.split)
+    root = osp.abspath(args.data)
+    ready = data.is_prepared(root, split)
+    names = data.prepared_clips if ready else data.source_clips
+    clips = data.choose_clips(names(root, split), args.videos)
+    if not ready:
+        root = osp.join(osp.abspath(args.out), 'data')
+        prepare(
+            data.preparation(args.data, root, split, args.frames), args.data)
+    path = osp.join(osp.abspath(args.out), 'runs', 'clips.txt')
+    data.write_clips(path, clips)
+    return DataSpec(root, split, path, args.frames)
+
+
+def prepare(arguments: List[str], source: str) -> None:
+    """Let tools/prepare_data.py make the LR frames."""
+    print(f'making LR frames of {source} in {arguments[1]}', flush=True)
+    tool = osp.join(ROOT, 'tools', 'prepare_data.py')
+    code = subprocess.call([sys.executable, tool, *arguments])
+    if code:
+        raise UserError(f'--data: {source} could not be prepared, see above')
+
+
+def write_results(results: dict, tasks: Sequence[Task], out: str) -> None:
+    """Write the four files, each whole or as it was."""
+    from dksan_mm.comparison.report import write_report
+    from dksan_mm.comparison.tables import to_csv, to_markdown
+    from dksan_mm.prepare.images import write_bytes
+    for name, text in (('results.json', json.dumps(results, indent=1)),
+                       ('results.md', to_markdown(results)), ('results.csv',
+                                                              to_csv(results)),
+                       ('report.html', write_report(results, tasks))):
+        write_bytes(osp.join(out, name), text.encode())
+
+
+def show(results: dict, out: str) -> None:
+    """Print the averages, and where the rest is."""
+    from dksan_mm.comparison.tables import title_of
+    names = list(results['metrics'])
+    models = {
+        title_of(name, model): model
+        for name, model in results['models'].items()
+    }
+    width = max(map(len, models))
+    print('\n' + ' ' * width + ''.join(f'{name:>12}' for name in names))
+    for title, model in models.items():
+        found = model.get('averages', {})
+        values = (f'{found[name]:.4f}' if name in found else '-'
+                  for name in names)
+        print(
+            title.ljust(width) +
+            ('  failed' if 'error' in model else ''.join(f'{value:>12}'
+                                                         for value in values)))
+    files = ', '.join(
+        osp.join(out, name) for name in ('report.html', 'results.md',
+                                         'results.csv', 'results.json'))
+    print(f'\nwritten: {files}')
+
+
+@contextmanager
+def locked(out: str) -> Iterator[None]:
+    """Keep a second run away from the same folder."""
+    os.makedirs(out, exist_ok=True)
+    handle = os.open(osp.join(out, '.lock'), os.O_CREAT | os.O_RDWR, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise UserError(f'--out: another run is writing to {out}') from error
+    finally:
+        os.close(handle)
+
+
+def compare(args: argparse.Namespace, models: List[ModelSpec]) -> bool:
+    """Run the comparison; whether every model has results."""
+    from dksan_mm.comparison.processes import run_models
+    from dksan_mm.comparison.results import collect
+    data = find_data(args)
+    tasks = [
+        Task(model, data, osp.abspath(args.out), tuple(args.metrics),
+             args.device, args.save_frames == 'all') for model in models
+    ]
+    results = collect(models, run_models(tasks), data, sys.argv)
+    write_results(results, tasks, args.out)
+    show(results, args.out)
+    return not any('error' in model for model in results['models'].values())
+
+
+def interrupt(*_: Tuple) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    args = parse_args(argv)
+    models = parse_models(args.model)
+    for model in models:
+        read_config(model)
+    scores.check_metrics(args.metrics)
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with locked(args.out):
+            complete = compare(args, models)
+    except (OSError, ValueError) as error:  # a full disk, a damaged frame
+        raise UserError(launch.last_line(error)) from error
+    if not complete:
+        raise SystemExit(1)
+
+
+if __name__ == '__main__':
+    sys.exit(launch.run_tool(main, when_interrupted=INTERRUPTED))
