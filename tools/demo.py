@@ -139,39 +139,30 @@ def result_table(results: Dict[str, dict]) -> List[str]:
 
 
 def enlarge(args: argparse.Namespace, checkpoint: Path) -> List[Path]:
-    """Super-resolve a clip through mmagic's inference API; return files."""
-    banner(4, f"enlarge {args.clip} x16 through mmagic's inference API")
+    """Super-resolve a clip from Python; return the video and a picture."""
+    banner(4, f'enlarge {args.clip} x16')
     warnings.simplefilter('ignore')  # of the packages, about one another
     import torch
-    from mmagic.apis.inferencers.video_restoration_inferencer import \
-        VideoRestorationInferencer
+
+    from dksan_mm.apis import init_model, restore_frames, restore_video
+    from dksan_mm.prepare.images import read_image
+    model = init_model(CONFIG, checkpoint,
+                       'cuda' if torch.cuda.is_available() else 'cpu')
     folder = PREPARED / 'val' / 'LRx16' / args.clip
     names = sorted(path.name for path in folder.iterdir())
-    inferencer = VideoRestorationInferencer(
-        config=CONFIG,
-        ckpt=str(checkpoint),
-        device='cuda' if torch.cuda.is_available() else 'cpu',
-        extra_parameters=dict(
-            window_size=7,
-            start_idx=int(Path(names[0]).stem),
-            filename_tmpl='{:06d}.png'))
     print(f'{len(names)} frames ...', flush=True)
-    output = inferencer.forward(inferencer.preprocess(str(folder)))
-    frames = to_images(output[0])
     video = Path(args.work_dir, f'{args.clip}_x16.mp4')
-    write_video(video, frames, clip_rate(args.clip))
-    picture = Path(args.work_dir, f'{args.clip}_bicubic_dksan_hr.png')
+    restore_video(
+        model, folder, video, fps=clip_rate(args.clip), overwrite=True)
     middle = len(names) // 2
-    write_comparison(picture, names[middle], folder, frames[middle])
+    window = [
+        read_image(str(folder / name))[..., ::-1]
+        for name in names[middle - 3:middle + 4]
+    ]
+    frame = list(restore_frames(model, window))[3][..., ::-1]
+    picture = Path(args.work_dir, f'{args.clip}_bicubic_dksan_hr.png')
+    write_comparison(picture, names[middle], folder, frame.copy())
     return [video, picture]
-
-
-def to_images(frames) -> list:
-    """``(t, 3, h, w)`` RGB in [0, 1] -> 8-bit BGR images, as they are scored.
-    """
-    from dksan_mm.image_quality import round_to_uint8
-    frames = round_to_uint8(255 * frames.numpy()).transpose(0, 2, 3, 1)
-    return [frame[..., ::-1].copy() for frame in frames]
 
 
 def clip_rate(clip: str):
@@ -180,21 +171,6 @@ def clip_rate(clip: str):
     [path] = (SAMPLE / 'val').glob(f'{clip}.*')
     with av.open(str(path)) as container:
         return container.streams.video[0].average_rate
-
-
-def write_video(path: Path, frames: list, rate) -> None:
-    """Write 8-bit BGR frames as H.264, which every player shows."""
-    import av
-    part = path.with_suffix('.part.mp4')
-    with av.open(str(part), 'w') as container:
-        stream = container.add_stream('libx264', rate=rate)
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt, stream.options = 'yuv420p', dict(crf='12')
-        for frame in frames:
-            frame = av.VideoFrame.from_ndarray(frame, format='bgr24')
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    part.replace(path)
 
 
 def write_comparison(path: Path, name: str, folder: Path, ours) -> None:
@@ -241,6 +217,8 @@ Done in {(time.time() - start) / 60:.1f} minutes:
   {args.work_dir}  logs; PSNR and SSIM of each video as JSON
 
 What next:
+  enlarge a video  python tools/super_resolve.py INPUT OUTPUT \\
+                     --checkpoint {checkpoint}
   train longer     python tools/train.py configs/dksan-s_vid3oc_x16.py \\
                      --data-root {PREPARED}
   your own videos  (clips in FOLDER/train and FOLDER/val)

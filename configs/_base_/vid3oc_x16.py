@@ -43,12 +43,13 @@ test_pipeline = [
     dict(type='PackInputs', keys=['img'], meta_keys=meta_keys)
 ]
 
-# For mmagic's VideoRestorationInferencer (set its window_size to 7). It wants
-# GenerateSegmentIndices first, and pads the clip's ends by itself.
+# For mmagic's VideoRestorationInferencer, which wants GenerateSegmentIndices
+# first. The windows at the clip's ends are those of the tests.
 demo_pipeline = [
     dict(type='GenerateSegmentIndices', interval_list=[1]),
     dict(type='LoadImageFromFile', key='img', channel_order='rgb'),
-    dict(type='PackInputs', keys=['img'])
+    dict(type='PackInputs', keys=['img']),
+    dict(type='StackWindows', num_frames=num_frames)
 ]
 
 train_dataloader = dict(

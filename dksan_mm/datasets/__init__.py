@@ -5,6 +5,7 @@ from dksan_mm.versions import check_openmmlab
 
 check_openmmlab()
 
+from .clip_windows import StackWindows
 from .mmagic_transforms import PackFrames, RandomTransposeFrames
 from .samplers import ConsecutiveSampler, SeededIndex, SeededInfiniteSampler
 from .transforms import (CheckFrames, GenerateWindowIndices, LoadFrames,
@@ -16,5 +17,5 @@ __all__ = [
     'CheckFrames', 'ConsecutiveSampler', 'GenerateWindowIndices',
     'IntVIDDataset', 'LoadFrames', 'LoadPairedCrop', 'PackFrames',
     'RandomTransposeFrames', 'SeededIndex', 'SeededInfiniteSampler',
-    'Vid3oCDataset', 'VideoWindowDataset', 'window_indices'
+    'StackWindows', 'Vid3oCDataset', 'VideoWindowDataset', 'window_indices'
 ]

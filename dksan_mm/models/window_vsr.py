@@ -3,6 +3,7 @@
 
 from typing import Dict, List, Optional
 
+import torch
 import torch.nn.functional as F
 from mmagic.models import BaseEditModel
 from mmagic.registry import MODELS
@@ -59,15 +60,25 @@ class WindowVSR(BaseEditModel):
         """Enlarge the centre frame of each window.
 
         Args:
-            inputs (Tensor[n, t, 3, h, w]): LR frames, RGB in [0, 1].
+            inputs (Tensor[n, t, 3, h, w]): LR frames, RGB in [0, 1]; or what
+                StackWindows makes of clips for mmagic's inferencer: all
+                windows of each clip, ``(n, m, t, 3, h, w)``, or those around
+                the one that is meant, ``(n, t, 3 * t, h, w)``.
             data_samples (DataSample, optional): Not used.
 
         Returns:
-            Tensor[n, 3, scale * h, scale * w]: RGB, about [0, 1].
+            Tensor[n, 3, scale * h, scale * w]: RGB, about [0, 1]; for whole
+            clips ``(n, m, 3, scale * h, scale * w)``.
 
         Raises:
             ValueError: If the shape does not fit the network.
         """
+        t = self.generator.num_frames
+        if inputs.ndim == 6:
+            windows = map(self.forward_tensor, inputs.unbind(1))
+            return torch.stack(list(windows), dim=1)
+        if inputs.ndim == 5 and inputs.shape[1:3] == (t, 3 * t):
+            inputs = inputs[:, t // 2].unflatten(1, (t, 3))
         self._check_inputs(inputs)
         h, w = inputs.shape[-2:]
         out = self.generator(pad_frames(inputs, self.generator.size_divisor))

@@ -13,15 +13,16 @@ PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 PNG_START, PNG_END = b'\x89PNG', b'IEND'
 
 
-def read_image(path: str) -> np.ndarray:
+def read_image(path: str, *, orient: bool = False) -> np.ndarray:
     """Read one frame as 8-bit BGR.
 
     Grey images are repeated to three channels, alpha is dropped and 16-bit
-    values keep their high byte; EXIF orientation is ignored (frames of a
-    video have none).
+    values keep their high byte.
 
     Args:
         path (str): A PNG or JPEG file.
+        orient (bool): Whether to turn a photograph upright as its EXIF data
+            say. Frames of a video have none.
 
     Returns:
         np.ndarray: ``(h, w, 3)``, uint8.
@@ -31,15 +32,19 @@ def read_image(path: str) -> np.ndarray:
         OSError: If the file cannot be opened.
     """
     with open(path, 'rb') as file:
-        return decode_image(file.read(), path)
+        return decode_image(file.read(), path, orient=orient)
 
 
-def decode_image(content: bytes, path: str) -> np.ndarray:
+def decode_image(content: bytes,
+                 path: str,
+                 *,
+                 orient: bool = False) -> np.ndarray:
     """Decode a file's bytes; see :func:`read_image`.
 
     Args:
         content (bytes): The encoded image.
         path (str): Where it came from, for the error message.
+        orient (bool): As in :func:`read_image`.
 
     Returns:
         np.ndarray: ``(h, w, 3)``, uint8, BGR.
@@ -52,7 +57,9 @@ def decode_image(content: bytes, path: str) -> np.ndarray:
     if content.startswith(PNG_START) and content.rfind(PNG_END) < 0:
         # Said here, since libpng says it on stderr without a name.
         raise ValueError(f'{path}: not a readable image (cut short)')
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    flags = cv2.IMREAD_COLOR
+    if not orient:
+        flags |= cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:  # e.g. a header that claims a huge size

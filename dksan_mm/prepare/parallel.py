@@ -43,7 +43,7 @@ class Progress:
         line = f'{self.label}: {clips}/{self.clips} clips'
         if frames:
             line += (f', {frames}/{max(self.frames, frames)} frames, '
-                     f'{rate:.1f} frames/s')
+                     f'{rate:.{1 if rate >= 1 else 3}f} frames/s')
         if self.frames > frames and rate > 0 and not last:
             left = round((self.frames - frames) / rate)
             line += f', about {left // 60}:{left % 60:02d} min left'

@@ -126,13 +126,13 @@ def _iter_video(path: str) -> Iterator[LazyFrame]:
                     if frame.is_corrupt:
                         raise ValueError(f'{path}: frame {number} is damaged')
                     last = frame
-                    yield number, lambda frame=frame: _to_bgr(frame)
+                    yield number, lambda frame=frame: to_image(frame, 'bgr24')
             if last is None:
                 raise ValueError(f'{path}: no frame in the video')
             if container.format.name == 'yuv4mpegpipe':
-                _check_end(path, end, number)
+                check_end(path, end, number)
             else:
-                _check_tail(path, container, stream, last)
+                check_tail(path, container, stream, last)
     except av.FFmpegError as error:
         reason = error.strerror or str(error)
         where = f'after frame {number}' if number >= 0 else 'from the start'
@@ -140,17 +140,29 @@ def _iter_video(path: str) -> Iterator[LazyFrame]:
             f'{path}: cannot be decoded {where} ({reason})') from error
 
 
-def _to_bgr(frame: av.VideoFrame) -> np.ndarray:
-    """Pixels as a player shows them, the display rotation applied."""
-    image = frame.to_ndarray(format='bgr24')
+def to_image(frame: av.VideoFrame, pixels: str) -> np.ndarray:
+    """Pixels as a player shows them, the display rotation applied.
+
+    Args:
+        frame (av.VideoFrame): A decoded frame.
+        pixels (str): 'rgb24' or 'bgr24'.
+
+    Returns:
+        ndarray[uint8, h, w, 3]: The image, contiguous.
+    """
+    image = frame.to_ndarray(format=pixels)
     turns = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 
-def _check_tail(path: str, container: av.container.InputContainer,
-                stream: av.VideoStream, last: av.VideoFrame) -> None:
-    """Raise if the frames end well before the length the header states: a
-    file that was cut short decodes without an error."""
+def check_tail(path: str, container: av.container.InputContainer,
+               stream: av.VideoStream, last: av.VideoFrame) -> None:
+    """Notice a file that was cut short, which decodes without an error.
+
+    Raises:
+        ValueError: If the frames end well before the length that the header
+            states.
+    """
     if last.pts is None or not stream.average_rate:
         return
     if stream.duration is not None:
@@ -168,8 +180,17 @@ def _check_tail(path: str, container: av.container.InputContainer,
                          f'{reached:.2f} s of {stated:.2f} s')
 
 
-def _check_end(path: str, end: int, number: int) -> None:
-    """Raise if a part of a frame follows: y4m has no length in its header."""
+def check_end(path: str, end: int, number: int) -> None:
+    """Notice a y4m file that was cut short: its header states no length.
+
+    Args:
+        path (str): The file.
+        end (int): Where the last packet ends, bytes.
+        number (int): Of the last frame.
+
+    Raises:
+        ValueError: If a part of a frame follows.
+    """
     if end < osp.getsize(path):
         raise ValueError(f'{path}: cut short in the frame after frame '
                          f'{number}')

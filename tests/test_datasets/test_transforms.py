@@ -318,5 +318,9 @@ def test_demo_pipeline_reads_a_folder_of_lr_frames(coded_root, config):
             gt_path='',
             key='a.b c',
             sequence_length=LENGTH))
-    assert tuple(out['inputs'].shape) == (LENGTH, 3, ROWS, COLS)
-    assert out['inputs'][2, 1, :, 0].tolist() == list(range(ROWS))
+    windows = out['inputs']
+    assert tuple(windows.shape) == (LENGTH, 7, 3, ROWS, COLS)
+    assert windows[2, 3, 1, :, 0].tolist() == list(range(ROWS))
+    for center in range(LENGTH):
+        expected = window_indices(center, 7, length=LENGTH)
+        assert (windows[center] == windows[expected, 3]).all()

@@ -1,0 +1,61 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Models ready for inference, and their entry in mmagic's inferencer."""
+import os
+from typing import Optional, Union
+
+import torch
+from mmagic.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from torch import nn
+
+from dksan_mm import checkpoint as checkpoints
+
+
+def init_model(config: Union[str, os.PathLike, Config],
+               checkpoint: Optional[Union[str, os.PathLike]] = None,
+               device: Union[str, torch.device] = 'cpu',
+               dtype: torch.dtype = torch.float32) -> nn.Module:
+    """Build the model of a config for inference.
+
+    Nothing in the checkpoint is ever executed. Of a training with mmengine's
+    EMAHook these are the averaged weights: it saves them as ``state_dict``.
+
+    Args:
+        config (str | PathLike | Config): A config file, or its content.
+        checkpoint (str | PathLike, optional): A checkpoint of mmengine's or a
+            plain state dict. Without it the weights are random.
+        device (str | torch.device): Where the model shall run.
+        dtype (torch.dtype): Type of its parameters, e.g. ``torch.bfloat16``.
+
+    Returns:
+        nn.Module: The model in evaluation mode; ``model.cfg`` is the config.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+        ValueError: If the config describes no model.
+        UserError: If the checkpoint cannot be read, holds other objects than
+            data, or belongs to another model.
+    """
+    import dksan_mm.models  # noqa: F401  (registers the networks)
+    if not isinstance(config, Config):
+        config = Config.fromfile(os.fspath(config))
+    if not config.get('model'):
+        raise ValueError(f'{config.filename or "the config"} has no model')
+    init_default_scope(config.get('default_scope', 'mmagic'))
+    model = MODELS.build(config.model)
+    if checkpoint is not None:
+        _load(model, os.fspath(checkpoint))
+    model.cfg = config  # where mmagic's inferencers look for it
+    return model.to(device=device, dtype=dtype).eval()
+
+
+def _load(model: nn.Module, path: str) -> None:
+    """Load a checkpoint that fits in every name and shape."""
+    state_dict = checkpoints.read_checkpoint(path)['state_dict']
+    checkpoints.check_fits(path, checkpoints.shapes(state_dict),
+                           checkpoints.shapes(model.state_dict()))
+    model.load_state_dict({
+        k.removeprefix('module.'): v
+        for k, v in state_dict.items()
+    })

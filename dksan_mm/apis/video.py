@@ -1,0 +1,149 @@
+# Copyright (c) DKSAN-MM contributors.
+"""From a small video to a large one."""
+import os
+import os.path as osp
+from collections import deque
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Callable, Iterator, List, Optional, Union
+
+import numpy as np
+from torch import nn
+
+from dksan_mm.video.cuts import is_cut
+from dksan_mm.video.readers import Source, open_source
+from dksan_mm.video.threads import Background, Prefetch
+from dksan_mm.video.writers import CRF, Writer, check_target, open_writer
+from .frames import restore_frames
+
+
+@dataclass
+class Report:
+    """What :func:`restore_video` did.
+
+    Attributes:
+        path (str): The file or folder that was written.
+        num_frames (int): Frames in it.
+        complaints (list[str]): A sentence for each thing that was wrong with
+            the source; empty if all its frames are there.
+        notes (list[str]): A sentence for each thing beside the frames that
+            could not be kept, such as sound.
+    """
+    path: str
+    num_frames: int
+    complaints: List[str] = field(default_factory=list)
+    notes: List[str] = field(default_factory=list)
+
+
+def restore_video(
+        model: nn.Module,
+        source: Union[str, os.PathLike],
+        target: Union[str, os.PathLike],
+        *,
+        tile: Union[int, str, None] = 'auto',
+        ensemble: bool = False,
+        cuts: bool = True,
+        crf: int = CRF,
+        fps: Optional[Union[float, Fraction]] = None,
+        overwrite: bool = False,
+        progress: Optional[Callable[[int, int], None]] = None) -> Report:
+    """Enlarge a video; its length does not matter to the memory.
+
+    Decoding, the network and encoding overlap. A source that breaks off is
+    enlarged as far as it goes, and the report says so. Ctrl-C leaves what is
+    done under the temporary name, ``big.part.mp4`` for ``big.mp4``.
+
+    Args:
+        model (nn.Module): From :func:`init_model`.
+        source (str | PathLike): A video file, a folder of PNG or JPEG frames,
+            a pattern of such, or one image.
+        target (str | PathLike): A video (.mp4, .mkv, .mov, .m4v), which gets
+            the source's frame times and sound; a .png for one image; else a
+            folder of PNGs.
+        tile (int | str | None): As in :func:`restore_frames`.
+        ensemble (bool): As in :func:`restore_frames`.
+        cuts (bool): Whether scenes are restored apart from one another.
+        crf (int): x264's constant rate factor, 0 (lossless) to 51.
+        fps (float | Fraction, optional): Frames per second of images (25 if
+            not given); of a video it replaces the frames' own times.
+        overwrite (bool): Whether the target may exist.
+        progress (Callable, optional): Called after each frame with the number
+            of frames done and of all, the latter 0 if it is not known.
+
+    Returns:
+        Report: Where the frames are, how many, and what was wrong.
+
+    Raises:
+        FileExistsError: If the target exists.
+        FileNotFoundError: If there is no source, or no folder for the target.
+        ValueError: If the source holds no frame, or the target cannot hold
+            them; no file is left.
+        OSError: If the disk is full, for example; no file is left.
+        KeyboardInterrupt: On Ctrl-C; its text says where the frames are.
+    """
+    _check_apart(source, target)
+    check_target(target, overwrite=overwrite)
+    rate = None if fps is None else Fraction(fps).limit_denominator(100_000)
+    opened = open_source(source, rate)
+    writer = open_writer(target, opened, crf=crf)
+
+    def restore(images: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        return restore_frames(
+            model,
+            images,
+            tile=tile,
+            ensemble=ensemble,
+            is_cut=is_cut if cuts else None)
+
+    try:
+        _copy(opened, restore, writer, progress or _nothing)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_keep(writer)) from None
+    except BaseException as error:
+        writer.discard()
+        if isinstance(error, OSError) and not error.filename:
+            raise OSError(error.errno, error.strerror, writer.path) from error
+        raise
+    return Report(writer.path, writer.num_frames, opened.complaints,
+                  writer.notes)
+
+
+def _copy(source: Source, restore: Callable[[Iterator[np.ndarray]],
+                                            Iterator[np.ndarray]],
+          writer: Writer, progress: Callable[[int, int], None]) -> None:
+    """Read, restore and write all frames, each in a thread of its own."""
+    times: deque = deque()
+
+    def images(frames: Prefetch) -> Iterator[np.ndarray]:
+        for frame in frames:
+            times.append((frame.pts, frame.duration))
+            yield frame.image
+
+    with Prefetch(source) as frames, Background(writer.write) as write:
+        for done, image in enumerate(restore(images(frames)), 1):
+            write(image, *times.popleft())
+            progress(done, source.num_frames)
+    writer.close(whole=True)
+
+
+def _keep(writer: Writer) -> str:
+    """Finish what an interruption leaves; say where it is."""
+    if not writer.num_frames:
+        writer.discard()
+        return 'stopped before the first frame'
+    path = writer.close(whole=False)
+    count = writer.num_frames
+    return (f'stopped; the {"frame" if count == 1 else f"{count} frames"} '
+            f'done so far: {path}')
+
+
+def _check_apart(source: Union[str, os.PathLike],
+                 target: Union[str, os.PathLike]) -> None:
+    if osp.exists(source) and osp.exists(target) and osp.samefile(
+            source, target):
+        raise ValueError(f'{os.fspath(target)}: the output would replace the '
+                         'input')
+
+
+def _nothing(*_: int) -> None:
+    """Stand-in for a progress that nobody asked for."""

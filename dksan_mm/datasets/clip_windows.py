@@ -1,0 +1,67 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Whole clips, for mmagic's inference API."""
+from typing import Dict
+
+import torch
+from mmagic.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
+
+from .windows import window_indices
+
+
+@TRANSFORMS.register_module()
+class StackWindows(BaseTransform):
+    """Replace a clip's frames by the windows around each of them.
+
+    For mmagic's ``VideoRestorationInferencer``, whose own windows are
+    mirrored at the clip's ends, unlike those of the data sets, and which
+    loses frames of clips shorter than a window. The model tells from the
+    shape what it is given.
+
+    Required and modified key: ``inputs``, frames ``(t, 3, h, w)``. They
+    become ``(t, num_frames, 3, h, w)`` where the inferencer passes whole
+    clips on (its ``window_size`` is 0), and ``(t, 3 * num_frames, h, w)``
+    where it makes windows (of these windows, the middle one is meant).
+
+    Args:
+        num_frames (int): Frames in a window, odd.
+    """
+
+    def __init__(self, num_frames: int) -> None:
+        window_indices(0, num_frames, length=1)  # refuses what is not odd
+        self.num_frames = num_frames
+
+    def transform(self, results: Dict) -> Dict:
+        """Replace ``inputs``.
+
+        Raises:
+            ValueError: If mmagic would lose frames.
+        """
+        frames = results['inputs']
+        if frames.ndim == 3:  # mmagic drops the axis of a single frame
+            frames = frames[None]
+        length = len(frames)
+        windows = frames[torch.tensor([
+            window_indices(center, self.num_frames, length=length)
+            for center in range(length)
+        ])]
+        size = _window_size()
+        if size:
+            if size != self.num_frames or length < size:
+                raise ValueError(
+                    f'mmagic cannot make windows of {size} of {length} frames '
+                    f'for a network that takes {self.num_frames}: leave '
+                    "window_size at 0 in the inferencer's extra_parameters")
+            windows = windows.flatten(1, 2)
+        results['inputs'] = windows
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(num_frames={self.num_frames})'
+
+
+def _window_size() -> int:
+    """Of mmagic's inferencers: all of them share one value."""
+    from mmagic.apis.inferencers.video_restoration_inferencer import \
+        VideoRestorationInferencer
+    return VideoRestorationInferencer.extra_parameters['window_size']

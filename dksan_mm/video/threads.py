@@ -1,0 +1,110 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Decoding and encoding while the network computes."""
+import queue
+import threading
+from typing import Any, Callable, Iterable, Iterator, Optional
+
+_END = object()
+POLL = 0.1  # seconds between looks at whether the other side has stopped
+
+
+class Prefetch:
+    """Iterates ahead in a thread of its own.
+
+    An exception of the iterable is raised where its item would have come.
+
+    Args:
+        items (Iterable): Iterated once.
+        depth (int): Items held ready at most.
+    """
+
+    def __init__(self, items: Iterable[Any], depth: int = 4) -> None:
+        self._items = items
+        self._queue: queue.Queue = queue.Queue(depth)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> 'Prefetch':
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def __iter__(self) -> Iterator[Any]:
+        while True:
+            item, error = self._queue.get()
+            if error is not None:
+                raise error
+            if item is _END:
+                return
+            yield item
+
+    def _run(self) -> None:
+        error = None
+        try:
+            for item in self._items:
+                if not self._put(item, None):
+                    return
+        except BaseException as raised:  # raised again where it is awaited
+            error = raised
+        self._put(_END, error)
+
+    def _put(self, item: Any, error: Optional[BaseException]) -> bool:
+        while not self._stopped.is_set():
+            try:
+                self._queue.put((item, error), timeout=POLL)
+                return True
+            except queue.Full:
+                pass
+        return False
+
+
+class Background:
+    """Calls a function in a thread of its own, in order.
+
+    Leaving the ``with`` block waits for all calls. An exception of the
+    function is raised at the next call, or there.
+
+    Args:
+        function (Callable): What is called.
+        depth (int): Calls that may wait.
+    """
+
+    def __init__(self, function: Callable, depth: int = 4) -> None:
+        self._function = function
+        self._queue: queue.Queue = queue.Queue(depth)
+        self._error: Optional[BaseException] = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> 'Background':
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        self._queue.put(_END)
+        self._thread.join()
+        if kind is None:
+            self._check()
+
+    def __call__(self, *arguments: Any) -> None:
+        """Call the function with these arguments, soon."""
+        self._check()
+        self._queue.put(arguments)
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        while True:
+            arguments = self._queue.get()
+            if arguments is _END:
+                return
+            if self._error is not None:
+                continue  # nobody waits for the rest
+            try:
+                self._function(*arguments)
+            except BaseException as error:  # raised again by the caller
+                self._error = error

@@ -1,0 +1,271 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Enlarged frames as an H.264 video, a folder of PNGs or one PNG.
+
+Each is written under a temporary name beside the target, which it gets when
+it is finished: ``big.mp4`` as ``big.part.mp4``, the folder ``big`` as
+``big.part``.
+"""
+import os
+import os.path as osp
+import re
+import shutil
+from typing import List, Optional, Union
+
+import av
+import numpy as np
+
+from dksan_mm.prepare.images import write_png
+from dksan_mm.prepare.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from .audio import AudioCopy
+from .readers import Source
+
+# Containers that hold H.264 and the time of each frame.
+H264_SUFFIXES = ('.mp4', '.mkv', '.mov', '.m4v')
+MAX_SIDE = 16384  # of x264
+CRF = 12  # chosen here: hardly to be told from the frames
+FRAME_NAME = '{:06d}.png'
+# Also what a killed run left of the frame it was writing.
+OUR_NAME = re.compile(r'\.?[0-9]{6,}\.png(\.[0-9]+\.tmp)?')
+
+
+class Writer:
+    """What all kinds of targets have in common.
+
+    Args:
+        path (str): The target.
+        source (Source): Whose frames are written, enlarged.
+
+    Attributes:
+        path (str): The target.
+        part (str): Its temporary name.
+        num_frames (int): Frames written.
+        notes (list[str]): What could not be kept.
+    """
+
+    def __init__(self, path: str, source: Source) -> None:
+        self.path, self.source = path, source
+        self.part = part_name(path)
+        self.num_frames = 0
+        self.notes: List[str] = []
+
+    def write(self, image: np.ndarray, pts: int, duration: int) -> None:
+        """Append a frame.
+
+        Args:
+            image (ndarray[uint8, h, w, 3]): RGB.
+            pts (int): Its time in units of the source's ``time_base``.
+            duration (int): In the same units; 0 if not known.
+
+        Raises:
+            OSError: If it cannot be written, e.g. if the disk is full.
+            ValueError: If the target cannot hold it.
+        """
+        raise NotImplementedError
+
+    def close(self, *, whole: bool) -> str:
+        """Finish the file.
+
+        Args:
+            whole (bool): False keeps its temporary name.
+
+        Returns:
+            str: Where it is.
+        """
+        if not whole:
+            return self.part
+        os.replace(self.part, self.path)
+        return self.path
+
+    def discard(self) -> None:
+        """Remove what was written."""
+        if osp.isdir(self.part):
+            shutil.rmtree(self.part)
+        elif osp.exists(self.part):
+            os.remove(self.part)
+
+
+class VideoWriter(Writer):
+    """H.264 with the source's frame times, pixel shape and sound.
+
+    Colours are those of BT.709, and the file says so.
+
+    Args:
+        path (str): The target; its suffix names the container.
+        source (Source): Whose frames are written, enlarged.
+        crf (int): x264's constant rate factor, 0 (lossless) to 51.
+    """
+
+    def __init__(self, path: str, source: Source, crf: int = CRF) -> None:
+        super().__init__(path, source)
+        self._crf, self._flushed = crf, False
+        self._container: Optional[av.container.OutputContainer] = None
+        self._stream: Optional[av.VideoStream] = None
+        self._audio: Optional[AudioCopy] = None
+
+    def write(self, image: np.ndarray, pts: int, duration: int) -> None:
+        """Append a frame; see :class:`Writer`."""
+        if self._container is None:
+            self._open(*image.shape[:2])
+        frame = av.VideoFrame.from_ndarray(
+            image, format='rgb24').reformat(
+                format='yuv420p',
+                dst_colorspace='ITU709',
+                dst_color_range='MPEG',
+                interpolation='BICUBIC')
+        frame.time_base, frame.pts = self.source.time_base, pts
+        frame.duration = duration
+        self._mux(self._stream.encode(frame))
+        if self._audio:
+            self._audio.copy_until(pts * self.source.time_base)
+        self.num_frames += 1
+
+    def close(self, *, whole: bool) -> str:
+        """Finish the file; see :class:`Writer`."""
+        if not self._flushed:  # an interruption may have come in here
+            self._flushed = True
+            self._mux(self._stream.encode())
+        if self._audio:
+            if whole:
+                self._audio.copy_until(None)
+            self._audio.close()
+            self.notes = self._audio.notes
+        self._container.close()
+        return super().close(whole=whole)
+
+    def discard(self) -> None:
+        """Remove what was written."""
+        if self._container is not None:
+            try:
+                self._container.close()
+            except (OSError, av.FFmpegError):  # the disk may be full
+                pass
+        super().discard()
+
+    def _open(self, height: int, width: int) -> None:
+        if max(height, width) > MAX_SIDE:
+            raise ValueError(
+                f'{self.path}: H.264 ends at {MAX_SIDE} pixels a side, the '
+                f'frames are {width}x{height}; name a folder, for PNGs')
+        self._container = av.open(self.part, 'w')
+        stream = self._container.add_stream('libx264', rate=self.source.rate)
+        stream.width, stream.height, stream.pix_fmt = width, height, 'yuv420p'
+        stream.time_base = self.source.time_base
+        context = stream.codec_context
+        context.time_base = self.source.time_base
+        context.sample_aspect_ratio = self.source.sample_aspect
+        context.colorspace = context.color_primaries = context.color_trc = 1
+        context.color_range = 1  # 16 to 235
+        context.options = dict(crf=str(self._crf))
+        self._stream = stream
+        if self.source.audio:
+            self._audio = AudioCopy(self.source.audio, self._container)
+
+    def _mux(self, packets: List[av.Packet]) -> None:
+        for packet in packets:
+            self._container.mux(packet)
+
+
+class FolderWriter(Writer):
+    """A folder of PNGs, 000000.png and so on."""
+
+    def write(self, image: np.ndarray, pts: int, duration: int) -> None:
+        """Append a frame; see :class:`Writer`."""
+        if not self.num_frames:
+            self.discard()  # of an interrupted run
+            os.mkdir(self.part)
+        name = FRAME_NAME.format(self.num_frames)
+        write_png(osp.join(self.part, name), image[..., ::-1])
+        self.num_frames += 1
+
+    def close(self, *, whole: bool) -> str:
+        """Finish the folder; see :class:`Writer`."""
+        if whole and osp.isdir(self.path):
+            shutil.rmtree(self.path)  # its content was checked
+        return super().close(whole=whole)
+
+
+class ImageWriter(Writer):
+    """One PNG, of a source that has one frame."""
+
+    def write(self, image: np.ndarray, pts: int, duration: int) -> None:
+        """Write the frame; see :class:`Writer`."""
+        if self.num_frames:
+            raise ValueError(
+                f'{self.path} is one image, and {self.source.path}'
+                ' has more frames; name a folder or a video')
+        write_png(self.part, image[..., ::-1])
+        self.num_frames += 1
+
+
+def open_writer(path: Union[str, os.PathLike],
+                source: Source,
+                *,
+                crf: int = CRF) -> Writer:
+    """The writer for a target that :func:`check_target` let pass.
+
+    Args:
+        path (str | PathLike): A video (.mp4, .mkv, .mov, .m4v), an image
+            (.png), or else a folder of PNGs.
+        source (Source): Whose frames will be written, enlarged.
+        crf (int): Of a video, x264's constant rate factor.
+
+    Returns:
+        Writer: Nothing is written before its first frame.
+    """
+    path = os.fspath(path)
+    suffix = osp.splitext(path)[1].lower()
+    if suffix in H264_SUFFIXES:
+        return VideoWriter(path, source, crf)
+    if suffix == '.png' and not osp.isdir(path):
+        return ImageWriter(path, source)
+    return FolderWriter(path.rstrip(os.sep), source)
+
+
+def check_target(path: Union[str, os.PathLike],
+                 *,
+                 overwrite: bool = False) -> None:
+    """Refuse a target that cannot be written, or should not.
+
+    Args:
+        path (str | PathLike): As for :func:`open_writer`.
+        overwrite (bool): Whether it may exist. A folder may then hold
+            nothing but frames that were written here.
+
+    Raises:
+        FileExistsError: If it exists.
+        FileNotFoundError: If the folder that it should be in does not.
+        ValueError: If its suffix is of another kind.
+    """
+    path = os.fspath(path).rstrip(os.sep)
+    suffix = osp.splitext(path)[1].lower()
+    known = {*VIDEO_SUFFIXES, *IMAGE_SUFFIXES, '.gif', '.bmp', '.tif', '.tiff'}
+    if suffix in known - {*H264_SUFFIXES, '.png'} and not osp.isdir(path):
+        raise ValueError(
+            f'{path}: the output is a video ({", ".join(H264_SUFFIXES)}), an '
+            'image (.png) or a folder of PNGs')
+    parent = osp.dirname(path) or '.'
+    if not osp.isdir(parent):
+        raise FileNotFoundError(f'there is no folder {parent} to write '
+                                f'{osp.basename(path)} to')
+    if osp.isdir(path) and suffix in H264_SUFFIXES:
+        raise FileExistsError(f'{path} is a folder')
+    is_empty = osp.isdir(path) and not os.listdir(path)
+    if osp.exists(path) and not overwrite and not is_empty:
+        raise FileExistsError(f'{path} exists; --overwrite replaces it')
+    _check_folder(path)
+    _check_folder(part_name(path))
+
+
+def _check_folder(path: str) -> None:
+    """Refuse to replace a folder that holds other things than our frames."""
+    for name in os.listdir(path) if osp.isdir(path) else ():
+        if not OUR_NAME.fullmatch(name):
+            raise FileExistsError(f'{path} is not replaced: it holds {name}')
+
+
+def part_name(path: str) -> str:
+    """Name of a target that is not finished: ``a.part.mp4`` of ``a.mp4``."""
+    stem, suffix = osp.splitext(path)
+    if suffix.lower() in (*H264_SUFFIXES, '.png'):
+        return f'{stem}.part{suffix}'
+    return f'{path}.part'

@@ -1,0 +1,71 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The README's examples do what it says, as they stand there."""
+import os
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from data_fixtures import write_frames
+from mmagic.apis.inferencers.video_restoration_inferencer import \
+    VideoRestorationInferencer
+from tool_runs import load_tool
+from video_files import make_video, moving, read_video
+
+README = (Path(__file__).resolve().parents[2] / 'README.md').read_text()
+EXAMPLES = [
+    code for code in re.findall(r'```python\n(.*?)```', README, re.DOTALL)
+    if 'apis' in code
+]
+
+
+@pytest.fixture
+def folder(tmp_path, tiny_checkpoint, monkeypatch):
+    """Working folder with the files that the examples name."""
+    monkeypatch.chdir(tmp_path)
+    for name in ('configs', 'work_dirs/demo'):
+        (tmp_path / name).mkdir(parents=True)
+    config, checkpoint = tiny_checkpoint
+    shutil.copy(config, 'configs/dksan-s_sample_x16.py')
+    shutil.copy(checkpoint, 'work_dirs/demo/iter_400.pth')
+    make_video('small.mp4', moving(2), codec='mpeg4', pix_fmt='yuv420p')
+    write_frames('data/Vid3oC-sample/val/LRx16/puppy-grass', moving(2))
+    saved = dict(VideoRestorationInferencer.extra_parameters)
+    yield tmp_path
+    VideoRestorationInferencer.extra_parameters.update(saved)
+
+
+def run(code):
+    exec(code, {})
+
+
+def test_restore_video(folder, capsys):
+    run(EXAMPLES[0])
+    assert '2 frames in large.mp4 []' in capsys.readouterr().out
+    assert len(read_video('large.mp4')) == 2
+
+
+def test_restore_frames(folder, capsys):
+    """On smaller frames: the network is tiny here, and they are not."""
+    run(EXAMPLES[1].replace('(45, 80, 3)', '(9, 16, 3)'))
+    assert capsys.readouterr().out == '(144, 256, 3)\n' * 10
+
+
+@pytest.mark.parametrize('code', EXAMPLES[2:], ids=['dksan', 'restoration'])
+def test_mmagic(folder, code):
+    run(code)
+    assert sorted(os.listdir('puppy_x16')) == ['000000.png', '000001.png']
+
+
+def test_nothing_else_is_shown():
+    assert len(EXAMPLES) == 4
+
+
+def test_commands_have_the_tool_s_options():
+    tool = load_tool('super_resolve')
+    commands = re.findall(r'tools/super_resolve.py (.*?)(?: #.*)?\n', README)
+    assert len(commands) == 7
+    for command in commands:
+        args = tool.parse_args(shlex.split(command))
+        assert args.input != args.output

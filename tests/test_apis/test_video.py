@@ -1,0 +1,165 @@
+# Copyright (c) DKSAN-MM contributors.
+import errno
+import gc
+import os
+import resource
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from data_fixtures import SAMPLE, write_frames
+from video_files import make_video, moving, read_packets, read_video
+
+from dksan_mm.apis import init_model, restore_frames, restore_video
+from dksan_mm.prepare.images import read_image
+
+
+def pngs(folder):
+    return [
+        read_image(str(path))[..., ::-1]
+        for path in sorted(Path(folder).iterdir())
+    ]
+
+
+@pytest.mark.parametrize('count', [1, 3, 7, 30])
+def test_the_frames_are_those_of_restore_frames(bicubic, tmp_path, count):
+    images = moving(count, (11, 19))
+    path = make_video(tmp_path / 'v.mkv', images)
+    report = restore_video(bicubic, path, tmp_path / 'out')
+    assert (report.num_frames, report.complaints) == (count, [])
+    np.testing.assert_array_equal(
+        pngs(tmp_path / 'out'), list(restore_frames(bicubic, images)))
+
+
+def test_a_network_too(tiny_checkpoint, tmp_path):
+    model = init_model(*tiny_checkpoint)
+    folder = write_frames(tmp_path / 'in', [i[..., ::-1] for i in moving(4)])
+    restore_video(model, folder, tmp_path / 'out')
+    np.testing.assert_array_equal(
+        pngs(tmp_path / 'out'), list(restore_frames(model, moving(4))))
+
+
+def test_a_video_has_the_source_s_times_and_sound(bicubic, tmp_path):
+    times = [0, 20, 100, 300, 340]
+    path = make_video(
+        tmp_path / 'v.mkv', moving(5), pts=times, audio='pcm_s16le')
+    seen = []
+    report = restore_video(
+        bicubic,
+        path,
+        tmp_path / 'big.mkv',
+        progress=lambda *x: seen.append(x))
+    frames = read_video(report.path)
+    assert [round(1000 * time) for time, _ in frames] == times
+    assert {image.shape for _, image in frames} == {(192, 320, 3)}
+    assert read_packets(report.path) == read_packets(path)
+    assert [done for done, _ in seen] == [1, 2, 3, 4, 5]
+
+
+def test_scenes_are_restored_apart(tiny_checkpoint, tmp_path):
+    """Two real clips joined: as if each had been restored alone."""
+    model = init_model(*tiny_checkpoint)
+    scenes = []
+    for name in ('dashcam-highway', 'puppy-grass'):
+        frames = read_video(SAMPLE / 'val' / f'{name}.mp4')[:5]
+        scenes.append([
+            cv2.resize(image, (20, 12), interpolation=cv2.INTER_AREA)
+            for _, image in frames
+        ])
+    path = make_video(tmp_path / 'v.mkv', scenes[0] + scenes[1])
+    alone = [f for scene in scenes for f in restore_frames(model, scene)]
+    restore_video(model, path, tmp_path / 'cut')
+    np.testing.assert_array_equal(pngs(tmp_path / 'cut'), alone)
+    restore_video(model, path, tmp_path / 'uncut', cuts=False)
+    differ = [(a != b).any() for a, b in zip(pngs(tmp_path / 'uncut'), alone)]
+    assert differ == [False] * 2 + [True] * 6 + [False] * 2
+
+
+def test_a_broken_tail_is_written_and_said(bicubic, tmp_path):
+    path = make_video(tmp_path / 'v.mkv', moving(40, (24, 32)))
+    content = Path(path).read_bytes()
+    Path(path).write_bytes(content[:len(content) // 2])
+    report = restore_video(bicubic, path, tmp_path / 'big.mp4')
+    assert 10 < len(read_video(report.path)) == report.num_frames < 40
+    assert any('cut short' in text for text in report.complaints)
+
+
+@pytest.mark.parametrize('target', ['big.mp4', 'big'])
+def test_nothing_is_left_of_a_source_without_frames(bicubic, tmp_path, target):
+    (tmp_path /
+     'v.y4m').write_bytes(b'YUV4MPEG2 W20 H12 F25:1 Ip A1:1 C420jpeg\n')
+    with pytest.raises(ValueError, match='no frame in the video'):
+        restore_video(bicubic, tmp_path / 'v.y4m', tmp_path / target)
+    assert os.listdir(tmp_path) == ['v.y4m']
+
+
+@pytest.mark.parametrize('target', ['big.mp4', 'big.mkv', 'big'])
+def test_no_space_left(bicubic, tmp_path, target):
+    path = make_video(tmp_path / 'v.mkv', moving(50, (24, 32)))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(OSError) as caught:
+            restore_video(bicubic, path, tmp_path / target, crf=0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.errno == errno.EFBIG
+    assert Path(caught.value.filename).is_relative_to(tmp_path)
+    assert os.listdir(tmp_path) == ['v.mkv']
+
+
+@pytest.mark.parametrize('target, part', [('big.mp4', 'big.part.mp4'),
+                                          ('big', 'big.part')])
+def test_ctrl_c_leaves_what_is_done(bicubic, tmp_path, target, part):
+    path = make_video(tmp_path / 'v.mkv', moving(30), audio='aac')
+
+    def interrupt(done, _):
+        if done == 8:
+            raise KeyboardInterrupt
+
+    threads = threading.active_count()
+    with pytest.raises(
+            KeyboardInterrupt, match=f'8 frames done so far: .*{part}'):
+        restore_video(bicubic, path, tmp_path / target, progress=interrupt)
+    assert threading.active_count() == threads
+    assert sorted(os.listdir(tmp_path)) == [part, 'v.mkv']
+    frames = pngs(tmp_path /
+                  part) if part == 'big.part' else read_video(tmp_path / part)
+    assert len(frames) == 8
+    restore_video(bicubic, path, tmp_path / target)
+    assert sorted(os.listdir(tmp_path)) == [target, 'v.mkv']
+
+
+def test_the_input_is_not_replaced(bicubic, tmp_path):
+    path = make_video(tmp_path / 'v.mkv', moving(1))
+    with pytest.raises(ValueError, match='would replace the input'):
+        restore_video(bicubic, path, path, overwrite=True)
+
+
+def peak(model, path, target):
+    """Growth of the process's memory while it enlarges a video, bytes."""
+    gc.collect()
+    Path('/proc/self/clear_refs').write_text('5')  # resets the peak
+    before = memory('VmRSS')
+    restore_video(model, path, target, overwrite=True)
+    return memory('VmHWM') - before
+
+
+def memory(name):
+    for line in Path('/proc/self/status').read_text().splitlines():
+        if line.startswith(name):
+            return 1024 * int(line.split()[1])
+    raise KeyError(name)
+
+
+def test_memory_does_not_grow_with_the_frames(bicubic, tmp_path):
+    """250 more enlarged frames are 46 MB, 250 more small ones 0.2 MB."""
+    few, many = (
+        make_video(tmp_path / f'{n}.mkv', moving(n)) for n in (50, 300))
+    target = tmp_path / 'big.mp4'
+    peak(bicubic, few, target)  # what is allocated once
+    least = min(peak(bicubic, few, target) for _ in range(2))
+    assert peak(bicubic, many, target) < least + 20e6
+    assert len(read_video(target)) == 300

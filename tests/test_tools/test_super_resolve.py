@@ -1,0 +1,303 @@
+# Copyright (c) DKSAN-MM contributors.
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from data_fixtures import write_frames
+from test_tools.test_test import evaluate, results
+from tool_runs import CONFIG, ROOT, TINY, load_tool
+from video_files import make_video, moving, read_packets, read_video
+
+from dksan_mm import launch
+from dksan_mm.image_quality import psnr
+from dksan_mm.prepare.images import read_image
+
+pytest_plugins = ['tool_runs']  # the fixtures
+
+BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')
+
+
+def enlarge(*arguments, config=BICUBIC):
+    """Exit code of the tool, run in this process."""
+    tool = load_tool('super_resolve')
+    try:
+        return launch.run_tool(tool.main,
+                               [*map(str, arguments), '--config', config])
+    except SystemExit as stop:
+        return stop.code
+
+
+@pytest.fixture
+def small(tmp_path):
+    return make_video(
+        tmp_path / 'small.mkv', moving(3), rate=24, audio='pcm_s16le')
+
+
+@pytest.fixture
+def said(capfd, monkeypatch):
+    """Function: the lines that the tool wrote to stderr."""
+    monkeypatch.setattr(sys, 'argv', ['super_resolve.py'])
+
+    def read():
+        lines = capfd.readouterr().err.splitlines()
+        return [
+            line.removeprefix('super_resolve.py: ') for line in lines
+            if line.startswith('super_resolve.py: ')
+        ]
+
+    return read
+
+
+def test_a_video(small, tmp_path, capsys):
+    assert enlarge(small, tmp_path / 'big.mkv') == 0
+    assert [image.shape for _, image in read_video(tmp_path / 'big.mkv')
+            ] == [(192, 320, 3)] * 3
+    assert read_packets(tmp_path / 'big.mkv') == read_packets(small)
+    out = capsys.readouterr().out
+    assert 'enlarge: 1/1 clips, 3/3 frames, ' in out
+    assert f'{tmp_path}/big.mkv: 3 frames' in out
+
+
+def test_images_with_a_rate_to_a_video(tmp_path):
+    write_frames(tmp_path / 'frames', moving(3))
+    assert enlarge(tmp_path / 'frames', tmp_path / 'a.mp4', '--fps',
+                   '30000/1001', '--crf', 40) == 0
+    times = [time for time, _ in read_video(tmp_path / 'a.mp4')]
+    assert times[1] - times[0] == pytest.approx(1001 / 30000, abs=1e-5)
+
+
+def test_options_reach_the_network(small, tmp_path):
+    torch.manual_seed(0)
+    from dksan_mm.apis import init_model
+    from dksan_mm.launch import Config
+    config = Config.fromfile(CONFIG)
+    config.model.generator.update(channels=8, num_blocks=(1, 1, 1, 1))
+    torch.save(init_model(config).state_dict(), tmp_path / 'c.pth')
+    results = {}
+    for name, options in dict(
+            plain=[], ensemble=['--ensemble'], bf16=['--dtype',
+                                                     'bfloat16']).items():
+        assert enlarge(
+            small,
+            tmp_path / name,
+            '--checkpoint',
+            tmp_path / 'c.pth',
+            '--cfg-options',
+            *TINY,
+            *options,
+            config=CONFIG) == 0
+        results[name] = (tmp_path / name / '000000.png').read_bytes()
+    assert results['plain'] != results['bf16']
+
+
+def test_an_output_that_exists(small, tmp_path, said):
+    (tmp_path / 'big.mp4').write_text('mine')
+    assert enlarge(small, tmp_path / 'big.mp4') == 2
+    assert said() == [f'{tmp_path}/big.mp4 exists; --overwrite replaces it']
+    assert (tmp_path / 'big.mp4').read_text() == 'mine'
+    assert enlarge(small, tmp_path / 'big.mp4', '--overwrite') == 0
+    [note] = said()
+    assert 'pcm_s16le sound is left out, a mp4 file cannot hold it' in note
+    assert len(read_video(tmp_path / 'big.mp4')) == 3
+
+
+def test_inputs_that_are_none(tmp_path, said):
+    (tmp_path / 'a.mp4').write_text('no video')
+    (tmp_path / 'b.mp4').touch()
+    (tmp_path / 'empty').mkdir()
+    for name, match in [('a.mp4', 'not a video'), ('b.mp4', 'empty file'),
+                        ('empty', 'no PNG or JPEG frame in this folder'),
+                        ('nothing', 'there is no file or folder')]:
+        assert enlarge(tmp_path / name, tmp_path / 'out.mp4') == 2
+        [sentence] = said()
+        assert str(tmp_path / name) in sentence and match in sentence
+    assert sorted(os.listdir(tmp_path)) == ['a.mp4', 'b.mp4', 'empty']
+
+
+def test_a_truncated_video(tmp_path, said):
+    path = make_video(tmp_path / 'v.mkv', moving(40, (24, 32)))
+    Path(path).write_bytes(Path(path).read_bytes()[:-20000])
+    assert enlarge(path, tmp_path / 'big.mp4') == 1
+    assert 0 < len(read_video(tmp_path / 'big.mp4')) < 40
+    assert any('cut short' in sentence for sentence in said())
+
+
+def test_many_videos(small, tmp_path, said, capfd):
+    """A bad one does not keep the others from being enlarged, once."""
+    folder = tmp_path / 'in'
+    folder.mkdir()
+    for name in ('a', 'c'):
+        make_video(folder / f'{name}.mkv', moving(2))
+    (folder / 'b.mkv').write_text('no video')
+    assert enlarge(folder, tmp_path / 'out') == 1
+    assert sorted(os.listdir(tmp_path / 'out')) == ['a.mkv', 'c.mkv']
+    [sentence] = said()
+    assert sentence.startswith(f'{folder}/b.mkv: not a video')
+    before = (tmp_path / 'out' / 'a.mkv').stat().st_mtime_ns
+    (folder / 'b.mkv').write_bytes(Path(small).read_bytes())
+    assert enlarge(folder, tmp_path / 'out') == 0
+    assert '2 of 3 videos are in' in capfd.readouterr().out
+    assert sorted(os.listdir(tmp_path / 'out')) == ['a.mkv', 'b.mkv', 'c.mkv']
+    assert (tmp_path / 'out' / 'a.mkv').stat().st_mtime_ns == before
+
+
+def test_the_frames_are_those_that_are_scored(finished_run, tiny_vid3oc,
+                                              tmp_path):
+    """PSNR of the PNGs is what tools/test.py says, ends of clips included."""
+    checkpoint = finished_run / 'iter_4.pth'
+    val = Path(tiny_vid3oc, 'val')
+    assert evaluate(tiny_vid3oc, tmp_path, checkpoint) == 0
+    assert enlarge(
+        val / 'LRx16',
+        tmp_path / 'out',
+        '--checkpoint',
+        checkpoint,
+        '--cfg-options',
+        *TINY,
+        config=CONFIG) == 0
+    for video, values in results(tmp_path)['videos'].items():
+        scores = [
+            psnr(*(read_image(str(folder / video / path.name))
+                   for folder in (tmp_path / 'out', val / 'HR')))
+            for path in (val / 'HR' / video).iterdir()
+        ]
+        assert len(scores) == 3
+        assert np.mean(scores) == pytest.approx(values['PSNR'], abs=1e-4)
+
+
+def test_not_enough_memory(small, tmp_path, said, monkeypatch):
+    from dksan_mm.models import BicubicNet
+
+    def fail(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(BicubicNet, 'forward', fail)
+    assert enlarge(small, tmp_path / 'big.mp4') == 1
+    assert said() == [
+        f'{small}: not enough memory; --tile with a smaller number takes less'
+    ]
+    assert os.listdir(tmp_path) == ['small.mkv']
+
+
+def test_processes_share_the_videos(tmp_path, monkeypatch):
+    folder = tmp_path / 'in'
+    folder.mkdir()
+    for name in 'abc':
+        make_video(folder / f'{name}.mkv', moving(2))
+    done = []
+    for rank in range(2):
+        monkeypatch.setenv('RANK', str(rank))
+        monkeypatch.setenv('WORLD_SIZE', '2')
+        tool = load_tool('super_resolve')
+        monkeypatch.setattr(tool, 'wait_for_others', lambda bad: bad)
+        args = tool.parse_args([
+            str(folder),
+            str(tmp_path / 'out'), '--config', BICUBIC, '--overwrite'
+        ])
+        jobs = tool.list_jobs(args)
+        assert tool.process(jobs, args) == 0
+        done += [Path(job.target).name for job in jobs]
+    assert sorted(done) == ['a.mkv', 'b.mkv', 'c.mkv']
+    assert sorted(os.listdir(tmp_path / 'out')) == sorted(done)
+
+
+def test_torchrun_waits_for_all_and_reports_each_bad_file_once(tmp_path):
+    folder = tmp_path / 'in'
+    folder.mkdir()
+    for name in 'abc':
+        (folder / f'{name}.mkv').write_text('no video')
+    run = subprocess.run([
+        sys.executable, '-m', 'torch.distributed.run', '--standalone',
+        '--nproc_per_node', '2',
+        str(ROOT / 'tools' / 'super_resolve.py'),
+        str(folder),
+        str(tmp_path / 'out'), '--config', BICUBIC
+    ],
+                         capture_output=True,
+                         text=True,
+                         timeout=120)
+    assert run.returncode == 1
+    for name in 'abc':
+        assert run.stderr.count(f'{name}.mkv: not a video') == 1
+
+
+def test_ctrl_c(small, tmp_path, said):
+    path = make_video(tmp_path / 'v.mkv', moving(2000))
+    part = tmp_path / 'big.part.mp4'
+
+    def press():
+        while not part.exists():
+            time.sleep(0.01)
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    assert enlarge(path, tmp_path / 'big.mp4') == 130
+    thread.join()
+    [sentence] = said()
+    frames = len(read_video(part))
+    assert sentence == f'stopped; the {frames} frames done so far: {part}'
+    assert 0 < frames < 2000 and not (tmp_path / 'big.mp4').exists()
+
+
+def test_without_weights_it_says_how_to_get_some(small, tmp_path, said):
+    tool = load_tool('super_resolve')
+    assert enlarge(small, tmp_path / 'a.mp4', config=str(tool.CONFIG)) == 2
+    [sentence] = said()
+    assert 'no weights are released' in sentence and 'make demo' in sentence
+    other = str(ROOT / 'configs' / 'dksan_vid3oc_x16.py')
+    options = ['--cfg-options', *TINY, 'model.generator.reduction=4']
+    assert enlarge(small, tmp_path / 'a.mp4', *options, config=other) == 2
+    assert 'configs/dksan_vid3oc_x16.py: name your own' in said()[0]
+
+
+def test_released_weights_are_used_and_named(small, tmp_path, monkeypatch,
+                                             capsys):
+    tool = load_tool('super_resolve')
+    monkeypatch.setattr(tool, 'WEIGHTS', tmp_path)
+    args = tool.parse_args(['a', 'b'])
+    (tmp_path / 'dksan-s_vid3oc_x16.pth').touch()
+    assert tool.find_checkpoint(args) == str(tmp_path /
+                                             'dksan-s_vid3oc_x16.pth')
+    assert 'using ' in capsys.readouterr().out
+
+
+def test_checkpoints_that_are_refused(small, tmp_path, said):
+    torch.save(dict(state_dict=np.zeros(3)), tmp_path / 'array.pth')
+    torch.save(dict(a=torch.zeros(2)), tmp_path / 'other.pth')
+    for name, match in [('none.pth', 'there is no checkpoint file'),
+                        ('array.pth', 'holds no state dict'),
+                        ('other.pth', 'is a checkpoint of another model')]:
+        assert enlarge(small, tmp_path / 'a.mp4', '--checkpoint',
+                       tmp_path / name) == 2
+        [sentence] = said()
+        assert name in sentence and match in sentence
+    assert not (tmp_path / 'a.mp4').exists()
+
+
+@pytest.mark.parametrize('options, match', [
+    (['--tile', '0'], "'auto', 'none' or a number of pixels, got '0'"),
+    (['--tile', 'all'], "got 'all'"),
+    (['--fps', '0'], "at most 1000, got '0'"),
+    (['--fps', '25/0'], "got '25/0'"),
+    (['--crf', '52'], '--crf'),
+    (['--dtype', 'int8'], '--dtype'),
+])
+def test_wrong_arguments_are_refused(options, match, capsys):
+    assert enlarge('a', 'b', *options) == 2
+    assert match in capsys.readouterr().err
+
+
+def test_a_device_that_is_not_there(small, tmp_path, said):
+    if torch.cuda.is_available():
+        pytest.skip('it is there')
+    assert enlarge(small, tmp_path / 'a.mp4', '--device', 'cuda') == 2
+    assert said()[0].startswith('--device cuda')
