@@ -26,7 +26,9 @@ def init_model(config: Union[str, os.PathLike, Config],
         checkpoint (str | PathLike, optional): A checkpoint of mmengine's or a
             plain state dict. Without it the weights are random.
         device (str | torch.device): Where the model shall run.
-        dtype (torch.dtype): Type of its parameters, e.g. ``torch.bfloat16``.
+        dtype (torch.dtype): What :func:`restore_frames` computes convolutions
+            in, e.g. ``torch.bfloat16``. Parameters, sums over residuals,
+            offsets and deformable convolutions stay float32 (autocast).
 
     Returns:
         nn.Module: The model in evaluation mode; ``model.cfg`` is the config.
@@ -47,7 +49,8 @@ def init_model(config: Union[str, os.PathLike, Config],
     if checkpoint is not None:
         _load(model, os.fspath(checkpoint))
     model.cfg = config  # where mmagic's inferencers look for it
-    return model.to(device=device, dtype=dtype).eval()
+    model.inference_dtype = dtype
+    return model.to(device, memory_format=torch.channels_last).eval()
 
 
 def _load(model: nn.Module, path: str) -> None:

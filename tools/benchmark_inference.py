@@ -1,0 +1,187 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Time a network on a stream of frames, and measure its memory.
+
+python tools/benchmark_inference.py [CONFIG] [options]
+
+Frames of noise pass through dksan_mm.apis.restore_frames. The time of a frame
+is set against that of its convolutions alone, each called again by itself on
+inputs of the same shapes, and against one plain forward of the whole window,
+which is what mmagic's inferencer computes for each frame.
+"""
+import argparse
+import collections
+import contextlib
+import resource
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Callable, Counter, Iterator, Optional, Sequence, Tuple
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+Size = Tuple[int, int]
+
+
+def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        'config',
+        nargs='?',
+        default=str(ROOT / 'configs' / 'dksan_vid3oc_x16.py'),
+        metavar='CONFIG',
+        help='default: configs/dksan_vid3oc_x16.py')
+    parser.add_argument(
+        '--size',
+        default=(68, 120),
+        type=_size,
+        metavar='HxW',
+        help='of the LR frames (default: 68x120, large 1088x1920)')
+    parser.add_argument(
+        '--frames',
+        default=3,
+        type=int,
+        metavar='N',
+        help='frames timed, one after the other (default: 3)')
+    parser.add_argument(
+        '--dtype', default='float32', choices=('float32', 'bfloat16'))
+    parser.add_argument('--threads', default=2, type=int, metavar='N')
+    parser.add_argument(
+        '--no-plain',
+        action='store_true',
+        help='leave out the plain forward, which needs much memory')
+    args = parser.parse_args(argv)
+    if args.frames < 1 or args.threads < 1:
+        parser.error('--frames and --threads must be at least 1')
+    if not Path(args.config).is_file():
+        parser.error(f'there is no config {args.config}')
+    return args
+
+
+def _size(text: str) -> Size:
+    height, _, width = text.partition('x')
+    if not (height.isdecimal() and width.isdecimal()) or not (int(height)
+                                                              and int(width)):
+        raise argparse.ArgumentTypeError(f'must be HxW, got {text!r}')
+    return int(height), int(width)
+
+
+def noise(size: Size, count: int) -> Iterator:
+    """LR frames, uint8."""
+    import numpy as np
+    generator = np.random.default_rng(0)
+    for _ in range(count):
+        yield generator.integers(0, 256, (*size, 3), np.uint8)
+
+
+def time_stream(model, size: Size, frames: int,
+                alone: Callable) -> Tuple[float, float, float]:
+    """Frames of a running stream, by turns with their convolutions alone.
+
+    Returns:
+        tuple: Medians of the seconds a frame takes, of those of the
+        convolutions, and of the ratio of the two.
+    """
+    from dksan_mm.apis import restore_frames
+    stream = restore_frames(model, noise(size, 1000), tile=None)
+    next(stream)  # the first one has the features of four frames to make
+    pairs = []
+    for _ in range(frames):
+        start = time.perf_counter()
+        next(stream)
+        pairs.append((time.perf_counter() - start, alone()))
+    return (statistics.median(frame for frame, _ in pairs),
+            statistics.median(convolutions for _, convolutions in pairs),
+            statistics.median(a / b for a, b in pairs))
+
+
+@contextlib.contextmanager
+def recorded_convolutions() -> Iterator[Counter]:
+    """Shapes and settings of all calls of torch's conv2d."""
+    import torch.nn.functional as F
+    original, calls = F.conv2d, collections.Counter()
+
+    def conv2d(x, weight, bias=None, stride=1, padding=0, *settings, **named):
+        out = original(x, weight, bias, stride, padding, *settings, **named)
+        calls[tuple(x.shape),
+              tuple(weight.shape),
+              _hashable(stride),
+              _hashable(named.get('padding', padding)), settings] += 1
+        return out
+
+    F.conv2d = conv2d
+    try:
+        yield calls
+    finally:
+        F.conv2d = original
+
+
+def _hashable(setting):
+    return tuple(setting) if isinstance(setting, list) else setting
+
+
+def time_convolutions(calls: Counter, dtype) -> float:
+    """Seconds of all recorded calls, each timed once after a trial."""
+    import torch
+    import torch.nn.functional as F
+    total = 0.
+    for (shape, filters, stride, padding, settings), count in calls.items():
+        x = torch.randn(shape).to(dtype, memory_format=torch.channels_last)
+        w = torch.randn(filters).to(dtype, memory_format=torch.channels_last)
+        total += count * time_second(
+            lambda: F.conv2d(x, w, None, stride, padding, *settings))
+    return total
+
+
+def time_second(run: Callable) -> float:
+    """Seconds of the second of two calls."""
+    run()
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    args = parse_args(argv)
+    import torch
+
+    from dksan_mm.apis import init_model, restore_frames
+    from dksan_mm.bands import whole_maps
+    torch.set_num_threads(args.threads)
+    torch.set_grad_enabled(False)
+    dtype = getattr(torch, args.dtype)
+    model = init_model(args.config, dtype=dtype)
+    before = _peak_memory()
+    with recorded_convolutions() as calls:
+        next(restore_frames(model, noise(args.size, 1), tile=None))
+    used = _peak_memory() - before
+    stream, alone, ratio = time_stream(model, args.size, args.frames,
+                                       lambda: time_convolutions(calls, dtype))
+    pixels = args.size[0] * args.size[1]
+    print(f'{args.config}, LR {args.size[0]}x{args.size[1]}, {args.dtype}, '
+          f'{args.threads} threads')
+    print(f'stream             {stream:8.2f} s a frame')
+    print(f'its convolutions   {alone:8.2f} s, the frame takes {ratio:.2f} '
+          'times as long')
+    print(f'peak memory        {used:8.0f} MB above {before:.0f} MB, '
+          f'{1024 * used / pixels:.0f} KB a pixel')
+    if args.no_plain:
+        return
+    window = torch.rand(1, model.generator.num_frames, 3, *args.size)
+    with whole_maps():
+        plain = time_second(lambda: model.forward_tensor(window))
+    used = _peak_memory() - before
+    print(f'plain forward      {plain:8.2f} s, float32, {used:.0f} MB, '
+          f'{1024 * used / pixels:.0f} KB a pixel')
+
+
+def _peak_memory() -> float:
+    """Megabytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == '__main__':
+    main()
