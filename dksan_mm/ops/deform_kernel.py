@@ -23,9 +23,13 @@ Which implementation computes it (see :func:`dksan_mm.ops.set_backend`):
 * no offsets and no mask: ``torch.nn.functional.conv2d``;
 * CPU tensors: C++ (``csrc/``), compiled at first use. Depthwise, each tap's
   image row and scope row are read, multiplied and summed in registers,
-  channels last. With more than one input channel a filter, a band of
-  columns ``z`` is made in cache and multiplied with the weights. The backward
-  pass makes both again; no tensor of the columns of an image ever exists;
+  channels last, from a ring of those lines of the image that the offsets
+  reach just now: no copy of the whole image is made. Backward, tall images
+  are cut into strips for several threads; what a strip has for its
+  neighbours' lines is added afterwards, in a fixed order. With more than one
+  input channel a filter, a band of columns ``z`` is made in cache and
+  multiplied with the weights. The backward pass makes both again; no tensor
+  of the columns of an image ever exists;
 * anything else, and where there is no compiler: pure torch in bands
   (``torch_path.py``);
 * inside ``torch.compile``: C++ as one operator, or one plain graph.
