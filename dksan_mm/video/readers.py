@@ -17,8 +17,9 @@ from dksan_mm.prepare.sources import (Clip, check_end, check_tail,
                                       count_frames, to_image)
 
 DEFAULT_RATE = Fraction(25)  # frames a second of images: chosen here
-# Seconds, beside 2 %, that a file may end early: headers round up.
-TAIL = Fraction(1, 10)
+# Seconds, beside 2 %, that a file may end early: headers round up, and count
+# what decoders drop of the sound's beginning.
+TAIL = Fraction(1, 4)
 
 
 @dataclass(frozen=True)
