@@ -6,7 +6,7 @@ import os.path as osp
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import av
 import numpy as np
@@ -17,8 +17,9 @@ from dksan_mm.prepare.sources import (Clip, check_end, check_tail,
                                       count_frames, to_image)
 
 DEFAULT_RATE = Fraction(25)  # frames a second of images: chosen here
-# Seconds, beside 2 %, that a file may end early: headers round up.
-TAIL = Fraction(1, 10)
+# Seconds, beside 2 %, that a file may end early: headers round up, and count
+# what decoders drop of the sound's beginning.
+TAIL = Fraction(1, 4)
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,9 @@ class _Packets:
 
     def __init__(self, container: av.container.InputContainer) -> None:
         self._container = container
-        self._end, self._end_byte, self._frames = Fraction(0), 0, 0
+        self._end_byte, self._frames = 0, 0
+        # Of each stream: its latest time, and the longest step to one.
+        self._times: Dict[int, Tuple[Fraction, Fraction]] = {}
 
     def decode(self,
                stream: av.VideoStream) -> Iterator[Optional[av.VideoFrame]]:
@@ -188,8 +191,7 @@ class _Packets:
             if packet.size and packet.pos is not None:
                 self._end_byte = packet.pos + packet.size
             if packet.pts is not None and packet.time_base:
-                end = (packet.pts + (packet.duration or 0)) * packet.time_base
-                self._end = max(self._end, end)
+                self._note(packet)
             if packet.stream.index != stream.index:
                 continue
             try:
@@ -198,6 +200,14 @@ class _Packets:
                     yield frame
             except av.InvalidDataError:
                 yield None
+
+    def _note(self, packet: av.Packet) -> None:
+        # Not all packets state how long they last: as long as another did.
+        time = packet.pts * packet.time_base
+        last, step = self._times.get(packet.stream.index, (time, Fraction(0)))
+        length = (packet.duration or 0) * packet.time_base
+        self._times[packet.stream.index] = (max(last, time),
+                                            max(step, length, time - last))
 
     def check_end(self, path: str, stream: av.VideoStream,
                   last: av.VideoFrame) -> None:
@@ -211,12 +221,15 @@ class _Packets:
         """
         if self._container.format.name == 'yuv4mpegpipe':
             return check_end(path, self._end_byte, self._frames - 1)
-        check_tail(path, self._container, stream, last)
+        # Matroska states no length of a single stream.
+        if len(self._times) == 1 or 'mp4' in self._container.format.name:
+            check_tail(path, self._container, stream, last)
         duration = Fraction(self._container.duration or 0, av.time_base)
         start = Fraction(self._container.start_time or 0, av.time_base)
-        if self._end < start + duration * Fraction(98, 100) - TAIL:
+        end = max((sum(times) for times in self._times.values()), default=0)
+        if end < start + duration * Fraction(98, 100) - TAIL:
             raise ValueError(f'{path}: cut short, it ends at '
-                             f'{float(self._end):.2f} s of '
+                             f'{float(end):.2f} s of '
                              f'{float(start + duration):.2f} s')
 
 

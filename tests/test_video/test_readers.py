@@ -187,6 +187,16 @@ def test_a_video_with_longer_sound_that_was_cut_short(tmp_path):
     assert 'cut short' in source.complaints[-1]
 
 
+@pytest.mark.parametrize('suffix', ['.mkv', '.mp4', '.mov'])
+@pytest.mark.parametrize('count, rate', [(1, 25), (3, 1), (8, 24)])
+def test_whole_files_are_not_called_cut_short(tmp_path, suffix, count, rate):
+    """Though the last packet's length may be known to nobody."""
+    path = make_video(
+        tmp_path / f'v{suffix}', moving(count), rate=rate, audio='aac', **H264)
+    source = open_source(path)
+    assert len(images_of(source)) == count and source.complaints == []
+
+
 def test_a_y4m_file_that_was_cut_short(tmp_path):
     path = make_video(
         tmp_path / 'v.y4m',
