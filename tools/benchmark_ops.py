@@ -160,6 +160,9 @@ def _modulated(x, weight, own_only: bool) -> Dict[str, Operator]:
     return operators
 
 
+_grads_out = {}  # the gradient of the output, which is no operator's work
+
+
 def forward(operator: Operator) -> None:
     import torch
     with torch.no_grad():
@@ -169,8 +172,11 @@ def forward(operator: Operator) -> None:
 def training_step(operator: Operator) -> tuple:
     import torch
     out = operator.run(*_arguments(operator))
-    grads = torch.autograd.grad(out, operator.inputs, torch.ones_like(out))
-    return out, grads
+    if out.shape not in _grads_out:
+        _grads_out.clear()
+        _grads_out[out.shape] = torch.ones_like(out)
+    grad_out = _grads_out[out.shape]
+    return out, torch.autograd.grad(out, operator.inputs, grad_out)
 
 
 def _arguments(operator: Operator) -> list:

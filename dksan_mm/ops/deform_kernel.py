@@ -34,24 +34,25 @@ Which implementation computes it (see :func:`dksan_mm.ops.set_backend`):
   (``torch_path.py``);
 * inside ``torch.compile``: C++ as one operator, or one plain graph.
 
-Measured by ``tools/benchmark_ops.py --threads 1 --rounds 9`` on one core of
-an AMD EPYC (Zen 5, AVX-512) shared with other work, 128 channels, 64x64,
-float32; a dense 3x3 ``conv2d`` in the same round is 1:
+Measured by ``tools/benchmark_ops.py`` on two cores of an AMD EPYC (Zen 5,
+AVX-512), 128 channels, 64x64, float32, medians of 30 rounds; a dense 3x3
+``conv2d`` in the same round is 1:
 
 ========================================  =======  ================
 operator                                  forward  forward+backward
 ========================================  =======  ================
-depthwise DKC, S = 4, both offsets            0.4               0.4
-dense DKC, S = 3, both offsets                1.4               1.3
-``ModulatedDeformConv2d``, 8 groups           1.8               1.4
-mmcv's ``ModulatedDeformConv2d``               15                31
-torchvision's ``deform_conv2d``                16                24
-depthwise DKC in pure torch                   6.7               9.5
-dense DKC in pure torch                       8.8                10
+depthwise DKC, S = 4, both offsets           0.51              0.71
+dense DKC, S = 3, both offsets                2.4               2.6
+``ModulatedDeformConv2d``, 8 groups           3.0               2.8
+mmcv's ``ModulatedDeformConv2d``               22                68
+torchvision's ``deform_conv2d``                22                53
+depthwise DKC in pure torch                   9.0                13
+dense DKC in pure torch                       9.8                14
 ========================================  =======  ================
 
-A training step of the depthwise form needs 2.3 times the bytes of input and
-output together at its peak, gradients and output included, at any size.
+A training step of the depthwise form needs 1.4 to 1.9 times the bytes of
+input and output together at its peak, gradients and output included, and 1.6
+to 2.4 us a pixel, from 32x32 to 512x512.
 """
 
 from typing import Optional

@@ -3,13 +3,14 @@ import copy
 import pickle
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from mmengine.hooks import EMAHook
 from mmengine.model import ExponentialMovingAverage
 from test_apis.conftest import CONFIGS, tiny_config
 
-from dksan_mm.apis import init_model
+from dksan_mm.apis import init_model, restore_frames
 from dksan_mm.errors import UserError
 
 
@@ -25,9 +26,13 @@ def test_a_config_file_or_its_content(tiny_checkpoint):
         assert not model.training and model.cfg.scale == 16
 
 
-def test_type_of_the_parameters(tiny_checkpoint):
+def test_half_precision_leaves_the_parameters_alone(tiny_checkpoint):
     model = init_model(*tiny_checkpoint, 'cpu', torch.bfloat16)
-    assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    frame = np.random.default_rng(0).integers(0, 256, (6, 5, 3), np.uint8)
+    [half] = restore_frames(model, [frame])
+    [exact] = restore_frames(init_model(*tiny_checkpoint), [frame])
+    assert 0 < abs(half.astype(int) - exact).max() <= 8
 
 
 @pytest.mark.parametrize(
