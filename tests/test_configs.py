@@ -56,7 +56,7 @@ def comparisons():
         yield f'ablations/{path.stem}', path.stem.rpartition('_')[0]
 
 
-@pytest.mark.parametrize('name, other', comparisons())
+@pytest.mark.parametrize('name, other', list(comparisons()))
 def test_what_is_compared_differs_in_the_network_only(name, other):
     first, second = (
         load(f'configs/{path}.py').to_dict() for path in (name, other))
