@@ -15,7 +15,7 @@ def test_it_is_that_of_what_is_allocated():
     """Bicubic: products of 4096 x 256 and of 4096 x 4096, and its weights."""
     config = Config.fromfile(
         ROOT / 'configs/bicubic_vid3oc_x16.py', import_custom_modules=False)
-    used = memory._measure(config, (256, 256), None)
+    used = memory.peak_memory(config, (256, 256))
     needed = 4 * 3 * (4096 * 256 + 4096 * 4096) + 4 * 7 * 3 * 256**2
     needed += (8 + 4 + 4) * 4096 * 256  # float64 once, float32 twice
     assert needed < used < 1.1 * needed

@@ -140,7 +140,7 @@ def kind_of(network, name: str) -> str:
         return ''
     part = network.get_submodule(name)
     kinds = {type(child).__name__ for child in part.children()}
-    if type(part).__name__ != 'Sequential':
+    if type(part).__name__ not in ('Sequential', 'Trunk'):
         return type(part).__name__
     return f'{len(part)} x {kinds.pop()}' if len(kinds) == 1 else ''
 
