@@ -51,8 +51,8 @@ dense DKC in pure torch                       9.8                14
 ========================================  =======  ================
 
 A training step of the depthwise form needs 1.4 to 1.9 times the bytes of
-input and output together at its peak, gradients and output included, and 1.6
-to 2.4 us a pixel, from 32x32 to 512x512.
+input and output together at its peak (its output and gradients included, the
+incoming one not), and 1.6 to 2.4 us a pixel, from 32x32 to 512x512.
 """
 
 from typing import Optional
