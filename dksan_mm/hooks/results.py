@@ -1,0 +1,42 @@
+# Copyright (c) DKSAN-MM contributors.
+"""A test's results as a file."""
+import json
+import os
+from typing import Dict
+
+from mmagic.registry import HOOKS
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+
+
+@HOOKS.register_module()
+class ResultsFileHook(Hook):
+    """Write a test's averages and each video's values to a JSON file.
+
+    ``{"metrics": {name: value}, "videos": {video: {name: value}}}``, names
+    with their prefix in ``metrics``.
+
+    Args:
+        path (str): The file. It is whole, or as it was before.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    @master_only
+    def after_test_epoch(self, runner, metrics: Dict[str, float]) -> None:
+        """Write the file."""
+        videos: Dict[str, Dict[str, float]] = {}
+        for metric in _metrics_of(runner.test_loop):
+            for video, values in getattr(metric, 'videos', {}).items():
+                videos.setdefault(video, {}).update(values)
+        part = f'{self.path}.part'
+        with open(part, 'w', encoding='utf-8') as file:
+            json.dump(dict(metrics=metrics, videos=videos), file, indent=2)
+        os.replace(part, self.path)
+
+
+def _metrics_of(loop) -> list:
+    """Metrics of mmengine's loop, or of all evaluators of mmagic's."""
+    evaluators = getattr(loop, 'evaluators', None) or [loop.evaluator]
+    return [metric for evaluator in evaluators for metric in evaluator.metrics]
