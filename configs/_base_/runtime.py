@@ -8,7 +8,7 @@ _base_ = 'mmagic::_base_/default_runtime.py'
 custom_imports = dict(
     imports=[
         'dksan_mm.models', 'dksan_mm.datasets', 'dksan_mm.metrics',
-        'dksan_mm.hooks', 'dksan_mm.optim'
+        'dksan_mm.hooks', 'dksan_mm.loops', 'dksan_mm.optim'
     ],
     allow_failed_imports=False)
 
@@ -17,15 +17,15 @@ default_hooks = dict(
     # against iterations (mmengine counts epochs, of which there is one).
     logger=dict(interval=50, log_metric_by_epoch=False),
     checkpoint=dict(
+        # Whole after a crash; torch >= 2.6 loads them as they are.
+        type='AtomicCheckpointHook',
         interval=1000,  # chosen here: what a crash may cost
         out_dir=None,  # the work dir; mmagic: ./work_dirs, whatever it is
         max_keep_ckpts=3,  # chosen here: 0.35 GB each with Adam's state
         # The first metric, PSNR, whatever its prefix; mmagic names 'PSNR'
         # and stops at the first validation when there is a prefix.
         save_best='auto',
-        rule='greater'),
-    # Checkpoints that torch >= 2.6 loads as they are.
-    plain_checkpoint=dict(type='PlainCheckpointHook'))
+        rule='greater'))
 
 # Iterations that logged values are averaged over. mmagic refreshes the time
 # left once in so many: change it together with the logger's interval.
