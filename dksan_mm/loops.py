@@ -158,6 +158,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             self.runner.message_hub.update_info('validated_iter', self._iter)
             with kept_random_state():
                 self.runner.val_loop.run()
+            self.runner.call_hook('after_train_val')
 
 
 def _positionable_sampler(loader: DataLoader):

@@ -90,15 +90,15 @@ class AtomicCheckpointHook(CheckpointHook):
         if self._postponed and runner.optim_wrapper.should_update():
             self._save_checkpoint(runner)
 
-    def after_val(self, runner) -> None:
-        """Save what the validation has found."""
-        if runner.message_hub.runtime_info.get('loop_stage') != 'train':
-            return
-        step = runner.epoch if self.by_epoch else runner.iter
-        last = runner.max_epochs if self.by_epoch else runner.max_iters
+    def after_train_val(self, runner) -> None:
+        """Save what a validation on the way has found.
+
+        mmengine has no such stage; ``ResumableTrainLoop`` calls it.
+        """
+        step, last = runner.iter, runner.iter >= runner.max_iters
         if (self.interval > 0 and step >= self.save_begin) or \
-                (self.save_last and step >= last):
-            meta = dict(epoch=runner.epoch, iter=runner.iter)
+                (self.save_last and last):
+            meta = dict(epoch=runner.epoch, iter=step)
             self._save_checkpoint_with_step(runner, step, meta)
 
     def after_train(self, runner) -> None:
@@ -179,7 +179,7 @@ class AtomicCheckpointHook(CheckpointHook):
         """Write the best checkpoint beside the one that was best.
 
         mmengine would remove that first, so it is not told of it here; nor
-        shall it save again, :meth:`after_val` does.
+        shall it save again, :meth:`after_train_val` does.
         """
         if not self.save_best:
             return
