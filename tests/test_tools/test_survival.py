@@ -10,8 +10,8 @@ import subprocess
 import sys
 
 import pytest
-import torch
-from tool_runs import CONFIG, LIGHT, ROOT, TINY
+from compare import assert_same
+from tool_runs import CONFIG, LIGHT, ROOT, TINY, contents, weights
 
 KILLS = int(os.environ.get('DKSAN_KILLS', 20))
 SEED = int(os.environ.get('DKSAN_KILL_SEED', 0))
@@ -67,38 +67,10 @@ def command(tiny_vid3oc, tmp_path):
 
 def final(work_dir, iters):
     """Everything that a run is judged by, and must be equal."""
-    names = {path.name for path in work_dir.glob('*.pth')}
-    checkpoint = torch.load(work_dir / f'iter_{iters}.pth')
-    hub = checkpoint.pop('message_hub')
-    scalars = {
-        name: history
-        for name, history in hub['log_scalars'].items()
-        if not name.endswith(('time', 'memory'))
-    }
-    info = dict(hub['runtime_info'], eta=None, cfg=None, experiment_name=None)
-    for name in ('best_ckpt', 'last_ckpt'):
-        info[name] = os.path.basename(info[name])
-    del checkpoint['meta']
-    best = torch.load(work_dir / info['best_ckpt'])['state_dict']
-    return dict(
-        names=names, scalars=scalars, info=info, best=best, **checkpoint)
-
-
-def assert_same(one, other, where=''):
-    """Compare bit for bit."""
-    assert type(one) is type(other), where
-    if isinstance(one, dict):
-        assert one.keys() == other.keys(), where
-        for key in one:
-            assert_same(one[key], other[key], f'{where}.{key}')
-    elif isinstance(one, (list, tuple)):
-        assert len(one) == len(other), where
-        for number, pair in enumerate(zip(one, other)):
-            assert_same(*pair, f'{where}.{number}')
-    elif torch.is_tensor(one):
-        assert torch.equal(one, other), where
-    else:
-        assert one == other, where
+    last = contents(work_dir / f'iter_{iters}.pth')
+    best = work_dir / last['message_hub']['runtime_info']['best_ckpt']
+    names = sorted(path.name for path in work_dir.glob('*.pth'))
+    return dict(last=last, best=weights(best), names=names)
 
 
 def test_a_run_that_is_killed_ends_like_one_that_is_not(
