@@ -34,7 +34,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
     * A validation that was due at the checkpoint, and was cut off, is done.
 
     What it needs to know for that is in mmengine's message hub, which every
-    checkpoint holds: ``data_position`` and ``validated_iter`` are set here,
+    checkpoint holds: ``data_position`` and ``last_validation`` are set here,
     ``random_states`` by :class:`AtomicCheckpointHook`.
 
     Args:
@@ -141,9 +141,9 @@ class ResumableTrainLoop(IterBasedTrainLoop):
 
         Checkpoints without that note, mmengine's, count as validated.
         """
-        validated = self._recall('validated_iter')
+        validated = self._recall('last_validation')
         if validated is None:
-            self.runner.message_hub.update_info('validated_iter', self._iter)
+            self.runner.message_hub.update_info('last_validation', self._iter)
         elif validated != self._iter:
             self._validate_if_due()
 
@@ -155,7 +155,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         if self._iter % self.val_interval == 0 or \
                 self._iter == self._max_iters:
             # No checkpoint to resume from is written before its end.
-            self.runner.message_hub.update_info('validated_iter', self._iter)
+            self.runner.message_hub.update_info('last_validation', self._iter)
             with kept_random_state():
                 self.runner.val_loop.run()
             self.runner.call_hook('after_train_val')

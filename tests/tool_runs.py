@@ -73,7 +73,8 @@ def contents(path):
     scalars, info = hub['log_scalars'], hub['runtime_info']
     for name in [name for name in scalars if name.endswith('time')]:
         del scalars[name]
-    for name in ('eta', 'cfg', 'experiment_name'):
+    # 'iter' is the last step's, or where a run was resumed just to validate.
+    for name in ('iter', 'eta', 'cfg', 'experiment_name'):
         info.pop(name, None)
     for name in ('best_ckpt', 'last_ckpt'):
         info[name] = Path(info.get(name, '')).name

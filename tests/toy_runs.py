@@ -68,7 +68,8 @@ class Score(BaseMetric):
 
     def compute_metrics(self, results):
         self.validated.append(results[0])
-        return dict(score=self.scores[results[0]])
+        score = self.scores[results[0]]
+        return dict(score=score, error=score)
 
 
 def toy_run(work_dir,
@@ -90,6 +91,7 @@ def toy_run(work_dir,
     if resume is True:
         resume = list_checkpoints(work_dir)[0]
     torch.set_num_threads(1)
+    torch.manual_seed(3)  # the network is made before the Runner
     Samples.loaded, validated = [], []
     settings = dict(interval=2, save_best='score', rule='greater')
     hook = AtomicCheckpointHook(
