@@ -47,21 +47,21 @@ def find_start(config: Config) -> Start:
             resumed.
     """
     automatic = config.get('resume') and not config.get('load_from')
-    paths = list_checkpoints(config.work_dir) if automatic else [
-        config.get('load_from')
-    ]
+    paths = [config.get('load_from')]
+    if automatic:
+        paths = list_checkpoints(config.work_dir)
     damaged: List[str] = []
-    for path in filter(None, paths):
+    for path in map(str, filter(None, paths)):
         try:
-            checkpoint = read_checkpoint(str(path))
+            checkpoint = read_checkpoint(path)
         except DamagedError as error:
             if not automatic:
                 raise
             damaged.append(str(error))
             continue
         if config.get('resume'):
-            check_resumable(str(path), checkpoint)
-        return Start(str(path), shapes(checkpoint['state_dict']), damaged)
+            check_resumable(path, checkpoint)
+        return Start(path, shapes(checkpoint['state_dict']), damaged)
     return Start('', {}, damaged)
 
 

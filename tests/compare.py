@@ -67,5 +67,6 @@ def assert_same(one, other, where=''):
         for number, pair in enumerate(zip(one, other)):
             assert_same(*pair, f'{where}.{number}')
     else:
-        same = torch.equal if isinstance(one, torch.Tensor) else type(one).__eq__
-        assert same(one, other), f'{where}: {one}, {other}'
+        tensors = isinstance(one, torch.Tensor)
+        same = torch.equal(one, other) if tensors else one == other
+        assert same, f'{where}: {one}, {other}'

@@ -21,8 +21,7 @@ def whole(tmp_path_factory):
 
 def test_a_resumed_run_loads_nothing_twice_and_ends_the_same(whole, tmp_path):
     finished, order = whole
-    _, loaded, validated = toy_run(
-        tmp_path, 8, resume=finished / 'iter_4.pth')
+    _, loaded, validated = toy_run(tmp_path, 8, resume=finished / 'iter_4.pth')
     assert loaded == order[8:]
     assert validated == [6, 8]
     ours, theirs = (
@@ -37,8 +36,7 @@ def test_the_order_goes_on_with_another_batch(first, second, whole, tmp_path):
     _, after, _ = toy_run(tmp_path, 4, batch_size=second, resume=True)
     assert before + after == order[:2 * (first + second)]
     used = contents(tmp_path / 'iter_4.pth')['message_hub']['runtime_info']
-    assert used['data_position'] == dict(
-        samples=2 * (first + second), seed=3)
+    assert used['data_position'] == dict(samples=2 * (first + second), seed=3)
 
 
 def test_the_order_goes_on_with_its_own_seed(whole, tmp_path, monkeypatch):
@@ -46,8 +44,9 @@ def test_the_order_goes_on_with_its_own_seed(whole, tmp_path, monkeypatch):
     # As a run without a seed in its config has it: another one each time.
     make = SeededInfiniteSampler.__init__
     monkeypatch.setattr(
-        SeededInfiniteSampler, '__init__', lambda self, *args, seed, **kwargs:
-        make(self, *args, seed=17, **kwargs))
+        SeededInfiniteSampler, '__init__',
+        lambda self, *args, seed, **kwargs: make(
+            self, *args, seed=17, **kwargs))
     _, loaded, _ = toy_run(tmp_path, 8, resume=finished / 'iter_4.pth')
     assert loaded == order[8:]
 
@@ -119,8 +118,7 @@ def test_a_last_validation_that_was_cut_off_is_done(tmp_path):
 
 def test_of_a_finished_run_nothing_is_left_to_do(whole, tmp_path):
     finished, _ = whole
-    _, loaded, validated = toy_run(
-        tmp_path, 8, resume=finished / 'iter_8.pth')
+    _, loaded, validated = toy_run(tmp_path, 8, resume=finished / 'iter_8.pth')
     assert (loaded, validated) == ([], [])
     log = next(tmp_path.rglob('*.log')).read_text()
     assert 'all 8 iterations are done, nothing is left to train' in log

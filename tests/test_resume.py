@@ -161,8 +161,10 @@ def test_a_poisoned_one_is_no_accident(named, work_dir):
     save(work_dir / 'iter_16.pth', extra=Program(proof))
     if named:
         point(work_dir, work_dir / 'iter_16.pth')
-    with pytest.raises(UserError, match='iter_16.pth is not loaded: it asks '
-                       r'for \w+\.mkdir, and .* nothing but data'):
+    with pytest.raises(
+            UserError,
+            match='iter_16.pth is not loaded: it asks '
+            r'for \w+\.mkdir, and .* nothing but data'):
         find(work_dir)
     assert not proof.exists()
 

@@ -94,18 +94,13 @@ def toy_run(work_dir,
     torch.manual_seed(3)  # the network is made before the Runner
     Samples.loaded, validated = [], []
     settings = dict(interval=2, save_best='score', rule='greater')
-    hook = AtomicCheckpointHook(
-        by_epoch=False, **{
-            **settings,
-            **checkpoint
-        })
+    hook = AtomicCheckpointHook(by_epoch=False, **{**settings, **checkpoint})
     runner = ToyRunner(
         ToyNet(),
         str(work_dir),
         train_dataloader=loader(sampler, batch_size),
         val_dataloader=loader(DefaultSampler, 1, [dict(inputs=torch.ones(1))]),
-        train_cfg=dict(
-            type=loop, max_iters=iters, val_interval=val_interval),
+        train_cfg=dict(type=loop, max_iters=iters, val_interval=val_interval),
         val_cfg=dict(),
         val_evaluator=[Score(scores, validated)],
         optim_wrapper=dict(

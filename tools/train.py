@@ -21,8 +21,8 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='go on from CHECKPOINT, or from the latest in the work dir '
-        '(from the start, if there is none)')
+        help='go on from CHECKPOINT, or from the newest in the work dir that '
+        'is whole (from the start, if there is none)')
     parser.add_argument(
         '--amp', action='store_true', help='automatic mixed precision (GPU)')
     parser.add_argument(

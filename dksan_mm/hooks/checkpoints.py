@@ -70,12 +70,14 @@ class AtomicCheckpointHook(CheckpointHook):
     def before_train(self, runner) -> None:
         """Remove what a killed run has left over."""
         super().before_train(runner)
+        if runner.iter > 0:  # resumed
+            self.last_ckpt = runner._load_from
         if not is_main_process():
             return
         for pattern in UNFINISHED:
             for folder in {self.out_dir, runner.work_dir}:
                 _remove(glob.glob(os.path.join(glob.escape(folder), pattern)))
-        if runner.iter > 0:  # resumed
+        if runner.iter > 0:
             self._adopt_best(runner)
             self._remove_superseded_best(runner)
             self._adopt_start(runner)

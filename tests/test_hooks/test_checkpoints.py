@@ -23,8 +23,9 @@ KILLED = 9
 
 def files(work_dir):
     """Names of files; of dumped configs none."""
-    return sorted(path.name for path in Path(work_dir).iterdir()
-                  if path.is_file() and path.suffix != '.py')
+    return sorted(
+        path.name for path in Path(work_dir).iterdir()
+        if path.is_file() and path.suffix != '.py')
 
 
 def pointer(work_dir):
@@ -166,8 +167,10 @@ def test_on_a_full_disk_the_training_goes_on(ended, tmp_path, monkeypatch):
 def test_a_last_checkpoint_that_is_missing_fails_the_run(
         tmp_path, monkeypatch):
     full_disk(monkeypatch, ['iter_4.pth'])
-    with pytest.raises(OSError, match=r'the last checkpoint could not be '
-                       r'written: .*No space.*--resume goes on from .*iter_2'):
+    with pytest.raises(
+            OSError,
+            match=r'the last checkpoint could not be '
+            r'written: .*No space.*--resume goes on from .*iter_2'):
         toy_run(tmp_path, 4)
     assert files(tmp_path) == [
         'best_score_iter_2.pth', 'iter_2.pth', 'last_checkpoint'
@@ -177,6 +180,13 @@ def test_a_last_checkpoint_that_is_missing_fails_the_run(
     toy_run(tmp_path, 4, resume=True)
     check(tmp_path)
     assert pointer(tmp_path) == 'iter_4.pth'
+
+
+def test_a_resumed_run_names_what_it_started_from(begun, tmp_path,
+                                                  monkeypatch):
+    full_disk(monkeypatch, ['iter_4.pth'])
+    with pytest.raises(OSError, match=f'goes on from {begun}/iter_2.pth'):
+        toy_run(tmp_path, 4, resume=begun / 'iter_2.pth')
 
 
 def test_a_best_that_cannot_be_written_is_not_named(tmp_path, monkeypatch):
@@ -189,11 +199,10 @@ def test_a_best_that_cannot_be_written_is_not_named(tmp_path, monkeypatch):
 
 
 def test_several_metrics_have_a_best_checkpoint_each(tmp_path):
-    toy_run(tmp_path, 6, save_best=['score', 'error'],
-            rule=['greater', 'less'])
-    assert [name for name in files(tmp_path) if 'best' in name] == [
-        'best_error_iter_2.pth', 'best_score_iter_4.pth'
-    ]
+    toy_run(
+        tmp_path, 6, save_best=['score', 'error'], rule=['greater', 'less'])
+    assert [name for name in files(tmp_path) if 'best' in name
+            ] == ['best_error_iter_2.pth', 'best_score_iter_4.pth']
 
 
 def test_going_back_keeps_the_better_one_until_it_comes_again(tmp_path):
@@ -205,18 +214,16 @@ def test_going_back_keeps_the_better_one_until_it_comes_again(tmp_path):
     assert [p.name for p in list_checkpoints(tmp_path)
             ] == ['iter_3.pth', 'iter_2.pth', 'iter_4.pth']
     toy_run(tmp_path, 4, resume=True)
-    assert [name for name in files(tmp_path) if 'best' in name] == [
-        'best_score_iter_4.pth'
-    ]
+    assert [name for name in files(tmp_path)
+            if 'best' in name] == ['best_score_iter_4.pth']
 
 
 def test_a_moved_work_dir_keeps_one_best(begun, tmp_path):
     work_dir = tmp_path / 'moved'
     shutil.copytree(begun, work_dir)
     toy_run(work_dir, 4, resume=True)
-    assert [name for name in files(work_dir) if 'best' in name] == [
-        'best_score_iter_4.pth'
-    ]
+    assert [name for name in files(work_dir)
+            if 'best' in name] == ['best_score_iter_4.pth']
     assert 'best_score_iter_2.pth' in files(begun)
 
 
