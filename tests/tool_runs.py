@@ -74,7 +74,7 @@ def contents(path):
     for name in [name for name in scalars if name.endswith('time')]:
         del scalars[name]
     # 'iter' is the last step's, or where a run was resumed just to validate.
-    for name in ('iter', 'eta', 'cfg', 'experiment_name'):
+    for name in ('iter', 'eta', 'cfg', 'experiment_name', 'mmengine_version'):
         info.pop(name, None)
     for name in ('best_ckpt', 'last_ckpt'):
         info[name] = Path(info.get(name, '')).name
