@@ -28,6 +28,9 @@ class WindowVSR(BaseEditModel):
         init_cfg (dict, optional): mmengine's initialisation config.
         data_preprocessor (dict, optional): Config; must not pad, for mmagic
             would take LR rows off the HR output.
+        channels_last (bool): Keep the weights in the channels-last format;
+            feature maps follow them. Quicker on CPUs and in half precision
+            on GPUs; the same function.
 
     Raises:
         ValueError: If the data preprocessor pads.
@@ -40,7 +43,8 @@ class WindowVSR(BaseEditModel):
                  train_cfg: Optional[dict] = None,
                  test_cfg: Optional[dict] = None,
                  init_cfg: Optional[dict] = None,
-                 data_preprocessor: Optional[dict] = None) -> None:
+                 data_preprocessor: Optional[dict] = None,
+                 channels_last: bool = False) -> None:
         divisor = (data_preprocessor or {}).get('pad_size_divisor', 1)
         if divisor != 1:
             raise ValueError('data_preprocessor must not pad, got '
@@ -52,6 +56,8 @@ class WindowVSR(BaseEditModel):
             test_cfg=test_cfg,
             init_cfg=init_cfg,
             data_preprocessor=data_preprocessor)
+        if channels_last:
+            self.generator.to(memory_format=torch.channels_last)
 
     def forward_tensor(self,
                        inputs: Tensor,
