@@ -9,6 +9,10 @@ from mmengine.device import get_device
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
 
+from .muon import Muon
+
+__all__ = ['BFloat16OptimWrapper', 'Muon', 'OffsetLrConstructor']
+
 # Parts of the names of convolutions that predict offsets.
 OFFSET_PREDICTORS = ('image_offset', 'kernel_offset', 'conv_offset')
 
