@@ -216,17 +216,11 @@ def start_cpu_group(config: Config) -> None:
     """Start the processes' group on a machine without a GPU.
 
     mmengine always selects a CUDA device there and fails; it leaves a group
-    alone that exists already. DDP on CPUs takes no device ids.
+    alone that exists already.
     """
     import torch
-    if config.launcher != 'pytorch' or torch.cuda.is_available():
-        return
-    torch.distributed.init_process_group('gloo')
-    wrapper = config.get('model_wrapper_cfg') or dict(
-        type='MMDistributedDataParallel',
-        broadcast_buffers=False,
-        find_unused_parameters=config.get('find_unused_parameters', False))
-    config.model_wrapper_cfg = dict(wrapper, device_ids=None)
+    if config.launcher == 'pytorch' and not torch.cuda.is_available():
+        torch.distributed.init_process_group('gloo')
 
 
 def import_modules(config: Config) -> None:

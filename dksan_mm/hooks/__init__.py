@@ -1,6 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What happens beside training: checkpoints, files of results."""
+"""What happens beside training: checkpoints, checks, files of results."""
 from .checkpoints import PlainCheckpointHook
+from .divergence import DivergenceHook
+from .offsets import OffsetMonitorHook
 from .results import ResultsFileHook
 
-__all__ = ['PlainCheckpointHook', 'ResultsFileHook']
+__all__ = [
+    'DivergenceHook', 'OffsetMonitorHook', 'PlainCheckpointHook',
+    'ResultsFileHook'
+]

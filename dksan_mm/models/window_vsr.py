@@ -8,7 +8,10 @@ import torch.nn.functional as F
 from mmagic.models import BaseEditModel
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
+from mmengine.optim import OptimWrapper
 from torch import Tensor
+
+from .parts import train_in_parts
 
 
 @MODELS.register_module()
@@ -28,6 +31,9 @@ class WindowVSR(BaseEditModel):
         init_cfg (dict, optional): mmengine's initialisation config.
         data_preprocessor (dict, optional): Config; must not pad, for mmagic
             would take LR rows off the HR output.
+        channels_last (bool): Keep the network's parameters in torch's
+            ``channels_last`` order of memory, which convolutions then choose
+            for their outputs. The numbers change by rounding.
 
     Raises:
         ValueError: If the data preprocessor pads.
@@ -40,7 +46,8 @@ class WindowVSR(BaseEditModel):
                  train_cfg: Optional[dict] = None,
                  test_cfg: Optional[dict] = None,
                  init_cfg: Optional[dict] = None,
-                 data_preprocessor: Optional[dict] = None) -> None:
+                 data_preprocessor: Optional[dict] = None,
+                 channels_last: bool = False) -> None:
         divisor = (data_preprocessor or {}).get('pad_size_divisor', 1)
         if divisor != 1:
             raise ValueError('data_preprocessor must not pad, got '
@@ -52,6 +59,21 @@ class WindowVSR(BaseEditModel):
             test_cfg=test_cfg,
             init_cfg=init_cfg,
             data_preprocessor=data_preprocessor)
+        if channels_last:
+            self.generator.to(memory_format=torch.channels_last)
+
+    def train_step(self, data: dict,
+                   optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
+        """Update the parameters once, from a batch in one part or several.
+
+        Args:
+            data (dict): A batch as the data loader makes it.
+            optim_wrapper (OptimWrapper): Says how many parts.
+
+        Returns:
+            dict[str, Tensor]: What to log.
+        """
+        return train_in_parts(super().train_step, data, optim_wrapper)
 
     def forward_tensor(self,
                        inputs: Tensor,
