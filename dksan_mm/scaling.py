@@ -50,6 +50,18 @@ def spread_batch(config: Config, total: int) -> None:
     config.optim_wrapper.accumulative_counts = parts
 
 
+def batch_note(config: Config) -> str:
+    """What to say where the learning rate is not the batch's, else ''."""
+    base, settings = base_batch(config), config.get('auto_scale_lr', {})
+    batch = config.train_dataloader.get('batch_size', 0)
+    batch *= num_processes(config.launcher)
+    if not base or batch == base or settings.get('enable'):
+        return ''
+    return (f'an update has {batch} samples, and the learning rate is meant '
+            f'for {base}: --total-batch takes so many, --auto-scale-lr '
+            'scales the rate')
+
+
 def use_autocast(config: Config, precision: str) -> None:
     """Train under autocast.
 

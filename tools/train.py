@@ -154,6 +154,9 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     launch.start_cpu_group(config)
     runner = Runner.from_cfg(config)
     check_start(config, found, runner)
+    note = scaling.batch_note(config)
+    if note:
+        runner.logger.info(note)
     with mmengine_globals():
         runner.train()
     runner.logger.info(f'checkpoints are in {config.work_dir}')
