@@ -152,7 +152,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
 
     from dksan_mm.checkpoint import mmengine_globals
     launch.start_cpu_group(config)
-    runner = Runner.from_cfg(config)
+    runner = launch.build_runner(Runner, config)
     check_start(config, found, runner)
     note = scaling.batch_note(config)
     if note:
