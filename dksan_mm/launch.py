@@ -30,13 +30,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         '--data-root',
         metavar='DIR',
         help='use the prepared data in DIR, whatever the config says')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='change settings of the config, e.g. train_cfg.max_iters=100 '
-        'or model.generator.num_blocks="[6,4,3,2]" (no spaces)')
+    add_config_options(parser)
     parser.add_argument(
         '--launcher',
         choices=LAUNCHERS,
@@ -49,6 +43,17 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         help=argparse.SUPPRESS)
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """``--cfg-options``."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='change settings of the config, e.g. train_cfg.max_iters=100 '
+        'or model.generator.num_blocks="[6,4,3,2]" (no spaces)')
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -216,17 +221,11 @@ def start_cpu_group(config: Config) -> None:
     """Start the processes' group on a machine without a GPU.
 
     mmengine always selects a CUDA device there and fails; it leaves a group
-    alone that exists already. DDP on CPUs takes no device ids.
+    alone that exists already.
     """
     import torch
-    if config.launcher != 'pytorch' or torch.cuda.is_available():
-        return
-    torch.distributed.init_process_group('gloo')
-    wrapper = config.get('model_wrapper_cfg') or dict(
-        type='MMDistributedDataParallel',
-        broadcast_buffers=False,
-        find_unused_parameters=config.get('find_unused_parameters', False))
-    config.model_wrapper_cfg = dict(wrapper, device_ids=None)
+    if config.launcher == 'pytorch' and not torch.cuda.is_available():
+        torch.distributed.init_process_group('gloo')
 
 
 def import_modules(config: Config) -> None:
@@ -251,6 +250,26 @@ def import_modules(config: Config) -> None:
             # mmengine hides the import that failed in the context.
             reason = f' ({error.__context__})' if error.__context__ else ''
             raise UserError(f'{error}{reason}') from error
+
+
+def build_runner(kind: type, config: Config):
+    """Build mmengine's Runner, and with it all that the config describes.
+
+    Args:
+        kind (type): ``Runner`` or a subclass.
+        config (Config): The whole config.
+
+    Returns:
+        Runner: It.
+
+    Raises:
+        UserError: If something cannot be built as the config says.
+    """
+    try:
+        return kind.from_cfg(config)
+    except (TypeError, KeyError) as error:
+        raise UserError('the config does not fit what it is for: '
+                        f'{last_line(error)}{_log_traceback()}') from error
 
 
 def run_tool(main: Callable[[Optional[Sequence[str]]], None],

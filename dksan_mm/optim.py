@@ -1,17 +1,16 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The optimizer's parameter groups, and the precision of its steps."""
+"""The optimizer's parameter groups, and what an update is."""
 from contextlib import contextmanager
 from typing import Iterator, List, Optional, Union
 
 import torch
 from mmagic.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
-from mmengine.device import get_device
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
 
 from .muon import Muon
 
-__all__ = ['BFloat16OptimWrapper', 'Muon', 'OffsetLrConstructor']
+__all__ = ['Muon', 'OffsetLrConstructor', 'StepOptimWrapper']
 
 # Parts of the names of convolutions that predict offsets.
 OFFSET_PREDICTORS = ('image_offset', 'kernel_offset', 'conv_offset')
@@ -59,22 +58,97 @@ class OffsetLrConstructor(DefaultOptimWrapperConstructor):
 
 
 @OPTIM_WRAPPERS.register_module()
-class BFloat16OptimWrapper(OptimWrapper):
-    """An ``OptimWrapper`` whose training steps run in bfloat16 autocast.
+class StepOptimWrapper(OptimWrapper):
+    """mmengine's ``OptimWrapper``, with one update in every iteration.
 
-    On CPUs too, where mmengine's ``AmpOptimWrapper`` refuses to work; it
-    scales the loss, which bfloat16, with float32's range, does not need.
-    Weights, their gradients and the optimizer stay in float32, and so do
-    validation and tests.
+    mmengine accumulates gradients over iterations: the length of a run, its
+    schedules and its intervals then count something else than updates, and a
+    checkpoint may fall between two of them. Here an iteration's batch is cut
+    into parts (:func:`dksan_mm.models.parts.train_in_parts`), whose gradients
+    are accumulated. All else is as without parts.
+
+    mmengine's ``AmpOptimWrapper`` wants a GPU, and scales the loss in
+    bfloat16 too, which has float32's range.
+
+    Args:
+        optimizer (torch.optim.Optimizer): The optimizer.
+        accumulative_counts (int): Parts of each batch.
+        clip_grad (dict, optional): As in mmengine. None: the gradient norm is
+            logged all the same.
+        dtype (str, optional): ``'bfloat16'`` or ``'float16'``: autocast, for
+            float16 with a loss scale that adapts itself. None: float32.
+
+    Raises:
+        ValueError: If ``dtype`` is another.
     """
+
+    def __init__(self,
+                 optimizer: torch.optim.Optimizer,
+                 accumulative_counts: int = 1,
+                 clip_grad: Optional[dict] = None,
+                 *,
+                 dtype: Optional[str] = None) -> None:
+        if dtype not in (None, 'bfloat16', 'float16'):
+            raise ValueError("dtype must be None, 'bfloat16' or 'float16', "
+                             f'got {dtype!r}')
+        super().__init__(optimizer, accumulative_counts, clip_grad
+                         or dict(max_norm=float('inf')))
+        self.dtype = getattr(torch, dtype) if dtype else None
+        device = optimizer.param_groups[0]['params'][0].device.type
+        self.device_type = device
+        self.loss_scaler = torch.amp.GradScaler(
+            device, enabled=dtype == 'float16')
+
+    @property
+    def parts(self) -> int:
+        """Parts that each batch is cut into."""
+        return self._accumulative_counts
+
+    @property
+    def skips_updates(self) -> bool:
+        """Whether gradients that are not finite are part of the method.
+
+        The loss scale of float16 starts high, and each such update is left
+        out and halves it. Below 1 the gradients themselves are at fault.
+        """
+        return self.loss_scaler.is_enabled() and \
+            self.loss_scaler.get_scale() >= 1
+
+    def initialize_count_status(self, model: nn.Module, init_counts: int,
+                                max_counts: int) -> None:
+        """mmengine says iterations; what is counted are parts."""
+        super().initialize_count_status(model, init_counts * self.parts,
+                                        max_counts * self.parts)
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """The context of a step's forward pass.
-
-        Args:
-            model (nn.Module): The model to train.
-        """
+        """What the forward pass of one part runs in."""
         with super().optim_context(model), torch.autocast(
-                get_device(), dtype=torch.bfloat16):
+                self.device_type, self.dtype, enabled=self.dtype is not None):
             yield
+
+    def backward(self, loss: torch.Tensor, **kwargs) -> None:
+        """Add a part's gradients."""
+        super().backward(self.loss_scaler.scale(loss), **kwargs)
+
+    def step(self, **kwargs) -> None:
+        """Update the parameters."""
+        self.loss_scaler.unscale_(self.optimizer)
+        self._clip_grad()
+        self.loss_scaler.step(self.optimizer, **kwargs)
+        self.loss_scaler.update()
+
+    def state_dict(self) -> dict:
+        """The optimizer's, and the loss scale of float16."""
+        state = super().state_dict()
+        if self.loss_scaler.is_enabled():
+            state['loss_scaler'] = self.loss_scaler.state_dict()
+        return state
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Also of a run in another precision."""
+        state_dict = dict(state_dict)
+        scale = state_dict.pop('loss_scaler', None)
+        if scale and self.loss_scaler.is_enabled():
+            self.loss_scaler.load_state_dict(scale)
+        super().load_state_dict(state_dict)

@@ -5,7 +5,7 @@ from mmengine.optim import build_optim_wrapper
 from torch import nn
 
 from dksan_mm.models import DKSANNet
-from dksan_mm.optim import BFloat16OptimWrapper, OffsetLrConstructor
+from dksan_mm.optim import OffsetLrConstructor, StepOptimWrapper
 
 SMALL = dict(channels=8, num_blocks=(1, 1, 1, 1), reduction=4)
 
@@ -55,14 +55,81 @@ def test_wrong_settings_are_refused():
         build(nn.ReLU(), offset_lr_mult=0.1)
 
 
-def test_a_step_runs_in_bfloat16_and_its_weights_stay_in_float32():
-    model = nn.Linear(4, 4)
-    wrapper = BFloat16OptimWrapper(torch.optim.SGD(model.parameters(), 0.1))
-    with wrapper.optim_context(model):
-        out = model(torch.ones(2, 4))
+def test_every_iteration_is_an_update_to_the_last():
+    weight = nn.Linear(1, 1, bias=False).requires_grad_()
+    nn.init.zeros_(weight.weight)
+    wrapper = StepOptimWrapper(
+        torch.optim.SGD(weight.parameters(), lr=1.), accumulative_counts=2)
+    wrapper.initialize_count_status(weight, 0, 3)
+    seen = []
+    for slope in (1., 3., 2., 4., 0., 10.):  # three batches of two parts
+        wrapper.update_params(slope * weight.weight.sum())
+        seen.append(weight.weight.item())
+    assert seen == [0., -2., -2., -5., -5., -10.]
+
+
+def test_gradients_are_sent_with_the_last_part_only():
+    wrapper = StepOptimWrapper(
+        torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.),
+        accumulative_counts=2)
+    wrapper.initialize_count_status(nn.Linear(1, 1), 5, 9)
+    assert not wrapper.should_sync()
+    wrapper._inner_count += 1
+    assert wrapper.should_sync()
+
+
+def test_the_gradient_norm_is_known_without_clipping_too():
+    linear = nn.Linear(1, 1, bias=False)
+    wrapper = StepOptimWrapper(torch.optim.SGD(linear.parameters(), lr=1.))
+    before = linear.weight.item()
+    wrapper.update_params(1e6 * linear.weight.sum())
+    assert linear.weight.item() == pytest.approx(before - 1e6)
+    scalars = wrapper.message_hub.log_scalars
+    assert scalars['train/grad_norm'].current() == 1e6
+
+
+def test_autocast_is_for_the_forward_pass_alone():
+    linear = nn.Linear(4, 4)
+    wrapper = StepOptimWrapper(
+        torch.optim.Adam(linear.parameters()), dtype='bfloat16')
+    with wrapper.optim_context(linear):
+        out = linear(torch.rand(1, 4))
     assert out.dtype == torch.bfloat16
-    before = model.weight.clone()
+    assert not torch.is_autocast_enabled('cpu')
     wrapper.update_params(out.float().sum())
-    assert model.weight.dtype == torch.float32
-    torch.testing.assert_close(model.weight, before - 0.2)
-    assert model(torch.ones(2, 4)).dtype == torch.float32  # outside of it
+    assert linear.weight.dtype == torch.float32
+    assert not wrapper.skips_updates
+    assert 'loss_scaler' not in wrapper.state_dict()
+
+
+def test_float16_leaves_out_infinite_gradients_until_the_scale_fits():
+    linear = nn.Linear(1, 1, bias=False)
+    wrapper = StepOptimWrapper(
+        torch.optim.SGD(linear.parameters(), lr=1.), dtype='float16')
+    wrapper.loss_scaler = torch.amp.GradScaler('cpu', init_scale=4.)
+    before = linear.weight.item()
+    for scale in (2., 1., .5):
+        assert wrapper.skips_updates
+        wrapper.update_params(float('inf') * linear.weight.sum())
+        assert wrapper.loss_scaler.get_scale() == scale
+    assert not wrapper.skips_updates
+    assert linear.weight.item() == before
+    wrapper.update_params(linear.weight.sum())
+    assert linear.weight.item() == before - 1
+
+
+def test_a_run_goes_on_in_another_precision():
+    linear = nn.Linear(1, 1)
+    states = []
+    for dtype in ('float16', None, 'bfloat16', 'float16'):
+        wrapper = StepOptimWrapper(
+            torch.optim.Adam(linear.parameters()), dtype=dtype)
+        for state in states[-1:]:
+            wrapper.load_state_dict(state)
+        wrapper.update_params(linear.weight.sum())
+        states.append(wrapper.state_dict())
+    assert states[-1]['state'][0]['step'] == 4
+    assert [set(state) - {'state', 'param_groups'} for state in states
+            ] == [{'loss_scaler'}, set(), set(), {'loss_scaler'}]
+    with pytest.raises(ValueError, match="got 'half'"):
+        StepOptimWrapper(torch.optim.Adam(linear.parameters()), dtype='half')

@@ -25,7 +25,12 @@ default_hooks = dict(
         save_best='auto',
         rule='greater'),
     # Checkpoints that torch >= 2.6 loads as they are.
-    plain_checkpoint=dict(type='PlainCheckpointHook'))
+    plain_checkpoint=dict(type='PlainCheckpointHook'),
+    # Training stops, with the last checkpoint untouched, when the loss or a
+    # gradient is not finite, or offsets explode (mean above 50 pixels, where
+    # EDVR's code warns, or above the frame). 50: as often as there is a line.
+    divergence=dict(type='DivergenceHook'),
+    offsets=dict(type='OffsetMonitorHook', interval=50, limit=50.))
 
 # Iterations that logged values are averaged over. mmagic refreshes the time
 # left once in so many: change it together with the logger's interval.

@@ -1,7 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """The network of the paper: seven LR frames in, the x16 centre frame out."""
 
-from typing import Optional, Sequence, Tuple, Union
+from functools import partial
+from typing import Callable, Optional, Sequence, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from dksan_mm.bands import in_bands
 from .dkc_align import DKCAlign
 from .dksa import DKSA, LightDKSA
-from .layers import RCAB, Extractor, Trunk, UpscaleX2, conv3x3, lrelu
+from .layers import RCAB, Extractor, Trunk, UpscaleX2, conv3x3, lrelu, run
 
 
 class Level(nn.Module):
@@ -29,16 +30,25 @@ class Level(nn.Module):
             spatial attention (ablation).
         extract (bool): Make the features from the level's input frame
             (E_2 to E_4 of the paper); False: they are given.
+        with_cp (bool): Activation checkpointing of each part, and of each
+            block.
     """
 
-    def __init__(self, channels: int, num_blocks: int, *,
-                 reduction: Optional[int], attention: Optional[nn.Module],
-                 extract: bool) -> None:
+    def __init__(self,
+                 channels: int,
+                 num_blocks: int,
+                 *,
+                 reduction: Optional[int],
+                 attention: Optional[nn.Module],
+                 extract: bool,
+                 with_cp: bool = False) -> None:
         super().__init__()
+        self.with_cp = with_cp
         self.extractor = Extractor(channels) if extract else None
         self.blocks = Trunk(*(ResidualBlockNoBN(channels) if reduction is
                               None else RCAB(channels, reduction)
                               for _ in range(num_blocks)))
+        self.blocks.with_cp = with_cp
         self.attention = attention
         self.upscale = UpscaleX2(channels)
 
@@ -56,15 +66,20 @@ class Level(nn.Module):
             Tensor[n, 3, 2h, 2w]: RGB.
         """
         if self.extractor is not None:
-            features = self.extractor(frame)
+            features = self._run(self.extractor, frame)
         residual = self.blocks(features)  # a new tensor
-        if self.attention is not None:
-            residual = self.attention(residual, inplace=in_bands())  # eq. 12
+        if self.attention is not None:  # eq. 12
+            residual = self._run(
+                partial(self.attention, inplace=in_bands()), residual)
         residual = residual.add_(features) if in_bands() else \
             residual + features
         skip = F.interpolate(
             frame, scale_factor=2, mode='bicubic', align_corners=False)
-        return self.upscale(residual) + skip
+        # In float32 also under autocast, which leaves bicubic as it is.
+        return self._run(self.upscale, residual) + skip
+
+    def _run(self, part: Callable[..., Tensor], x: Tensor) -> Tensor:
+        return run(part, x, with_cp=self.with_cp)
 
 
 @MODELS.register_module()
@@ -88,6 +103,8 @@ class DKSANNet(BaseModule):
         align (bool): False: one plain convolution in the place of DKC Align
             (ablation).
         dksa (bool): False: no spatial attention (ablation).
+        with_cp (bool): Activation checkpointing of the levels: less memory
+            in training, the same gradients, more time.
         init_cfg (dict, optional): mmengine's initialisation config.
 
     Raises:
@@ -107,6 +124,7 @@ class DKSANNet(BaseModule):
                  channel_attention: bool = True,
                  align: bool = True,
                  dksa: bool = True,
+                 with_cp: bool = False,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg=init_cfg)
         if num_frames < 1 or num_frames % 2 == 0:
@@ -130,7 +148,8 @@ class DKSANNet(BaseModule):
                 blocks,
                 reduction=reduction,
                 attention=_spatial_attention(channels, i) if dksa else None,
-                extract=i > 0) for i, blocks in enumerate(num_blocks))
+                extract=i > 0,
+                with_cp=with_cp) for i, blocks in enumerate(num_blocks))
 
     def forward(self, frames: Tensor, scale: Optional[int] = None) -> Tensor:
         """Enlarge the centre frame of each window.

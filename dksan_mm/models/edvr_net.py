@@ -11,6 +11,7 @@ from mmagic.registry import MODELS
 from torch import Tensor, nn
 
 from dksan_mm.ops import ModulatedDeformConv2d
+from .layers import in_float32, run
 
 
 class DeformConvPack(ModulatedDeformConv2d):
@@ -76,6 +77,8 @@ class EDVRX16Net(EDVRNet):
         num_extract_blocks (int): Residual blocks of the feature extraction.
         deform_groups (int): Deformable groups of the alignment.
         tail_channels (int): Channels from the second x2 step on.
+        with_cp (bool): Activation checkpointing of the reconstruction: less
+            memory in training, the same gradients, more time.
         init_cfg (dict, optional): mmengine's initialisation config.
 
     Raises:
@@ -94,6 +97,7 @@ class EDVRX16Net(EDVRNet):
                  num_extract_blocks: int = 5,
                  deform_groups: int = 8,
                  tail_channels: int = 64,
+                 with_cp: bool = False,
                  init_cfg: Optional[dict] = None) -> None:
         if num_frames < 1 or num_frames % 2 == 0:
             raise ValueError(f'num_frames must be odd, got {num_frames}')
@@ -110,7 +114,7 @@ class EDVRX16Net(EDVRNet):
             num_blocks_reconstruction=num_blocks,
             center_frame_idx=num_frames // 2,
             init_cfg=init_cfg)
-        self.num_frames = num_frames
+        self.num_frames, self.with_cp = num_frames, with_cp
         _use_own_operator(self.pcd_alignment, channels, deform_groups)
         del self.img_upsample, self.conv_hr, self.conv_last  # of x4
         tail = tail_channels
@@ -185,10 +189,14 @@ class EDVRX16Net(EDVRNet):
         Returns:
             Tensor[n, 3, 16h, 16w]: RGB, not clipped.
         """
-        out = self.reconstruction(fused)
+        out = in_float32(fused)
+        for block in self.reconstruction:
+            out = run(block, out, with_cp=self.with_cp)
         for layer in (self.upsample1, self.upsample2, self.upsample3,
                       self.upsample4, self.conv_hr):
-            out = self.lrelu(layer(out))
+            step = nn.Sequential(layer, self.lrelu)
+            out = run(step, out, with_cp=self.with_cp)
+        # In float32 also under autocast, which leaves the skip as it is.
         return self.conv_last(out) + F.interpolate(
             frame,
             scale_factor=self.scale,

@@ -8,7 +8,10 @@ import torch.nn.functional as F
 from mmagic.models import BaseEditModel
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
+from mmengine.optim import OptimWrapper
 from torch import Tensor
+
+from .parts import train_in_parts
 
 
 @MODELS.register_module()
@@ -28,9 +31,9 @@ class WindowVSR(BaseEditModel):
         init_cfg (dict, optional): mmengine's initialisation config.
         data_preprocessor (dict, optional): Config; must not pad, for mmagic
             would take LR rows off the HR output.
-        channels_last (bool): Keep the weights in the channels-last format;
-            feature maps follow them. Quicker on CPUs and in half precision
-            on GPUs; the same function.
+        channels_last (bool): Keep the network's parameters in torch's
+            ``channels_last`` order of memory, which convolutions then choose
+            for their outputs. The numbers change by rounding.
 
     Attributes:
         train_scale (int, optional): Train the network's first levels alone,
@@ -65,6 +68,19 @@ class WindowVSR(BaseEditModel):
             data_preprocessor=data_preprocessor)
         if channels_last:
             self.generator.to(memory_format=torch.channels_last)
+
+    def train_step(self, data: dict,
+                   optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
+        """Update the parameters once, from a batch in one part or several.
+
+        Args:
+            data (dict): A batch as the data loader makes it.
+            optim_wrapper (OptimWrapper): Says how many parts.
+
+        Returns:
+            dict[str, Tensor]: What to log.
+        """
+        return train_in_parts(super().train_step, data, optim_wrapper)
 
     def forward_tensor(self,
                        inputs: Tensor,
