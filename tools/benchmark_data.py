@@ -132,12 +132,6 @@ def build_dataset(config_path: str, data: str, store: str, **changes):
         return DATASETS.build(config)
 
 
-def memory() -> float:
-    """Resident memory of this process in MB."""
-    with open('/proc/self/statm', encoding='ascii') as file:
-        return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 1e6
-
-
 def measure(datasets: Dict[str, object],
             counts: Dict[str, int]) -> Dict[str, Dict[str, float]]:
     """Read samples in a training's order, from all data sets by turns.
@@ -178,11 +172,12 @@ def measure(datasets: Dict[str, object],
 
 def _read(dataset, order: Iterator, count: int) -> Tuple[float, float, float]:
     """CPU and wall seconds a sample, and the memory in MB after the last."""
+    from dksan_mm.process_memory import resident_memory
     cpu, wall = time.process_time(), time.perf_counter()
     for index in islice(order, count):
         dataset[index]
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    return cpu / count, wall / count, memory()
+    return cpu / count, wall / count, resident_memory() / 1e6
 
 
 def frame_bytes(dataset, store: str) -> float:

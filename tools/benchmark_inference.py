@@ -11,7 +11,6 @@ which is what mmagic's inferencer computes for each frame.
 import argparse
 import collections
 import contextlib
-import resource
 import statistics
 import sys
 import time
@@ -21,6 +20,7 @@ from typing import Callable, Counter, Iterator, Optional, Sequence, Tuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+MEGABYTE = 2**20
 Size = Tuple[int, int]
 
 
@@ -150,14 +150,15 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
 
     from dksan_mm.apis import init_model, restore_frames
     from dksan_mm.bands import whole_maps
+    from dksan_mm.process_memory import peak_resident_memory
     torch.set_num_threads(args.threads)
     torch.set_grad_enabled(False)
     dtype = getattr(torch, args.dtype)
     model = init_model(args.config, dtype=dtype)
-    before = _peak_memory()
+    before = peak_resident_memory()
     with recorded_convolutions() as calls:
         next(restore_frames(model, noise(args.size, 1), tile=None))
-    used = _peak_memory() - before
+    used = peak_resident_memory() - before
     stream, alone, ratio = time_stream(model, args.size, args.frames,
                                        lambda: time_convolutions(calls, dtype))
     pixels = args.size[0] * args.size[1]
@@ -166,21 +167,16 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     print(f'stream             {stream:8.2f} s a frame')
     print(f'its convolutions   {alone:8.2f} s, the frame takes {ratio:.2f} '
           'times as long')
-    print(f'peak memory        {used:8.0f} MB above {before:.0f} MB, '
-          f'{1024 * used / pixels:.0f} KB a pixel')
+    print(f'peak memory        {used / MEGABYTE:8.0f} MB above '
+          f'{before / MEGABYTE:.0f} MB, {used / 1024 / pixels:.0f} KB a pixel')
     if args.no_plain:
         return
     window = torch.rand(1, model.generator.num_frames, 3, *args.size)
     with whole_maps():
         plain = time_second(lambda: model.forward_tensor(window))
-    used = _peak_memory() - before
-    print(f'plain forward      {plain:8.2f} s, float32, {used:.0f} MB, '
-          f'{1024 * used / pixels:.0f} KB a pixel')
-
-
-def _peak_memory() -> float:
-    """Megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    used = peak_resident_memory() - before
+    print(f'plain forward      {plain:8.2f} s, float32, '
+          f'{used / MEGABYTE:.0f} MB, {used / 1024 / pixels:.0f} KB a pixel')
 
 
 if __name__ == '__main__':

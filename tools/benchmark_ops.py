@@ -219,25 +219,18 @@ def peak_memory(step: Callable, operator: Operator) -> Optional[float]:
 
     None where the system does not tell (it is Linux that does).
     """
-    try:
-        step(operator)
-        ctypes.CDLL('libc.so.6').malloc_trim(0)
-        before = _status('VmRSS')
-        Path('/proc/self/clear_refs').write_text('5')  # resets the peak
-        result = step(operator)
-        peak = _status('VmHWM') - before
-        del result
-        return peak
-    except OSError:
+    from dksan_mm.process_memory import (forget_peak, peak_resident_memory,
+                                         resident_memory)
+    if not forget_peak():
         return None
-
-
-def _status(key: str) -> float:
-    """Megabytes that the system counts for this process."""
-    for line in Path('/proc/self/status').read_text().splitlines():
-        if line.startswith(key):
-            return int(line.split()[1]) / 1024
-    raise OSError(f'no {key}')
+    step(operator)
+    ctypes.CDLL('libc.so.6').malloc_trim(0)
+    before = resident_memory()
+    forget_peak()
+    result = step(operator)
+    peak = peak_resident_memory() - before
+    del result
+    return peak / MEGABYTE
 
 
 def print_speed(args: argparse.Namespace) -> None:

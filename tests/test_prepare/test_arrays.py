@@ -16,6 +16,7 @@ from dksan_mm.prepare.stores import (KINDS, open_store, remove_stores,
                                      store_path, temporary_path, write_store)
 from dksan_mm.prepare.verify import find_prepared, verify_clip
 from dksan_mm.prepare.writer import ClipWriter, Settings
+from dksan_mm.process_memory import resident_memory
 
 
 @pytest.fixture(scope='module')
@@ -74,16 +75,12 @@ def test_memory_does_not_grow_with_what_was_read(folder, frames):
     large[::7] = 1
     del large
 
-    def memory():
-        pages = Path('/proc/self/statm').read_text().split()[1]
-        return int(pages) * os.sysconf('SC_PAGE_SIZE')
-
     with open_store(str(path)) as array:
         array.read(0)
-        before = memory()
+        before = resident_memory()
         for frame in range(60):
             array.read(frame)
-    assert memory() - before < 8e6
+    assert resident_memory() - before < 8e6
 
 
 @pytest.mark.parametrize('frame, box', [(4, None), (-1, None),
