@@ -111,7 +111,7 @@ def test_bad_clips_stop_the_run_or_are_left_out(tmp_path):
     (source / 'text.mp4').write_text('not a video')
     (source / 'empty').mkdir()
     reasons = (f'{bad}/000001.png: empty file',
-               f'{source}/text.mp4: cannot be decoded',
+               f'{source}/text.mp4: not a video',
                f'{source}/empty: no PNG or JPEG frame')
 
     done = run(source, out, '--jobs', 1)
