@@ -170,7 +170,8 @@ def prepare(args: argparse.Namespace) -> int:
         args.source,
         args.scale,
         layout=args.layout,
-        keep_lr=not args.remake_lr)
+        keep_lr=not args.remake_lr,
+        skip_bad=args.skip_bad)
     clips = source.select(args.split)
     _describe(source.layout, clips)
     settings = Settings(args.scale, args.max_frames, args.store)
@@ -184,7 +185,8 @@ def prepare(args: argparse.Namespace) -> int:
     tasks = [(clips[i], args.out, settings,
               manifests[clips[i].split].get(clips[i].name)) for i in order]
     progress = Progress('prepare', len(clips), total)
-    failures = []
+    failures = list(source.left_out)
+    found = len(clips) + len(failures)
     with closing(run_parallel(prepare_one, tasks, progress,
                               args.jobs)) as results:
         for (clip, *_), result in results:
@@ -205,9 +207,9 @@ def prepare(args: argparse.Namespace) -> int:
     for split, manifest in manifests.items():
         if manifest:
             write_annotation(args.out, split, manifest)
-    done = len(clips) - len(failures)
+    done = found - len(failures)
     skipped = f', skipped {len(failures)}' if failures else ''
-    print(f'prepared {done} of {len(clips)} clips in {args.out}{skipped}')
+    print(f'prepared {done} of {found} clips in {args.out}{skipped}')
     _report(failures)
     return 0 if done else 1
 

@@ -132,6 +132,22 @@ def test_bad_clips_stop_the_run_or_are_left_out(tmp_path):
     assert not list(out.rglob('.partial'))
 
 
+def test_of_two_clips_of_one_name_the_second_is_left_out(tmp_path):
+    source, out = tmp_path / 'in', tmp_path / 'out'
+    write_frames(source / 'a', noise(2))
+    (source / 'a.mp4').write_bytes(b'')
+    (source / 'b\tc').mkdir()
+    reason = f'{source}/a.mp4: would get the same clip name as {source}/a'
+    done = run(source, out)
+    assert done.returncode == 1 and done.stderr.strip() == reason
+    done = run(source, out, '--skip-bad')
+    assert done.returncode == 0
+    assert 'prepared 1 of 3 clips' in done.stdout
+    assert done.stderr.splitlines()[0] == reason
+    assert "b\\tc': tabs, " in done.stderr.splitlines()[1]
+    assert os.listdir(out / 'train' / 'HR') == ['a']
+
+
 def test_a_full_target_stops_the_run_and_is_named(tmp_path):
     source, out = tmp_path / 'in', tmp_path / 'out'
     write_frames(source / 'a', noise(2, (160, 160)))  # 77 kB a frame
