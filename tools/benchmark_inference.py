@@ -20,6 +20,8 @@ from typing import Callable, Counter, Iterator, Optional, Sequence, Tuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from dksan_mm.arguments import frame_size, positive
+
 MEGABYTE = 2**20
 Size = Tuple[int, int]
 
@@ -37,36 +39,26 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument(
         '--size',
         default=(68, 120),
-        type=_size,
+        type=frame_size,
         metavar='HxW',
         help='of the LR frames (default: 68x120, large 1088x1920)')
     parser.add_argument(
         '--frames',
         default=3,
-        type=int,
+        type=positive,
         metavar='N',
         help='frames timed, one after the other (default: 3)')
     parser.add_argument(
         '--dtype', default='float32', choices=('float32', 'bfloat16'))
-    parser.add_argument('--threads', default=2, type=int, metavar='N')
+    parser.add_argument('--threads', default=2, type=positive, metavar='N')
     parser.add_argument(
         '--no-plain',
         action='store_true',
         help='leave out the plain forward, which needs much memory')
     args = parser.parse_args(argv)
-    if args.frames < 1 or args.threads < 1:
-        parser.error('--frames and --threads must be at least 1')
     if not Path(args.config).is_file():
         parser.error(f'there is no config {args.config}')
     return args
-
-
-def _size(text: str) -> Size:
-    height, _, width = text.partition('x')
-    if not (height.isdecimal() and width.isdecimal()) or not (int(height)
-                                                              and int(width)):
-        raise argparse.ArgumentTypeError(f'must be HxW, got {text!r}')
-    return int(height), int(width)
 
 
 def noise(size: Size, count: int) -> Iterator:

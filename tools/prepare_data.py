@@ -36,6 +36,8 @@ from typing import Callable, List, NoReturn, Tuple
 
 sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
 
+from dksan_mm.arguments import positive
+
 SPLITS = ('train', 'val', 'test')
 
 
@@ -70,7 +72,7 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
         help='make LR from HR even where SOURCE has LR')
     parser.add_argument(
         '--max-frames',
-        type=_positive,
+        type=positive,
         metavar='N',
         help='take only the first N frames of each clip')
     parser.add_argument(
@@ -81,7 +83,7 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
         help='HR pixels per LR pixel along each axis (default: 16)')
     parser.add_argument(
         '--jobs',
-        type=_positive,
+        type=positive,
         default=os.cpu_count() or 1,
         metavar='N',
         help='processes, one clip each (default: one per core)')
@@ -113,13 +115,6 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
     args.source = args.paths[0]
     _check_paths(parser, args)
     return args
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
 
 
 def _check_paths(parser: argparse.ArgumentParser,
