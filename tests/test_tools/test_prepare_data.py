@@ -1,7 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """The preparation tool as a user runs it."""
 import fcntl
-import importlib.util
 import json
 import os
 import shlex
@@ -15,8 +14,8 @@ import cv2
 import numpy as np
 import pytest
 from data_fixtures import SAMPLE, write_frames
+from tool_runs import ROOT, load_tool
 
-ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'prepare_data.py'
 
 
@@ -267,10 +266,7 @@ def test_a_second_run_on_the_same_target_is_refused(tmp_path):
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('prepare_data', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('prepare_data')
 
 
 @pytest.mark.parametrize('args, match', [
