@@ -1,10 +1,17 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The optimizer's parameter groups."""
-from typing import List, Optional, Union
+"""The optimizer's parameter groups, and the precision of its steps."""
+from contextlib import contextmanager
+from typing import Iterator, List, Optional, Union
 
-from mmagic.registry import OPTIM_WRAPPER_CONSTRUCTORS
-from mmengine.optim import DefaultOptimWrapperConstructor
+import torch
+from mmagic.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
+from mmengine.device import get_device
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
+
+from .muon import Muon
+
+__all__ = ['BFloat16OptimWrapper', 'Muon', 'OffsetLrConstructor']
 
 # Parts of the names of convolutions that predict offsets.
 OFFSET_PREDICTORS = ('image_offset', 'kernel_offset', 'conv_offset')
@@ -49,3 +56,25 @@ class OffsetLrConstructor(DefaultOptimWrapperConstructor):
         if self.base_lr is not None:
             groups[1]['lr'] = self.base_lr * factor
         params.extend(group for group in groups if group['params'])
+
+
+@OPTIM_WRAPPERS.register_module()
+class BFloat16OptimWrapper(OptimWrapper):
+    """An ``OptimWrapper`` whose training steps run in bfloat16 autocast.
+
+    On CPUs too, where mmengine's ``AmpOptimWrapper`` refuses to work; it
+    scales the loss, which bfloat16, with float32's range, does not need.
+    Weights, their gradients and the optimizer stay in float32, and so do
+    validation and tests.
+    """
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """The context of a step's forward pass.
+
+        Args:
+            model (nn.Module): The model to train.
+        """
+        with super().optim_context(model), torch.autocast(
+                get_device(), dtype=torch.bfloat16):
+            yield

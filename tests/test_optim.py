@@ -1,10 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
 import pytest
+import torch
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
 from dksan_mm.models import DKSANNet
-from dksan_mm.optim import OffsetLrConstructor
+from dksan_mm.optim import BFloat16OptimWrapper, OffsetLrConstructor
 
 SMALL = dict(channels=8, num_blocks=(1, 1, 1, 1), reduction=4)
 
@@ -52,3 +53,16 @@ def test_wrong_settings_are_refused():
         build(nn.Linear(2, 2), offset_lr_mult=-0.1)
     with pytest.raises(ValueError, match='no parameter to train'):
         build(nn.ReLU(), offset_lr_mult=0.1)
+
+
+def test_a_step_runs_in_bfloat16_and_its_weights_stay_in_float32():
+    model = nn.Linear(4, 4)
+    wrapper = BFloat16OptimWrapper(torch.optim.SGD(model.parameters(), 0.1))
+    with wrapper.optim_context(model):
+        out = model(torch.ones(2, 4))
+    assert out.dtype == torch.bfloat16
+    before = model.weight.clone()
+    wrapper.update_params(out.float().sum())
+    assert model.weight.dtype == torch.float32
+    torch.testing.assert_close(model.weight, before - 0.2)
+    assert model(torch.ones(2, 4)).dtype == torch.float32  # outside of it
