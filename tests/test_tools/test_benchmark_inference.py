@@ -7,6 +7,7 @@ import torch
 from tool_runs import load_tool
 
 from dksan_mm.apis import init_model, restore_frames
+from dksan_mm.apis.tiles import Tiles
 from dksan_mm.image_quality import psnr
 
 pytest_plugins = ['tiny_network']  # the fixture
@@ -29,28 +30,39 @@ def run(tool, network, *options):
 
 
 def test_differences_are_those_of_the_frames(tool, tiny_checkpoint,
-                                             tiny_vid3oc, capsys):
-    clip = next(
-        path for path in sorted(tool.Path(tiny_vid3oc, 'val/HR').iterdir())
-        if path.is_dir())
-    run(tool, tiny_checkpoint, '--compare', clip, '--frames', 1, '--tile', 20)
+                                             tiny_vid3oc, capsys, monkeypatch):
+    shared, reconstruct = [], Tiles.reconstruct
+
+    def noted(tiles, *inputs):
+        shared.append(tiles.shared)
+        return reconstruct(tiles, *inputs)
+
+    clip = tool.Path(tiny_vid3oc, 'train', 'HR', 'egret-lake')
+    with monkeypatch.context() as patched:
+        patched.setattr(Tiles, 'reconstruct', noted)
+        run(tool, tiny_checkpoint, '--compare', clip, '--frames', 1, '--tile',
+            20)
+    assert shared == [True, False]
     name, *rows = capsys.readouterr().out.splitlines()
-    assert name == f'{clip.name}, 1 frames'
+    assert name == 'egret-lake, 1 frames'
     found = {row[0]: row[1:] for row in map(ROW.findall, rows) for row in row}
     assert list(found) == ['bfloat16', 'tiles of 20', 'of their own means']
-    # As a user of the package would compare the tiles.
+    # As a user of the package would compare them.
     model = init_model(*tiny_checkpoint)
+    half = init_model(*tiny_checkpoint, dtype=torch.bfloat16)
     (lr, ), (hr, ) = (
         tool.read_frames(path, 1) for path in (tool.lr_folder(clip), clip))
-    (whole, ), (tiled, ) = (
-        list(restore_frames(model, [lr], tile=tile)) for tile in (None, 20))
-    apart = np.abs(tiled.astype(float) - whole)
-    most, mean, change = map(float, found['tiles of 20'])
-    assert most == apart.max()
-    assert mean == pytest.approx(apart.mean(), abs=1e-4)
-    assert change == pytest.approx(psnr(tiled, hr) - psnr(whole, hr), abs=1e-5)
-    assert float(found['bfloat16'][1]) > 0
-    assert float(found['of their own means'][1]) > mean
+    [whole] = restore_frames(model, [lr], tile=None)
+    [tiled] = restore_frames(model, [lr], tile=20)
+    [rough] = restore_frames(half, [lr], tile=None)
+    assert (rough != whole).any()
+    for name, frame in (('bfloat16', rough), ('tiles of 20', tiled)):
+        apart = np.abs(frame.astype(float) - whole)
+        most, mean, change = map(float, found[name])
+        assert most == apart.max()
+        assert mean == pytest.approx(apart.mean(), abs=1e-4)
+        assert change == pytest.approx(
+            psnr(frame, hr) - psnr(whole, hr), abs=1e-5)
 
 
 def test_time_and_memory_are_measured(tool, tiny_checkpoint, capsys):
