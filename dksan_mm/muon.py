@@ -24,11 +24,16 @@ class Muon(torch.optim.Optimizer):
 
     Biases, and convolutions with one input channel or at most 4 output
     channels (depthwise kernels, images, attention maps), whose matrices have
-    too few rows to say anything, take Adam's steps.
+    too few rows to say anything, take Adam's steps; so do all parameters of
+    a group with ``orthogonal=False``.
 
     Args:
         params (Iterable): Parameters, or groups of them.
         lr (float): Learning rate.
+        adam_ratio (float): Of Adam's rate to ``lr``. *Chosen here*: with 1,
+            four deformable kernels in a row, whose gains multiply, made the
+            alignment's features explode.
+        orthogonal (bool): False: Adam's steps for all parameters; for groups.
         momentum (float): Of convolutions, in Nesterov's form.
         betas (tuple[float]): Of Adam.
         eps (float): Of Adam; far below the gradients of a mean squared error
@@ -42,16 +47,26 @@ class Muon(torch.optim.Optimizer):
                  params: Iterable,
                  lr: float = 1e-3,
                  *,
+                 adam_ratio: float = 0.3,
+                 orthogonal: bool = True,
                  momentum: float = 0.95,
                  betas: Tuple[float, float] = (0.9, 0.99),
                  eps: float = 1e-10) -> None:
-        if lr < 0:
-            raise ValueError(f'lr must be >= 0, got {lr}')
+        if lr < 0 or adam_ratio < 0:
+            raise ValueError('lr and adam_ratio must be >= 0, got '
+                             f'{lr} and {adam_ratio}')
         if not all(0 <= value < 1 for value in (momentum, *betas)):
             raise ValueError('momentum and betas must be in [0, 1), got '
                              f'{momentum} and {betas}')
-        super().__init__(params,
-                         dict(lr=lr, momentum=momentum, betas=betas, eps=eps))
+        super().__init__(
+            params,
+            dict(
+                lr=lr,
+                adam_ratio=adam_ratio,
+                orthogonal=orthogonal,
+                momentum=momentum,
+                betas=betas,
+                eps=eps))
 
     @torch.no_grad()
     def step(
@@ -78,17 +93,18 @@ class Muon(torch.optim.Optimizer):
 
     def _update(self, parameter: Tensor, group: dict) -> None:
         state = self.state[parameter]
+        matrix = group['orthogonal'] and _is_matrix(parameter)
         if not state:
             state['average'] = torch.zeros_like(parameter)
-            if not _is_matrix(parameter):
+            if not matrix:
                 state['step'] = 0
                 state['squares'] = torch.zeros_like(parameter)
-        direction = _muon if _is_matrix(parameter) else _adam
+        direction = _muon if matrix else _adam
         parameter.sub_(direction(parameter.grad, state, group) * group['lr'])
 
 
 def _is_matrix(parameter: Tensor) -> bool:
-    """Whether a parameter is updated as a matrix; see :class:`Muon`."""
+    """Whether a parameter says enough as a matrix; see :class:`Muon`."""
     return parameter.ndim == 4 and parameter.shape[0] > 4 and \
         parameter.shape[1] > 1
 
@@ -107,7 +123,8 @@ def _adam(gradient: Tensor, state: dict, group: dict) -> Tensor:
     squares = state['squares'].lerp_(gradient * gradient, 1 - second)
     average = average / (1 - first**state['step'])
     squares = squares / (1 - second**state['step'])
-    return average.div_(squares.sqrt_().add_(group['eps']))
+    step = average.div_(squares.sqrt_().add_(group['eps']))
+    return step.mul_(group['adam_ratio'])
 
 
 def orthogonalize(matrix: Tensor, steps: int = 5) -> Tensor:

@@ -18,11 +18,12 @@ OFFSET_PREDICTORS = ('image_offset', 'kernel_offset', 'conv_offset')
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class OffsetLrConstructor(DefaultOptimWrapperConstructor):
-    """Two parameter groups: the offset predictors, and all the rest.
+    """Parameter groups: two kinds of offset predictors, and all the rest.
 
     ``paramwise_cfg=dict(offset_lr_mult=0.1)`` multiplies the learning rate of
     every convolution that predicts offsets (``image_offset`` and
-    ``kernel_offset`` of a DKC layer, ``conv_offset`` of the alignment).
+    ``kernel_offset`` of a DKC layer, ``conv_offset`` of the alignment);
+    ``align_lr_mult`` is for the last kind alone, by default the same.
 
     mmengine's own ``custom_keys`` does the same with one group for each
     parameter, hundreds of them: the optimizer then updates tensor by tensor,
@@ -39,22 +40,43 @@ class OffsetLrConstructor(DefaultOptimWrapperConstructor):
                    prefix: str = '',
                    is_dcn_module: Optional[Union[int, float]] = None) -> None:
         """Add the groups of ``module`` to ``params`` (mmengine's hook)."""
-        factor = self.paramwise_cfg.get('offset_lr_mult', 1.)
-        if factor < 0:
-            raise ValueError(f'offset_lr_mult must be >= 0, got {factor}')
-        offsets, others = [], []
+        offset = self.paramwise_cfg.get('offset_lr_mult', 1.)
+        align = self.paramwise_cfg.get('align_lr_mult', offset)
+        if offset < 0 or align < 0:
+            raise ValueError('offset_lr_mult and align_lr_mult must be >= 0, '
+                             f'got {offset} and {align}')
+        kinds = dict(rest=[], offset=[], align=[])
         for name, parameter in module.named_parameters():
-            is_offset = any(key in name for key in OFFSET_PREDICTORS)
             if parameter.requires_grad:
-                (offsets if is_offset else others).append(parameter)
-        if not offsets and not others:
+                kinds[_kind(name)].append(parameter)
+        if not any(kinds.values()):
             raise ValueError(
                 f'{type(module).__name__} has no parameter to train')
         # The first group's rate is the one that is logged.
-        groups = [dict(params=others), dict(params=offsets)]
-        if self.base_lr is not None:
-            groups[1]['lr'] = self.base_lr * factor
+        groups = [
+            dict(params=kinds['rest']),
+            self._offset_group(kinds['offset'], offset),
+            self._offset_group(kinds['align'], align)
+        ]
         params.extend(group for group in groups if group['params'])
+
+    def _offset_group(self, parameters: List[nn.Parameter],
+                      factor: float) -> dict:
+        group = dict(params=parameters)
+        if self.base_lr is not None:
+            group['lr'] = self.base_lr * factor
+        # Muon's steps are as large for weights that start at zero, however
+        # small their gradients: offsets left the frame.
+        if self.optimizer_cfg.get('type') in ('Muon', Muon):
+            group['orthogonal'] = False
+        return group
+
+
+def _kind(name: str) -> str:
+    """What a parameter of this name predicts."""
+    if any(key in name for key in OFFSET_PREDICTORS):
+        return 'align' if 'conv_offset' in name else 'offset'
+    return 'rest'
 
 
 @OPTIM_WRAPPERS.register_module()

@@ -58,13 +58,27 @@ def test_convolutions_take_the_steps_of_the_definition():
 def test_all_else_takes_adam_s_steps(shape):
     weight = torch.randn(shape, dtype=torch.double, requires_grad=True)
     other = copy.deepcopy(weight)
-    ours = Muon([weight], lr=0.1)
+    ours = Muon([weight], lr=0.2, adam_ratio=0.5)
     adam = torch.optim.Adam([other], 0.1, (0.9, 0.99), eps=1e-10)
     for _ in range(3):
         weight.grad = torch.randn_like(weight)
         other.grad = weight.grad.clone()
         ours.step()
         adam.step()
+    torch.testing.assert_close(weight, other)
+
+
+def test_a_group_can_take_adam_s_steps_alone():
+    weight = torch.randn(6, 3, 3, 3, dtype=torch.double, requires_grad=True)
+    other = copy.deepcopy(weight)
+    ours = Muon([dict(params=[weight], orthogonal=False)],
+                lr=0.1,
+                adam_ratio=1.)
+    adam = torch.optim.Adam([other], 0.1, (0.9, 0.99), eps=1e-10)
+    weight.grad = torch.randn_like(weight)
+    other.grad = weight.grad.clone()
+    ours.step()
+    adam.step()
     torch.testing.assert_close(weight, other)
 
 

@@ -21,8 +21,9 @@ def build(model, **paramwise):
 
 def test_offset_predictors_get_a_rate_of_their_own():
     net = DKSANNet(**SMALL)
-    others, offsets = build(net, offset_lr_mult=0.1)
-    assert (others['lr'], offsets['lr']) == (4e-4, pytest.approx(4e-5))
+    others, offsets, align = build(net, offset_lr_mult=0.1)
+    assert others['lr'] == 4e-4
+    assert offsets['lr'] == align['lr'] == pytest.approx(4e-5)
     predictors = [
         parameter for name, module in net.named_modules()
         if name.rpartition('.')[2] in ('image_offset', 'kernel_offset',
@@ -30,8 +31,26 @@ def test_offset_predictors_get_a_rate_of_their_own():
         for parameter in module.parameters()
     ]
     assert len(predictors) > 4
-    assert set(offsets['params']) == set(predictors)
+    assert set(offsets['params'] + align['params']) == set(predictors)
+    assert set(align['params']) == set(net.align.conv_offset.parameters())
     assert set(others['params']) == set(net.parameters()) - set(predictors)
+
+
+def test_the_alignment_s_offsets_can_have_another_rate():
+    groups = build(DKSANNet(**SMALL), offset_lr_mult=0.1, align_lr_mult=0.5)
+    rates = [group['lr'] for group in groups]
+    assert rates == pytest.approx([4e-4, 4e-5, 2e-4])
+
+
+def test_offset_predictors_take_adam_s_steps_in_muon():
+    config = dict(
+        type='OptimWrapper',
+        constructor=OffsetLrConstructor,
+        optimizer=dict(type='Muon', lr=1e-3),
+        paramwise_cfg=dict(offset_lr_mult=0.1))
+    groups = build_optim_wrapper(DKSANNet(**SMALL),
+                                 config).optimizer.param_groups
+    assert [group['orthogonal'] for group in groups] == [True, False, False]
 
 
 def test_a_network_without_offsets_has_one_group():
@@ -129,7 +148,9 @@ def test_a_run_goes_on_in_another_precision():
         wrapper.update_params(linear.weight.sum())
         states.append(wrapper.state_dict())
     assert states[-1]['state'][0]['step'] == 4
-    assert [set(state) - {'state', 'param_groups'} for state in states
-            ] == [{'loss_scaler'}, set(), set(), {'loss_scaler'}]
+    assert [set(state) - {'state', 'param_groups'}
+            for state in states] == [{'loss_scaler'},
+                                     set(),
+                                     set(), {'loss_scaler'}]
     with pytest.raises(ValueError, match="got 'half'"):
         StepOptimWrapper(torch.optim.Adam(linear.parameters()), dtype='half')
