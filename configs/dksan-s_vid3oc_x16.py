@@ -27,7 +27,7 @@ val_dataloader = dict(dataset=dict(frame_step=40))  # a few of each clip
 
 optim_wrapper = dict(
     dtype='bfloat16',  # in training; validation and tests are in float32
-    optimizer=dict(_delete_=True, type='Muon', lr=2e-3),
+    optimizer=dict(_delete_=True, type='ConvMuon', lr=2e-3),
     # Kernels' and image offsets of the DKC layers as slow as they are not to
     # explode, those of the alignment as quick as all the rest.
     paramwise_cfg=dict(offset_lr_mult=0.07, align_lr_mult=1.))

@@ -12,7 +12,7 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
 @OPTIMIZERS.register_module()
-class Muon(torch.optim.Optimizer):
+class ConvMuon(torch.optim.Optimizer):
     """Muon (Jordan et al., 2024) for convolutions, Adam for the rest.
 
     A convolution's step is the momentum of its gradient, as a matrix
@@ -104,7 +104,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def _is_matrix(parameter: Tensor) -> bool:
-    """Whether a parameter says enough as a matrix; see :class:`Muon`."""
+    """Whether a parameter says enough as a matrix; see :class:`ConvMuon`."""
     return parameter.ndim == 4 and parameter.shape[0] > 4 and \
         parameter.shape[1] > 1
 

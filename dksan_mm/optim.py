@@ -4,13 +4,14 @@ from contextlib import contextmanager
 from typing import Iterator, List, Optional, Union
 
 import torch
-from mmagic.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
+from mmagic.registry import (OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS,
+                             OPTIMIZERS)
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
 
-from .muon import Muon
+from .muon import ConvMuon
 
-__all__ = ['Muon', 'OffsetLrConstructor', 'StepOptimWrapper']
+__all__ = ['ConvMuon', 'OffsetLrConstructor', 'StepOptimWrapper']
 
 # Parts of the names of convolutions that predict offsets.
 OFFSET_PREDICTORS = ('image_offset', 'kernel_offset', 'conv_offset')
@@ -67,7 +68,7 @@ class OffsetLrConstructor(DefaultOptimWrapperConstructor):
             group['lr'] = self.base_lr * factor
         # Muon's steps are as large for weights that start at zero, however
         # small their gradients: offsets left the frame.
-        if self.optimizer_cfg.get('type') in ('Muon', Muon):
+        if OPTIMIZERS.get(self.optimizer_cfg['type']) is ConvMuon:
             group['orthogonal'] = False
         return group
 

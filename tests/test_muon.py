@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from dksan_mm.muon import Muon, orthogonalize
+from dksan_mm.muon import ConvMuon, orthogonalize
 
 
 @pytest.mark.parametrize('shape', [(6, 20), (20, 6), (8, 8), (1, 5)])
@@ -47,7 +47,7 @@ def test_convolutions_take_the_steps_of_the_definition():
     conv = nn.Conv2d(3, 6, 3, bias=False, dtype=torch.double)
     gradients = torch.randn(4, *conv.weight.shape, dtype=torch.double)
     expected = twin(conv.weight.detach(), gradients, 0.9, lr=0.01)
-    optimizer = Muon(conv.parameters(), lr=0.01, momentum=0.9)
+    optimizer = ConvMuon(conv.parameters(), lr=0.01, momentum=0.9)
     for gradient in gradients:
         conv.weight.grad = gradient
         optimizer.step()
@@ -58,7 +58,7 @@ def test_convolutions_take_the_steps_of_the_definition():
 def test_all_else_takes_adam_s_steps(shape):
     weight = torch.randn(shape, dtype=torch.double, requires_grad=True)
     other = copy.deepcopy(weight)
-    ours = Muon([weight], lr=0.2, adam_ratio=0.5)
+    ours = ConvMuon([weight], lr=0.2, adam_ratio=0.5)
     adam = torch.optim.Adam([other], 0.1, (0.9, 0.99), eps=1e-10)
     for _ in range(3):
         weight.grad = torch.randn_like(weight)
@@ -71,9 +71,9 @@ def test_all_else_takes_adam_s_steps(shape):
 def test_a_group_can_take_adam_s_steps_alone():
     weight = torch.randn(6, 3, 3, 3, dtype=torch.double, requires_grad=True)
     other = copy.deepcopy(weight)
-    ours = Muon([dict(params=[weight], orthogonal=False)],
-                lr=0.1,
-                adam_ratio=1.)
+    ours = ConvMuon([dict(params=[weight], orthogonal=False)],
+                    lr=0.1,
+                    adam_ratio=1.)
     adam = torch.optim.Adam([other], 0.1, (0.9, 0.99), eps=1e-10)
     weight.grad = torch.randn_like(weight)
     other.grad = weight.grad.clone()
@@ -85,7 +85,7 @@ def test_a_group_can_take_adam_s_steps_alone():
 def test_groups_have_rates_of_their_own_and_idle_weights_stay():
     weights = [torch.ones(6, 3, 3, 3, requires_grad=True) for _ in range(3)]
     groups = [dict(params=weights[:1], lr=0.), dict(params=weights[1:])]
-    optimizer = Muon(groups, lr=0.1)
+    optimizer = ConvMuon(groups, lr=0.1)
     for weight in weights[:2]:
         weight.grad = torch.randn_like(weight)
     optimizer.step()
@@ -96,7 +96,7 @@ def test_groups_have_rates_of_their_own_and_idle_weights_stay():
 
 def test_it_goes_on_from_its_state():
     first = nn.Conv2d(3, 6, 3)
-    ours = Muon(first.parameters())
+    ours = ConvMuon(first.parameters())
 
     def step(optimizer, net, seed):
         generator = torch.Generator().manual_seed(seed)
@@ -106,7 +106,7 @@ def test_it_goes_on_from_its_state():
 
     step(ours, first, 0)
     second = copy.deepcopy(first)
-    resumed = Muon(second.parameters())
+    resumed = ConvMuon(second.parameters())
     resumed.load_state_dict(copy.deepcopy(ours.state_dict()))
     step(ours, first, 1)
     step(resumed, second, 1)
@@ -121,4 +121,4 @@ def test_it_goes_on_from_its_state():
 ])
 def test_wrong_settings_are_refused(setting):
     with pytest.raises(ValueError, match='must be'):
-        Muon([torch.ones(1)], **setting)
+        ConvMuon([torch.ones(1)], **setting)

@@ -46,7 +46,7 @@ def test_offset_predictors_take_adam_s_steps_in_muon():
     config = dict(
         type='OptimWrapper',
         constructor=OffsetLrConstructor,
-        optimizer=dict(type='Muon', lr=1e-3),
+        optimizer=dict(type='mmagic.ConvMuon', lr=1e-3),
         paramwise_cfg=dict(offset_lr_mult=0.1))
     groups = build_optim_wrapper(DKSANNet(**SMALL),
                                  config).optimizer.param_groups
