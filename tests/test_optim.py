@@ -129,7 +129,9 @@ def test_a_run_goes_on_in_another_precision():
         wrapper.update_params(linear.weight.sum())
         states.append(wrapper.state_dict())
     assert states[-1]['state'][0]['step'] == 4
-    assert [set(state) - {'state', 'param_groups'} for state in states
-            ] == [{'loss_scaler'}, set(), set(), {'loss_scaler'}]
+    assert [set(state) - {'state', 'param_groups'}
+            for state in states] == [{'loss_scaler'},
+                                     set(),
+                                     set(), {'loss_scaler'}]
     with pytest.raises(ValueError, match="got 'half'"):
         StepOptimWrapper(torch.optim.Adam(linear.parameters()), dtype='half')

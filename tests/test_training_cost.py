@@ -1,8 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 import pytest
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from tool_runs import CONFIG, LIGHT, TINY
-from mmengine.config import DictAction
 
 from dksan_mm.launch import redirect_data
 from dksan_mm.training_cost import (StepCost, crop_size, measure_here,
@@ -51,8 +50,7 @@ def test_crops_are_found_or_missed():
                                               (4, 12e9, 2. + 1.2)])
 def test_a_training_on_several_gpus_is_computed(gpus, sent, step):
     cost = StepCost(2_000_000_000, 4, 32, 2., 0, None)
-    run = predict_run(
-        cost, gpus, total_batch=16, updates=450, bandwidth=1e10)
+    run = predict_run(cost, gpus, total_batch=16, updates=450, bandwidth=1e10)
     assert run.sent == sent
     assert run.step_seconds == pytest.approx(step)
     assert run.samples_per_second == pytest.approx(16 / step)

@@ -76,7 +76,12 @@ def _run_as(rank, processes, port, codes, name, arguments, settings):
     codes[rank] = run(name, *arguments, **settings)
 
 
-def train(data, work_dir, *arguments, iters=4, options=(), config=CONFIG,
+def train(data,
+          work_dir,
+          *arguments,
+          iters=4,
+          options=(),
+          config=CONFIG,
           processes=None):
     """Train for some iterations; checkpoints every 2, validation at 4.
 

@@ -127,9 +127,10 @@ def run_rows(costs: dict, args: argparse.Namespace) -> Iterator[List[str]]:
                 updates=args.updates,
                 bandwidth=1e9 * args.bandwidth)
             yield [
-                name, str(gpus), f'{run.step_seconds:.3f}',
-                f'{run.sent / MEGABYTE:.0f}',
-                f'{run.samples_per_second:.1f}', f'{run.hours:.1f}'
+                name,
+                str(gpus), f'{run.step_seconds:.3f}',
+                f'{run.sent / MEGABYTE:.0f}', f'{run.samples_per_second:.1f}',
+                f'{run.hours:.1f}'
             ]
 
 

@@ -41,8 +41,7 @@ def lrelu() -> nn.LeakyReLU:
     return nn.LeakyReLU(0.1, inplace=True)
 
 
-def run(part: Callable[..., Tensor], *inputs: Tensor,
-        with_cp: bool) -> Tensor:
+def run(part: Callable[..., Tensor], *inputs: Tensor, with_cp: bool) -> Tensor:
     """Call a part of a network.
 
     Args:

@@ -43,10 +43,11 @@ def test_tables_of_what_is_measured_and_computed(benchmark, capsys):
 
 
 def test_options_reach_the_config(benchmark, tiny_vid3oc):
-    (config, settings), = benchmark(
-        CONFIG, '--precision', 'bf16', '--with-cp', '--channels-last',
-        '--compile', '--batch', '3', '--steps', '2', '--data-root',
-        tiny_vid3oc, '--cfg-options', 'model.generator.channels=8')
+    (config, settings), = benchmark(CONFIG, '--precision', 'bf16', '--with-cp',
+                                    '--channels-last', '--compile', '--batch',
+                                    '3', '--steps', '2', '--data-root',
+                                    tiny_vid3oc, '--cfg-options',
+                                    'model.generator.channels=8')
     assert config.optim_wrapper.dtype == 'bfloat16'
     assert config.model.channels_last and config.compile
     assert config.model.generator.with_cp

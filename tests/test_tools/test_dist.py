@@ -85,7 +85,7 @@ def test_one_batch_for_one_process_for_two_and_in_parts(tiny_vid3oc, tmp_path):
         whole=(1, 'train_dataloader.batch_size=4'),
         parts=(1, 'train_dataloader.batch_size=2'),
         spread=(2, 'train_dataloader.batch_size=2'))
-    found, losses = {}, {}
+    found = {}
     for name, (processes, options) in ways.items():
         work_dir = tmp_path / name
         codes = train(
@@ -194,8 +194,8 @@ def test_slurm_train_asks_for_machines_and_starts_there(
     assert result.stdout.splitlines() == [
         '-p', 'gpu', '--job-name=a job', f'--gres=gpu:{per_node}',
         f'--ntasks={gpus}', f'--ntasks-per-node={per_node}',
-        '--cpus-per-task=6', '--kill-on-bad-exit=1', '--mem=9G',
-        '--exclusive', 'port 12345'
+        '--cpus-per-task=6', '--kill-on-bad-exit=1', '--mem=9G', '--exclusive',
+        'port 12345'
     ]
     # tools/train.py has read its options, and found no GPU.
     assert result.returncode == 2
