@@ -8,6 +8,10 @@ from mmagic.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
 
+from .muon import Muon
+
+__all__ = ['Muon', 'OffsetLrConstructor', 'StepOptimWrapper']
+
 # Parts of the names of convolutions that predict offsets.
 OFFSET_PREDICTORS = ('image_offset', 'kernel_offset', 'conv_offset')
 

@@ -3,9 +3,10 @@
 from .checkpoints import PlainCheckpointHook
 from .divergence import DivergenceHook
 from .offsets import OffsetMonitorHook
+from .progressive import ProgressiveScaleHook
 from .results import ResultsFileHook
 
 __all__ = [
     'DivergenceHook', 'OffsetMonitorHook', 'PlainCheckpointHook',
-    'ResultsFileHook'
+    'ProgressiveScaleHook', 'ResultsFileHook'
 ]

@@ -2,7 +2,7 @@
 """The network of the paper: seven LR frames in, the x16 centre frame out."""
 
 from functools import partial
-from typing import Callable, Optional, Sequence, Union
+from typing import Callable, Optional, Sequence, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -151,19 +151,24 @@ class DKSANNet(BaseModule):
                 extract=i > 0,
                 with_cp=with_cp) for i, blocks in enumerate(num_blocks))
 
-    def forward(self, frames: Tensor) -> Tensor:
+    def forward(self, frames: Tensor, scale: Optional[int] = None) -> Tensor:
         """Enlarge the centre frame of each window.
 
         Args:
             frames (Tensor[n, t, 3, h, w]): Windows of ``num_frames``
                 consecutive LR frames, RGB in [0, 1], of any size >= 1 x 1.
+            scale (int, optional): Stop at the level whose frame is so many
+                times as large; one of ``scales``. Default: the last one.
 
         Returns:
             Tensor[n, 3, scale * h, scale * w]: RGB, not clipped.
 
         Raises:
-            ValueError: If the shape is another.
+            ValueError: If the shape is another, or no level has this scale.
         """
+        if scale is not None and scale not in self.scales:
+            raise ValueError(f'scale must be one of {self.scales}, got '
+                             f'{scale}')
         if frames.ndim != 5 or frames.shape[1:3] != (self.num_frames, 3):
             raise ValueError(f'expected frames (n, {self.num_frames}, 3, h, '
                              f'w), got {tuple(frames.shape)}')
@@ -173,7 +178,12 @@ class DKSANNet(BaseModule):
             features = self.extract(frames.flatten(0, 1))
             features = features.unflatten(0, frames.shape[:2])
         fused = self.fuse(features)
-        return self.reconstruct(frames[:, self.num_frames // 2], fused)
+        return self.reconstruct(frames[:, self.num_frames // 2], fused, scale)
+
+    @property
+    def scales(self) -> Tuple[int, ...]:
+        """How large the frames of the levels are, LR being 1."""
+        return tuple(2**(i + 1) for i in range(len(self.levels)))
 
     @property
     def bytes_per_pixel(self) -> int:
@@ -231,18 +241,24 @@ class DKSANNet(BaseModule):
             return self.align(neighbour, centre)
         return self.align(neighbour)
 
-    def reconstruct(self, frame: Tensor, fused: Tensor) -> Tensor:
+    def reconstruct(self,
+                    frame: Tensor,
+                    fused: Tensor,
+                    scale: Optional[int] = None) -> Tensor:
         """Run the cascade (eq. 5-8).
 
         Args:
             frame (Tensor[n, 3, h, w]): The centre LR frame.
             fused (Tensor[n, channels, h, w]): From ``fuse``.
+            scale (int, optional): As in ``forward``.
 
         Returns:
             Tensor[n, 3, scale * h, scale * w]: RGB, not clipped.
         """
         frame = self.levels[0](frame, fused)
-        for level in self.levels[1:]:
+        for level_scale, level in zip(self.scales[1:], self.levels[1:]):
+            if scale is not None and level_scale > scale:
+                break
             frame = level(frame)
         return frame
 

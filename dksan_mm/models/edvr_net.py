@@ -176,7 +176,8 @@ class EDVRX16Net(EDVRNet):
         # All frames at once; mmagic loops over them.
         aligned = self.pcd_alignment([x.flatten(0, 1) for x in pyramid],
                                      [x.flatten(0, 1) for x in centre])
-        return self.fusion(aligned.unflatten(0, (n, t)))
+        # mmagic's TSA wants frames that follow one another in memory.
+        return self.fusion(aligned.unflatten(0, (n, t)).contiguous())
 
     def reconstruct(self, frame: Tensor, fused: Tensor) -> Tensor:
         """The residual of the bilinear x16 frame, and that frame.

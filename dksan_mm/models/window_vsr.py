@@ -35,9 +35,16 @@ class WindowVSR(BaseEditModel):
             ``channels_last`` order of memory, which convolutions then choose
             for their outputs. The numbers change by rounding.
 
+    Attributes:
+        train_scale (int, optional): Train the network's first levels alone,
+            up to this scale, against smaller ground truth; None: all. Set by
+            :class:`~dksan_mm.hooks.ProgressiveScaleHook`.
+
     Raises:
         ValueError: If the data preprocessor pads.
     """
+
+    train_scale: Optional[int] = None
 
     def __init__(self,
                  generator: dict,
@@ -127,12 +134,32 @@ class WindowVSR(BaseEditModel):
         target = getattr(data_samples, 'gt_img', None)
         if target is None:
             raise ValueError('training needs a ground truth, got none')
+        if self.train_scale is not None:
+            return dict(loss=self._early_loss(inputs, target))
         output = self.forward_tensor(inputs, data_samples)
         if output.shape != target.shape:
             raise ValueError(
                 f'the ground truth must have shape {tuple(output.shape)}, '
                 f'got {tuple(target.shape)}')
         return dict(loss=self.pixel_loss(output, target))
+
+    def _early_loss(self, inputs: Tensor, target: Tensor) -> Tensor:
+        """The loss of an early level's frame.
+
+        The ground truth is shrunk as LR frames are made, by a bicubic filter
+        with a = -0.5 that is widened (antialiasing).
+        """
+        self._check_inputs(inputs)
+        output = self.generator(inputs, scale=self.train_scale)
+        target = F.interpolate(
+            target,
+            output.shape[-2:],
+            mode='bicubic',
+            antialias=True,
+            align_corners=False)
+        # DDP waits for a gradient of every parameter.
+        idle = sum(weight.sum() for weight in self.generator.parameters())
+        return self.pixel_loss(output, target) + 0 * idle
 
     def _check_inputs(self, inputs: Tensor) -> None:
         """Reject what is no batch of windows of the network's length."""
