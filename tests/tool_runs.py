@@ -98,7 +98,7 @@ def train(data,
         *arguments,
         options=[
             f'train_cfg.max_iters={iters}', 'train_cfg.val_interval=4',
-            'param_scheduler.1.T_max=4', 'param_scheduler.1.end=4',
+            'param_scheduler.1.begin=0', 'param_scheduler.1.end=4',
             'default_hooks.checkpoint.interval=2', *TINY, *options
         ])
 
