@@ -117,6 +117,13 @@ def finished_run(tiny_vid3oc, tmp_path_factory):
 
 
 @pytest.fixture
+def own_environment(monkeypatch):
+    """What a tool sets for its own process does not outlive the test."""
+    for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
+        monkeypatch.setenv(name, '1')
+
+
+@pytest.fixture
 def sentence(capsys, monkeypatch):
     """Function: the one line that a tool wrote to stderr."""
     monkeypatch.setattr(sys, 'argv', ['tool.py'])
