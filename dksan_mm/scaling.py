@@ -43,8 +43,9 @@ def spread_batch(config: Config, total: int) -> None:
                         f'{processes} processes; --auto-scale-lr takes '
                         'another batch, and scales the learning rate')
     most = config.train_dataloader.batch_size
-    parts = next(parts for parts in range(1, share + 1)
-                 if share % parts == 0 and share // parts <= most)
+    parts = next(
+        parts for parts in range(1, share + 1)
+        if share % parts == 0 and share // parts <= most)
     config.train_dataloader.batch_size = share
     _use_own_wrapper(config, '--total-batch')
     config.optim_wrapper.accumulative_counts = parts

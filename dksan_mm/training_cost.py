@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from .memory import in_new_process
 
-NUM_COPIES = 4  # of the parameters: themselves, gradients, Adam's two moments
+NUM_COPIES = 4  # of parameters: they, gradients, Adam's two moments
 
 
 class StepCost(NamedTuple):
@@ -18,6 +18,7 @@ class StepCost(NamedTuple):
 
     Attributes:
         parameters (int): Of the network.
+        precision (str): Type that autocast uses, or float32.
         batch (int): Samples of the step.
         lr_size (int): Side of the LR crops.
         seconds (float): Median time of a step on a batch at hand.
@@ -28,6 +29,7 @@ class StepCost(NamedTuple):
             spent waiting for the data loader; None: no data were given.
     """
     parameters: int
+    precision: str
     batch: int
     lr_size: int
     seconds: float
@@ -94,8 +96,8 @@ def measure_here(config: Config, steps: int, device: str,
     memory = _peak_memory(device) - base
     return StepCost(
         sum(parameter.numel() for parameter in model.generator.parameters()),
-        len(batch['inputs']), batch['inputs'][0].shape[-1],
-        statistics.median(seconds), memory,
+        config.optim_wrapper.get('dtype') or 'float32', len(batch['inputs']),
+        batch['inputs'][0].shape[-1], statistics.median(seconds), memory,
         _data_share(config, step, steps) if with_data else None)
 
 

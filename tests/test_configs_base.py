@@ -25,7 +25,9 @@ def test_mmagic_s_defaults_are_repaired(config):
     assert not hooks.checkpoint.by_epoch
     assert not hooks.logger.log_metric_by_epoch
     assert hooks.plain_checkpoint.type == 'PlainCheckpointHook'
-    assert config.custom_hooks == []
+    assert 'BasicVisualizationHook' not in [
+        hook.type for hook in config.custom_hooks
+    ]
     assert config.visualizer.type == 'Visualizer'
     assert config.default_scope == 'mmagic'
 

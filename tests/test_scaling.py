@@ -20,9 +20,8 @@ def paper(launcher='pytorch', **changes):
 @pytest.mark.parametrize('processes, share, parts', [(1, 16, 4), (2, 8, 2),
                                                      (4, 4, 1), (8, 2, 1),
                                                      (16, 1, 1)])
-@pytest.mark.parametrize('launcher, variable',
-                         [('pytorch', 'WORLD_SIZE'),
-                          ('slurm', 'SLURM_NTASKS')])
+@pytest.mark.parametrize('launcher, variable', [('pytorch', 'WORLD_SIZE'),
+                                                ('slurm', 'SLURM_NTASKS')])
 def test_the_paper_s_batch_on_any_number_of_gpus(launcher, variable, processes,
                                                  share, parts, monkeypatch):
     monkeypatch.setenv(variable, str(processes))

@@ -1,8 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 import pytest
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from tool_runs import CONFIG, LIGHT, TINY
-from mmengine.config import DictAction
 
 from dksan_mm.launch import redirect_data
 from dksan_mm.training_cost import (StepCost, crop_size, measure_here,
@@ -34,6 +33,7 @@ def test_a_step_is_timed_and_weighed(changes, tiny_vid3oc):
     cost = measure_here(config, 1, 'cpu', 1, True)
     assert cost.parameters > 10_000
     assert (cost.batch, cost.lr_size) == (2, 4)
+    assert cost.precision == changes.get('optim_wrapper.dtype', 'bfloat16')
     assert 1e-3 < cost.seconds < 60
     assert cost.memory >= 0
     assert 0 < cost.data_share < 1
@@ -50,9 +50,8 @@ def test_crops_are_found_or_missed():
 @pytest.mark.parametrize('gpus, sent, step', [(1, 0, 8.), (2, 8e9, 4. + .8),
                                               (4, 12e9, 2. + 1.2)])
 def test_a_training_on_several_gpus_is_computed(gpus, sent, step):
-    cost = StepCost(2_000_000_000, 4, 32, 2., 0, None)
-    run = predict_run(
-        cost, gpus, total_batch=16, updates=450, bandwidth=1e10)
+    cost = StepCost(2_000_000_000, 'float32', 4, 32, 2., 0, None)
+    run = predict_run(cost, gpus, total_batch=16, updates=450, bandwidth=1e10)
     assert run.sent == sent
     assert run.step_seconds == pytest.approx(step)
     assert run.samples_per_second == pytest.approx(16 / step)

@@ -76,7 +76,12 @@ def _run_as(rank, processes, port, codes, name, arguments, settings):
     codes[rank] = run(name, *arguments, **settings)
 
 
-def train(data, work_dir, *arguments, iters=4, options=(), config=CONFIG,
+def train(data,
+          work_dir,
+          *arguments,
+          iters=4,
+          options=(),
+          config=CONFIG,
           processes=None):
     """Train for some iterations; checkpoints every 2, validation at 4.
 
@@ -93,7 +98,7 @@ def train(data, work_dir, *arguments, iters=4, options=(), config=CONFIG,
         *arguments,
         options=[
             f'train_cfg.max_iters={iters}', 'train_cfg.val_interval=4',
-            'param_scheduler.1.T_max=4', 'param_scheduler.1.end=4',
+            'param_scheduler.1.begin=0', 'param_scheduler.1.end=4',
             'default_hooks.checkpoint.interval=2', *TINY, *options
         ])
 

@@ -69,9 +69,7 @@ def draw_batch(step, size=4):
 
     return dict(
         inputs=[draw(7, 3, 4, 4) for _ in range(size)],
-        data_samples=[
-            DataSample(gt_img=draw(3, 64, 64)) for _ in range(size)
-        ])
+        data_samples=[DataSample(gt_img=draw(3, 64, 64)) for _ in range(size)])
 
 
 def train(generator, *, parts=1, rank=0, processes=1, steps=3, **settings):

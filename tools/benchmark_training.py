@@ -37,7 +37,9 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         help='default: dksan, edvr, dksan-s and edvr-s')
     count = dict(type=positive, metavar='N')
     parser.add_argument(
-        '--precision', default='fp32', choices=('fp32', *scaling.PRECISIONS))
+        '--precision',
+        choices=('fp32', *scaling.PRECISIONS),
+        help="default: the config's")
     parser.add_argument(
         '--with-cp', action='store_true', help='activation checkpointing')
     parser.add_argument('--channels-last', action='store_true')
@@ -91,7 +93,9 @@ def prepare_config(path: str, args: argparse.Namespace) -> launch.Config:
         config.model.channels_last = True
     if args.compile:
         config.compile = True
-    if args.precision != 'fp32':
+    if args.precision == 'fp32':
+        config.optim_wrapper.dtype = None
+    elif args.precision:
         scaling.use_autocast(config, args.precision)
     if args.data_root:
         launch.redirect_data(config, args.data_root)
@@ -102,12 +106,13 @@ def prepare_config(path: str, args: argparse.Namespace) -> launch.Config:
 
 def cost_rows(costs: dict) -> Iterator[List[str]]:
     """The table of what was measured."""
-    yield ['config', 'parameters', 'batch', 'LR', 's/step', 'samples/s',
-           'peak MB', 'of it weights', 'data time']  # yapf: disable
+    yield ['config', 'parameters', 'precision', 'batch', 'LR', 's/step',
+           'samples/s', 'peak MB', 'of it weights',
+           'data time']  # yapf: disable
     for name, cost in costs.items():
         weights = 4 * training_cost.NUM_COPIES * cost.parameters
         yield [
-            name, f'{cost.parameters:,}',
+            name, f'{cost.parameters:,}', cost.precision,
             str(cost.batch), f'{cost.lr_size}x{cost.lr_size}',
             f'{cost.seconds:.3f}', f'{cost.batch / cost.seconds:.2f}',
             f'{cost.memory / MEGABYTE:.0f}', f'{weights / MEGABYTE:.0f}',
@@ -127,9 +132,10 @@ def run_rows(costs: dict, args: argparse.Namespace) -> Iterator[List[str]]:
                 updates=args.updates,
                 bandwidth=1e9 * args.bandwidth)
             yield [
-                name, str(gpus), f'{run.step_seconds:.3f}',
-                f'{run.sent / MEGABYTE:.0f}',
-                f'{run.samples_per_second:.1f}', f'{run.hours:.1f}'
+                name,
+                str(gpus), f'{run.step_seconds:.3f}',
+                f'{run.sent / MEGABYTE:.0f}', f'{run.samples_per_second:.1f}',
+                f'{run.hours:.1f}'
             ]
 
 

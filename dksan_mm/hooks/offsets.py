@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from .divergence import stop_together
 
 # Name of the predicting convolution -> name in the log.
-KINDS = dict(
-    conv_offset='align', image_offset='image', kernel_offset='kernel')
+KINDS = dict(conv_offset='align', image_offset='image', kernel_offset='kernel')
 Rest = Tuple[Tensor, Tensor]
 
 

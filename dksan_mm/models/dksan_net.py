@@ -30,8 +30,7 @@ class Level(nn.Module):
             spatial attention (ablation).
         extract (bool): Make the features from the level's input frame
             (E_2 to E_4 of the paper); False: they are given.
-        with_cp (bool): Activation checkpointing of each part, and of each
-            block.
+        with_cp (bool): Activation checkpointing of each part.
     """
 
     def __init__(self,
@@ -103,8 +102,8 @@ class DKSANNet(BaseModule):
         align (bool): False: one plain convolution in the place of DKC Align
             (ablation).
         dksa (bool): False: no spatial attention (ablation).
-        with_cp (bool): Activation checkpointing of the levels: less memory
-            in training, the same gradients, more time.
+        with_cp (bool): Activation checkpointing: less memory in training,
+            the same gradients, more time.
         init_cfg (dict, optional): mmengine's initialisation config.
 
     Raises:
@@ -133,6 +132,7 @@ class DKSANNet(BaseModule):
             raise ValueError('num_blocks must name one level at least, got '
                              f'{num_blocks!r}')
         self.num_frames, self.scale = num_frames, 2**len(num_blocks)
+        self.with_cp = with_cp
         self.features = nn.Sequential(
             conv3x3(3, channels), lrelu(),
             make_layer(
@@ -207,7 +207,7 @@ class DKSANNet(BaseModule):
         """
         if in_bands():
             frames = frames.contiguous(memory_format=torch.channels_last)
-        return self.features(frames)
+        return run(self.features, frames, with_cp=self.with_cp)
 
     def fuse(self, features: Union[Tensor, Sequence[Tensor]]) -> Tensor:
         """Align every frame with the centre one and merge them (eq. 4).
@@ -224,7 +224,11 @@ class DKSANNet(BaseModule):
             return self._fuse_one_by_one(features)
         n, t = features.shape[:2]
         centre = features[:, t // 2, None].expand_as(features)
-        aligned = self._align(features.flatten(0, 1), centre.flatten(0, 1))
+        aligned = run(
+            self._align,
+            features.flatten(0, 1),
+            centre.flatten(0, 1),
+            with_cp=self.with_cp)
         return self.fusion(aligned.unflatten(0, (n, t)).flatten(1, 2))
 
     def _fuse_one_by_one(self, features: Sequence[Tensor]) -> Tensor:

@@ -11,7 +11,7 @@ from mmagic.registry import MODELS
 from torch import Tensor, nn
 
 from dksan_mm.ops import ModulatedDeformConv2d
-from .layers import in_float32, run
+from .layers import in_float32, run, run_blocks
 
 
 class DeformConvPack(ModulatedDeformConv2d):
@@ -77,8 +77,9 @@ class EDVRX16Net(EDVRNet):
         num_extract_blocks (int): Residual blocks of the feature extraction.
         deform_groups (int): Deformable groups of the alignment.
         tail_channels (int): Channels from the second x2 step on.
-        with_cp (bool): Activation checkpointing of the reconstruction: less
-            memory in training, the same gradients, more time.
+        with_cp (bool): Activation checkpointing of all but the tail, which
+            has nothing to gain: less memory in training, the same gradients,
+            more time.
         init_cfg (dict, optional): mmengine's initialisation config.
 
     Raises:
@@ -157,7 +158,8 @@ class EDVRX16Net(EDVRNet):
             list[Tensor]: ``(m, channels, h, w)``, and these at half and at a
             quarter of the size.
         """
-        full = self.feature_extraction(self.lrelu(self.conv_first(frames)))
+        full = self.lrelu(self.conv_first(frames))
+        full = run_blocks(self.feature_extraction, full, with_cp=self.with_cp)
         half = self.feat_l2_conv2(self.feat_l2_conv1(full))
         return [full, half, self.feat_l3_conv2(self.feat_l3_conv1(half))]
 
@@ -174,10 +176,13 @@ class EDVRX16Net(EDVRNet):
         n, t = pyramid[0].shape[:2]
         centre = [x[:, t // 2, None].expand_as(x) for x in pyramid]
         # All frames at once; mmagic loops over them.
-        aligned = self.pcd_alignment([x.flatten(0, 1) for x in pyramid],
-                                     [x.flatten(0, 1) for x in centre])
+        aligned = run(
+            self.pcd_alignment, [x.flatten(0, 1) for x in pyramid],
+            [x.flatten(0, 1) for x in centre],
+            with_cp=self.with_cp)
         # mmagic's TSA wants frames that follow one another in memory.
-        return self.fusion(aligned.unflatten(0, (n, t)).contiguous())
+        aligned = aligned.unflatten(0, (n, t)).contiguous()
+        return run(self.fusion, aligned, with_cp=self.with_cp)
 
     def reconstruct(self, frame: Tensor, fused: Tensor) -> Tensor:
         """The residual of the bilinear x16 frame, and that frame.
@@ -189,13 +194,11 @@ class EDVRX16Net(EDVRNet):
         Returns:
             Tensor[n, 3, 16h, 16w]: RGB, not clipped.
         """
-        out = in_float32(fused)
-        for block in self.reconstruction:
-            out = run(block, out, with_cp=self.with_cp)
+        out = run_blocks(
+            self.reconstruction, in_float32(fused), with_cp=self.with_cp)
         for layer in (self.upsample1, self.upsample2, self.upsample3,
                       self.upsample4, self.conv_hr):
-            step = nn.Sequential(layer, self.lrelu)
-            out = run(step, out, with_cp=self.with_cp)
+            out = self.lrelu(layer(out))
         # In float32 also under autocast, which leaves the skip as it is.
         return self.conv_last(out) + F.interpolate(
             frame,

@@ -61,7 +61,8 @@ def test_a_fresh_network_has_no_offsets(name, kinds):
 
 def test_every_predictor_is_listened_to():
     counts = {
-        name: len(predictors(network(name))) for name in NETWORKS
+        name: len(predictors(network(name)))
+        for name in NETWORKS
     }  # 4 + light DKSA + 2 of DKSA, each with two; alignment; EDVR's packs
     assert counts == dict(dksan=2 * (4 + 1 + 2) + 1, edvr=4)
 
@@ -75,8 +76,9 @@ def test_statistics_of_known_offsets(calls):
         assert logged[f'{kind}_mean'] == logged[f'{kind}_max'] == size
     # By hand: of 4 x 8 pixels' taps, those that reach beyond -1.
     assert logged['align_out'] == pytest.approx(
-        twin_share(model.align.conv_offset.bias.new_full((18, 4, 8), -3.),
-                   4, 8), abs=1e-6)
+        twin_share(
+            model.align.conv_offset.bias.new_full((18, 4, 8), -3.), 4, 8),
+        abs=1e-6)
     # Of the taps at 0.5, 1.5 and 2.5 of a scope that ends at 3, the last
     # leaves it: along one axis or both, 5 of 9.
     assert logged['kernel_out'] == pytest.approx(5 / 9)

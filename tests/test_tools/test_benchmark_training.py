@@ -15,7 +15,7 @@ def benchmark(monkeypatch):
 
     def measure(config, **settings):
         seen.append((config, settings))
-        return StepCost(10_000_000, 4, 32, 2., 3 * 2**30, 0.125)
+        return StepCost(10_000_000, 'float32', 4, 32, 2., 3 * 2**30, 0.125)
 
     monkeypatch.setattr(tool.training_cost, 'measure_step', measure)
 
@@ -34,8 +34,8 @@ def test_tables_of_what_is_measured_and_computed(benchmark, capsys):
     rows = [[cell.strip() for cell in line.strip('| ').split('|')]
             for line in capsys.readouterr().out.splitlines()]
     assert [
-        'dksan_vid3oc_x16', '10,000,000', '4', '32x32', '2.000', '2.00',
-        '3072', '153', '12.5%'
+        'dksan_vid3oc_x16', '10,000,000', 'float32', '4', '32x32', '2.000',
+        '2.00', '3072', '153', '12.5%'
     ] in rows
     assert ['dksan_vid3oc_x16', '1', '8.000', '0', '2.0', '2.0'] in rows
     # 60 MB at 20 GB/s are 3 ms.
@@ -43,10 +43,11 @@ def test_tables_of_what_is_measured_and_computed(benchmark, capsys):
 
 
 def test_options_reach_the_config(benchmark, tiny_vid3oc):
-    (config, settings), = benchmark(
-        CONFIG, '--precision', 'bf16', '--with-cp', '--channels-last',
-        '--compile', '--batch', '3', '--steps', '2', '--data-root',
-        tiny_vid3oc, '--cfg-options', 'model.generator.channels=8')
+    (config, settings), = benchmark(CONFIG, '--precision', 'bf16', '--with-cp',
+                                    '--channels-last', '--compile', '--batch',
+                                    '3', '--steps', '2', '--data-root',
+                                    tiny_vid3oc, '--cfg-options',
+                                    'model.generator.channels=8')
     assert config.optim_wrapper.dtype == 'bfloat16'
     assert config.model.channels_last and config.compile
     assert config.model.generator.with_cp

@@ -66,7 +66,8 @@ def test_dist_train_runs_two_processes_that_share_the_work(
         *TINY,
         'train_cfg.max_iters=2',
         'train_cfg.val_interval=2',
-        'param_scheduler.1.T_max=2',
+        'param_scheduler.1.begin=0',
+        'param_scheduler.1.end=2',
         'val_dataloader.dataset.frame_step=1',
         PORT=str(get_free_port()))
     assert result.returncode == 0, result.stderr[-3000:]
@@ -85,7 +86,7 @@ def test_one_batch_for_one_process_for_two_and_in_parts(tiny_vid3oc, tmp_path):
         whole=(1, 'train_dataloader.batch_size=4'),
         parts=(1, 'train_dataloader.batch_size=2'),
         spread=(2, 'train_dataloader.batch_size=2'))
-    found, losses = {}, {}
+    found = {}
     for name, (processes, options) in ways.items():
         work_dir = tmp_path / name
         codes = train(
@@ -94,9 +95,11 @@ def test_one_batch_for_one_process_for_two_and_in_parts(tiny_vid3oc, tmp_path):
             '--total-batch',
             4,
             options=[
-                options, 'train_cfg.val_interval=9',
+                options,
+                'train_cfg.val_interval=9',
+                # Others divide rounding errors by small gradients.
                 'optim_wrapper.optimizer.type=SGD',
-                'optim_wrapper.optimizer.betas._delete_=True'
+                'optim_wrapper.dtype=None'
             ],
             processes=processes)
         assert codes == [0] * processes
@@ -194,8 +197,8 @@ def test_slurm_train_asks_for_machines_and_starts_there(
     assert result.stdout.splitlines() == [
         '-p', 'gpu', '--job-name=a job', f'--gres=gpu:{per_node}',
         f'--ntasks={gpus}', f'--ntasks-per-node={per_node}',
-        '--cpus-per-task=6', '--kill-on-bad-exit=1', '--mem=9G',
-        '--exclusive', 'port 12345'
+        '--cpus-per-task=6', '--kill-on-bad-exit=1', '--mem=9G', '--exclusive',
+        'port 12345'
     ]
     # tools/train.py has read its options, and found no GPU.
     assert result.returncode == 2

@@ -12,7 +12,7 @@ import torch
 from data_fixtures import write_frames
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
-from tool_runs import CONFIG, LIGHT, ROOT, TINY, load_tool, run, train, weights
+from tool_runs import CONFIG, ROOT, load_tool, train, weights
 
 from dksan_mm.checkpoint import mmengine_globals
 

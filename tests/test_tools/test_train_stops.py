@@ -39,8 +39,7 @@ def assert_only_good_checkpoints(work_dir):
 ])
 def test_a_spoiled_training_stops(what, value, message, tiny_vid3oc, tmp_path,
                                   sentence):
-    assert train(
-        tiny_vid3oc, tmp_path / 'w', options=spoil(what, value)) == 2
+    assert train(tiny_vid3oc, tmp_path / 'w', options=spoil(what, value)) == 2
     text = sentence()
     assert text.startswith(f'training stopped at {message}')
     assert f'{tmp_path}/w/iter_2.pth is the last checkpoint before' in text
