@@ -23,6 +23,10 @@ HISTORY = 'mmengine.logging.history_buffer.HistoryBuffer'
 NUMPY_MODULES = ('numpy.core.multiarray', 'numpy._core.multiarray')
 
 
+class DamagedError(UserError):
+    """A checkpoint is not what was once written; an older one may be."""
+
+
 def mmengine_globals() -> AbstractContextManager:
     """Within it, ``torch.load`` reads mmengine's and mmagic's checkpoints.
 
@@ -66,8 +70,9 @@ def read_checkpoint(path: str) -> dict:
         dict: The checkpoint; a plain state dict as ``{'state_dict': ...}``.
 
     Raises:
-        UserError: If there is no such file, it is damaged, it holds objects
-            other than data, or it is no checkpoint.
+        DamagedError: If the file is damaged, or no checkpoint at all.
+        UserError: If there is none, it asks for objects other than data, or
+            it holds no state dict.
     """
     if not os.path.isfile(path):
         raise UserError(f'there is no checkpoint file {path}')
@@ -82,7 +87,7 @@ def read_checkpoint(path: str) -> dict:
             raise UserError(f'{path} is not loaded: it asks for '
                             f'{asked[1]}, and a checkpoint must hold nothing '
                             'but data') from error
-        raise UserError(f'{path} is damaged or no checkpoint') from error
+        raise DamagedError(f'{path} is damaged or no checkpoint') from error
     if not isinstance(checkpoint, dict):
         raise UserError(f'{path} holds no state dict')
     if 'state_dict' not in checkpoint:

@@ -53,3 +53,20 @@ def assert_close(actual: Array,
         f'rtol {rtol:g}); the worst is at {tuple(map(int, place))}: '
         f'{actual[place]!r}, expected {expected[place]!r}, '
         f'error {error[place]:.3g}')
+
+
+def assert_same(one, other, where=''):
+    """Fail if two checkpoints, or parts of them, differ in any bit."""
+    assert type(one) is type(other), where
+    if isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            assert_same(one[key], other[key], f'{where}.{key}')
+    elif isinstance(one, (list, tuple)):
+        assert len(one) == len(other), where
+        for number, pair in enumerate(zip(one, other)):
+            assert_same(*pair, f'{where}.{number}')
+    else:
+        tensors = isinstance(one, torch.Tensor)
+        same = torch.equal(one, other) if tensors else one == other
+        assert same, f'{where}: {one}, {other}'

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from compare import assert_close
+from compare import assert_close, assert_same
 
 
 def test_equal_within_tolerance():
@@ -31,3 +31,17 @@ def test_not_finite_is_never_close(value):
 def test_shapes_do_not_broadcast():
     with pytest.raises(AssertionError, match=r'\(1, 3\).*\(3,\)'):
         assert_close(torch.zeros(1, 3), torch.zeros(3), atol=1.)
+
+
+@pytest.mark.parametrize('other', [
+    dict(a=[torch.tensor([1., 2.])]),
+    dict(a=[torch.tensor([1., 2. + 2e-7]), 3]),
+    dict(a=[torch.tensor([1., 2.]), 3.]),
+    dict(b=[torch.tensor([1., 2.]), 3]),
+    [torch.tensor([1., 2.]), 3],
+])
+def test_a_bit_of_difference_is_not_the_same(other):
+    one = dict(a=[torch.tensor([1., 2.]), 3])
+    assert_same(one, dict(a=[torch.tensor([1., 2.]), 3]))
+    with pytest.raises(AssertionError):
+        assert_same(one, other)

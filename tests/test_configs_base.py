@@ -24,7 +24,7 @@ def test_mmagic_s_defaults_are_repaired(config):
                                                                    'greater')
     assert not hooks.checkpoint.by_epoch
     assert not hooks.logger.log_metric_by_epoch
-    assert hooks.plain_checkpoint.type == 'PlainCheckpointHook'
+    assert hooks.checkpoint.type == 'AtomicCheckpointHook'
     assert 'BasicVisualizationHook' not in [
         hook.type for hook in config.custom_hooks
     ]
@@ -49,7 +49,7 @@ def test_all_modules_that_register_something_are_imported(config):
     assert not config.custom_imports.allow_failed_imports
     for name in imports:
         import_module(name)
-    package = {'models', 'datasets', 'metrics', 'hooks', 'optim'}
+    package = {'models', 'datasets', 'metrics', 'hooks', 'loops', 'optim'}
     assert {f'dksan_mm.{name}' for name in package} <= set(imports)
 
 

@@ -108,6 +108,23 @@ def weights(path):
     return torch.load(path, weights_only=True)['state_dict']
 
 
+def contents(path):
+    """A checkpoint without what differs between equal runs: times, paths."""
+    checkpoint = torch.load(path, weights_only=True)
+    del checkpoint['meta']
+    hub = checkpoint['message_hub']
+    scalars, info = hub['log_scalars'], hub['runtime_info']
+    for name in [name for name in scalars if name.endswith('time')]:
+        del scalars[name]
+    # 'iter' is the last step's, or where a run was resumed just to validate.
+    for name in ('iter', 'eta', 'cfg', 'experiment_name'):
+        info.pop(name, None)
+    for name in ('best_ckpt', 'last_ckpt'):
+        info[name] = Path(info.get(name, '')).name
+    del hub['resumed_keys']
+    return checkpoint
+
+
 @pytest.fixture(scope='session')
 def finished_run(tiny_vid3oc, tmp_path_factory):
     """Work dir of a finished training of 4 iterations. Read only."""

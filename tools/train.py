@@ -21,8 +21,8 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='go on from CHECKPOINT, or from the latest in the work dir '
-        '(from the start, if there is none)')
+        help='go on from CHECKPOINT, or from the newest in the work dir that '
+        'is whole (from the start, if there is none)')
     parser.add_argument(
         '--amp',
         nargs='?',
@@ -80,62 +80,20 @@ def scale_batch(args: argparse.Namespace, config: launch.Config) -> None:
         config.auto_scale_lr.enable = True
 
 
-def start_file(config: launch.Config) -> Optional[str]:
-    """The checkpoint that the run starts from, None without one."""
-    if config.get('load_from') or not config.get('resume'):
-        return config.get('load_from')
-    pointer = Path(config.work_dir, 'last_checkpoint')
-    if not pointer.is_file():
-        return None
-    recorded = Path(pointer.read_text().strip())
-    # The work dir may have been moved since.
-    beside = pointer.with_name(recorded.name)
-    return str(recorded if recorded.is_file() else beside)
-
-
-def read_start(config: launch.Config) -> dict:
-    """Shapes of the weights that the run starts from, {} without any.
-
-    Raises:
-        UserError: If they cannot be loaded, or the run not resumed.
-    """
-    from dksan_mm.checkpoint import read_checkpoint, shapes
-    path = config.load_from = start_file(config)
-    if not path:
-        return {}
-    checkpoint = read_checkpoint(path)
-    if config.resume:
-        check_resumable(path, checkpoint)
-    return shapes(checkpoint['state_dict'])
-
-
-def check_resumable(path: str, checkpoint: dict) -> None:
-    """Refuse what no run can, or should, be resumed from."""
-    if not {'meta', 'optimizer', 'message_hub'} <= checkpoint.keys():
-        raise UserError(f'{path} holds weights only, no run can be resumed '
-                        'from it; load_from starts a new one with them')
-    # mmengine would run it as a program; no version since 0.1 writes it.
-    if 'config' in checkpoint['meta']:
-        raise UserError(f'{path} is not loaded: it holds a program '
-                        '(meta.config), and a checkpoint must hold nothing '
-                        'but data')
-
-
-def check_start(config: launch.Config, found: dict, runner) -> None:
-    """Refuse weights of another network; say so when there are none.
+def check_start(config: launch.Config, start, runner) -> None:
+    """Refuse weights of another network; say what the run starts from.
 
     To resume, all must fit; a new run may start with part of them.
     """
     from dksan_mm.checkpoint import check_fits, shapes
-    wanted = shapes(runner.model.state_dict())
+    for sentence in start.damaged:
+        runner.logger.warning(sentence)
+    found, wanted = start.shapes, shapes(runner.model.state_dict())
     if found and not config.resume:
         fitting = dict(found.items() & wanted.items())
         found, wanted = (wanted, wanted) if fitting else (found, wanted)
     if found:
-        check_fits(config.load_from, found, wanted)
-    elif config.resume:
-        runner.logger.info(f'nothing to resume in {config.work_dir}: the '
-                           'training starts from the beginning')
+        check_fits(start.path, found, wanted)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
@@ -145,7 +103,12 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     if args.amp:
         scaling.use_autocast(config, args.amp)
     config.model_wrapper_cfg = scaling.data_parallel(config)
-    found = read_start(config)
+    from dksan_mm.resume import find_start
+    start = find_start(config)
+    # Without one, mmengine must not look for another.
+    asked = config.get('resume')
+    config.load_from = start.path or None
+    config.resume = bool(asked and start.path)
 
     launch.import_modules(config)
     from mmengine.runner import Runner
@@ -153,7 +116,10 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     from dksan_mm.checkpoint import mmengine_globals
     launch.start_cpu_group(config)
     runner = launch.build_runner(Runner, config)
-    check_start(config, found, runner)
+    check_start(config, start, runner)
+    if asked and not start.path:
+        runner.logger.info(f'nothing to resume in {config.work_dir}: the '
+                           'training starts from the beginning')
     note = scaling.batch_note(config)
     if note:
         runner.logger.info(note)

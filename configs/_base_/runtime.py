@@ -8,7 +8,7 @@ _base_ = 'mmagic::_base_/default_runtime.py'
 custom_imports = dict(
     imports=[
         'dksan_mm.models', 'dksan_mm.datasets', 'dksan_mm.metrics',
-        'dksan_mm.hooks', 'dksan_mm.optim'
+        'dksan_mm.hooks', 'dksan_mm.loops', 'dksan_mm.optim'
     ],
     allow_failed_imports=False)
 
@@ -17,6 +17,8 @@ default_hooks = dict(
     # against iterations (mmengine counts epochs, of which there is one).
     logger=dict(interval=50, log_metric_by_epoch=False),
     checkpoint=dict(
+        # Whole after a crash; torch >= 2.6 loads them as they are.
+        type='AtomicCheckpointHook',
         interval=1000,  # chosen here: what a crash may cost
         out_dir=None,  # the work dir; mmagic: ./work_dirs, whatever it is
         max_keep_ckpts=3,  # chosen here: 0.35 GB each with Adam's state
@@ -24,8 +26,6 @@ default_hooks = dict(
         # and stops at the first validation when there is a prefix.
         save_best='auto',
         rule='greater'),
-    # Checkpoints that torch >= 2.6 loads as they are.
-    plain_checkpoint=dict(type='PlainCheckpointHook'),
     # Training stops, with the last checkpoint untouched, when the loss or a
     # gradient is not finite, or offsets explode (mean above 50 pixels, where
     # EDVR's code warns, or above the frame). 50: as often as there is a line.

@@ -36,7 +36,7 @@ param_scheduler = [
 auto_scale_lr = dict(base_batch_size=16, enable=False)
 
 train_cfg = dict(
-    type='IterBasedTrainLoop',
+    type='ResumableTrainLoop',
     max_iters=max_iters,
     # Chosen here: validation is 1,920 HR frames of Vid3oC.
     val_interval=5000)

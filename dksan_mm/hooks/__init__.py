@@ -1,12 +1,12 @@
 # Copyright (c) DKSAN-MM contributors.
 """What happens beside training: checkpoints, checks, files of results."""
-from .checkpoints import PlainCheckpointHook
+from .checkpoints import AtomicBackend, AtomicCheckpointHook
 from .divergence import DivergenceHook
 from .offsets import OffsetMonitorHook
 from .progressive import ProgressiveScaleHook
 from .results import ResultsFileHook
 
 __all__ = [
-    'DivergenceHook', 'OffsetMonitorHook', 'PlainCheckpointHook',
-    'ProgressiveScaleHook', 'ResultsFileHook'
+    'AtomicBackend', 'AtomicCheckpointHook', 'DivergenceHook',
+    'OffsetMonitorHook', 'ProgressiveScaleHook', 'ResultsFileHook'
 ]

@@ -103,6 +103,40 @@ def test_ranks_share_one_sequence():
     assert len({seed for _, seed in alone}) == 12
 
 
+def positions(first, world_size, count, *, seed=7, of=None):
+    """Index and seed of the samples from one on, ranks put together."""
+    parts = []
+    for rank in range(world_size):
+        sampler = SeededInfiniteSampler(range(5), seed=seed)
+        sampler.rank, sampler.world_size = rank, world_size
+        next(iter(sampler))
+        sampler.start_at(first, seed=of)
+        parts.append([(int(index), index.seed)
+                      for index in islice(sampler, count // world_size)])
+    return [item for step in zip(*parts) for item in step]
+
+
+@pytest.mark.parametrize('world_size', [1, 2, 3])
+@pytest.mark.parametrize('first', [0, 1, 5, 12, 1003])
+def test_the_sequence_can_start_anywhere(first, world_size):
+    whole = positions(0, 1, first + 12)
+    assert positions(first, world_size, 12) == whole[first:]
+
+
+def test_the_sequence_can_start_with_the_seed_it_had():
+    assert positions(8, 2, 12, seed=1, of=7) == positions(8, 2, 12)
+    assert positions(8, 2, 12, seed=1) != positions(8, 2, 12)
+
+
+def test_a_loader_starts_without_loading_what_comes_before(
+        loader_config, monkeypatch):
+    expected = batches(loader_config, 6)[6:]  # without the first 2 batches
+    monkeypatch.setattr(SeededInfiniteSampler, 'first', 6)
+    for workers in (0, 2):
+        found = batches(loader_config, 4, workers=workers)
+        assert all(map(same, expected, found)) and len(found) == 12
+
+
 def read_as_rank(rank, config, store, results):
     """Half an epoch on one of two ranks: what was loaded and what opened."""
     torch.set_num_threads(1)

@@ -1,10 +1,271 @@
 # Copyright (c) DKSAN-MM contributors.
+"""Killed at any step of writing, a run is consistent; a full disk is said."""
+import errno
+import os
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from compare import assert_same
+from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
+from tool_runs import contents
+from toy_runs import RISING, toy_run
 
-from dksan_mm.hooks import PlainCheckpointHook
+from dksan_mm.checkpoint import read_checkpoint
+from dksan_mm.hooks import AtomicBackend, AtomicCheckpointHook
+from dksan_mm.resume import list_checkpoints
+
+KILLED = 9
+
+
+def files(work_dir):
+    """Names of files; of dumped configs none."""
+    return sorted(
+        path.name for path in Path(work_dir).iterdir()
+        if path.is_file() and path.suffix != '.py')
+
+
+def pointer(work_dir):
+    return os.path.basename((work_dir / 'last_checkpoint').read_text())
+
+
+@pytest.fixture(scope='module')
+def begun(tmp_path_factory):
+    """Work dir of 2 iterations, one checkpoint kept, and the best."""
+    work_dir = tmp_path_factory.mktemp('begun')
+    toy_run(work_dir, 2, max_keep_ckpts=1)
+    assert files(work_dir) == [
+        'best_score_iter_2.pth', 'iter_2.pth', 'last_checkpoint'
+    ]
+    return work_dir
+
+
+@pytest.fixture(scope='module')
+def ended(begun, tmp_path_factory):
+    """Its continuation to 4 iterations, with a better score."""
+    work_dir = tmp_path_factory.mktemp('ended') / 'w'
+    shutil.copytree(begun, work_dir)
+    toy_run(work_dir, 4, max_keep_ckpts=1, resume=True)
+    return work_dir
+
+
+def dying_run(work_dir, step):
+    """Go on in a process that dies before a step of writing; exit code."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    steps = iter(range(step))
+
+    def counted(function):
+
+        def call(*args, **kwargs):
+            if next(steps, None) is None:
+                os._exit(KILLED)
+            return function(*args, **kwargs)
+
+        return call
+
+    try:
+        for name in ('fsync', 'replace', 'remove'):
+            setattr(os, name, counted(getattr(os, name)))
+        toy_run(work_dir, 4, max_keep_ckpts=1, resume=True)
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def check(work_dir):
+    """What must hold whenever a run is killed."""
+    paths = list_checkpoints(work_dir)
+    for path in [*paths, *work_dir.glob('best_*.pth')]:
+        read_checkpoint(str(path))
+    newest = read_checkpoint(str(paths[0]))
+    info = newest['message_hub']['runtime_info']
+    assert os.path.basename(info['best_ckpt']) in files(work_dir)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='forks of its process')
+def test_killed_at_any_step_of_writing_it_ends_the_same(
+        begun, ended, tmp_path):
+    expected = contents(ended / 'iter_4.pth')
+    for step in range(100):
+        work_dir = tmp_path / str(step)
+        shutil.copytree(begun, work_dir)
+        code = dying_run(work_dir, step)
+        check(work_dir)
+        toy_run(work_dir, 4, max_keep_ckpts=1, resume=True)
+        assert files(work_dir) == files(ended), step
+        assert_same(contents(work_dir / 'iter_4.pth'), expected)
+        if code == 0:
+            break
+        assert code == KILLED
+    # Twice the checkpoint and the pointer, once the best, two removals.
+    assert step >= 4 * 3 + 3 + 2
+
+
+def test_the_new_is_in_place_before_the_old_goes(begun, tmp_path, monkeypatch):
+    work_dir = tmp_path / 'w'
+    shutil.copytree(begun, work_dir)
+    remove, removed = os.remove, []
+
+    def watched(path):
+        removed.append(os.path.basename(path))
+        assert pointer(work_dir) == 'iter_4.pth'
+        assert (work_dir / str(removed[-1]).replace('2', '4')).exists()
+        remove(path)
+
+    monkeypatch.setattr(os, 'remove', watched)
+    toy_run(work_dir, 4, max_keep_ckpts=1, resume=True)
+    assert removed == ['iter_2.pth', 'best_score_iter_2.pth']
+
+
+def test_unfinished_files_of_a_killed_run_are_removed(begun, tmp_path):
+    work_dir = tmp_path / 'w'
+    shutil.copytree(begun, work_dir)
+    for name in ('.iter_4.pth.77.tmp', '.last_checkpoint.77.tmp', '.mine.tmp'):
+        (work_dir / name).write_bytes(b'PK')
+    toy_run(work_dir, 4, resume=True)
+    assert [name for name in files(work_dir) if 'tmp' in name] == ['.mine.tmp']
+
+
+def full_disk(monkeypatch, names):
+    """Let writing such files fail half-way, as on a full disk."""
+    put = os.fsync
+
+    def fsync(handle):
+        path = os.path.basename(os.readlink(f'/proc/self/fd/{handle}'))
+        if any(name in path for name in names):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        put(handle)
+
+    monkeypatch.setattr(os, 'fsync', fsync)
+
+
+def test_on_a_full_disk_the_training_goes_on(ended, tmp_path, monkeypatch):
+    full_disk(monkeypatch, ['iter_4.pth'])
+    toy_run(tmp_path, 6)
+    assert files(tmp_path) == [
+        'best_score_iter_6.pth', 'iter_2.pth', 'iter_6.pth', 'last_checkpoint'
+    ]
+    [log] = tmp_path.rglob('*.log')
+    errors = [line for line in log.read_text().splitlines() if 'ERROR' in line]
+    assert len(errors) == 3  # twice the checkpoint, once the best
+    assert errors[0].endswith(
+        f"{tmp_path}/iter_4.pth could not be written: [Errno 28] No space "
+        f"left on device: '{tmp_path}/iter_4.pth'; the training goes on, and "
+        f'a resumed one would from {tmp_path}/iter_2.pth')
+    monkeypatch.undo()
+    whole = tmp_path / 'whole'
+    toy_run(whole, 6)
+    assert_same(*(contents(path / 'iter_6.pth')['optimizer']
+                  for path in (tmp_path, whole)))
+
+
+def test_a_last_checkpoint_that_is_missing_fails_the_run(
+        tmp_path, monkeypatch):
+    full_disk(monkeypatch, ['iter_4.pth'])
+    with pytest.raises(
+            OSError,
+            match=r'the last checkpoint could not be '
+            r'written: .*No space.*--resume goes on from .*iter_2'):
+        toy_run(tmp_path, 4)
+    assert files(tmp_path) == [
+        'best_score_iter_2.pth', 'iter_2.pth', 'last_checkpoint'
+    ]
+    check(tmp_path)
+    monkeypatch.undo()
+    toy_run(tmp_path, 4, resume=True)
+    check(tmp_path)
+    assert pointer(tmp_path) == 'iter_4.pth'
+
+
+def test_a_resumed_run_names_what_it_started_from(begun, tmp_path,
+                                                  monkeypatch):
+    full_disk(monkeypatch, ['iter_4.pth'])
+    with pytest.raises(OSError, match=f'goes on from {begun}/iter_2.pth'):
+        toy_run(tmp_path, 4, resume=begun / 'iter_2.pth')
+
+
+def test_a_best_that_cannot_be_written_is_not_named(tmp_path, monkeypatch):
+    full_disk(monkeypatch, ['best_score_iter_4.pth'])
+    toy_run(tmp_path, 4)
+    info = contents(tmp_path / 'iter_4.pth')['message_hub']['runtime_info']
+    assert (info['best_score'], info['best_ckpt']) == (1.,
+                                                       'best_score_iter_2.pth')
+    check(tmp_path)
+
+
+def test_several_metrics_have_a_best_checkpoint_each(tmp_path):
+    toy_run(
+        tmp_path, 6, save_best=['score', 'error'], rule=['greater', 'less'])
+    assert [name for name in files(tmp_path) if 'best' in name
+            ] == ['best_error_iter_2.pth', 'best_score_iter_4.pth']
+
+
+def test_going_back_keeps_the_better_one_until_it_comes_again(tmp_path):
+    toy_run(tmp_path, 4)
+    scores = RISING | {3: 0.5}
+    start = tmp_path / 'iter_2.pth'  # the best that it names is gone
+    toy_run(tmp_path, 3, resume=start, scores=scores)
+    assert 'best_score_iter_4.pth' in files(tmp_path)
+    assert [p.name for p in list_checkpoints(tmp_path)
+            ] == ['iter_3.pth', 'iter_2.pth', 'iter_4.pth']
+    toy_run(tmp_path, 4, resume=True)
+    assert [name for name in files(tmp_path)
+            if 'best' in name] == ['best_score_iter_4.pth']
+
+
+def test_a_moved_work_dir_keeps_one_best(begun, tmp_path):
+    work_dir = tmp_path / 'moved'
+    shutil.copytree(begun, work_dir)
+    toy_run(work_dir, 4, resume=True)
+    assert [name for name in files(work_dir)
+            if 'best' in name] == ['best_score_iter_4.pth']
+    assert 'best_score_iter_2.pth' in files(begun)
+
+
+def test_as_many_checkpoints_are_kept_as_are_wanted(tmp_path):
+    toy_run(tmp_path, 6, interval=1, max_keep_ckpts=2)
+    toy_run(tmp_path, 8, interval=1, max_keep_ckpts=3, resume=True)
+    assert [p.name for p in list_checkpoints(tmp_path)
+            ] == ['iter_8.pth', 'iter_7.pth', 'iter_6.pth']
+
+
+def test_accumulated_gradients_are_not_lost(tmp_path):
+    toy_run(tmp_path / 'whole', 7, accumulate=3)
+    # Due after 2, 4 and 6 iterations; steps are made after 3, 6 and the last.
+    assert [p.name for p in list_checkpoints(tmp_path / 'whole')
+            ] == ['iter_7.pth', 'iter_6.pth', 'iter_3.pth']
+    toy_run(
+        tmp_path / 'on',
+        7,
+        accumulate=3,
+        resume=tmp_path / 'whole' / 'iter_3.pth')
+    assert_same(*(contents(tmp_path / name / 'iter_7.pth')
+                  for name in ('whole', 'on')))
+
+
+def test_without_saving_nothing_is_saved(tmp_path):
+    toy_run(tmp_path, 4, interval=-1, save_last=False, save_best=None)
+    assert not files(tmp_path)
+
+
+def test_the_backend_replaces_files_and_makes_folders(tmp_path):
+    path = tmp_path / 'new' / 'file'
+    for content in (b'old', b'new'):
+        AtomicBackend().put(content, path)
+        assert path.read_bytes() == content
+    assert files(path.parent) == ['file']
+
+
+def test_another_backend_can_be_chosen():
+    local = dict(backend='local')
+    hook = AtomicCheckpointHook(backend_args=local)
+    assert hook.backend_args == local
+    assert CheckpointHook().backend_args is None
 
 
 def test_the_log_history_survives_a_plain_checkpoint(tmp_path):
@@ -13,7 +274,7 @@ def test_the_log_history_survives_a_plain_checkpoint(tmp_path):
         message_hub=dict(
             log_scalars={'train/loss': history},
             runtime_info=dict(iter=3, eta=np.float64(0.5))))
-    hook = PlainCheckpointHook()
+    hook = AtomicCheckpointHook()
     hook.before_save_checkpoint(None, checkpoint)
     torch.save(checkpoint, tmp_path / 'plain.pth')
     loaded = torch.load(tmp_path / 'plain.pth', weights_only=True)
@@ -32,5 +293,5 @@ def test_the_log_history_survives_a_plain_checkpoint(tmp_path):
 ])
 def test_other_checkpoints_load_as_they_are(checkpoint):
     before = repr(checkpoint)
-    PlainCheckpointHook().after_load_checkpoint(None, checkpoint)
+    AtomicCheckpointHook().after_load_checkpoint(None, checkpoint)
     assert repr(checkpoint) == before

@@ -1,4 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
+import json
 import os
 import re
 import shutil
@@ -9,10 +10,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from compare import assert_close, assert_same
 from data_fixtures import write_frames
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
-from tool_runs import CONFIG, ROOT, load_tool, train, weights
+from tool_runs import CONFIG, ROOT, contents, load_tool, run, train, weights
 
 from dksan_mm.checkpoint import mmengine_globals
 
@@ -85,7 +87,7 @@ def test_edvr_trains_as_a_whole_before_and_after_a_resume(
 def test_a_checkpoint_of_mmengine_itself_can_be_resumed(
         finished_run, tiny_vid3oc, tmp_path):
     theirs = tmp_path / 'theirs'
-    other = ['default_hooks.plain_checkpoint.type=EmptyCacheHook']
+    other = ['default_hooks.checkpoint.type=CheckpointHook']
     assert train(tiny_vid3oc, theirs, iters=2, options=other) == 0
     with pytest.raises(Exception, match='HistoryBuffer'):
         torch.load(theirs / 'iter_2.pth')
@@ -100,15 +102,6 @@ def test_a_checkpoint_of_mmengine_itself_can_be_resumed(
         for checkpoint in (ours, whole)
     ]
     assert torch.equal(*loss)
-
-
-def test_a_moved_work_dir_resumes_from_its_own_checkpoint(
-        finished_run, tmp_path):
-    work_dir = run_until(finished_run, tmp_path / 'moved', 2)
-    (work_dir / 'last_checkpoint').write_text('/old/place/iter_2.pth')
-    tool = load_tool('train')
-    config = tool.launch.Config(dict(work_dir=str(work_dir), resume=True))
-    assert tool.start_file(config) == str(work_dir / 'iter_2.pth')
 
 
 def test_nothing_to_resume_starts_from_the_beginning(finished_run, tiny_vid3oc,
@@ -139,6 +132,23 @@ def poisoned_by_getattr(checkpoint, proof):
 
 def poisoned_by_config(checkpoint, proof):
     checkpoint['meta']['config'] = f'import os\nos.system("touch {proof}")'
+
+
+@pytest.mark.parametrize('change',
+                         [poisoned, poisoned_by_getattr, poisoned_by_config])
+def test_a_poisoned_checkpoint_in_the_work_dir_stops_the_tool(
+        change, finished_run, tiny_vid3oc, tmp_path, sentence):
+    """It is no accident, unlike a damaged one: someone has to see it."""
+    work_dir = run_until(finished_run, tmp_path / 'w', 2)
+    checkpoint = torch.load(work_dir / 'iter_2.pth')
+    change(checkpoint, tmp_path / 'proof')
+    torch.save(checkpoint, work_dir / 'iter_3.pth')
+    before = {path: path.read_bytes() for path in work_dir.glob('*.pth')}
+    assert train(tiny_vid3oc, work_dir, '--resume') == 2
+    assert re.search('iter_3.pth is not loaded: .* nothing but data$',
+                     sentence())
+    assert not (tmp_path / 'proof').exists()
+    assert before == {path: path.read_bytes() for path in before}
 
 
 def without_optimizer(checkpoint, proof):
@@ -206,6 +216,87 @@ def test_a_damaged_checkpoint_is_named(damage, finished_run, tiny_vid3oc,
     assert train(tiny_vid3oc, tmp_path / 'w', '--resume', path) == 2
     assert sentence() == f'{path} is damaged or no checkpoint'
     assert not (tmp_path / 'w').exists()
+
+
+@pytest.mark.parametrize('damage', [damaged, cut_short])
+def test_the_one_before_a_damaged_checkpoint_is_used(damage, finished_run,
+                                                     tiny_vid3oc, tmp_path):
+    work_dir = tmp_path / 'w'
+    shutil.copytree(finished_run, work_dir)
+    damage(work_dir / 'iter_4.pth')
+    (work_dir / 'last_checkpoint').write_bytes(b'\0nonsense')
+    assert train(tiny_vid3oc, work_dir, '--resume') == 0
+    log = max(work_dir.rglob('*.log'), key=lambda path: path.name).read_text()
+    assert f'WARNING - {work_dir}/iter_4.pth is damaged' in log
+    assert f'Load checkpoint from {work_dir}/iter_2.pth' in log
+    assert 'going on after iteration 2 of 4, with sample 4' in log
+    assert_same(*(contents(path / 'iter_4.pth')
+                  for path in (work_dir, finished_run)))
+
+
+def test_of_a_finished_run_nothing_is_left_to_do(finished_run, tiny_vid3oc,
+                                                 tmp_path):
+    work_dir = tmp_path / 'w'
+    shutil.copytree(finished_run, work_dir)
+    assert train(tiny_vid3oc, work_dir, '--resume') == 0
+    log = max(work_dir.rglob('*.log'), key=lambda path: path.name).read_text()
+    assert 'all 4 iterations are done, nothing is left to train' in log
+    for path in finished_run.glob('*.pth'):
+        assert (work_dir / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.fixture(scope='module')
+def averaged_run(tiny_vid3oc, tmp_path_factory):
+    """Config with a moving average of the weights, and its work dir."""
+    folder = tmp_path_factory.mktemp('averaged')
+    config = folder / 'ema.py'
+    config.write_text(f'_base_ = [{CONFIG!r}]\n'
+                      'custom_hooks = [dict(type="EMAHook", momentum=0.25)]')
+    options = [
+        'default_hooks.checkpoint.interval=1', 'optim_wrapper.optimizer.lr=.1',
+        'default_hooks.checkpoint.max_keep_ckpts=4',
+        'val_dataloader.dataset.frame_step=1'
+    ]
+    assert train(
+        tiny_vid3oc, folder / 'w', config=config, options=options) == 0
+    return config, folder / 'w'
+
+
+def test_averaged_weights_are_what_a_checkpoint_holds(averaged_run):
+    """The average, computed again from each step's weights."""
+    _, work_dir = averaged_run
+    average = None
+    for number in range(1, 5):
+        checkpoint = torch.load(work_dir / f'iter_{number}.pth')
+        trained = {
+            name.removeprefix('module.'): value.double()
+            for name, value in checkpoint['ema_state_dict'].items()
+            if name.startswith('module.')
+        }
+        average = average or trained
+        for name, value in trained.items():
+            average[name] = 0.75 * average[name] + 0.25 * value
+            assert_close(
+                checkpoint['state_dict'][name],
+                average[name],
+                atol=1e-7,
+                rtol=1e-6,
+                what=name)
+    assert not same(checkpoint['state_dict'], trained)
+    assert checkpoint['ema_state_dict']['steps'] == 4
+
+
+def test_averaged_weights_are_validated_and_tested(averaged_run, tiny_vid3oc,
+                                                   tmp_path):
+    config, work_dir = averaged_run
+    best = torch.load(work_dir / 'best_PSNR_iter_4.pth')
+    score = best['message_hub']['runtime_info']['best_score']
+    torch.save(best['state_dict'], tmp_path / 'plain.pth')
+    for name, path in ((config, work_dir / 'best_PSNR_iter_4.pth'),
+                       (config, work_dir / 'iter_4.pth'),
+                       (CONFIG, tmp_path / 'plain.pth')):
+        found = evaluate(path, tiny_vid3oc, tmp_path, config=name)
+        assert found['PSNR'] == score
 
 
 def test_a_missing_checkpoint_is_named(tiny_vid3oc, tmp_path, sentence):
@@ -381,8 +472,6 @@ def test_an_interrupted_run_says_how_to_go_on(tiny_vid3oc, tmp_path, sentence,
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Hook, 'before_train', interrupt)
-    monkeypatch.setattr('dksan_mm.hooks.PlainCheckpointHook.before_train',
-                        interrupt)
     assert train(tiny_vid3oc, tmp_path / 'w') == 130
     assert '--resume' in sentence()
 
@@ -398,3 +487,10 @@ def test_options_that_nothing_can_be_built_of(option, message, tiny_vid3oc,
     text = sentence()
     assert text.startswith('the config does not fit what it is for: ')
     assert re.search(message, text), text
+
+
+def evaluate(checkpoint, data, folder, config=CONFIG):
+    path = folder / 'out.json'
+    assert run('test', config, checkpoint, '--data-root', data, '--work-dir',
+               folder / 'w', '--out', path) == 0
+    return json.loads(path.read_text())['metrics']

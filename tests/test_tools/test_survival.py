@@ -1,0 +1,111 @@
+# Copyright (c) DKSAN-MM contributors.
+"""kill -9 at any moment, then --resume: the run ends as if never killed.
+
+20 kills, at other moments with another DKSAN_KILL_SEED; DKSAN_KILLS=200 for
+more of them.
+"""
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from compare import assert_same
+from tool_runs import CONFIG, LIGHT, ROOT, TINY, contents, weights
+
+KILLS = int(os.environ.get('DKSAN_KILLS', 20))
+SEED = int(os.environ.get('DKSAN_KILL_SEED', 0))
+HOOKS = """
+_base_ = [{base!r}]
+custom_hooks = [dict(type='EMAHook', momentum=0.1)]
+"""
+
+
+@pytest.fixture(scope='module')
+def ask():
+    """Function: gives a job to kill_runner.py, returns its answer."""
+    tests = ROOT / 'tests'
+    process = subprocess.Popen([sys.executable, tests / 'kill_runner.py'],
+                               stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE,
+                               env={
+                                   **os.environ, 'PYTHONPATH':
+                                   f'{tests}:{ROOT}'
+                               },
+                               text=True)
+
+    def ask(do, *arguments, **job):
+        job.update(do=do, arguments=[str(part) for part in arguments])
+        process.stdin.write(json.dumps(job) + '\n')
+        process.stdin.flush()
+        return json.loads(process.stdout.readline())
+
+    yield ask
+    process.stdin.close()
+    assert process.wait(timeout=60) == 0
+
+
+@pytest.fixture
+def command(tiny_vid3oc, tmp_path):
+    """Function: arguments of tools/train.py for a run of some iterations."""
+    config = tmp_path / 'survival.py'
+    config.write_text(HOOKS.format(base=CONFIG))
+
+    def command(work_dir, iters):
+        return [
+            config, '--data-root', tiny_vid3oc, '--work-dir', work_dir,
+            '--cfg-options', *LIGHT, *TINY, 'model.generator.type=RandomNet',
+            f'train_cfg.max_iters={iters}', 'train_cfg.val_interval=3',
+            f'param_scheduler.1.T_max={iters}', 'param_scheduler.0.end=4',
+            'default_hooks.checkpoint.interval=2',
+            'train_dataloader.num_workers=1',
+            'train_dataloader.persistent_workers=True'
+        ]
+
+    return command
+
+
+def final(work_dir, iters):
+    """Everything that a run is judged by, and must be equal."""
+    last = contents(work_dir / f'iter_{iters}.pth')
+    best = work_dir / last['message_hub']['runtime_info']['best_ckpt']
+    names = sorted(path.name for path in work_dir.glob('*.pth'))
+    return dict(last=last, best=weights(best), names=names)
+
+
+def test_a_run_that_is_killed_ends_like_one_that_is_not(
+        ask, command, tmp_path):
+    iters = 2 * KILLS
+    whole, killed = tmp_path / 'whole', tmp_path / 'killed'
+    log = str(tmp_path / 'log')
+    answer = ask('run', *command(whole, iters), log=log)
+    assert answer['code'] == 0, answer['text']
+    answer = ask(
+        'kill',
+        *command(killed, iters),
+        log=log,
+        work_dir=str(killed),
+        kills=KILLS,
+        seed=SEED)
+    assert answer['code'] == 0, answer['text']
+    moments = answer['killed']
+    print(*moments, sep='\n')
+    assert len(moments) == KILLS
+    assert_same(final(killed, iters), final(whole, iters))
+
+
+def test_two_processes_that_are_killed_end_like_two_that_are_not(
+        ask, command, tmp_path):
+    whole, killed = tmp_path / 'whole', tmp_path / 'killed'
+    job = dict(log=str(tmp_path / 'log'), ranks=2)
+    answer = ask('run', *command(whole, 6), **job)
+    assert answer['code'] == 0, answer['text']
+    answer = ask(
+        'kill',
+        *command(killed, 6),
+        work_dir=str(killed),
+        kills=1,
+        seed=SEED,
+        **job)
+    assert answer['code'] == 0, answer['text']
+    assert_same(final(killed, 6), final(whole, 6))
