@@ -19,7 +19,7 @@ setup: ## build .venv, mmcv's operators included (once; then under a second)
 	@command -v '$(PYTHON)' >/dev/null || { printf '%s %s\n' \
 	  "There is no '$(PYTHON)' here: install Python 3.10, 3.11 or 3.12 and" \
 	  "run 'make setup PYTHON=/path/to/it'." >&2; exit 1; }
-	@MMCV_CUDA='$(MMCV_CUDA)' '$(PYTHON)' tools/setup_env.py
+	@MMCV_CUDA='$(MMCV_CUDA)' '$(PYTHON)' tools/setup/setup_env.py
 
 demo: setup ## train on the sample clips, evaluate, super-resolve a video
 	@$(VENV_PYTHON) tools/demo.py $(ARGS)

@@ -18,3 +18,5 @@ model = dict(
         num_extract_blocks=5,
         deform_groups=8,
         tail_channels=39))  # most multiply-adds are here
+# It has no frames of lower scales: all of it is trained from the start.
+custom_hooks = _base_.custom_hooks[1:]

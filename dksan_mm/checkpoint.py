@@ -110,6 +110,24 @@ def _check_state_dict(path: str, state_dict: object) -> None:
         raise UserError(f'{path} holds no state dict')
 
 
+def load_weights(model: torch.nn.Module, path: str) -> None:
+    """Load a checkpoint that fits in every name and shape.
+
+    Args:
+        model (nn.Module): Gets the weights; unchanged if they are refused.
+        path (str): A file written by mmengine, or a plain state dict.
+
+    Raises:
+        UserError: As :func:`read_checkpoint` and :func:`check_fits`.
+    """
+    state_dict = read_checkpoint(path)['state_dict']
+    check_fits(path, shapes(state_dict), shapes(model.state_dict()))
+    model.load_state_dict({
+        name.removeprefix('module.'): value
+        for name, value in state_dict.items()
+    })
+
+
 def shapes(
         state_dict: Mapping[str, torch.Tensor]) -> Dict[str, Tuple[int, ...]]:
     """Shape of each tensor; DDP's prefix ``module.`` taken off the names."""

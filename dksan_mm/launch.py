@@ -11,7 +11,7 @@ import sys
 import traceback
 import warnings
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Sequence
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
@@ -30,13 +30,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         '--data-root',
         metavar='DIR',
         help='use the prepared data in DIR, whatever the config says')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='change settings of the config, e.g. train_cfg.max_iters=100 '
-        'or model.generator.num_blocks="[6,4,3,2]" (no spaces)')
+    add_config_options(parser)
     parser.add_argument(
         '--launcher',
         choices=LAUNCHERS,
@@ -49,6 +43,17 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         help=argparse.SUPPRESS)
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """``--cfg-options``."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='change settings of the config, e.g. train_cfg.max_iters=100 '
+        'or model.generator.num_blocks="[6,4,3,2]" (no spaces)')
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -81,28 +86,33 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def datasets_of(config: Config,
-                loaders: Sequence[str]) -> Iterator[ConfigDict]:
+                loaders: Sequence[str]) -> Iterator[Tuple[str, ConfigDict]]:
     """Configs of the data sets behind some dataloaders, wrapped ones too.
 
     Args:
         config (Config): The whole config.
         loaders (Sequence[str]): Names such as ``'train_dataloader'``.
+
+    Yields:
+        tuple[str, ConfigDict]: Where the config is, as in --cfg-options, and
+        the config.
     """
-    found: List = [config.get(name) for name in loaders]
+    found: List = [(name, config.get(name)) for name in loaders]
     while found:
-        item = found.pop(0)
+        place, item = found.pop(0)
         if isinstance(item, (list, tuple)):
-            found.extend(item)
+            found.extend((f'{place}.{i}', part) for i, part in enumerate(item))
         elif isinstance(item, dict):
             if 'data_root' in item:
-                yield item
-            found.extend([item.get('dataset'), item.get('datasets')])
+                yield place, item
+            found.extend((f'{place}.{key}', item.get(key))
+                         for key in ('dataset', 'datasets'))
 
 
 def redirect_data(config: Config, root: str) -> None:
     """Let every data set of the config read below ``root``."""
     loaders = [name for name in config if name.endswith('dataloader')]
-    for dataset in datasets_of(config, loaders):
+    for _, dataset in datasets_of(config, loaders):
         dataset['data_root'] = root
 
 
@@ -113,7 +123,7 @@ def check_data(config: Config, loaders: Sequence[str]) -> None:
         UserError: One sentence: what is missing, and the command that
             prepares it.
     """
-    for dataset in datasets_of(config, loaders):
+    for _, dataset in datasets_of(config, loaders):
         root = dataset['data_root']
         for folder in (root, *_frame_folders(dataset)):
             if not os.path.isdir(folder):
@@ -132,13 +142,14 @@ def check_crops(config: Config) -> None:
         UserError: Says how many and names the first, and the option that
             asks for less.
     """
-    for dataset in datasets_of(config, ['train_dataloader']):
-        for place, step in enumerate(dataset.get('pipeline', [])):
+    for place, dataset in datasets_of(config, ['train_dataloader']):
+        for number, step in enumerate(dataset.get('pipeline', [])):
             if 'gt_patch_size' in step:
-                _check_crop(dataset, place, step['gt_patch_size'])
+                _check_crop(dataset, f'{place}.pipeline.{number}',
+                            step['gt_patch_size'])
 
 
-def _check_crop(dataset: ConfigDict, place: int, size: int) -> None:
+def _check_crop(dataset: ConfigDict, place: str, size: int) -> None:
     """Compare the crop with the first HR frame of every clip."""
     sides = _shorter_sides(dataset)
     small = [clip for clip, side in sides.items() if side < size]
@@ -150,8 +161,8 @@ def _check_crop(dataset: ConfigDict, place: int, size: int) -> None:
             f'{len(small)} of {len(sides)} clips in {_hr_folder(dataset)} '
             f'have a shorter side of less than {size} pixels, too small for '
             f'training crops of {size}: {named}{more}; leave them out, or '
-            'take smaller crops with --cfg-options train_dataloader.dataset.'
-            f'pipeline.{place}.gt_patch_size={least - least % 16}')
+            f'take smaller crops with --cfg-options {place}.gt_patch_size='
+            f'{least - least % 16}')
 
 
 def _shorter_sides(dataset: ConfigDict) -> Dict[str, int]:
@@ -216,17 +227,11 @@ def start_cpu_group(config: Config) -> None:
     """Start the processes' group on a machine without a GPU.
 
     mmengine always selects a CUDA device there and fails; it leaves a group
-    alone that exists already. DDP on CPUs takes no device ids.
+    alone that exists already.
     """
     import torch
-    if config.launcher != 'pytorch' or torch.cuda.is_available():
-        return
-    torch.distributed.init_process_group('gloo')
-    wrapper = config.get('model_wrapper_cfg') or dict(
-        type='MMDistributedDataParallel',
-        broadcast_buffers=False,
-        find_unused_parameters=config.get('find_unused_parameters', False))
-    config.model_wrapper_cfg = dict(wrapper, device_ids=None)
+    if config.launcher == 'pytorch' and not torch.cuda.is_available():
+        torch.distributed.init_process_group('gloo')
 
 
 def import_modules(config: Config) -> None:
@@ -251,6 +256,26 @@ def import_modules(config: Config) -> None:
             # mmengine hides the import that failed in the context.
             reason = f' ({error.__context__})' if error.__context__ else ''
             raise UserError(f'{error}{reason}') from error
+
+
+def build_runner(kind: type, config: Config):
+    """Build mmengine's Runner, and with it all that the config describes.
+
+    Args:
+        kind (type): ``Runner`` or a subclass.
+        config (Config): The whole config.
+
+    Returns:
+        Runner: It.
+
+    Raises:
+        UserError: If something cannot be built as the config says.
+    """
+    try:
+        return kind.from_cfg(config)
+    except (TypeError, KeyError) as error:
+        raise UserError('the config does not fit what it is for: '
+                        f'{last_line(error)}{_log_traceback()}') from error
 
 
 def run_tool(main: Callable[[Optional[Sequence[str]]], None],

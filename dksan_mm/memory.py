@@ -4,7 +4,7 @@ import contextlib
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Optional, Tuple
+from typing import Callable, Optional, Tuple
 
 from mmengine.config import Config
 
@@ -33,13 +33,29 @@ def peak_memory(config: Config,
         MemoryError: If the process was killed, for want of memory most
             likely.
     """
+    try:
+        return in_new_process(_measure, config, lr_size, threads)
+    except BrokenProcessPool as error:
+        raise MemoryError(f'the process that ran a window of {lr_size} '
+                          'was killed') from error
+
+
+def in_new_process(function: Callable, *arguments: object) -> object:
+    """Call a function of a module in a process that has done nothing else.
+
+    Args:
+        function (Callable): The function.
+        *arguments: Its arguments, which are sent there.
+
+    Returns:
+        object: Its result, sent back.
+
+    Raises:
+        BrokenProcessPool: If the process was killed.
+    """
     context = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        try:
-            return pool.submit(_measure, config, lr_size, threads).result()
-        except BrokenProcessPool as error:
-            raise MemoryError(f'the process that ran a window of {lr_size} '
-                              'was killed') from error
+        return pool.submit(function, *arguments).result()
 
 
 def _measure(config: Config, lr_size: Tuple[int, int],
@@ -50,7 +66,8 @@ def _measure(config: Config, lr_size: Tuple[int, int],
 
     from . import launch
     from .analysis import network_of, window_shape
-    from .comparison.meter import Meter, resident_memory
+    from .comparison.meter import Meter
+    from .process_memory import resident_memory
     if threads:
         torch.set_num_threads(threads)
     with contextlib.redirect_stdout(None):

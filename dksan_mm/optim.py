@@ -1,10 +1,17 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The optimizer's parameter groups."""
-from typing import List, Optional, Union
+"""The optimizer's parameter groups, and what an update is."""
+from contextlib import contextmanager
+from typing import Iterator, List, Optional, Union
 
-from mmagic.registry import OPTIM_WRAPPER_CONSTRUCTORS
-from mmengine.optim import DefaultOptimWrapperConstructor
+import torch
+from mmagic.registry import (OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS,
+                             OPTIMIZERS)
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
+
+from .muon import ConvMuon
+
+__all__ = ['ConvMuon', 'OffsetLrConstructor', 'StepOptimWrapper']
 
 # Parts of the names of convolutions that predict offsets.
 OFFSET_PREDICTORS = ('image_offset', 'kernel_offset', 'conv_offset')
@@ -12,11 +19,12 @@ OFFSET_PREDICTORS = ('image_offset', 'kernel_offset', 'conv_offset')
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class OffsetLrConstructor(DefaultOptimWrapperConstructor):
-    """Two parameter groups: the offset predictors, and all the rest.
+    """Parameter groups: two kinds of offset predictors, and all the rest.
 
     ``paramwise_cfg=dict(offset_lr_mult=0.1)`` multiplies the learning rate of
     every convolution that predicts offsets (``image_offset`` and
-    ``kernel_offset`` of a DKC layer, ``conv_offset`` of the alignment).
+    ``kernel_offset`` of a DKC layer, ``conv_offset`` of the alignment);
+    ``align_lr_mult`` is for the last kind alone, by default the same.
 
     mmengine's own ``custom_keys`` does the same with one group for each
     parameter, hundreds of them: the optimizer then updates tensor by tensor,
@@ -33,19 +41,137 @@ class OffsetLrConstructor(DefaultOptimWrapperConstructor):
                    prefix: str = '',
                    is_dcn_module: Optional[Union[int, float]] = None) -> None:
         """Add the groups of ``module`` to ``params`` (mmengine's hook)."""
-        factor = self.paramwise_cfg.get('offset_lr_mult', 1.)
-        if factor < 0:
-            raise ValueError(f'offset_lr_mult must be >= 0, got {factor}')
-        offsets, others = [], []
+        offset = self.paramwise_cfg.get('offset_lr_mult', 1.)
+        align = self.paramwise_cfg.get('align_lr_mult', offset)
+        if offset < 0 or align < 0:
+            raise ValueError('offset_lr_mult and align_lr_mult must be >= 0, '
+                             f'got {offset} and {align}')
+        kinds = dict(rest=[], offset=[], align=[])
         for name, parameter in module.named_parameters():
-            is_offset = any(key in name for key in OFFSET_PREDICTORS)
             if parameter.requires_grad:
-                (offsets if is_offset else others).append(parameter)
-        if not offsets and not others:
+                kinds[_kind(name)].append(parameter)
+        if not any(kinds.values()):
             raise ValueError(
                 f'{type(module).__name__} has no parameter to train')
         # The first group's rate is the one that is logged.
-        groups = [dict(params=others), dict(params=offsets)]
-        if self.base_lr is not None:
-            groups[1]['lr'] = self.base_lr * factor
+        groups = [
+            dict(params=kinds['rest']),
+            self._offset_group(kinds['offset'], offset),
+            self._offset_group(kinds['align'], align)
+        ]
         params.extend(group for group in groups if group['params'])
+
+    def _offset_group(self, parameters: List[nn.Parameter],
+                      factor: float) -> dict:
+        group = dict(params=parameters)
+        if self.base_lr is not None:
+            group['lr'] = self.base_lr * factor
+        # Muon's steps are as large for weights that start at zero, however
+        # small their gradients: offsets left the frame.
+        if OPTIMIZERS.get(self.optimizer_cfg['type']) is ConvMuon:
+            group['orthogonal'] = False
+        return group
+
+
+def _kind(name: str) -> str:
+    """What a parameter of this name predicts."""
+    if any(key in name for key in OFFSET_PREDICTORS):
+        return 'align' if 'conv_offset' in name else 'offset'
+    return 'rest'
+
+
+@OPTIM_WRAPPERS.register_module()
+class StepOptimWrapper(OptimWrapper):
+    """mmengine's ``OptimWrapper``, with one update in every iteration.
+
+    mmengine accumulates gradients over iterations: the length of a run, its
+    schedules and its intervals then count something else than updates, and a
+    checkpoint may fall between two of them. Here an iteration's batch is cut
+    into parts (:func:`dksan_mm.models.parts.train_in_parts`), whose gradients
+    are accumulated. All else is as without parts.
+
+    mmengine's ``AmpOptimWrapper`` wants a GPU, and scales the loss in
+    bfloat16 too, which has float32's range.
+
+    Args:
+        optimizer (torch.optim.Optimizer): The optimizer.
+        accumulative_counts (int): Parts of each batch.
+        clip_grad (dict, optional): As in mmengine. None: the gradient norm is
+            logged all the same.
+        dtype (str, optional): ``'bfloat16'`` or ``'float16'``: autocast, for
+            float16 with a loss scale that adapts itself. None: float32.
+
+    Raises:
+        ValueError: If ``dtype`` is another.
+    """
+
+    def __init__(self,
+                 optimizer: torch.optim.Optimizer,
+                 accumulative_counts: int = 1,
+                 clip_grad: Optional[dict] = None,
+                 *,
+                 dtype: Optional[str] = None) -> None:
+        if dtype not in (None, 'bfloat16', 'float16'):
+            raise ValueError("dtype must be None, 'bfloat16' or 'float16', "
+                             f'got {dtype!r}')
+        super().__init__(optimizer, accumulative_counts, clip_grad
+                         or dict(max_norm=float('inf')))
+        self.dtype = getattr(torch, dtype) if dtype else None
+        device = optimizer.param_groups[0]['params'][0].device.type
+        self.device_type = device
+        self.loss_scaler = torch.amp.GradScaler(
+            device, enabled=dtype == 'float16')
+
+    @property
+    def parts(self) -> int:
+        """Parts that each batch is cut into."""
+        return self._accumulative_counts
+
+    @property
+    def skips_updates(self) -> bool:
+        """Whether gradients that are not finite are part of the method.
+
+        The loss scale of float16 starts high, and each such update is left
+        out and halves it. Below 1 the gradients themselves are at fault.
+        """
+        return self.loss_scaler.is_enabled() and \
+            self.loss_scaler.get_scale() >= 1
+
+    def initialize_count_status(self, model: nn.Module, init_counts: int,
+                                max_counts: int) -> None:
+        """mmengine says iterations; what is counted are parts."""
+        super().initialize_count_status(model, init_counts * self.parts,
+                                        max_counts * self.parts)
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """What the forward pass of one part runs in."""
+        with super().optim_context(model), torch.autocast(
+                self.device_type, self.dtype, enabled=self.dtype is not None):
+            yield
+
+    def backward(self, loss: torch.Tensor, **kwargs) -> None:
+        """Add a part's gradients."""
+        super().backward(self.loss_scaler.scale(loss), **kwargs)
+
+    def step(self, **kwargs) -> None:
+        """Update the parameters."""
+        self.loss_scaler.unscale_(self.optimizer)
+        self._clip_grad()
+        self.loss_scaler.step(self.optimizer, **kwargs)
+        self.loss_scaler.update()
+
+    def state_dict(self) -> dict:
+        """The optimizer's, and the loss scale of float16."""
+        state = super().state_dict()
+        if self.loss_scaler.is_enabled():
+            state['loss_scaler'] = self.loss_scaler.state_dict()
+        return state
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Also of a run in another precision."""
+        state_dict = dict(state_dict)
+        scale = state_dict.pop('loss_scaler', None)
+        if scale and self.loss_scaler.is_enabled():
+            self.loss_scaler.load_state_dict(scale)
+        super().load_state_dict(state_dict)

@@ -1,10 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
 import pytest
+import torch
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
 from dksan_mm.models import DKSANNet
-from dksan_mm.optim import OffsetLrConstructor
+from dksan_mm.optim import OffsetLrConstructor, StepOptimWrapper
 
 SMALL = dict(channels=8, num_blocks=(1, 1, 1, 1), reduction=4)
 
@@ -20,8 +21,9 @@ def build(model, **paramwise):
 
 def test_offset_predictors_get_a_rate_of_their_own():
     net = DKSANNet(**SMALL)
-    others, offsets = build(net, offset_lr_mult=0.1)
-    assert (others['lr'], offsets['lr']) == (4e-4, pytest.approx(4e-5))
+    others, offsets, align = build(net, offset_lr_mult=0.1)
+    assert others['lr'] == 4e-4
+    assert offsets['lr'] == align['lr'] == pytest.approx(4e-5)
     predictors = [
         parameter for name, module in net.named_modules()
         if name.rpartition('.')[2] in ('image_offset', 'kernel_offset',
@@ -29,8 +31,26 @@ def test_offset_predictors_get_a_rate_of_their_own():
         for parameter in module.parameters()
     ]
     assert len(predictors) > 4
-    assert set(offsets['params']) == set(predictors)
+    assert set(offsets['params'] + align['params']) == set(predictors)
+    assert set(align['params']) == set(net.align.conv_offset.parameters())
     assert set(others['params']) == set(net.parameters()) - set(predictors)
+
+
+def test_the_alignment_s_offsets_can_have_another_rate():
+    groups = build(DKSANNet(**SMALL), offset_lr_mult=0.1, align_lr_mult=0.5)
+    rates = [group['lr'] for group in groups]
+    assert rates == pytest.approx([4e-4, 4e-5, 2e-4])
+
+
+def test_offset_predictors_take_adam_s_steps_in_muon():
+    config = dict(
+        type='OptimWrapper',
+        constructor=OffsetLrConstructor,
+        optimizer=dict(type='mmagic.ConvMuon', lr=1e-3),
+        paramwise_cfg=dict(offset_lr_mult=0.1))
+    groups = build_optim_wrapper(DKSANNet(**SMALL),
+                                 config).optimizer.param_groups
+    assert [group['orthogonal'] for group in groups] == [True, False, False]
 
 
 def test_a_network_without_offsets_has_one_group():
@@ -52,3 +72,85 @@ def test_wrong_settings_are_refused():
         build(nn.Linear(2, 2), offset_lr_mult=-0.1)
     with pytest.raises(ValueError, match='no parameter to train'):
         build(nn.ReLU(), offset_lr_mult=0.1)
+
+
+def test_every_iteration_is_an_update_to_the_last():
+    weight = nn.Linear(1, 1, bias=False).requires_grad_()
+    nn.init.zeros_(weight.weight)
+    wrapper = StepOptimWrapper(
+        torch.optim.SGD(weight.parameters(), lr=1.), accumulative_counts=2)
+    wrapper.initialize_count_status(weight, 0, 3)
+    seen = []
+    for slope in (1., 3., 2., 4., 0., 10.):  # three batches of two parts
+        wrapper.update_params(slope * weight.weight.sum())
+        seen.append(weight.weight.item())
+    assert seen == [0., -2., -2., -5., -5., -10.]
+
+
+def test_gradients_are_sent_with_the_last_part_only():
+    wrapper = StepOptimWrapper(
+        torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.),
+        accumulative_counts=2)
+    wrapper.initialize_count_status(nn.Linear(1, 1), 5, 9)
+    assert not wrapper.should_sync()
+    wrapper._inner_count += 1
+    assert wrapper.should_sync()
+
+
+def test_the_gradient_norm_is_known_without_clipping_too():
+    linear = nn.Linear(1, 1, bias=False)
+    wrapper = StepOptimWrapper(torch.optim.SGD(linear.parameters(), lr=1.))
+    before = linear.weight.item()
+    wrapper.update_params(1e6 * linear.weight.sum())
+    assert linear.weight.item() == pytest.approx(before - 1e6)
+    scalars = wrapper.message_hub.log_scalars
+    assert scalars['train/grad_norm'].current() == 1e6
+
+
+def test_autocast_is_for_the_forward_pass_alone():
+    linear = nn.Linear(4, 4)
+    wrapper = StepOptimWrapper(
+        torch.optim.Adam(linear.parameters()), dtype='bfloat16')
+    with wrapper.optim_context(linear):
+        out = linear(torch.rand(1, 4))
+    assert out.dtype == torch.bfloat16
+    assert not torch.is_autocast_enabled('cpu')
+    wrapper.update_params(out.float().sum())
+    assert linear.weight.dtype == torch.float32
+    assert not wrapper.skips_updates
+    assert 'loss_scaler' not in wrapper.state_dict()
+
+
+def test_float16_leaves_out_infinite_gradients_until_the_scale_fits():
+    linear = nn.Linear(1, 1, bias=False)
+    wrapper = StepOptimWrapper(
+        torch.optim.SGD(linear.parameters(), lr=1.), dtype='float16')
+    wrapper.loss_scaler = torch.amp.GradScaler('cpu', init_scale=4.)
+    before = linear.weight.item()
+    for scale in (2., 1., .5):
+        assert wrapper.skips_updates
+        wrapper.update_params(float('inf') * linear.weight.sum())
+        assert wrapper.loss_scaler.get_scale() == scale
+    assert not wrapper.skips_updates
+    assert linear.weight.item() == before
+    wrapper.update_params(linear.weight.sum())
+    assert linear.weight.item() == before - 1
+
+
+def test_a_run_goes_on_in_another_precision():
+    linear = nn.Linear(1, 1)
+    states = []
+    for dtype in ('float16', None, 'bfloat16', 'float16'):
+        wrapper = StepOptimWrapper(
+            torch.optim.Adam(linear.parameters()), dtype=dtype)
+        for state in states[-1:]:
+            wrapper.load_state_dict(state)
+        wrapper.update_params(linear.weight.sum())
+        states.append(wrapper.state_dict())
+    assert states[-1]['state'][0]['step'] == 4
+    assert [set(state) - {'state', 'param_groups'}
+            for state in states] == [{'loss_scaler'},
+                                     set(),
+                                     set(), {'loss_scaler'}]
+    with pytest.raises(ValueError, match="got 'half'"):
+        StepOptimWrapper(torch.optim.Adam(linear.parameters()), dtype='half')

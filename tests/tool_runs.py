@@ -1,14 +1,20 @@
 # Copyright (c) DKSAN-MM contributors.
 """Runs of the tools within the test process, which saves mmagic's import."""
+import functools
 import importlib.util
 import itertools
+import os
 import sys
 from pathlib import Path
 
+import poison  # noqa: F401  (registers a hook)
 import pytest
 import torch
+from torch.distributed.elastic.utils.distributed import get_free_port
+from torch.multiprocessing import start_processes
 
 from dksan_mm import launch
+from dksan_mm.comparison.processes import _start_server
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = str(ROOT / 'configs' / 'dksan-s_vid3oc_x16.py')
@@ -43,9 +49,46 @@ def run(name, *arguments, options=TINY):
         when_interrupted=getattr(tool, 'INTERRUPTED', 'interrupted'))
 
 
-def train(data, work_dir, *arguments, iters=4, options=(), config=CONFIG):
-    """Train for some iterations; checkpoints every 2, validation at 4."""
-    return run(
+def run_together(processes, name, *arguments, **settings):
+    """Exit codes of a tool in new processes, started as torchrun does it.
+
+    They are forked from one that has imported mmagic, and computed nothing.
+    """
+    _start_server()
+    codes = torch.full((processes, ), -1).share_memory_()
+    if processes > 1:
+        arguments = (*arguments, '--launcher', 'pytorch')
+    start_processes(
+        _run_as,
+        (processes, get_free_port(), codes, name, arguments, settings),
+        nprocs=processes,
+        start_method='forkserver')
+    return codes.tolist()
+
+
+def _run_as(rank, processes, port, codes, name, arguments, settings):
+    os.environ.update(
+        RANK=str(rank),
+        LOCAL_RANK=str(rank),
+        WORLD_SIZE=str(processes),
+        MASTER_ADDR='127.0.0.1',
+        MASTER_PORT=str(port))
+    codes[rank] = run(name, *arguments, **settings)
+
+
+def train(data,
+          work_dir,
+          *arguments,
+          iters=4,
+          options=(),
+          config=CONFIG,
+          processes=None):
+    """Train for some iterations; checkpoints every 2, validation at 4.
+
+    In this process; or in new ones, for their exit codes.
+    """
+    start = functools.partial(run_together, processes) if processes else run
+    return start(
         'train',
         config,
         '--data-root',
@@ -55,7 +98,7 @@ def train(data, work_dir, *arguments, iters=4, options=(), config=CONFIG):
         *arguments,
         options=[
             f'train_cfg.max_iters={iters}', 'train_cfg.val_interval=4',
-            'param_scheduler.1.T_max=4', 'param_scheduler.1.end=4',
+            'param_scheduler.1.begin=0', 'param_scheduler.1.end=4',
             'default_hooks.checkpoint.interval=2', *TINY, *options
         ])
 
@@ -88,6 +131,13 @@ def finished_run(tiny_vid3oc, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp('work') / 'finished'
     assert train(tiny_vid3oc, work_dir) == 0
     return work_dir
+
+
+@pytest.fixture
+def own_environment(monkeypatch):
+    """What a tool sets for its own process does not outlive the test."""
+    for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
+        monkeypatch.setenv(name, '1')
 
 
 @pytest.fixture

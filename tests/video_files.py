@@ -31,9 +31,10 @@ def make_video(path,
                rate=25,
                pts=None,
                audio=None,
+               sound_seconds=None,
                aspect=None,
                rotation=None):
-    """Write RGB images; ``pts`` in milliseconds."""
+    """Write RGB images; ``pts`` in milliseconds; sound as long as they."""
     with av.open(str(path), 'w') as container:
         stream = container.add_stream(codec, rate=rate)
         stream.height, stream.width = images[0].shape[:2]
@@ -53,7 +54,7 @@ def make_video(path,
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
         if audio:
-            _add_sound(container, sound, len(images) / rate)
+            _add_sound(container, sound, sound_seconds or len(images) / rate)
     return str(path)
 
 

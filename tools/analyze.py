@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import json
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
@@ -17,6 +16,7 @@ from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dksan_mm import launch
+from dksan_mm.arguments import frame_size
 from dksan_mm.errors import UserError
 
 Size = Tuple[int, int]
@@ -30,12 +30,14 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument(
         '--size',
         default='64x64',
+        type=frame_size,
         metavar='HxW',
         help='LR frames of the table (default: 64x64)')
     parser.add_argument(
         '--memory',
         nargs='*',
-        default=['16x16', '32x32', '64x64'],
+        default=[(16, 16), (32, 32), (64, 64)],
+        type=frame_size,
         metavar='HxW',
         help='LR sizes to measure the memory of, a process each of some 20 '
         'seconds (default: 16x16 32x32 64x64); without sizes: none')
@@ -57,15 +59,6 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def parse_size(text: str) -> Size:
-    """``'67x120'`` -> ``(67, 120)``."""
-    match = re.fullmatch(r'([1-9]\d*)x([1-9]\d*)', text)
-    if not match:
-        raise UserError(f'{text!r} is no size: rows x columns of LR frames, '
-                        'such as 67x120')
-    return int(match[1]), int(match[2])
-
-
 def check_args(args: argparse.Namespace) -> Dict[str, launch.Config]:
     """The configs by path; all quick checks made."""
     for name, least in (('rounds', 0), ('threads', 1)):
@@ -74,8 +67,6 @@ def check_args(args: argparse.Namespace) -> Dict[str, launch.Config]:
             raise UserError(f'--{name} must be at least {least}, got {value}')
     if args.out and not Path(args.out).absolute().parent.is_dir():
         raise UserError(f'--out: there is no folder {Path(args.out).parent}')
-    args.size = parse_size(args.size)
-    args.memory = [parse_size(text) for text in args.memory]
     return {path: read_config(path) for path in args.configs}
 
 

@@ -23,10 +23,12 @@ import sys
 import tempfile
 import time
 from itertools import islice
-from typing import Dict, Iterator, List, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 sys.path.insert(0, ROOT)
+
+from dksan_mm.arguments import positive
 
 STORES = ('png', 'tiles', 'array')
 TURNS = 10
@@ -37,31 +39,39 @@ VID3OC_TRAIN, VID3OC_FRAMES = 50 * 120, 66 * 120
 
 def parse_args(argv: List[str]) -> argparse.Namespace:
     """Parse and check the arguments, before anything large is imported."""
+    parser = make_parser(__doc__)
+    parser.add_argument(
+        '--samples',
+        type=positive,
+        metavar='N',
+        help='samples to read (default: an epoch, at least 100); from PNG at '
+        'most 200')
+    parser.add_argument(
+        '--frames',
+        type=positive,
+        default=8,
+        metavar='N',
+        help='without DATA: frames of each of the 3 clips (default: 8)')
+    return check_args(parser, argv)
+
+
+def make_parser(description: str) -> argparse.ArgumentParser:
+    """The arguments that tools/benchmark_stores.py has too."""
     parser = argparse.ArgumentParser(
-        description=__doc__,
+        description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('data', nargs='?', metavar='DATA', help='see above')
     parser.add_argument(
         '--config',
         default=osp.join(ROOT, 'configs', 'dksan_vid3oc_x16.py'),
         help='whose training samples to read (default: %(default)s)')
-    parser.add_argument(
-        '--samples',
-        type=int,
-        metavar='N',
-        help='samples to read (default: an epoch, at least 100); from PNG at '
-        'most 200')
-    parser.add_argument(
-        '--frames',
-        type=int,
-        default=8,
-        metavar='N',
-        help='without DATA: frames of each of the 3 clips (default: 8)')
+    return parser
+
+
+def check_args(parser: argparse.ArgumentParser,
+               argv: List[str]) -> argparse.Namespace:
+    """Parse them; the files must be there."""
     args = parser.parse_args(argv)
-    for name in ('samples', 'frames'):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            parser.error(f'--{name} must be at least 1, got {value}')
     if not osp.isfile(args.config):
         parser.error(f'{args.config}: no such config')
     if args.data and not osp.isdir(args.data):
@@ -132,12 +142,6 @@ def build_dataset(config_path: str, data: str, store: str, **changes):
         return DATASETS.build(config)
 
 
-def memory() -> float:
-    """Resident memory of this process in MB."""
-    with open('/proc/self/statm', encoding='ascii') as file:
-        return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 1e6
-
-
 def measure(datasets: Dict[str, object],
             counts: Dict[str, int]) -> Dict[str, Dict[str, float]]:
     """Read samples in a training's order, from all data sets by turns.
@@ -178,11 +182,12 @@ def measure(datasets: Dict[str, object],
 
 def _read(dataset, order: Iterator, count: int) -> Tuple[float, float, float]:
     """CPU and wall seconds a sample, and the memory in MB after the last."""
+    from dksan_mm.process_memory import resident_memory
     cpu, wall = time.process_time(), time.perf_counter()
     for index in islice(order, count):
         dataset[index]
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    return cpu / count, wall / count, memory()
+    return cpu / count, wall / count, resident_memory() / 1e6
 
 
 def frame_bytes(dataset, store: str) -> float:
@@ -197,8 +202,16 @@ def frame_bytes(dataset, store: str) -> float:
     return total / count
 
 
-def benchmark(args: argparse.Namespace, data: str) -> None:
-    """Measure both stores and print what was found."""
+def benchmark(args: argparse.Namespace,
+              data: str,
+              seconds: Optional[Dict[str, float]] = None) -> None:
+    """Measure all stores and print what was found.
+
+    Args:
+        args (Namespace): Of :func:`parse_args`.
+        data (str): Folder of prepared data.
+        seconds (dict, optional): What preparing them took.
+    """
     import cv2
 
     import dksan_mm.datasets  # noqa: F401, registers the data sets
@@ -222,6 +235,8 @@ def benchmark(args: argparse.Namespace, data: str) -> None:
             flush=True)
     for store, result in results.items():
         _summarise(store, result, results['png'])
+    if seconds:
+        _say_preparation(seconds)
 
 
 def open_stores(config: str, data: str) -> Dict[str, object]:
@@ -257,9 +272,11 @@ def _say_preparation(seconds: Dict[str, float]) -> None:
               f'{VID3OC_FRAMES * took / 60:.0f} min of one core')
 
 
-def main(argv: List[str]) -> int:
-    """Run the tool; return the exit code."""
-    args = parse_args(argv)
+def run(args: argparse.Namespace, benchmark: Callable[..., None]) -> int:
+    """Call ``benchmark(args, data, seconds)``; return the exit code.
+
+    The seconds are what :func:`make_data` returned; left out for given data.
+    """
     # One thread: what is counted is the work of one core.
     for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
         os.environ[name] = '1'
@@ -269,14 +286,18 @@ def main(argv: List[str]) -> int:
             return 0
         with tempfile.TemporaryDirectory() as folder:
             seconds = make_data(folder, args.frames)
-            benchmark(args, folder)
-            _say_preparation(seconds)
+            benchmark(args, folder, seconds)
         return 0
     except KeyboardInterrupt:
         return 130
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def main(argv: List[str]) -> int:
+    """Run the tool; return the exit code."""
+    return run(parse_args(argv), benchmark)
 
 
 if __name__ == '__main__':

@@ -1,17 +1,23 @@
 # Copyright (c) DKSAN-MM contributors.
 """Time a network on a stream of frames, and measure its memory.
 
-python tools/benchmark_inference.py [CONFIG] [options]
+    python tools/benchmark_inference.py [CONFIG] [options]
 
 Frames of noise pass through dksan_mm.apis.restore_frames. The time of a frame
 is set against that of its convolutions alone, each called again by itself on
 inputs of the same shapes, and against one plain forward of the whole window,
 which is what mmagic's inferencer computes for each frame.
+
+    python tools/benchmark_inference.py CONFIG --checkpoint FILE \\
+        --compare DATA/val/HR/CLIP ... [--tile N] [--frames N]
+
+What bfloat16 and tiles change, instead: on clips that tools/prepare_data.py
+wrote, against whole frames in float32. Of the tiles once as they are, once
+with channel attention's means of each tile alone.
 """
 import argparse
 import collections
 import contextlib
-import resource
 import statistics
 import sys
 import time
@@ -21,6 +27,10 @@ from typing import Callable, Counter, Iterator, Optional, Sequence, Tuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from dksan_mm import launch
+from dksan_mm.arguments import frame_size, positive
+
+MEGABYTE = 2**20
 Size = Tuple[int, int]
 
 
@@ -35,38 +45,46 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         metavar='CONFIG',
         help='default: configs/dksan_vid3oc_x16.py')
     parser.add_argument(
+        '--checkpoint', metavar='FILE', help='default: random weights')
+    parser.add_argument(
         '--size',
         default=(68, 120),
-        type=_size,
+        type=frame_size,
         metavar='HxW',
         help='of the LR frames (default: 68x120, large 1088x1920)')
     parser.add_argument(
         '--frames',
         default=3,
-        type=int,
+        type=positive,
         metavar='N',
-        help='frames timed, one after the other (default: 3)')
+        help='frames timed, or compared of each clip (default: 3)')
     parser.add_argument(
         '--dtype', default='float32', choices=('float32', 'bfloat16'))
-    parser.add_argument('--threads', default=2, type=int, metavar='N')
+    parser.add_argument('--threads', default=2, type=positive, metavar='N')
     parser.add_argument(
         '--no-plain',
         action='store_true',
         help='leave out the plain forward, which needs much memory')
+    parser.add_argument(
+        '--compare',
+        nargs='+',
+        type=Path,
+        metavar='CLIP',
+        help='folders of HR frames; their LR frames lie beside HR, in LRx16')
+    parser.add_argument(
+        '--tile',
+        default=16,
+        type=positive,
+        metavar='N',
+        help='side of the tiles compared, in LR pixels (default: 16)')
     args = parser.parse_args(argv)
-    if args.frames < 1 or args.threads < 1:
-        parser.error('--frames and --threads must be at least 1')
     if not Path(args.config).is_file():
         parser.error(f'there is no config {args.config}')
+    for clip in args.compare or ():
+        for folder in (clip, lr_folder(clip)):
+            if not folder.is_dir():
+                parser.error(f'--compare: there is no folder {folder}')
     return args
-
-
-def _size(text: str) -> Size:
-    height, _, width = text.partition('x')
-    if not (height.isdecimal() and width.isdecimal()) or not (int(height)
-                                                              and int(width)):
-        raise argparse.ArgumentTypeError(f'must be HxW, got {text!r}')
-    return int(height), int(width)
 
 
 def noise(size: Size, count: int) -> Iterator:
@@ -144,44 +162,111 @@ def time_second(run: Callable) -> float:
     return time.perf_counter() - start
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
-    args = parse_args(argv)
+def measure(model, args: argparse.Namespace) -> None:
+    """Print the time of a frame and the memory it needs."""
     import torch
 
-    from dksan_mm.apis import init_model, restore_frames
+    from dksan_mm.apis import restore_frames
     from dksan_mm.bands import whole_maps
-    torch.set_num_threads(args.threads)
-    torch.set_grad_enabled(False)
-    dtype = getattr(torch, args.dtype)
-    model = init_model(args.config, dtype=dtype)
-    before = _peak_memory()
+    from dksan_mm.process_memory import peak_resident_memory
+    before = peak_resident_memory()
     with recorded_convolutions() as calls:
         next(restore_frames(model, noise(args.size, 1), tile=None))
-    used = _peak_memory() - before
-    stream, alone, ratio = time_stream(model, args.size, args.frames,
-                                       lambda: time_convolutions(calls, dtype))
+    used = peak_resident_memory() - before
+    stream, alone, ratio = time_stream(
+        model, args.size, args.frames,
+        lambda: time_convolutions(calls, model.inference_dtype))
     pixels = args.size[0] * args.size[1]
     print(f'{args.config}, LR {args.size[0]}x{args.size[1]}, {args.dtype}, '
           f'{args.threads} threads')
     print(f'stream             {stream:8.2f} s a frame')
     print(f'its convolutions   {alone:8.2f} s, the frame takes {ratio:.2f} '
           'times as long')
-    print(f'peak memory        {used:8.0f} MB above {before:.0f} MB, '
-          f'{1024 * used / pixels:.0f} KB a pixel')
+    print(f'peak memory        {used / MEGABYTE:8.0f} MB above '
+          f'{before / MEGABYTE:.0f} MB, {used / 1024 / pixels:.0f} KB a pixel')
     if args.no_plain:
         return
     window = torch.rand(1, model.generator.num_frames, 3, *args.size)
     with whole_maps():
         plain = time_second(lambda: model.forward_tensor(window))
-    used = _peak_memory() - before
-    print(f'plain forward      {plain:8.2f} s, float32, {used:.0f} MB, '
-          f'{1024 * used / pixels:.0f} KB a pixel')
+    used = peak_resident_memory() - before
+    print(f'plain forward      {plain:8.2f} s, float32, '
+          f'{used / MEGABYTE:.0f} MB, {used / 1024 / pixels:.0f} KB a pixel')
 
 
-def _peak_memory() -> float:
-    """Megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def lr_folder(clip: Path) -> Path:
+    """Where the LR frames of a folder of HR frames are."""
+    return clip.parent.with_name('LRx16') / clip.name
+
+
+def read_frames(folder: Path, count: int) -> list:
+    """The first frames, RGB."""
+    from dksan_mm.prepare.images import read_image
+    from dksan_mm.prepare.layout import list_frames
+    paths = list_frames(str(folder))[:count]
+    return [read_image(path)[..., ::-1] for path in paths]
+
+
+def compare(model, clip: Path, args: argparse.Namespace) -> None:
+    """Print what bfloat16 and tiles change of a clip's frames."""
+    import numpy as np
+
+    from dksan_mm.image_quality import psnr
+    lr, hr = (
+        read_frames(path, args.frames) for path in (lr_folder(clip), clip))
+    whole = restore(model, lr)
+    print(f'{clip.name}, {len(lr)} frames')
+    for name, settings in {
+            'bfloat16': dict(dtype='bfloat16'),
+            f'tiles of {args.tile}': dict(tile=args.tile),
+            'of their own means': dict(tile=args.tile, shared=False)
+    }.items():
+        frames = restore(model, lr, **settings)
+        apart = np.abs(np.subtract(frames, whole, dtype=np.int16))
+        change = np.mean(
+            [psnr(frame, truth) for frame, truth in zip(frames, hr)])
+        change -= np.mean(
+            [psnr(frame, truth) for frame, truth in zip(whole, hr)])
+        print(f'  {name:20} at most {apart.max():3d} grey levels apart, '
+              f'{apart.mean():.4f} on average, PSNR {change:+.5f} dB')
+
+
+def restore(model,
+            frames: list,
+            *,
+            tile: Optional[int] = None,
+            shared: bool = True,
+            dtype: str = 'float32') -> list:
+    """All frames enlarged; ``shared`` as in dksan_mm.apis.tiles.Tiles."""
+    from unittest import mock
+
+    import torch
+
+    from dksan_mm.apis import restore_frames, tiles
+
+    def choose(*arguments):
+        chosen = tiles.choose_tiles(*arguments)
+        return chosen and chosen._replace(shared=shared)
+
+    model.inference_dtype = getattr(torch, dtype)
+    with mock.patch('dksan_mm.apis.frames.choose_tiles', choose):
+        return list(restore_frames(model, frames, tile=tile))
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    args = parse_args(argv)
+    import torch
+
+    from dksan_mm.apis import init_model
+    torch.set_num_threads(args.threads)
+    model = init_model(
+        args.config, args.checkpoint, dtype=getattr(torch, args.dtype))
+    with torch.no_grad():
+        if not args.compare:
+            measure(model, args)
+        for clip in args.compare or ():
+            compare(model, clip, args)
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(launch.run_tool(main))

@@ -18,6 +18,8 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from dksan_mm.arguments import frame_size, positive
+
 UNIT = 'dense 3x3 conv2d'
 MEGABYTE = 2**20
 
@@ -41,23 +43,23 @@ class Times(NamedTuple):
 
 def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    positive = dict(type=_positive, metavar='N')
-    parser.add_argument('--threads', default=2, **positive, help='default: 2')
+    number = dict(type=positive, metavar='N')
+    parser.add_argument('--threads', default=2, **number, help='default: 2')
     parser.add_argument(
-        '--channels', default=128, **positive, help='default: 128')
+        '--channels', default=128, **number, help='default: 128')
     parser.add_argument(
         '--size',
         default=(64, 64),
-        type=_size,
+        type=frame_size,
         metavar='N|HxW',
         help='default: 64')
-    parser.add_argument('--batch', default=1, **positive, help='default: 1')
+    parser.add_argument('--batch', default=1, **number, help='default: 1')
     parser.add_argument('--device', default='cpu', choices=('cpu', 'cuda'))
     parser.add_argument(
         '--dtype',
         default='float32',
         choices=('float32', 'bfloat16', 'float16'))
-    parser.add_argument('--rounds', **positive, help='default: 30')
+    parser.add_argument('--rounds', **number, help='default: 30')
     parser.add_argument(
         '--quick',
         action='store_true',
@@ -65,18 +67,6 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     args = parser.parse_args(argv)
     args.rounds = args.rounds or (5 if args.quick else 30)
     return args
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f'must be at least 1, got {text}')
-    return value
-
-
-def _size(text: str) -> Tuple[int, int]:
-    height, _, width = text.partition('x')
-    return _positive(height), _positive(width or height)
 
 
 def make_operators(args: argparse.Namespace, size: Tuple[int, int],
@@ -219,25 +209,18 @@ def peak_memory(step: Callable, operator: Operator) -> Optional[float]:
 
     None where the system does not tell (it is Linux that does).
     """
-    try:
-        step(operator)
-        ctypes.CDLL('libc.so.6').malloc_trim(0)
-        before = _status('VmRSS')
-        Path('/proc/self/clear_refs').write_text('5')  # resets the peak
-        result = step(operator)
-        peak = _status('VmHWM') - before
-        del result
-        return peak
-    except OSError:
+    from dksan_mm.process_memory import (forget_peak, peak_resident_memory,
+                                         resident_memory)
+    if not forget_peak():
         return None
-
-
-def _status(key: str) -> float:
-    """Megabytes that the system counts for this process."""
-    for line in Path('/proc/self/status').read_text().splitlines():
-        if line.startswith(key):
-            return int(line.split()[1]) / 1024
-    raise OSError(f'no {key}')
+    step(operator)
+    ctypes.CDLL('libc.so.6').malloc_trim(0)
+    before = resident_memory()
+    forget_peak()
+    result = step(operator)
+    peak = peak_resident_memory() - before
+    del result
+    return peak / MEGABYTE
 
 
 def print_speed(args: argparse.Namespace) -> None:

@@ -12,7 +12,6 @@ are read with HR crops from there and LR from arrays. All must be lossless.
 Numbers are CPU time of one thread. What a disk takes is not in them.
 """
 import argparse
-import os
 import os.path as osp
 import sys
 import tempfile
@@ -25,7 +24,9 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
 sys.path.insert(0, osp.dirname(osp.abspath(__file__)))
 
-import benchmark_data  # noqa: E402
+import benchmark_data
+
+from dksan_mm.arguments import positive
 
 
 class Code(NamedTuple):
@@ -37,33 +38,20 @@ class Code(NamedTuple):
 
 def parse_args(argv: List[str]) -> argparse.Namespace:
     """Parse and check the arguments, before anything large is imported."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('data', nargs='?', metavar='DATA', help='see above')
+    parser = benchmark_data.make_parser(__doc__)
     parser.add_argument(
-        '--config',
-        default=osp.join(benchmark_data.ROOT, 'configs',
-                         'dksan_vid3oc_x16.py'),
-        help='whose training samples to read (default: %(default)s)')
-    parser.add_argument(
-        '--samples', type=int, default=60, metavar='N', help='default: 60')
+        '--samples',
+        type=positive,
+        default=60,
+        metavar='N',
+        help='default: 60')
     parser.add_argument(
         '--frames',
-        type=int,
+        type=positive,
         default=4,
         metavar='N',
         help='of each clip, to code and read (default: 4)')
-    args = parser.parse_args(argv)
-    for name in ('samples', 'frames'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name} must be at least 1, got '
-                         f'{getattr(args, name)}')
-    if not osp.isfile(args.config):
-        parser.error(f'{args.config}: no such config')
-    if args.data and not osp.isdir(args.data):
-        parser.error(f'{args.data}: no such folder')
-    return args
+    return benchmark_data.check_args(parser, argv)
 
 
 def candidates() -> Dict[str, Callable]:
@@ -262,7 +250,7 @@ class CodedDataset:
             transforms.open_store = open_store
 
 
-def benchmark(args: argparse.Namespace, data: str) -> None:
+def benchmark(args: argparse.Namespace, data: str, _=None) -> None:
     """Measure all candidates and print what was found."""
     import cv2
 
@@ -287,22 +275,7 @@ def benchmark(args: argparse.Namespace, data: str) -> None:
 
 def main(argv: List[str]) -> int:
     """Run the tool; return the exit code."""
-    args = parse_args(argv)
-    for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
-        os.environ[name] = '1'
-    try:
-        if args.data:
-            benchmark(args, args.data)
-            return 0
-        with tempfile.TemporaryDirectory() as folder:
-            benchmark_data.make_data(folder, args.frames)
-            benchmark(args, folder)
-        return 0
-    except KeyboardInterrupt:
-        return 130
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    return benchmark_data.run(parse_args(argv), benchmark)
 
 
 if __name__ == '__main__':

@@ -31,6 +31,7 @@ ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
 from dksan_mm import launch
+from dksan_mm.arguments import positive
 from dksan_mm.comparison import scores
 from dksan_mm.comparison.request import (DataSpec, ModelSpec, Task,
                                          parse_models, read_config)
@@ -61,7 +62,7 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         '--videos', nargs='+', metavar='NAME', help='only these videos')
     parser.add_argument(
         '--frames',
-        type=int,
+        type=positive,
         metavar='N',
         help='score only the first N frames of each video')
     parser.add_argument(
@@ -80,8 +81,6 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         '--device',
         help='cpu, cuda or cuda:N (default: a GPU if there is one)')
     args = parser.parse_args(argv)
-    if args.frames is not None and args.frames < 1:
-        parser.error(f'--frames: must be at least 1, got {args.frames}')
     if osp.exists(args.out) and not osp.isdir(args.out):
         parser.error(f'--out: {args.out} is not a folder')
     return args

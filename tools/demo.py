@@ -17,6 +17,9 @@ from typing import Dict, List, Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from dksan_mm.arguments import positive
+
 SAMPLE = Path('data/sample')
 PREPARED = Path('data/Vid3oC-sample')
 CONFIG = 'configs/dksan-s_sample_x16.py'
@@ -31,12 +34,12 @@ def parse_args(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--work-dir', default='work_dirs/demo')
     parser.add_argument(
-        '--iters', type=int, help='training steps (default: the config says)')
+        '--iters',
+        type=positive,
+        help='training steps (default: the config says)')
     parser.add_argument(
         '--clip', help='validation clip to enlarge (default: the first)')
     args = parser.parse_args(argv)
-    if args.iters is not None and args.iters < 1:
-        parser.error(f'--iters: must be at least 1, got {args.iters}')
     clips = sorted(path.stem for path in (SAMPLE / 'val').glob('*.*'))
     args.clip = args.clip or clips[0]
     if args.clip not in clips:

@@ -36,6 +36,8 @@ from typing import Callable, List, NoReturn, Tuple
 
 sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
 
+from dksan_mm.arguments import positive
+
 SPLITS = ('train', 'val', 'test')
 
 
@@ -70,7 +72,7 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
         help='make LR from HR even where SOURCE has LR')
     parser.add_argument(
         '--max-frames',
-        type=_positive,
+        type=positive,
         metavar='N',
         help='take only the first N frames of each clip')
     parser.add_argument(
@@ -81,7 +83,7 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
         help='HR pixels per LR pixel along each axis (default: 16)')
     parser.add_argument(
         '--jobs',
-        type=_positive,
+        type=positive,
         default=os.cpu_count() or 1,
         metavar='N',
         help='processes, one clip each (default: one per core)')
@@ -113,13 +115,6 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
     args.source = args.paths[0]
     _check_paths(parser, args)
     return args
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
 
 
 def _check_paths(parser: argparse.ArgumentParser,
@@ -170,7 +165,8 @@ def prepare(args: argparse.Namespace) -> int:
         args.source,
         args.scale,
         layout=args.layout,
-        keep_lr=not args.remake_lr)
+        keep_lr=not args.remake_lr,
+        skip_bad=args.skip_bad)
     clips = source.select(args.split)
     _describe(source.layout, clips)
     settings = Settings(args.scale, args.max_frames, args.store)
@@ -184,7 +180,8 @@ def prepare(args: argparse.Namespace) -> int:
     tasks = [(clips[i], args.out, settings,
               manifests[clips[i].split].get(clips[i].name)) for i in order]
     progress = Progress('prepare', len(clips), total)
-    failures = []
+    failures = list(source.left_out)
+    found = len(clips) + len(failures)
     with closing(run_parallel(prepare_one, tasks, progress,
                               args.jobs)) as results:
         for (clip, *_), result in results:
@@ -205,9 +202,9 @@ def prepare(args: argparse.Namespace) -> int:
     for split, manifest in manifests.items():
         if manifest:
             write_annotation(args.out, split, manifest)
-    done = len(clips) - len(failures)
+    done = found - len(failures)
     skipped = f', skipped {len(failures)}' if failures else ''
-    print(f'prepared {done} of {len(clips)} clips in {args.out}{skipped}')
+    print(f'prepared {done} of {found} clips in {args.out}{skipped}')
     _report(failures)
     return 0 if done else 1
 

@@ -48,6 +48,23 @@ def prepare_config(args: argparse.Namespace) -> launch.Config:
     return config
 
 
+def build_runner(config: launch.Config):
+    """mmengine's Runner with the bare model, in several processes too.
+
+    It would wrap the model to average gradients, of which there are none
+    here; torch refuses to do that to a model without parameters.
+    """
+    from mmengine.device import get_device
+    from mmengine.runner import Runner
+
+    class TestRunner(Runner):
+
+        def wrap_model(self, model_wrapper_cfg, model):
+            return model.to(get_device())
+
+    return launch.build_runner(TestRunner, config)
+
+
 def main(argv: Optional[Sequence[str]] = None) -> None:
     args = parse_args(argv)
     config = prepare_config(args)
@@ -59,9 +76,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
             checkpoint.read_checkpoint(args.checkpoint)['state_dict'])
 
     launch.import_modules(config)
-    from mmengine.runner import Runner
     launch.start_cpu_group(config)
-    runner = Runner.from_cfg(config)
+    runner = build_runner(config)
     wanted = checkpoint.shapes(runner.model.state_dict())
     if wanted and not args.checkpoint:
         raise UserError(f'{args.config} describes a model with parameters: '

@@ -7,7 +7,7 @@ from typing import Optional, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dksan_mm import launch
+from dksan_mm import launch, scaling
 from dksan_mm.errors import UserError
 
 INTERRUPTED = 'interrupted; --resume goes on from the last checkpoint'
@@ -24,7 +24,20 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         help='go on from CHECKPOINT, or from the newest in the work dir that '
         'is whole (from the start, if there is none)')
     parser.add_argument(
-        '--amp', action='store_true', help='automatic mixed precision (GPU)')
+        '--amp',
+        nargs='?',
+        const='bf16',
+        choices=scaling.PRECISIONS,
+        help='automatic mixed precision: bf16 (the default), or fp16 on a GPU')
+    parser.add_argument(
+        '--total-batch',
+        nargs='?',
+        const=0,
+        type=int,
+        metavar='N',
+        help='samples of an update, whatever the number of processes; larger '
+        'batches than the config\'s are worked on in parts (default: the '
+        'config\'s auto_scale_lr.base_batch_size)')
     parser.add_argument(
         '--auto-scale-lr',
         action='store_true',
@@ -46,27 +59,25 @@ def prepare_config(args: argparse.Namespace) -> launch.Config:
     loaders += ['val_dataloader'] if config.get('val_cfg') else []
     launch.check_data(config, loaders)
     launch.check_crops(config)
-    if args.auto_scale_lr:
-        if 'base_batch_size' not in config.get('auto_scale_lr', {}):
-            raise UserError(f'--auto-scale-lr: {args.config} does not state '
-                            'auto_scale_lr.base_batch_size')
-        config.auto_scale_lr.enable = True
+    scale_batch(args, config)
     if args.resume:
         config.resume = True
         config.load_from = None if args.resume == 'auto' else args.resume
     return config
 
 
-def enable_amp(config: launch.Config) -> None:
-    """Turn the optimizer wrapper into mmengine's AmpOptimWrapper."""
-    import torch
-    if not torch.cuda.is_available():
-        raise UserError('--amp needs a GPU')
-    if config.optim_wrapper.type not in ('OptimWrapper', 'AmpOptimWrapper'):
-        raise UserError('--amp does not work with the optimizer wrapper '
-                        f'{config.optim_wrapper.type}')
-    config.optim_wrapper.type = 'AmpOptimWrapper'
-    config.optim_wrapper.setdefault('loss_scale', 'dynamic')
+def scale_batch(args: argparse.Namespace, config: launch.Config) -> None:
+    """Apply --total-batch and --auto-scale-lr."""
+    base = scaling.base_batch(config)
+    for option, needs_base in (('--auto-scale-lr', args.auto_scale_lr),
+                               ('--total-batch', args.total_batch == 0)):
+        if needs_base and not base:
+            raise UserError(f'{option}: {args.config} does not state '
+                            'auto_scale_lr.base_batch_size')
+    if args.total_batch is not None:
+        scaling.spread_batch(config, args.total_batch or base)
+    if args.auto_scale_lr:
+        config.auto_scale_lr.enable = True
 
 
 def check_start(config: launch.Config, start, runner) -> None:
@@ -90,7 +101,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     config = prepare_config(args)
     launch.check_launcher(config.launcher)
     if args.amp:
-        enable_amp(config)
+        scaling.use_autocast(config, args.amp)
+    config.model_wrapper_cfg = scaling.data_parallel(config)
     from dksan_mm.resume import find_start
     start = find_start(config)
     # Without one, mmengine must not look for another.
@@ -103,11 +115,14 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
 
     from dksan_mm.checkpoint import mmengine_globals
     launch.start_cpu_group(config)
-    runner = Runner.from_cfg(config)
+    runner = launch.build_runner(Runner, config)
     check_start(config, start, runner)
     if asked and not start.path:
         runner.logger.info(f'nothing to resume in {config.work_dir}: the '
                            'training starts from the beginning')
+    note = scaling.batch_note(config)
+    if note:
+        runner.logger.info(note)
     with mmengine_globals():
         runner.train()
     runner.logger.info(f'checkpoints are in {config.work_dir}')

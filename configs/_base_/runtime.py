@@ -25,7 +25,12 @@ default_hooks = dict(
         # The first metric, PSNR, whatever its prefix; mmagic names 'PSNR'
         # and stops at the first validation when there is a prefix.
         save_best='auto',
-        rule='greater'))
+        rule='greater'),
+    # Training stops, with the last checkpoint untouched, when the loss or a
+    # gradient is not finite, or offsets explode (mean above 50 pixels, where
+    # EDVR's code warns, or above the frame). 50: as often as there is a line.
+    divergence=dict(type='DivergenceHook'),
+    offsets=dict(type='OffsetMonitorHook', interval=50, limit=50.))
 
 # Iterations that logged values are averaged over. mmagic refreshes the time
 # left once in so many: change it together with the logger's interval.

@@ -5,7 +5,7 @@
 max_iters = 115_000  # paper, sec. 4
 
 optim_wrapper = dict(
-    type='OptimWrapper',
+    type='StepOptimWrapper',  # an iteration is an update, always
     constructor='OffsetLrConstructor',
     optimizer=dict(
         type='Adam',  # paper, sec. 4
@@ -31,8 +31,8 @@ param_scheduler = [
         by_epoch=False)
 ]
 
-# Batch 16 in all, on 4 GPUs: paper, sec. 4. With another number of GPUs
-# or another batch, --auto-scale-lr keeps the ratio to this one.
+# Batch 16 in all, on 4 GPUs: paper, sec. 4. With another number of GPUs,
+# --total-batch keeps it, and --auto-scale-lr the ratio of rate and batch.
 auto_scale_lr = dict(base_batch_size=16, enable=False)
 
 train_cfg = dict(

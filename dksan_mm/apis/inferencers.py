@@ -2,22 +2,47 @@
 """Importing it makes ``MMagicInferencer('dksan', ...)`` known to mmagic.
 
 mmagic 1.2 has no registry for that: it keeps class attributes, and reads the
-metafiles of its own models only. Without ``model_ckpt`` it would go on with
-random weights; the entry here makes it stop at a file name that says so.
+metafiles of its own models only. Ours are those of ``configs/metafile.yml``.
 """
+import os.path as osp
+from typing import Dict, List
+
+import mmagic
 from mmagic.apis import MMagicInferencer
+from mmengine.fileio import load
 
 NAME = 'dksan'
+# Where MIM looks in installed packages: links to the project's own folders.
+MIM = osp.realpath(osp.join(osp.dirname(__file__), '..', '.mim'))
 
-# Reads mmagic's metafiles once, before ours joins the list.
-MMagicInferencer.init_inference_supported_models_cfg()
-if NAME not in MMagicInferencer.inference_supported_models:
-    MMagicInferencer.inference_supported_models.append(NAME)
-MMagicInferencer.inference_supported_models_cfg[NAME] = dict(
-    task='Video Super-Resolution',
-    settings=[
+
+def settings() -> List[Dict]:
+    """Name, config and weights of each released model, for mmagic.
+
+    mmagic looks for configs below its own ``.mim`` folder: the paths are
+    relative to it.
+    """
+    models = load(osp.join(MIM, 'configs', 'metafile.yml'))['Models']
+    configs = osp.join(osp.dirname(mmagic.__file__), '.mim', 'configs')
+    return [
         dict(
-            Name='dksan',
-            Config='configs/(name a file with model_config)',
-            Weights='(no weights are released: name a file with model_ckpt)')
-    ])
+            Name=model['Name'],
+            Config=osp.join(
+                'configs',
+                osp.relpath(osp.join(MIM, model['Config']), configs)),
+            Weights=osp.join(MIM, model['Weights'])) for model in models
+        if 'Weights' in model
+    ]
+
+
+def register() -> None:
+    """Add the released models to mmagic's list."""
+    # Reads mmagic's metafiles once, before ours joins the list.
+    MMagicInferencer.init_inference_supported_models_cfg()
+    if NAME not in MMagicInferencer.inference_supported_models:
+        MMagicInferencer.inference_supported_models.append(NAME)
+    MMagicInferencer.inference_supported_models_cfg[NAME] = dict(
+        task='Video Super-Resolution', settings=settings())
+
+
+register()

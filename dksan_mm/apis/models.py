@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from dksan_mm import checkpoint as checkpoints
+from dksan_mm.checkpoint import load_weights
 
 
 def init_model(config: Union[str, os.PathLike, Config],
@@ -47,18 +47,7 @@ def init_model(config: Union[str, os.PathLike, Config],
     init_default_scope(config.get('default_scope', 'mmagic'))
     model = MODELS.build(config.model)
     if checkpoint is not None:
-        _load(model, os.fspath(checkpoint))
+        load_weights(model, os.fspath(checkpoint))
     model.cfg = config  # where mmagic's inferencers look for it
     model.inference_dtype = dtype
     return model.to(device, memory_format=torch.channels_last).eval()
-
-
-def _load(model: nn.Module, path: str) -> None:
-    """Load a checkpoint that fits in every name and shape."""
-    state_dict = checkpoints.read_checkpoint(path)['state_dict']
-    checkpoints.check_fits(path, checkpoints.shapes(state_dict),
-                           checkpoints.shapes(model.state_dict()))
-    model.load_state_dict({
-        k.removeprefix('module.'): v
-        for k, v in state_dict.items()
-    })

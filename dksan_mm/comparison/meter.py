@@ -1,41 +1,12 @@
 # Copyright (c) DKSAN-MM contributors.
 """How long a network takes, and how much memory it needs."""
-import resource
 import time
 from typing import Optional, Tuple
 
 import torch
 from torch import nn
 
-
-def resident_memory() -> int:
-    """Bytes of memory that the process has in use."""
-    return _status('VmRSS')
-
-
-def _status(name: str) -> int:
-    with open('/proc/self/status', encoding='ascii') as file:
-        for line in file:
-            if line.startswith(name):
-                return 1024 * int(line.split()[1])
-    raise OSError(f'/proc/self/status has no {name}')
-
-
-def _forget_peak() -> None:
-    """Let the kernel's record of the peak begin anew, where it can."""
-    try:
-        with open('/proc/self/clear_refs', 'w', encoding='ascii') as file:
-            file.write('5')
-    except OSError:
-        pass  # the record is then of the whole process
-
-
-def _peak_memory() -> int:
-    """The most bytes in use since :func:`_forget_peak`."""
-    try:
-        return _status('VmHWM')
-    except OSError:
-        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+from ..process_memory import forget_peak, peak_resident_memory
 
 
 class Meter:
@@ -74,7 +45,7 @@ class Meter:
             torch.cuda.synchronize(self.device)
             torch.cuda.reset_peak_memory_stats(self.device)
         else:
-            _forget_peak()
+            forget_peak()
         self._start = time.perf_counter()
 
     def _end(self, *_) -> None:
@@ -84,5 +55,5 @@ class Meter:
         if self.device.type == 'cuda':
             peak = torch.cuda.max_memory_allocated(self.device)
         else:
-            peak = max(0, _peak_memory() - self.base)
+            peak = max(0, peak_resident_memory() - self.base)
         self.last = seconds, peak

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.runner import set_random_seed
 
 from ..analysis import count_cost
-from ..checkpoint import check_fits, read_checkpoint, shapes
+from ..checkpoint import load_weights
 from ..errors import UserError
 from ..launch import last_line
 from .request import ModelSpec
@@ -44,15 +44,10 @@ def build_model(config: Config,
     """
     set_random_seed(config.get('randomness', {}).get('seed') or 0)
     model = MODELS.build(config.model)
-    wanted = shapes(model.state_dict())
     if not spec.checkpoint:
         model.init_weights()
-        return model, bool(wanted)
-    weights = read_checkpoint(spec.checkpoint)['state_dict']
-    check_fits(spec.checkpoint, shapes(weights), wanted)
-    model.load_state_dict(
-        {name.removeprefix('module.'): value
-         for name, value in weights.items()})  # yapf: disable
+        return model, bool(model.state_dict())
+    load_weights(model, spec.checkpoint)
     return model, False
 
 

@@ -17,8 +17,9 @@ from torch.utils.data import DataLoader, Subset
 
 from ..image_quality import round_to_uint8
 from ..prepare.images import read_image
+from ..process_memory import resident_memory
 from . import journal, scores
-from .meter import Meter, resident_memory
+from .meter import Meter
 from .models import build_model, count_multiply_adds, device_name, find_device
 from .request import Task, dataset_config, read_config
 

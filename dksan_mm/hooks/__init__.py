@@ -1,6 +1,12 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What happens beside training: checkpoints, files of results."""
+"""What happens beside training: checkpoints, checks, files of results."""
 from .checkpoints import AtomicBackend, AtomicCheckpointHook
+from .divergence import DivergenceHook
+from .offsets import OffsetMonitorHook
+from .progressive import ProgressiveScaleHook
 from .results import ResultsFileHook
 
-__all__ = ['AtomicBackend', 'AtomicCheckpointHook', 'ResultsFileHook']
+__all__ = [
+    'AtomicBackend', 'AtomicCheckpointHook', 'DivergenceHook',
+    'OffsetMonitorHook', 'ProgressiveScaleHook', 'ResultsFileHook'
+]

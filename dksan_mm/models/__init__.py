@@ -14,6 +14,7 @@ from .dksa import DKSA, LightDKSA
 from .dksan_net import DKSANNet
 from .edvr_net import EDVRX16Net
 from .layers import RCAB, UpscaleX2
+from .parts import PartsDataParallel
 from .window_vsr import WindowVSR
 
 # The layer itself stays free of mmagic, hence no decorator there.
@@ -21,5 +22,6 @@ MODELS.register_module(module=DeformKernelConv2d)
 
 __all__ = [
     'BicubicNet', 'DKCAlign', 'DKSA', 'DKSANNet', 'DeformKernelConv2d',
-    'EDVRX16Net', 'LightDKSA', 'RCAB', 'UpscaleX2', 'WindowVSR'
+    'EDVRX16Net', 'LightDKSA', 'PartsDataParallel', 'RCAB', 'UpscaleX2',
+    'WindowVSR'
 ]

@@ -1,7 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """The network of the paper: seven LR frames in, the x16 centre frame out."""
 
-from typing import Optional, Sequence, Union
+from functools import partial
+from typing import Callable, Optional, Sequence, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from dksan_mm.bands import in_bands
 from .dkc_align import DKCAlign
 from .dksa import DKSA, LightDKSA
-from .layers import RCAB, Extractor, Trunk, UpscaleX2, conv3x3, lrelu
+from .layers import RCAB, Extractor, Trunk, UpscaleX2, conv3x3, lrelu, run
 
 
 class Level(nn.Module):
@@ -29,16 +30,24 @@ class Level(nn.Module):
             spatial attention (ablation).
         extract (bool): Make the features from the level's input frame
             (E_2 to E_4 of the paper); False: they are given.
+        with_cp (bool): Activation checkpointing of each part.
     """
 
-    def __init__(self, channels: int, num_blocks: int, *,
-                 reduction: Optional[int], attention: Optional[nn.Module],
-                 extract: bool) -> None:
+    def __init__(self,
+                 channels: int,
+                 num_blocks: int,
+                 *,
+                 reduction: Optional[int],
+                 attention: Optional[nn.Module],
+                 extract: bool,
+                 with_cp: bool = False) -> None:
         super().__init__()
+        self.with_cp = with_cp
         self.extractor = Extractor(channels) if extract else None
         self.blocks = Trunk(*(ResidualBlockNoBN(channels) if reduction is
                               None else RCAB(channels, reduction)
                               for _ in range(num_blocks)))
+        self.blocks.with_cp = with_cp
         self.attention = attention
         self.upscale = UpscaleX2(channels)
 
@@ -56,15 +65,20 @@ class Level(nn.Module):
             Tensor[n, 3, 2h, 2w]: RGB.
         """
         if self.extractor is not None:
-            features = self.extractor(frame)
+            features = self._run(self.extractor, frame)
         residual = self.blocks(features)  # a new tensor
-        if self.attention is not None:
-            residual = self.attention(residual, inplace=in_bands())  # eq. 12
+        if self.attention is not None:  # eq. 12
+            residual = self._run(
+                partial(self.attention, inplace=in_bands()), residual)
         residual = residual.add_(features) if in_bands() else \
             residual + features
         skip = F.interpolate(
             frame, scale_factor=2, mode='bicubic', align_corners=False)
-        return self.upscale(residual) + skip
+        # In float32 also under autocast, which leaves bicubic as it is.
+        return self._run(self.upscale, residual) + skip
+
+    def _run(self, part: Callable[..., Tensor], x: Tensor) -> Tensor:
+        return run(part, x, with_cp=self.with_cp)
 
 
 @MODELS.register_module()
@@ -88,6 +102,8 @@ class DKSANNet(BaseModule):
         align (bool): False: one plain convolution in the place of DKC Align
             (ablation).
         dksa (bool): False: no spatial attention (ablation).
+        with_cp (bool): Activation checkpointing: less memory in training,
+            the same gradients, more time.
         init_cfg (dict, optional): mmengine's initialisation config.
 
     Raises:
@@ -107,6 +123,7 @@ class DKSANNet(BaseModule):
                  channel_attention: bool = True,
                  align: bool = True,
                  dksa: bool = True,
+                 with_cp: bool = False,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg=init_cfg)
         if num_frames < 1 or num_frames % 2 == 0:
@@ -115,6 +132,7 @@ class DKSANNet(BaseModule):
             raise ValueError('num_blocks must name one level at least, got '
                              f'{num_blocks!r}')
         self.num_frames, self.scale = num_frames, 2**len(num_blocks)
+        self.with_cp = with_cp
         self.features = nn.Sequential(
             conv3x3(3, channels), lrelu(),
             make_layer(
@@ -130,21 +148,27 @@ class DKSANNet(BaseModule):
                 blocks,
                 reduction=reduction,
                 attention=_spatial_attention(channels, i) if dksa else None,
-                extract=i > 0) for i, blocks in enumerate(num_blocks))
+                extract=i > 0,
+                with_cp=with_cp) for i, blocks in enumerate(num_blocks))
 
-    def forward(self, frames: Tensor) -> Tensor:
+    def forward(self, frames: Tensor, scale: Optional[int] = None) -> Tensor:
         """Enlarge the centre frame of each window.
 
         Args:
             frames (Tensor[n, t, 3, h, w]): Windows of ``num_frames``
                 consecutive LR frames, RGB in [0, 1], of any size >= 1 x 1.
+            scale (int, optional): Stop at the level whose frame is so many
+                times as large; one of ``scales``. Default: the last one.
 
         Returns:
             Tensor[n, 3, scale * h, scale * w]: RGB, not clipped.
 
         Raises:
-            ValueError: If the shape is another.
+            ValueError: If the shape is another, or no level has this scale.
         """
+        if scale is not None and scale not in self.scales:
+            raise ValueError(f'scale must be one of {self.scales}, got '
+                             f'{scale}')
         if frames.ndim != 5 or frames.shape[1:3] != (self.num_frames, 3):
             raise ValueError(f'expected frames (n, {self.num_frames}, 3, h, '
                              f'w), got {tuple(frames.shape)}')
@@ -154,7 +178,12 @@ class DKSANNet(BaseModule):
             features = self.extract(frames.flatten(0, 1))
             features = features.unflatten(0, frames.shape[:2])
         fused = self.fuse(features)
-        return self.reconstruct(frames[:, self.num_frames // 2], fused)
+        return self.reconstruct(frames[:, self.num_frames // 2], fused, scale)
+
+    @property
+    def scales(self) -> Tuple[int, ...]:
+        """How large the frames of the levels are, LR being 1."""
+        return tuple(2**(i + 1) for i in range(len(self.levels)))
 
     @property
     def bytes_per_pixel(self) -> int:
@@ -178,7 +207,7 @@ class DKSANNet(BaseModule):
         """
         if in_bands():
             frames = frames.contiguous(memory_format=torch.channels_last)
-        return self.features(frames)
+        return run(self.features, frames, with_cp=self.with_cp)
 
     def fuse(self, features: Union[Tensor, Sequence[Tensor]]) -> Tensor:
         """Align every frame with the centre one and merge them (eq. 4).
@@ -195,7 +224,11 @@ class DKSANNet(BaseModule):
             return self._fuse_one_by_one(features)
         n, t = features.shape[:2]
         centre = features[:, t // 2, None].expand_as(features)
-        aligned = self._align(features.flatten(0, 1), centre.flatten(0, 1))
+        aligned = run(
+            self._align,
+            features.flatten(0, 1),
+            centre.flatten(0, 1),
+            with_cp=self.with_cp)
         return self.fusion(aligned.unflatten(0, (n, t)).flatten(1, 2))
 
     def _fuse_one_by_one(self, features: Sequence[Tensor]) -> Tensor:
@@ -212,18 +245,24 @@ class DKSANNet(BaseModule):
             return self.align(neighbour, centre)
         return self.align(neighbour)
 
-    def reconstruct(self, frame: Tensor, fused: Tensor) -> Tensor:
+    def reconstruct(self,
+                    frame: Tensor,
+                    fused: Tensor,
+                    scale: Optional[int] = None) -> Tensor:
         """Run the cascade (eq. 5-8).
 
         Args:
             frame (Tensor[n, 3, h, w]): The centre LR frame.
             fused (Tensor[n, channels, h, w]): From ``fuse``.
+            scale (int, optional): As in ``forward``.
 
         Returns:
             Tensor[n, 3, scale * h, scale * w]: RGB, not clipped.
         """
         frame = self.levels[0](frame, fused)
-        for level in self.levels[1:]:
+        for level_scale, level in zip(self.scales[1:], self.levels[1:]):
+            if scale is not None and level_scale > scale:
+                break
             frame = level(frame)
         return frame
 

@@ -11,6 +11,7 @@ from mmagic.registry import MODELS
 from torch import Tensor, nn
 
 from dksan_mm.ops import ModulatedDeformConv2d
+from .layers import in_float32, run, run_blocks
 
 
 class DeformConvPack(ModulatedDeformConv2d):
@@ -76,6 +77,9 @@ class EDVRX16Net(EDVRNet):
         num_extract_blocks (int): Residual blocks of the feature extraction.
         deform_groups (int): Deformable groups of the alignment.
         tail_channels (int): Channels from the second x2 step on.
+        with_cp (bool): Activation checkpointing of all but the tail, which
+            has nothing to gain: less memory in training, the same gradients,
+            more time.
         init_cfg (dict, optional): mmengine's initialisation config.
 
     Raises:
@@ -94,6 +98,7 @@ class EDVRX16Net(EDVRNet):
                  num_extract_blocks: int = 5,
                  deform_groups: int = 8,
                  tail_channels: int = 64,
+                 with_cp: bool = False,
                  init_cfg: Optional[dict] = None) -> None:
         if num_frames < 1 or num_frames % 2 == 0:
             raise ValueError(f'num_frames must be odd, got {num_frames}')
@@ -110,7 +115,7 @@ class EDVRX16Net(EDVRNet):
             num_blocks_reconstruction=num_blocks,
             center_frame_idx=num_frames // 2,
             init_cfg=init_cfg)
-        self.num_frames = num_frames
+        self.num_frames, self.with_cp = num_frames, with_cp
         _use_own_operator(self.pcd_alignment, channels, deform_groups)
         del self.img_upsample, self.conv_hr, self.conv_last  # of x4
         tail = tail_channels
@@ -153,7 +158,8 @@ class EDVRX16Net(EDVRNet):
             list[Tensor]: ``(m, channels, h, w)``, and these at half and at a
             quarter of the size.
         """
-        full = self.feature_extraction(self.lrelu(self.conv_first(frames)))
+        full = self.lrelu(self.conv_first(frames))
+        full = run_blocks(self.feature_extraction, full, with_cp=self.with_cp)
         half = self.feat_l2_conv2(self.feat_l2_conv1(full))
         return [full, half, self.feat_l3_conv2(self.feat_l3_conv1(half))]
 
@@ -170,9 +176,13 @@ class EDVRX16Net(EDVRNet):
         n, t = pyramid[0].shape[:2]
         centre = [x[:, t // 2, None].expand_as(x) for x in pyramid]
         # All frames at once; mmagic loops over them.
-        aligned = self.pcd_alignment([x.flatten(0, 1) for x in pyramid],
-                                     [x.flatten(0, 1) for x in centre])
-        return self.fusion(aligned.unflatten(0, (n, t)))
+        aligned = run(
+            self.pcd_alignment, [x.flatten(0, 1) for x in pyramid],
+            [x.flatten(0, 1) for x in centre],
+            with_cp=self.with_cp)
+        # mmagic's TSA wants frames that follow one another in memory.
+        aligned = aligned.unflatten(0, (n, t)).contiguous()
+        return run(self.fusion, aligned, with_cp=self.with_cp)
 
     def reconstruct(self, frame: Tensor, fused: Tensor) -> Tensor:
         """The residual of the bilinear x16 frame, and that frame.
@@ -184,10 +194,12 @@ class EDVRX16Net(EDVRNet):
         Returns:
             Tensor[n, 3, 16h, 16w]: RGB, not clipped.
         """
-        out = self.reconstruction(fused)
+        out = run_blocks(
+            self.reconstruction, in_float32(fused), with_cp=self.with_cp)
         for layer in (self.upsample1, self.upsample2, self.upsample3,
                       self.upsample4, self.conv_hr):
             out = self.lrelu(layer(out))
+        # In float32 also under autocast, which leaves the skip as it is.
         return self.conv_last(out) + F.interpolate(
             frame,
             scale_factor=self.scale,

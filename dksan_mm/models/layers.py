@@ -1,13 +1,14 @@
 # Copyright (c) DKSAN-MM contributors.
 """Small parts of the network: plain convolutions, RCAB and the x2 upscale."""
 
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Callable, Dict, Optional, Sequence, Tuple
 
 import torch
 from mmagic.models.archs import ResidualBlockNoBN
 from mmagic.models.utils import default_init_weights
 from mmagic.registry import MODELS
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from dksan_mm.bands import (accumulator, add_scaled, in_bands, run_layers,
                             spans, take_rows)
@@ -38,6 +39,56 @@ def conv3x3(in_channels: int,
 def lrelu() -> nn.LeakyReLU:
     """LeakyReLU as in EDVR, slope 0.1 (the paper does not give its slope)."""
     return nn.LeakyReLU(0.1, inplace=True)
+
+
+def run(part: Callable, *inputs, with_cp: bool):
+    """Call a part of a network.
+
+    Args:
+        part (Callable): A module or function without random numbers.
+        *inputs: Its inputs, tensors or lists of them.
+        with_cp (bool): Keep none of its activations for the backward pass,
+            which computes them again (activation checkpointing).
+
+    Returns:
+        Tensor: Its output.
+    """
+    if not with_cp or not torch.is_grad_enabled():
+        return part(*inputs)
+    return checkpoint(
+        part, *inputs, use_reentrant=False, preserve_rng_state=False)
+
+
+def run_blocks(blocks: nn.Sequential, x: Tensor, *, with_cp: bool) -> Tensor:
+    """Call blocks one after the other; ``with_cp``, two of them a part.
+
+    Two: *chosen here*. What a part keeps, its input, and what it computes
+    again, some maps a block, are then about equal for ten blocks.
+
+    Args:
+        blocks (nn.Sequential): The blocks.
+        x (Tensor): The first one's input.
+        with_cp (bool): As in :func:`run`.
+
+    Returns:
+        Tensor: The last one's output.
+    """
+    if not with_cp:
+        return blocks(x)
+    blocks = list(blocks)
+    for i in range(0, len(blocks), 2):
+        x = run(nn.Sequential(*blocks[i:i + 2]), x, with_cp=with_cp)
+    return x
+
+
+def in_float32(x: Tensor) -> Tensor:
+    """Under autocast: ``x`` in float32, to add many small residuals to.
+
+    bfloat16 has 8 significant bits: what a residual block adds, a tenth of
+    its input and less, would mostly be rounded away.
+    """
+    half = torch.is_autocast_enabled(x.device.type)
+    return x.float() if half else x
 
 
 @MODELS.register_module()
@@ -97,9 +148,11 @@ class Trunk(nn.Sequential):
         given_means (list, optional): Without gradients, the channels' means
             to use for each block in the place of its own.
         said_means (list, optional): Where to put each block's means.
+        with_cp (bool): Activation checkpointing, block by block.
     """
 
     given_means = said_means = None
+    with_cp = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply all blocks.
@@ -111,7 +164,9 @@ class Trunk(nn.Sequential):
             Tensor[n, channels, h, w]: Output features, a new tensor.
         """
         if not in_bands():
-            return super().forward(x)
+            x = in_float32(x)
+            return run_blocks(self, x, with_cp=True) if self.with_cp else \
+                super().forward(x)
         total, step = accumulator(x), None
         for i, block in enumerate(self):
             residual, mean = _residual(block, total, step)

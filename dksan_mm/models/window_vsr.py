@@ -8,7 +8,10 @@ import torch.nn.functional as F
 from mmagic.models import BaseEditModel
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
+from mmengine.optim import OptimWrapper
 from torch import Tensor
+
+from .parts import train_in_parts
 
 
 @MODELS.register_module()
@@ -28,10 +31,20 @@ class WindowVSR(BaseEditModel):
         init_cfg (dict, optional): mmengine's initialisation config.
         data_preprocessor (dict, optional): Config; must not pad, for mmagic
             would take LR rows off the HR output.
+        channels_last (bool): Keep the network's parameters in torch's
+            ``channels_last`` order of memory, which convolutions then choose
+            for their outputs. The numbers change by rounding.
+
+    Attributes:
+        train_scale (int, optional): Train the network's first levels alone,
+            up to this scale, against smaller ground truth; None: all. Set by
+            :class:`~dksan_mm.hooks.ProgressiveScaleHook`.
 
     Raises:
         ValueError: If the data preprocessor pads.
     """
+
+    train_scale: Optional[int] = None
 
     def __init__(self,
                  generator: dict,
@@ -40,7 +53,8 @@ class WindowVSR(BaseEditModel):
                  train_cfg: Optional[dict] = None,
                  test_cfg: Optional[dict] = None,
                  init_cfg: Optional[dict] = None,
-                 data_preprocessor: Optional[dict] = None) -> None:
+                 data_preprocessor: Optional[dict] = None,
+                 channels_last: bool = False) -> None:
         divisor = (data_preprocessor or {}).get('pad_size_divisor', 1)
         if divisor != 1:
             raise ValueError('data_preprocessor must not pad, got '
@@ -52,6 +66,21 @@ class WindowVSR(BaseEditModel):
             test_cfg=test_cfg,
             init_cfg=init_cfg,
             data_preprocessor=data_preprocessor)
+        if channels_last:
+            self.generator.to(memory_format=torch.channels_last)
+
+    def train_step(self, data: dict,
+                   optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
+        """Update the parameters once, from a batch in one part or several.
+
+        Args:
+            data (dict): A batch as the data loader makes it.
+            optim_wrapper (OptimWrapper): Says how many parts.
+
+        Returns:
+            dict[str, Tensor]: What to log.
+        """
+        return train_in_parts(super().train_step, data, optim_wrapper)
 
     def forward_tensor(self,
                        inputs: Tensor,
@@ -105,12 +134,32 @@ class WindowVSR(BaseEditModel):
         target = getattr(data_samples, 'gt_img', None)
         if target is None:
             raise ValueError('training needs a ground truth, got none')
+        if self.train_scale is not None:
+            return dict(loss=self._early_loss(inputs, target))
         output = self.forward_tensor(inputs, data_samples)
         if output.shape != target.shape:
             raise ValueError(
                 f'the ground truth must have shape {tuple(output.shape)}, '
                 f'got {tuple(target.shape)}')
         return dict(loss=self.pixel_loss(output, target))
+
+    def _early_loss(self, inputs: Tensor, target: Tensor) -> Tensor:
+        """The loss of an early level's frame.
+
+        The ground truth is shrunk as LR frames are made, by a bicubic filter
+        with a = -0.5 that is widened (antialiasing).
+        """
+        self._check_inputs(inputs)
+        output = self.generator(inputs, scale=self.train_scale)
+        target = F.interpolate(
+            target,
+            output.shape[-2:],
+            mode='bicubic',
+            antialias=True,
+            align_corners=False)
+        # DDP waits for a gradient of every parameter.
+        idle = sum(weight.sum() for weight in self.generator.parameters())
+        return self.pixel_loss(output, target) + 0 * idle
 
     def _check_inputs(self, inputs: Tensor) -> None:
         """Reject what is no batch of windows of the network's length."""

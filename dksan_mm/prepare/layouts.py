@@ -46,6 +46,10 @@ class Source:
         layout (str): 'vid3oc', 'intvid', 'videos', or 'auto' to find out.
         keep_lr (bool): Whether LR clips beside HR clips are taken over, not
             made anew.
+        skip_bad (bool): Whether clips that cannot be named are left out.
+
+    Attributes:
+        left_out (list[str]): Such clips, each with its reason.
 
     Raises:
         FileNotFoundError: If ``path`` is not there.
@@ -58,12 +62,15 @@ class Source:
                  scale: int,
                  *,
                  layout: str = 'auto',
-                 keep_lr: bool = True) -> None:
+                 keep_lr: bool = True,
+                 skip_bad: bool = False) -> None:
         if not osp.exists(path):
             raise FileNotFoundError(f'{path}: no such file or folder')
         self.path = path
         self.scale = scale
         self.keep_lr = keep_lr
+        self.skip_bad = skip_bad
+        self.left_out: List[str] = []
         roots = self._find_split_folders()
         self.splits = list(roots)
         self.clips: List[Clip] = []
@@ -178,8 +185,8 @@ class Source:
 
     def _pair(self, split: str, folders: Dict[str, str]) -> List[Clip]:
         """The clips of a split, LR beside HR where both are there."""
-        hr = _clips_in(folders['HR'], split) if 'HR' in folders else {}
-        lr = _clips_in(folders['LR'], split) if 'LR' in folders else {}
+        hr = self._clips_in(folders['HR'], split) if 'HR' in folders else {}
+        lr = self._clips_in(folders['LR'], split) if 'LR' in folders else {}
         if not hr:
             return [
                 _replace(clip, split, has_hr=False) for clip in lr.values()
@@ -193,6 +200,36 @@ class Source:
             raise ValueError(f'{clip[name].path}: the clip {name} has no '
                              f'{other} clip in {folders[other]}')
         return [_replace(hr[n], split, lr=lr[n]) for n in hr]
+
+    def _clips_in(self, folder: str, split: str) -> Dict[str, Clip]:
+        """Clips in a folder, or the one that it is itself."""
+        if not osp.isdir(folder):
+            clip = _clip_at(folder, split)
+            return {clip.name: clip}
+        clips: Dict[str, Clip] = {}
+        names = [n for n in sorted(os.listdir(folder)) if n[0] != '.']
+        for name in names:
+            path = osp.join(folder, name)
+            if osp.isdir(path) or name.lower().endswith(VIDEO_SUFFIXES):
+                try:
+                    _add_clip(clips, _clip_at(path, split))
+                except ValueError as error:
+                    if not self.skip_bad:
+                        raise
+                    self.left_out.append(str(error))
+        images = [n for n in names if n.lower().endswith(IMAGE_SUFFIXES)]
+        if clips or not images:
+            return clips
+        return _joined_clips(folder, images, split) or {
+            _clip_at(folder, split).name: _clip_at(folder, split)
+        }
+
+
+def _add_clip(clips: Dict[str, Clip], clip: Clip) -> None:
+    if clip.name in clips:
+        raise ValueError(f'{clip.path}: would get the same clip name as '
+                         f'{clips[clip.name].path}')
+    clips[clip.name] = clip
 
 
 def _replace(clip: Clip,
@@ -211,29 +248,6 @@ def _folders(path: str) -> List[str]:
     return sorted(
         n for n in os.listdir(path)
         if n[0] != '.' and osp.isdir(osp.join(path, n)))
-
-
-def _clips_in(folder: str, split: str) -> Dict[str, Clip]:
-    """Clips in a folder, or the one that it is itself."""
-    if not osp.isdir(folder):
-        clip = _clip_at(folder, split)
-        return {clip.name: clip}
-    clips: Dict[str, Clip] = {}
-    names = [n for n in sorted(os.listdir(folder)) if n[0] != '.']
-    for name in names:
-        path = osp.join(folder, name)
-        if osp.isdir(path) or name.lower().endswith(VIDEO_SUFFIXES):
-            clip = _clip_at(path, split)
-            if clip.name in clips:
-                raise ValueError(f'{path}: would get the same clip name as '
-                                 f'{clips[clip.name].path}')
-            clips[clip.name] = clip
-    images = [n for n in names if n.lower().endswith(IMAGE_SUFFIXES)]
-    if clips or not images:
-        return clips
-    return _joined_clips(folder, images, split) or {
-        _clip_at(folder, split).name: _clip_at(folder, split)
-    }
 
 
 def _joined_clips(folder: str, images: List[str],

@@ -7,6 +7,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 import av
 import numpy as np
 
+from ..video.packets import Packets, open_video, to_image
 from .images import read_image
 from .layout import frame_number, list_frames
 
@@ -110,87 +111,22 @@ def iter_frames(clip: Clip) -> Iterator[LazyFrame]:
 
 def _iter_video(path: str) -> Iterator[LazyFrame]:
     """Decode from beginning to end: seeking is not frame-accurate."""
-    number = -1
+    number, last = -1, None
     try:
-        with av.open(path) as container:
-            if not container.streams.video:
-                raise ValueError(f'{path}: no video stream')
+        with open_video(path) as container:
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1  # one process per core
-            last = end = None
-            for packet in container.demux(stream):
-                if packet.size and packet.pos is not None:
-                    end = packet.pos + packet.size
-                for frame in packet.decode():
-                    number += 1
-                    if frame.is_corrupt:
-                        raise ValueError(f'{path}: frame {number} is damaged')
-                    last = frame
-                    yield number, lambda frame=frame: to_image(frame, 'bgr24')
+            packets = Packets(container)
+            for number, frame in enumerate(packets.decode(stream)):
+                if frame is None or frame.is_corrupt:
+                    raise ValueError(f'{path}: frame {number} is damaged')
+                last = frame
+                yield number, lambda frame=frame: to_image(frame, 'bgr24')
             if last is None:
                 raise ValueError(f'{path}: no frame in the video')
-            if container.format.name == 'yuv4mpegpipe':
-                check_end(path, end, number)
-            else:
-                check_tail(path, container, stream, last)
+            packets.check_end(path, stream, last)
     except av.FFmpegError as error:
         reason = error.strerror or str(error)
         where = f'after frame {number}' if number >= 0 else 'from the start'
         raise ValueError(
             f'{path}: cannot be decoded {where} ({reason})') from error
-
-
-def to_image(frame: av.VideoFrame, pixels: str) -> np.ndarray:
-    """Pixels as a player shows them, the display rotation applied.
-
-    Args:
-        frame (av.VideoFrame): A decoded frame.
-        pixels (str): 'rgb24' or 'bgr24'.
-
-    Returns:
-        ndarray[uint8, h, w, 3]: The image, contiguous.
-    """
-    image = frame.to_ndarray(format=pixels)
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
-
-
-def check_tail(path: str, container: av.container.InputContainer,
-               stream: av.VideoStream, last: av.VideoFrame) -> None:
-    """Notice a file that was cut short, which decodes without an error.
-
-    Raises:
-        ValueError: If the frames end well before the length that the header
-            states.
-    """
-    if last.pts is None or not stream.average_rate:
-        return
-    if stream.duration is not None:
-        stated = float((stream.start_time or 0) + stream.duration)
-        stated *= float(stream.time_base)
-    elif container.duration and len(container.streams) == 1:
-        stated = (
-            (container.start_time or 0) + container.duration) / av.time_base
-    else:
-        return
-    step = 1 / float(stream.average_rate)
-    reached = float(last.pts * last.time_base) + step
-    if reached < stated - max(3 * step, 0.02 * stated):
-        raise ValueError(f'{path}: cut short, the frames end at '
-                         f'{reached:.2f} s of {stated:.2f} s')
-
-
-def check_end(path: str, end: int, number: int) -> None:
-    """Notice a y4m file that was cut short: its header states no length.
-
-    Args:
-        path (str): The file.
-        end (int): Where the last packet ends, bytes.
-        number (int): Of the last frame.
-
-    Raises:
-        ValueError: If a part of a frame follows.
-    """
-    if end < osp.getsize(path):
-        raise ValueError(f'{path}: cut short in the frame after frame '
-                         f'{number}')

@@ -6,20 +6,17 @@ import os.path as osp
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Iterator, List, Optional, Sequence, Tuple, Union
 
 import av
 import numpy as np
 
 from dksan_mm.prepare.images import read_image
 from dksan_mm.prepare.layout import IMAGE_SUFFIXES
-from dksan_mm.prepare.sources import (Clip, check_end, check_tail,
-                                      count_frames, to_image)
+from dksan_mm.prepare.sources import Clip, count_frames
+from dksan_mm.video.packets import Packets, open_video, to_image
 
 DEFAULT_RATE = Fraction(25)  # frames a second of images: chosen here
-# Seconds, beside 2 %, that a file may end early: headers round up, and count
-# what decoders drop of the sound's beginning.
-TAIL = Fraction(1, 4)
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,7 @@ class VideoFile(Source):
     """
 
     def __init__(self, path: str, rate: Optional[Fraction] = None) -> None:
-        with _open_video(path) as container:
+        with open_video(path) as container:
             stream = container.streams.video[0]
             own_rate = stream.average_rate or stream.guessed_rate
             super().__init__(path, rate or own_rate or DEFAULT_RATE,
@@ -131,9 +128,9 @@ class VideoFile(Source):
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         last, damaged = None, 0
-        with _open_video(self.path) as container:
+        with open_video(self.path) as container:
             stream = container.streams.video[0]
-            packets = _Packets(container)
+            packets = Packets(container)
             try:
                 for frame in packets.decode(stream):
                     if frame is None or frame.is_corrupt:
@@ -156,81 +153,6 @@ class VideoFile(Source):
                     f'{self.path}: {damaged} damaged '
                     f'{"frame" if damaged == 1 else "frames"}')
             packets.check_end(self.path, stream, last)
-
-
-def _open_video(path: str) -> av.container.InputContainer:
-    """Open a file that has a video stream."""
-    if osp.isfile(path) and not osp.getsize(path):
-        raise ValueError(f'{path}: empty file (0 bytes)')
-    try:
-        container = av.open(path)
-    except av.FFmpegError as error:
-        if isinstance(error, OSError):
-            raise
-        raise ValueError(
-            f'{path}: not a video ({error.strerror or error})') from error
-    if not container.streams.video:
-        container.close()
-        raise ValueError(f'{path}: no video stream')
-    return container
-
-
-class _Packets:
-    """The packets of all streams, and where the last of them ends."""
-
-    def __init__(self, container: av.container.InputContainer) -> None:
-        self._container = container
-        self._end_byte, self._frames = 0, 0
-        # Of each stream: its latest time, and the longest step to one.
-        self._times: Dict[int, Tuple[Fraction, Fraction]] = {}
-
-    def decode(self,
-               stream: av.VideoStream) -> Iterator[Optional[av.VideoFrame]]:
-        """Yield frames, and None for each packet that cannot be decoded."""
-        for packet in self._container.demux():
-            if packet.size and packet.pos is not None:
-                self._end_byte = packet.pos + packet.size
-            if packet.pts is not None and packet.time_base:
-                self._note(packet)
-            if packet.stream.index != stream.index:
-                continue
-            try:
-                for frame in packet.decode():
-                    self._frames += 1
-                    yield frame
-            except av.InvalidDataError:
-                yield None
-
-    def _note(self, packet: av.Packet) -> None:
-        # Not all packets state how long they last: as long as another did.
-        time = packet.pts * packet.time_base
-        last, step = self._times.get(packet.stream.index, (time, Fraction(0)))
-        length = (packet.duration or 0) * packet.time_base
-        self._times[packet.stream.index] = (max(last, time),
-                                            max(step, length, time - last))
-
-    def check_end(self, path: str, stream: av.VideoStream,
-                  last: av.VideoFrame) -> None:
-        """Notice a file that was cut short.
-
-        The frames alone do not tell where a video has sound, which may be
-        longer: then all streams must end well before the stated length.
-
-        Raises:
-            ValueError: If it was.
-        """
-        if self._container.format.name == 'yuv4mpegpipe':
-            return check_end(path, self._end_byte, self._frames - 1)
-        # Matroska states no length of a single stream.
-        if len(self._times) == 1 or 'mp4' in self._container.format.name:
-            check_tail(path, self._container, stream, last)
-        duration = Fraction(self._container.duration or 0, av.time_base)
-        start = Fraction(self._container.start_time or 0, av.time_base)
-        end = max((sum(times) for times in self._times.values()), default=0)
-        if end < start + duration * Fraction(98, 100) - TAIL:
-            raise ValueError(f'{path}: cut short, it ends at '
-                             f'{float(end):.2f} s of '
-                             f'{float(start + duration):.2f} s')
 
 
 class Images(Source):

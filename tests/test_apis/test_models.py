@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.hooks import EMAHook
 from mmengine.model import ExponentialMovingAverage
-from test_apis.conftest import CONFIGS, tiny_config
+from tiny_network import CONFIGS, tiny_config
 
 from dksan_mm.apis import init_model, restore_frames
 from dksan_mm.errors import UserError

@@ -14,6 +14,8 @@ from video_files import make_video, moving, read_packets, read_video
 
 from dksan_mm.apis import init_model, restore_frames, restore_video
 from dksan_mm.prepare.images import read_image
+from dksan_mm.process_memory import (forget_peak, peak_resident_memory,
+                                     resident_memory)
 
 
 def pngs(folder):
@@ -141,17 +143,10 @@ def test_the_input_is_not_replaced(bicubic, tmp_path):
 def peak(model, path, target):
     """Growth of the process's memory while it enlarges a video, bytes."""
     gc.collect()
-    Path('/proc/self/clear_refs').write_text('5')  # resets the peak
-    before = memory('VmRSS')
+    assert forget_peak()
+    before = resident_memory()
     restore_video(model, path, target, overwrite=True)
-    return memory('VmHWM') - before
-
-
-def memory(name):
-    for line in Path('/proc/self/status').read_text().splitlines():
-        if line.startswith(name):
-            return 1024 * int(line.split()[1])
-    raise KeyError(name)
+    return peak_resident_memory() - before
 
 
 def test_memory_does_not_grow_with_the_frames(bicubic, tmp_path):

@@ -4,7 +4,8 @@ import time
 import torch
 from torch import nn
 
-from dksan_mm.comparison.meter import Meter, resident_memory
+from dksan_mm.comparison.meter import Meter
+from dksan_mm.process_memory import resident_memory
 
 
 class Slow(nn.Module):

@@ -99,3 +99,28 @@ def test_prediction_of_an_odd_size_keeps_every_row():
     expected = expected.repeat_interleave(2, -2).float()
     assert isinstance(model, WindowVSR)
     torch.testing.assert_close(prediction.output.pred_img, expected)
+
+
+@pytest.mark.parametrize('network', [
+    dict(type='DKSANNet', channels=8, num_blocks=(1, ) * 4, reduction=4),
+    dict(type='EDVRX16Net', channels=8, num_blocks=1, tail_channels=8),
+])
+def test_channels_last_weights_give_the_same_loss_and_gradients(network):
+    frames, target = torch.rand(2, 7, 3, 8, 8), torch.rand(2, 3, 128, 128)
+    plain = build(generator=network)
+    last = build(generator=network, channels_last=True)
+    last.load_state_dict(plain.state_dict())
+    formats = [
+        weight.is_contiguous(memory_format=torch.channels_last)
+        for weight in last.parameters() if weight.ndim == 4
+    ]
+    assert formats and all(formats)
+    for model in plain, last:
+        model.double()(
+            frames.double(), DataSample(gt_img=target.double()),
+            mode='loss')['loss'].backward()
+    gradients = [{
+        name: weight.grad
+        for name, weight in model.named_parameters()
+    } for model in (plain, last)]
+    torch.testing.assert_close(*gradients)

@@ -84,33 +84,23 @@ def test_a_tall_image_in_strips(kind, layout):
         assert_close(grad, expected_grads[name], atol=1e-11, what=name)
 
 
-def test_gradients_of_strips_do_not_depend_on_the_threads():
-    case = Case(c_in=20, c_out=20, groups=20, size=(300, 40))
+@pytest.mark.parametrize(
+    'case, threads', [
+        (wide_case(64, 1).but(batch=3), 2),
+        (wide_case(64, 64).but(batch=3), 2),
+        (Case(c_in=20, c_out=20, groups=20, size=(300, 40)), 3),
+    ],
+    ids=['dense', 'depthwise', 'strips'])
+def test_gradients_do_not_depend_on_the_threads(case, threads):
     inputs = case.inputs(torch.float32)
-    grad_out = torch.randn(2, 20, 300, 40)
-    results = []
-    for threads in (1, 3):
-        torch.set_num_threads(threads)
-        results.append(run('cpp', case, inputs, grad_out))
-    (one, one_grads), (three, three_grads) = results
-    assert torch.equal(one, three)
+    grad_out = torch.randn(case.batch, case.c_out, *case.size)
+    torch.set_num_threads(1)
+    one, one_grads = run('cpp', case, inputs, grad_out)
+    torch.set_num_threads(threads)
+    many, many_grads = run('cpp', case, inputs, grad_out)
+    assert torch.equal(one, many)
     for name, grad in one_grads.items():
-        assert torch.equal(grad, three_grads[name]), name
-
-
-@pytest.mark.parametrize('groups', [1, 64])
-def test_gradients_do_not_depend_on_the_threads(groups):
-    case = wide_case(64, groups).but(batch=3)
-    inputs = case.inputs(torch.float32)
-    grad_out = torch.randn(3, 64, 19, 23)
-    results = []
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        results.append(run('cpp', case, inputs, grad_out))
-    (one, one_grads), (two, two_grads) = results
-    assert torch.equal(one, two)
-    for name, grad in one_grads.items():
-        assert torch.equal(grad, two_grads[name]), name
+        assert torch.equal(grad, many_grads[name]), name
 
 
 @pytest.mark.parametrize('groups', [1, 16])

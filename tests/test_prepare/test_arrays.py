@@ -16,6 +16,7 @@ from dksan_mm.prepare.stores import (KINDS, open_store, remove_stores,
                                      store_path, temporary_path, write_store)
 from dksan_mm.prepare.verify import find_prepared, verify_clip
 from dksan_mm.prepare.writer import ClipWriter, Settings
+from dksan_mm.process_memory import resident_memory
 
 
 @pytest.fixture(scope='module')
@@ -74,16 +75,12 @@ def test_memory_does_not_grow_with_what_was_read(folder, frames):
     large[::7] = 1
     del large
 
-    def memory():
-        pages = Path('/proc/self/statm').read_text().split()[1]
-        return int(pages) * os.sysconf('SC_PAGE_SIZE')
-
     with open_store(str(path)) as array:
         array.read(0)
-        before = memory()
+        before = resident_memory()
         for frame in range(60):
             array.read(frame)
-    assert memory() - before < 8e6
+    assert resident_memory() - before < 8e6
 
 
 @pytest.mark.parametrize('frame, box', [(4, None), (-1, None),
@@ -101,6 +98,10 @@ def cut(content):
     return content[:-1]
 
 
+def longer(content):
+    return content + b'x'
+
+
 def other_type(content):
     return content.replace(b"'|u1'", b"'|i1'")
 
@@ -109,38 +110,30 @@ def other_shape(content):
     return content.replace(b', 3)', b', 4)')
 
 
-@pytest.mark.parametrize('damage, reason', [
-    (lambda content: b'', ''),
-    (lambda content: b'no array at all', 'no .npy file'),
-    (lambda content: content[:60], ''),
-    (cut, 'bytes, its header says'),
-    (lambda content: content + b'x', 'bytes, its header says'),
-    (other_type, 'type .i1, shape'),
-    (other_shape, 'shape'),
-    (lambda c: c[:8] + struct.pack('<H', 3) + c[10:], ''),
-])
-def test_damaged_arrays_are_named(folder, damage, reason):
-    write_store(folder, '.npy')
-    path = Path(store_path(folder, '.npy'))
-    path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(ValueError, match=f'c.npy: not an array.*{reason}'):
-        open_store(str(path))
+NPY, TILES = ('.npy', 'not an array'), ('.tiles', 'not a file')
 
 
-@pytest.mark.parametrize('damage, reason', [
-    (lambda content: b'', 'begins otherwise'),
-    (lambda content: b'no tiles at all' * 9, 'begins otherwise'),
-    (lambda content: content[:9], 'begins otherwise'),
-    (lambda content: content[:30], 'cut short'),
-    (lambda content: content[:12] + bytes(4) + content[16:], 'empty'),
-    (cut, 'bytes, its header says'),
-    (lambda content: content + b'x', 'bytes, its header says'),
+@pytest.mark.parametrize('form, damage, reason', [
+    (NPY, lambda content: b'', ''),
+    (NPY, lambda content: b'no array at all', 'no .npy file'),
+    (NPY, lambda content: content[:60], ''),
+    (NPY, other_type, 'type .i1, shape'),
+    (NPY, other_shape, 'shape'),
+    (NPY, lambda c: c[:8] + struct.pack('<H', 3) + c[10:], ''),
+    (TILES, lambda content: b'', 'begins otherwise'),
+    (TILES, lambda content: b'no tiles at all' * 9, 'begins otherwise'),
+    (TILES, lambda content: content[:9], 'begins otherwise'),
+    (TILES, lambda content: content[:30], 'cut short'),
+    (TILES, lambda content: content[:12] + bytes(4) + content[16:], 'empty'),
+    *[(form, damage, 'bytes, its header says') for form in (NPY, TILES)
+      for damage in (cut, longer)],
 ])
-def test_damaged_tiles_are_named(folder, damage, reason):
-    write_store(folder, '.tiles')
-    path = Path(store_path(folder, '.tiles'))
+def test_damaged_files_are_named(folder, form, damage, reason):
+    suffix, said = form
+    write_store(folder, suffix)
+    path = Path(store_path(folder, suffix))
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(ValueError, match=f'c.tiles: not a file.*{reason}'):
+    with pytest.raises(ValueError, match=f'c{suffix}: {said}.*{reason}'):
         open_store(str(path))
 
 

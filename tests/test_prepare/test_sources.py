@@ -10,11 +10,13 @@ import av
 import numpy as np
 import pytest
 from data_fixtures import SAMPLE, write_frames
+from video_files import H264, LOSSLESS, make_video, moving
 
 from dksan_mm.prepare.layouts import Source
 from dksan_mm.prepare.sources import Clip, count_frames, iter_frames
 
 DASHCAM = SAMPLE / 'val' / 'dashcam-highway.mp4'
+MPEG4 = dict(codec='mpeg4', pix_fmt='yuv420p')
 IMAGE = np.zeros((20, 24, 3), np.uint8)
 
 
@@ -169,10 +171,10 @@ def blank(content):
 
 
 @pytest.mark.parametrize('damage, match', [
-    (lambda content: b'', 'cannot be decoded from the start'),
-    (lambda content: b'not a video' * 50, 'cannot be decoded from the start'),
-    (halve, 'cannot be decoded'),
-    (blank, 'damaged|cannot be decoded after'),
+    (lambda content: b'', 'empty file'),
+    (lambda content: b'no pictures' * 50, 'not a video'),
+    (halve, 'not a video'),
+    (blank, 'frame [0-9]+ is damaged'),
 ])
 def test_damaged_videos_are_named(tmp_path, damage, match):
     path = tmp_path / 'bad one.mp4'
@@ -181,14 +183,41 @@ def test_damaged_videos_are_named(tmp_path, damage, match):
         read(str(path))
 
 
-def test_a_video_that_was_cut_short_is_named(tmp_path):
-    # Matroska can be cut anywhere and still decodes without an error.
-    whole = Path(write_video(tmp_path / 'v.mkv', images(50, (64, 64))))
-    path = tmp_path / 'cut.mkv'
-    path.write_bytes(halve(whole.read_bytes()))
+@pytest.mark.parametrize('audio', [None, 'aac'])
+@pytest.mark.parametrize('suffix, settings, reason', [
+    ('mkv', LOSSLESS, 'cut short, .* of 2.[012]. s'),
+    ('mkv', H264, 'cut short, .* of 2.[012]. s'),
+    ('avi', MPEG4, 'cut short, .* of 2.[01]. s|frame [0-9]+ is damaged'),
+])
+def test_a_video_that_was_cut_short_is_named(tmp_path, suffix, settings,
+                                             reason, audio):
+    # Most decode without an error up to where they were cut.
+    whole = Path(
+        make_video(
+            tmp_path / f'v.{suffix}',
+            moving(50, (64, 64)),
+            audio=audio,
+            **settings))
     assert len(read(str(whole))) == 50
-    with pytest.raises(ValueError, match='cut.mkv: cut short.* of 2.00 s'):
+    path = tmp_path / f'cut.{suffix}'
+    content = whole.read_bytes()
+    path.write_bytes(content[:len(content) * 4 // 5])
+    with pytest.raises(ValueError, match=f'cut.{suffix}: ({reason})'):
         read(str(path))
+
+
+@pytest.mark.parametrize('suffix', ['mkv', 'mp4', 'mov'])
+@pytest.mark.parametrize('count, rate', [(1, 25), (1, 5), (2, 25), (3, 1)])
+def test_a_short_video_with_longer_sound_is_whole(tmp_path, suffix, count,
+                                                  rate):
+    path = make_video(
+        tmp_path / f'v.{suffix}',
+        moving(count),
+        rate=rate,
+        audio='aac',
+        sound_seconds=2 + count / rate,
+        **H264)
+    assert len(read(path)) == count
 
 
 def test_a_y4m_that_ends_within_a_frame_is_named(tmp_path):

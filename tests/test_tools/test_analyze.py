@@ -95,9 +95,6 @@ def test_a_size_that_memory_is_too_small_for_does_not_stop_it(
 
 @pytest.mark.parametrize('arguments, message', [
     (['none.py'], 'there is no config none.py'),
-    ([BICUBIC, '--size', '64'], "'64' is no size"),
-    ([BICUBIC, '--size', '0x64'], "'0x64' is no size"),
-    ([BICUBIC, '--memory', '4x'], "'4x' is no size"),
     ([BICUBIC, '--rounds', '-1'], '--rounds must be at least 0, got -1'),
     ([BICUBIC, '--threads', '0'], '--threads must be at least 1, got 0'),
     ([BICUBIC, '--out', 'nowhere/out.json'], 'there is no folder nowhere'),
@@ -107,6 +104,16 @@ def test_a_size_that_memory_is_too_small_for_does_not_stop_it(
 def test_what_is_wrong_is_said_in_one_sentence(arguments, message, sentence):
     assert analyze(*arguments) == 2
     assert message in sentence()
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (['--size', '0x64'], "--size: '0x64' is no size"),
+    (['--memory', '8', '4x'], "--memory: '4x' is no size"),
+])
+def test_sizes_that_are_none_are_named(arguments, message, sentence):
+    with pytest.raises(SystemExit) as exit:
+        analyze(BICUBIC, *arguments)
+    assert exit.value.code == 2 and message in sentence()
 
 
 def test_a_model_without_windows_is_named(tmp_path, sentence):

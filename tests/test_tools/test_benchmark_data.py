@@ -1,33 +1,23 @@
 # Copyright (c) DKSAN-MM contributors.
 """The benchmark of reading training samples."""
-import importlib.util
 import os
 import re
 import shutil
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from tool_runs import ROOT, load_tool
 
 from dksan_mm.prepare.stores import write_store
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'benchmark_data.py'
+pytest_plugins = ['tool_runs']  # the fixtures
+pytestmark = pytest.mark.usefixtures('own_environment')
 
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('benchmark_data', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(autouse=True)
-def own_environment(monkeypatch):
-    # What the tool sets for its own process is not to outlive the test.
-    for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
-        monkeypatch.setenv(name, '1')
+    return load_tool('benchmark_data')
 
 
 def test_both_stores_are_measured(tool, tiny_vid3oc, tmp_path, capsys):
@@ -66,8 +56,7 @@ def test_data_are_made_at_1080p(tool, tmp_path, monkeypatch):
     assert list(seconds) == ['png', 'tiles', 'array']
     assert all(0 < value < 10 for value in seconds.values())
     data = tool.build_dataset(
-        str(TOOL.parents[1] / 'configs' / 'dksan_vid3oc_x16.py'),
-        str(tmp_path), 'array')
+        str(ROOT / 'configs' / 'dksan_vid3oc_x16.py'), str(tmp_path), 'array')
     assert [path.suffix for path in sorted((tmp_path / 'train/HR').iterdir())
             ] == ['', '.npy', '.tiles']
     hr = cv2.imread(str(tmp_path / 'source/plaza-dog/000000.png'))
@@ -81,8 +70,8 @@ def test_data_are_made_at_1080p(tool, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('args, match', [
     (['nowhere'], 'nowhere: no such folder; tools/prepare_data.py'),
-    (['--samples', '0'], '--samples must be at least 1, got 0'),
-    (['--frames', '-1'], '--frames must be at least 1, got -1'),
+    (['--samples', '0'], '--samples: must be at least 1, got 0'),
+    (['--frames', '-1'], '--frames: must be at least 1, got -1'),
     (['--config', 'no.py'], 'no.py: no such config'),
 ])
 def test_wrong_arguments_are_named(tool, tmp_path, monkeypatch, capsys, args,

@@ -1,31 +1,22 @@
 # Copyright (c) DKSAN-MM contributors.
 """The benchmark of forms of HR frames."""
-import importlib.util
 import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tool_runs import load_tool
 
 from dksan_mm.prepare.stores import open_store, write_store
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'benchmark_stores.py'
+pytest_plugins = ['tool_runs']  # the fixtures
+pytestmark = pytest.mark.usefixtures('own_environment')
 
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('benchmark_stores', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(autouse=True)
-def own_environment(monkeypatch):
-    # What the tool sets for its own process is not to outlive the test.
-    for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
-        monkeypatch.setenv(name, '1')
+    return load_tool('benchmark_stores')
 
 
 @pytest.fixture
@@ -66,8 +57,8 @@ def test_arrays_are_needed(tool, tiny_vid3oc, capsys):
 
 @pytest.mark.parametrize('args, match', [
     (['nowhere'], 'nowhere: no such folder'),
-    (['--samples', '0'], '--samples must be at least 1, got 0'),
-    (['--frames', '-1'], '--frames must be at least 1, got -1'),
+    (['--samples', '0'], '--samples: must be at least 1, got 0'),
+    (['--frames', '-1'], '--frames: must be at least 1, got -1'),
     (['--config', 'no.py'], 'no.py: no such config'),
 ])
 def test_wrong_arguments_are_named(tool, capsys, args, match):

@@ -1,7 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """The preparation tool as a user runs it."""
 import fcntl
-import importlib.util
 import json
 import os
 import shlex
@@ -15,8 +14,8 @@ import cv2
 import numpy as np
 import pytest
 from data_fixtures import SAMPLE, write_frames
+from tool_runs import ROOT, load_tool
 
-ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'prepare_data.py'
 
 
@@ -111,7 +110,7 @@ def test_bad_clips_stop_the_run_or_are_left_out(tmp_path):
     (source / 'text.mp4').write_text('not a video')
     (source / 'empty').mkdir()
     reasons = (f'{bad}/000001.png: empty file',
-               f'{source}/text.mp4: cannot be decoded',
+               f'{source}/text.mp4: not a video',
                f'{source}/empty: no PNG or JPEG frame')
 
     done = run(source, out, '--jobs', 1)
@@ -130,6 +129,22 @@ def test_bad_clips_stop_the_run_or_are_left_out(tmp_path):
         assert any(line.startswith(reason) for line in lines)
     assert os.listdir(out / 'train' / 'HR') == ['good']
     assert not list(out.rglob('.partial'))
+
+
+def test_of_two_clips_of_one_name_the_second_is_left_out(tmp_path):
+    source, out = tmp_path / 'in', tmp_path / 'out'
+    write_frames(source / 'a', noise(2))
+    (source / 'a.mp4').write_bytes(b'')
+    (source / 'b\tc').mkdir()
+    reason = f'{source}/a.mp4: would get the same clip name as {source}/a'
+    done = run(source, out)
+    assert done.returncode == 1 and done.stderr.strip() == reason
+    done = run(source, out, '--skip-bad')
+    assert done.returncode == 0
+    assert 'prepared 1 of 3 clips' in done.stdout
+    assert done.stderr.splitlines()[0] == reason
+    assert "b\\tc': tabs, " in done.stderr.splitlines()[1]
+    assert os.listdir(out / 'train' / 'HR') == ['a']
 
 
 def test_a_full_target_stops_the_run_and_is_named(tmp_path):
@@ -251,10 +266,7 @@ def test_a_second_run_on_the_same_target_is_refused(tmp_path):
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('prepare_data', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('prepare_data')
 
 
 @pytest.mark.parametrize('args, match', [

@@ -12,6 +12,7 @@ import pytest
 import torch
 from data_fixtures import write_frames
 from test_tools.test_test import evaluate, results
+from tiny_network import tiny_config
 from tool_runs import CONFIG, ROOT, TINY, load_tool
 from video_files import make_video, moving, read_packets, read_video
 
@@ -76,10 +77,8 @@ def test_images_with_a_rate_to_a_video(tmp_path):
 def test_options_reach_the_network(small, tmp_path):
     torch.manual_seed(0)
     from dksan_mm.apis import init_model
-    from dksan_mm.launch import Config
-    config = Config.fromfile(CONFIG)
-    config.model.generator.update(channels=8, num_blocks=(1, 1, 1, 1))
-    torch.save(init_model(config).state_dict(), tmp_path / 'c.pth')
+    model = init_model(tiny_config())
+    torch.save(model.state_dict(), tmp_path / 'c.pth')
     results = {}
     for name, options in dict(
             plain=[], ensemble=['--ensemble'], bf16=['--dtype',

@@ -22,7 +22,7 @@ TARGET = setup_compiler.Target('2.11.0', [])
 def project(monkeypatch, tmp_path):
     """Lay out a copy of the project with a complete environment."""
     for name in setup_steps.INPUTS:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     monkeypatch.delenv('MMCV_CUDA', raising=False)
     monkeypatch.setattr(setup_steps, 'ROOT', tmp_path)

@@ -68,7 +68,7 @@ def test_a_lock_is_waited_for(tmp_path, capsys):
     path.touch()
     other = subprocess.Popen([
         sys.executable, '-c', LOCK_FOR_A_SECOND,
-        str(ROOT / 'tools'),
+        str(ROOT / 'tools' / 'setup'),
         str(path)
     ],
                              stdout=subprocess.PIPE,

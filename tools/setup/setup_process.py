@@ -16,7 +16,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 try:
     import fcntl
-except ImportError:  # not Linux; tools/setup_env.py says so
+except ImportError:  # not Linux; setup_env.py says so
     fcntl = None
 
 PLAIN_PERIOD = 15  # s between two lines where the output is no terminal

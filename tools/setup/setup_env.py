@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Build `.venv` with all that the project needs; `make setup` runs this.
 
-    python3 tools/setup_env.py
+    python3 tools/setup/setup_env.py
 
 Nothing but Python's standard library is needed. Run again, it returns at once
 where the environment is up to date, and goes on where it was cut off. The
@@ -17,8 +17,8 @@ import subprocess
 import sys
 
 SUPPORTED = ('3.11', '3.12', '3.10')  # in the order of preference
-VENV = os.path.join(
-    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), '.venv')
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '..', '..'))
+VENV = os.path.join(ROOT, '.venv')
 
 
 def version_of(python):

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The steps of the set-up; `tools/setup_env.py` picks the Python for them."""
+"""The steps of the set-up; `setup_env.py` picks the Python for them."""
 
 import hashlib
 import json
@@ -18,16 +18,16 @@ from setup_env import SUPPORTED, version_of
 from setup_process import (NetworkError, SetupError, check_disk, clock,
                            existing_parent, lock)
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / '.venv'
 PYTHON = VENV / 'bin' / 'python'
 STAMP = VENV / 'dksan_mm-ready.json'
 INSTALLING = VENV / 'dksan_mm-installing'
 LOG = VENV / 'dksan_mm-setup.log'
 INPUTS = ('requirements.txt', 'constraints.txt', 'setup.cfg', 'pyproject.toml',
-          'tools/setup_env.py', 'tools/setup_compiler.py',
-          'tools/setup_steps.py', 'tools/setup_mmcv.py',
-          'tools/setup_packages.py', 'tools/setup_process.py')
+          'tools/setup/setup_env.py', 'tools/setup/setup_compiler.py',
+          'tools/setup/setup_steps.py', 'tools/setup/setup_mmcv.py',
+          'tools/setup/setup_packages.py', 'tools/setup/setup_process.py')
 FIRST = ': torch, mmengine, mmagic, ... (about 3 GB to download, once)'
 VENV_DISK = 7.0  # GiB; 6.1 were measured
 

@@ -101,7 +101,8 @@ def test_an_environment_whose_python_is_gone_does_not_matter(
 
 
 def test_old_pythons_can_read_the_launcher():
-    tree = ast.parse((ROOT / 'tools' / 'setup_env.py').read_text())
+    launcher = ROOT / 'tools' / 'setup' / 'setup_env.py'
+    tree = ast.parse(launcher.read_text())
     for node in ast.walk(tree):
         assert not isinstance(node, (ast.JoinedStr, ast.AnnAssign))
         if isinstance(node, ast.FunctionDef):

@@ -1,0 +1,30 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Values on the tools' command lines, for argparse's ``type``."""
+import argparse
+import re
+from typing import Tuple
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1.
+
+    Raises:
+        ArgumentTypeError: If it is none.
+    """
+    if not re.fullmatch('[0-9]+', text) or not int(text):
+        raise argparse.ArgumentTypeError(f'must be at least 1, got {text}')
+    return int(text)
+
+
+def frame_size(text: str) -> Tuple[int, int]:
+    """Height and width: ``'67x120'``, or ``'64'`` for a square.
+
+    Raises:
+        ArgumentTypeError: If it is neither.
+    """
+    match = re.fullmatch(r'([1-9][0-9]*)(?:x([1-9][0-9]*))?', text)
+    if not match:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no size: height x width, such as 67x120, or one '
+            'number for both')
+    return int(match[1]), int(match[2] or match[1])

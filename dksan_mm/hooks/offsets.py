@@ -1,0 +1,229 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Watching the offsets that deformable layers predict."""
+from functools import partial
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+import torch
+from mmagic.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
+
+from .divergence import stop_together
+
+# Name of the predicting convolution -> name in the log.
+KINDS = dict(conv_offset='align', image_offset='image', kernel_offset='kernel')
+Rest = Tuple[Tensor, Tensor]
+
+
+class Stats(NamedTuple):
+    """Statistics of some offsets, in pixels or cells of the scope.
+
+    Attributes:
+        mean (float): Mean of the absolute values of all dy and dx.
+        max (float): The largest of them.
+        out (float): Share of taps that were within the frame (or the scope)
+            and have left it: nothing but zeros (a clamped weight) is read.
+    """
+    mean: float
+    max: float
+    out: float
+
+
+@HOOKS.register_module()
+class OffsetMonitorHook(Hook):
+    """Log statistics of the offsets; stop when they explode.
+
+    Users of EDVR report it most: offsets grow until all samples lie beyond
+    the frame, where there are no gradients that could bring them back, and
+    the result is black or blurred while the loss is finite.
+
+    Three kinds are logged, as ``offset_KIND_mean``, ``_max`` and ``_out``
+    (:class:`Stats`), each the mean (or largest) over its layers: ``align``,
+    of DKC Align and of EDVR's alignment; ``image`` and ``kernel``, of DKC
+    layers. Only in the iterations that are watched anything is computed, and
+    one transfer from the device made.
+
+    Args:
+        interval (int): Iterations from one look to the next.
+        limit (float): Largest mean absolute offset of a layer, in pixels; of
+            image offsets the longer side of the layer's input, if that is
+            less. *Chosen here*: EDVR's code warns at 50.
+
+    Raises:
+        ValueError: If one of them is not positive.
+    """
+
+    priority = 'ABOVE_NORMAL'  # before the log and the checkpoint
+
+    def __init__(self, interval: int = 50, limit: float = 50.) -> None:
+        if interval < 1 or limit <= 0:
+            raise ValueError('interval and limit must be positive, got '
+                             f'{interval} and {limit}')
+        self.interval, self.limit = interval, limit
+        self._found: Dict[str, List[Tensor]] = {}
+        self._handles: list = []
+
+    def before_train_iter(self,
+                          runner,
+                          batch_idx: int,
+                          data_batch: Optional[dict] = None) -> None:
+        """Begin to listen, if this iteration is one to watch."""
+        if not self.every_n_train_iters(runner, self.interval):
+            return
+        model = runner.model
+        for name, layer, parent in predictors(
+                model.module if is_model_wrapper(model) else model):
+            self._handles.append(
+                layer.register_forward_hook(
+                    partial(self._record, name, parent)))
+
+    @torch.no_grad()
+    def _record(self, name: str, parent: nn.Module, layer: nn.Conv2d,
+                inputs: Tuple[Tensor], out: Tensor) -> None:
+        stats = measure(name, parent, inputs[0], out)
+        self._found.setdefault(name, []).append(stats)
+
+    def after_train_iter(self,
+                         runner,
+                         batch_idx: int,
+                         data_batch: Optional[dict] = None,
+                         outputs: Optional[dict] = None) -> None:
+        """Log what was found; stop where it is too much."""
+        if not self.every_n_train_iters(runner, self.interval):
+            return
+        for handle in self._handles:
+            handle.remove()
+        layers, self._handles = self._read(), []
+        for kind in KINDS.values():
+            found = [stats for name, stats in layers.items()
+                     if kind_of(name) == kind]  # yapf: disable
+            if found:
+                self._log(runner, f'train/offset_{kind}', found)
+        stop_together(runner, self._complaint(layers))
+
+    def _read(self) -> Dict[str, List[float]]:
+        """Each layer's statistics and side; one transfer for all."""
+        if not self._found:
+            return {}
+        found, self._found = self._found, {}
+        table = torch.stack([_merge(calls) for calls in found.values()])
+        return dict(zip(found, table.tolist()))
+
+    def _log(self, runner, name: str, found: List[List[float]]) -> None:
+        mean, largest, out, _ = zip(*found)
+        stats = Stats(sum(mean) / len(mean), max(largest), sum(out) / len(out))
+        for field, value in stats._asdict().items():
+            runner.message_hub.update_scalar(f'{name}_{field}', value)
+
+    def _complaint(self, layers: Dict[str, List[float]]) -> str:
+        for name, (mean, _, _, side) in layers.items():
+            limit = self.limit
+            if kind_of(name) != 'kernel':
+                limit = min(limit, side)
+            if not mean <= limit:  # NaN too
+                return (f'the offsets of {name} are {mean:.1f} on average, '
+                        f'more than {limit:g} (frames are {side:g} wide or '
+                        'high there)')
+        return ''
+
+
+def _merge(calls: List[Tensor]) -> Tensor:
+    """A layer's statistics over its calls.
+
+    There are several for a batch in parts, or where activations are computed
+    again.
+    """
+    merged = torch.stack(calls).mean(0)
+    merged[1] = torch.stack(calls)[:, 1].max()
+    return merged
+
+
+def kind_of(name: str) -> str:
+    """Kind of offsets that a layer of this name predicts, '' if none."""
+    return KINDS.get(name.rpartition('.')[2], '')
+
+
+def predictors(model: nn.Module) -> List[Tuple[str, nn.Conv2d, nn.Module]]:
+    """Name, convolution and parent of all layers that predict offsets."""
+    return [(name, layer, model.get_submodule(name.rpartition('.')[0]))
+            for name, layer in model.named_modules()
+            if kind_of(name) and isinstance(layer, nn.Conv2d)]
+
+
+def measure(name: str, parent: nn.Module, x: Tensor, out: Tensor) -> Tensor:
+    """Statistics of one call of a predictor.
+
+    Args:
+        name (str): The predictor's name.
+        parent (nn.Module): The layer that uses the offsets.
+        x (Tensor[n, c, h, w]): The predictor's input.
+        out (Tensor[n, k, h_out, w_out]): Its output; the alignment's has the
+            mask as its last third.
+
+    Returns:
+        Tensor[4]: The three of :class:`Stats`, and the longer side of ``x``.
+    """
+    if kind_of(name) == 'align':
+        out = out[:, :out.shape[1] // 3 * 2]
+        geometry = dict(
+            kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), dilation=(1, 1))
+    else:
+        geometry = parent.geometry
+    if kind_of(name) == 'kernel':
+        size, margin = parent.weight.shape[-2:], 0
+        rest = _rest_in_scope(size[0], geometry['kernel_size'])
+    else:
+        size, margin = x.shape[-2:], 1
+        rest = _rest_in_frame(out.shape[-2:], **geometry)
+    taps = rest[0].shape[0]
+    offset = out.unflatten(1, (-1, taps, 2)).float()
+    share = share_left(offset, [t.to(out.device) for t in rest], size, margin)
+    magnitude = offset.abs()
+    side = share.new_tensor(float(max(x.shape[-2:])))
+    return torch.stack([magnitude.mean(), magnitude.max(), share, side])
+
+
+def _rest_in_frame(out_size: Tuple[int, int], kernel_size: Tuple[int, int],
+                   stride: Tuple[int, int], padding: Tuple[int, int],
+                   dilation: Tuple[int, int]) -> Rest:
+    """Rows ``(k, h_out)`` and columns ``(k, w_out)`` of k taps at rest."""
+    taps = torch.cartesian_prod(*(torch.arange(size) for size in kernel_size))
+    rows, cols = (
+        torch.arange(out_size[i]) * stride[i] - padding[i] +
+        taps[:, i, None] * dilation[i] for i in (0, 1))
+    return rows, cols
+
+
+def _rest_in_scope(scope: int, kernel_size: Tuple[int, int]) -> Rest:
+    """The same in the scope, ``(k, 1)``."""
+    taps = torch.cartesian_prod(*(torch.arange(size) for size in kernel_size))
+    rows, cols = (
+        taps[:, i, None] + (scope - kernel_size[i]) / 2 for i in (0, 1))
+    return rows, cols
+
+
+def share_left(offset: Tensor, rest: Rest, size: Tuple[int, int],
+               margin: int) -> Tensor:
+    """Share of the taps at rest within an area that have left it.
+
+    Args:
+        offset (Tensor[n, g, k, 2, h, w]): (dy, dx) of k taps in g groups.
+        rest (tuple[Tensor, Tensor]): Rows ``(k, h)`` and columns ``(k, w)``
+            of the taps without offsets; or ``(k, 1)``, the same everywhere.
+        size (tuple[int, int]): Rows and columns of the area.
+        margin (int): How far beyond the outermost ones still counts as in.
+
+    Returns:
+        Tensor[]: In [0, 1].
+    """
+    rows, cols = rest[0][..., None], rest[1][:, None, :]
+    inside = offset.new_ones(
+        offset.shape[2:3] + offset.shape[-2:], dtype=torch.bool)
+    left = torch.zeros_like(offset[:, :, :, 0], dtype=torch.bool)
+    for i, place in enumerate((rows, cols)):
+        inside &= (place >= 0) & (place <= size[i] - 1)
+        moved = offset[:, :, :, i] + place
+        left |= (moved < -margin) | (moved > size[i] - 1 + margin)
+    count = inside.sum() * offset.shape[0] * offset.shape[1]
+    return (left & inside).sum() / count.clamp(min=1)

@@ -1,0 +1,56 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Training a cascade from its first levels on."""
+from typing import Optional
+
+from mmagic.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+
+
+@HOOKS.register_module()
+class ProgressiveScaleHook(Hook):
+    """Train the first levels of a cascade alone for a while, then all.
+
+    *Chosen here*: most of what can be gained at x16 is gained at the lower
+    scales, whose levels cost a small part of the whole, and the later levels
+    begin as bicubic interpolation. The ground truth is shrunk to the scale
+    that is trained; validation is always at the full scale.
+
+    For models with a ``train_scale``, such as ``WindowVSR`` with a
+    ``DKSANNet``.
+
+    Args:
+        scale (int): Scale of the levels that are trained first, e.g. 4.
+        until (int): Iterations with these levels alone.
+
+    Raises:
+        ValueError: If ``until`` is negative; when training begins, if the
+            network has no level of this scale.
+    """
+
+    def __init__(self, scale: int, until: int) -> None:
+        if until < 0:
+            raise ValueError(f'until must be >= 0, got {until}')
+        self.scale, self.until = scale, until
+
+    def before_train(self, runner) -> None:
+        """Check that the network has such a level."""
+        scales = getattr(_model(runner).generator, 'scales', ())
+        if self.scale not in scales:
+            raise ValueError(f'scale must be one of {scales}, those of the '
+                             f"network's levels, got {self.scale}")
+
+    def before_train_iter(self,
+                          runner,
+                          batch_idx: int,
+                          data_batch: Optional[dict] = None) -> None:
+        """Choose the scale; after a resume too, the iteration decides."""
+        early = batch_idx < self.until
+        _model(runner).train_scale = self.scale if early else None
+        if batch_idx == self.until:
+            runner.logger.info('all levels are trained from now on')
+
+
+def _model(runner):
+    model = runner.model
+    return model.module if is_model_wrapper(model) else model

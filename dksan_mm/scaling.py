@@ -1,0 +1,109 @@
+# Copyright (c) DKSAN-MM contributors.
+"""A config on another number of processes, or in another precision."""
+import os
+from typing import Optional
+
+from mmengine.config import Config
+
+from .errors import UserError
+
+PRECISIONS = dict(bf16='bfloat16', fp16='float16')
+_PROCESSES = dict(
+    pytorch='WORLD_SIZE', slurm='SLURM_NTASKS', mpi='OMPI_COMM_WORLD_SIZE')
+
+
+def num_processes(launcher: str) -> int:
+    """Processes of this run, as its launcher tells them."""
+    return int(os.environ.get(_PROCESSES.get(launcher, ''), 1))
+
+
+def base_batch(config: Config) -> Optional[int]:
+    """The total batch that the config's learning rate is meant for."""
+    return config.get('auto_scale_lr', {}).get('base_batch_size')
+
+
+def spread_batch(config: Config, total: int) -> None:
+    """Train with a total batch, whatever the number of processes.
+
+    Each process loads its share in every iteration; a share larger than the
+    config's ``train_dataloader.batch_size``, which is taken for what memory
+    can hold, is worked on in equal parts.
+
+    Args:
+        config (Config): The whole config; it is changed.
+        total (int): Samples of an update.
+
+    Raises:
+        UserError: If the processes cannot have equal shares.
+    """
+    processes = num_processes(config.launcher)
+    share, rest = divmod(total, processes)
+    if share < 1 or rest:
+        raise UserError(f'--total-batch {total} cannot be shared equally by '
+                        f'{processes} processes; --auto-scale-lr takes '
+                        'another batch, and scales the learning rate')
+    most = config.train_dataloader.batch_size
+    parts = next(
+        parts for parts in range(1, share + 1)
+        if share % parts == 0 and share // parts <= most)
+    config.train_dataloader.batch_size = share
+    _use_own_wrapper(config, '--total-batch')
+    config.optim_wrapper.accumulative_counts = parts
+
+
+def batch_note(config: Config) -> str:
+    """What to say where the learning rate is not the batch's, else ''."""
+    base, settings = base_batch(config), config.get('auto_scale_lr', {})
+    batch = config.train_dataloader.get('batch_size', 0)
+    batch *= num_processes(config.launcher)
+    if not base or batch == base or settings.get('enable'):
+        return ''
+    return (f'an update has {batch} samples, and the learning rate is meant '
+            f'for {base}: --total-batch takes so many, --auto-scale-lr '
+            'scales the rate')
+
+
+def use_autocast(config: Config, precision: str) -> None:
+    """Train under autocast.
+
+    Args:
+        config (Config): The whole config; it is changed.
+        precision (str): ``'bf16'`` or ``'fp16'``.
+
+    Raises:
+        UserError: If the machine cannot.
+    """
+    import torch
+    if not torch.cuda.is_available():
+        if precision == 'fp16':
+            raise UserError('--amp fp16 needs a GPU; a CPU has --amp bf16')
+    elif precision == 'bf16' and not torch.cuda.is_bf16_supported(
+            including_emulation=False):
+        raise UserError('this GPU has no bfloat16: take --amp fp16')
+    _use_own_wrapper(config, '--amp')
+    config.optim_wrapper.dtype = PRECISIONS[precision]
+
+
+def _use_own_wrapper(config: Config, option: str) -> None:
+    found = config.optim_wrapper.get('type', 'OptimWrapper')
+    if found not in ('OptimWrapper', 'StepOptimWrapper'):
+        raise UserError(f'{option} works with the optimizer wrapper '
+                        f'StepOptimWrapper; the config has {found}')
+    config.optim_wrapper.type = 'StepOptimWrapper'
+
+
+def data_parallel(config: Config) -> dict:
+    """Config of the wrapper that averages gradients over processes.
+
+    A model on a CPU takes no device ids. The type has its scope, without
+    which mmengine's Runner does not look into mmagic's registry.
+    """
+    import torch
+    wrapper = dict(
+        type='mmagic.PartsDataParallel',
+        broadcast_buffers=False,
+        find_unused_parameters=config.get('find_unused_parameters', False))
+    wrapper.update(config.get('model_wrapper_cfg') or {})
+    if not torch.cuda.is_available():
+        wrapper.update(device_ids=None)
+    return wrapper

@@ -1,0 +1,154 @@
+# Copyright (c) DKSAN-MM contributors.
+"""A video file packet by packet: opened, decoded, and whether it is whole."""
+import os.path as osp
+from fractions import Fraction
+from typing import Dict, Iterator, Optional, Tuple
+
+import av
+import numpy as np
+
+# Seconds, beside 2 %, that a file may end early: headers round up, and count
+# what decoders drop of the sound's beginning.
+TAIL = Fraction(1, 4)
+# Formats that state a length of the video alone. Matroska does not.
+STATED = ('mov,mp4,m4a,3gp,3g2,mj2', 'avi')
+
+
+def open_video(path: str) -> av.container.InputContainer:
+    """Open a file that has a video stream.
+
+    Raises:
+        ValueError: If it has none; names the path.
+        OSError: If it cannot be opened.
+    """
+    if osp.isfile(path) and not osp.getsize(path):
+        raise ValueError(f'{path}: empty file (0 bytes)')
+    try:
+        container = av.open(path)
+    except av.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
+        raise ValueError(
+            f'{path}: not a video ({error.strerror or error})') from error
+    if not container.streams.video:
+        container.close()
+        raise ValueError(f'{path}: no video stream')
+    return container
+
+
+class Packets:
+    """The packets of all streams, and where the last of them ends."""
+
+    def __init__(self, container: av.container.InputContainer) -> None:
+        self._container = container
+        self._end_byte, self._frames = 0, 0
+        # Of each stream: its latest time, and the longest step to one.
+        self._times: Dict[int, Tuple[Fraction, Fraction]] = {}
+
+    def decode(self,
+               stream: av.VideoStream) -> Iterator[Optional[av.VideoFrame]]:
+        """Yield frames, and None for each packet that cannot be decoded."""
+        for packet in self._container.demux():
+            if packet.size and packet.pos is not None:
+                self._end_byte = packet.pos + packet.size
+            if packet.pts is not None and packet.time_base:
+                self._note(packet)
+            if packet.stream.index != stream.index:
+                continue
+            try:
+                for frame in packet.decode():
+                    self._frames += 1
+                    yield frame
+            except av.InvalidDataError:
+                yield None
+
+    def _note(self, packet: av.Packet) -> None:
+        # Not all packets state how long they last: as long as another did.
+        time = packet.pts * packet.time_base
+        last, step = self._times.get(packet.stream.index, (time, Fraction(0)))
+        length = (packet.duration or 0) * packet.time_base
+        self._times[packet.stream.index] = (max(last, time),
+                                            max(step, length, time - last))
+
+    def check_end(self, path: str, stream: av.VideoStream,
+                  last: av.VideoFrame) -> None:
+        """Notice a file that was cut short.
+
+        The frames alone do not tell where a video has sound, which may be
+        longer: then all streams must end well before the stated length.
+
+        Raises:
+            ValueError: If it was.
+        """
+        if self._container.format.name == 'yuv4mpegpipe':
+            return _check_last_byte(path, self._end_byte, self._frames - 1)
+        if len(self._times) == 1 or self._container.format.name in STATED:
+            _check_tail(path, self._container, stream, last)
+        if self._container.format.name == 'avi':
+            return  # its sound may have no times that could be compared
+        duration = Fraction(self._container.duration or 0, av.time_base)
+        start = Fraction(self._container.start_time or 0, av.time_base)
+        end = max((sum(times) for times in self._times.values()), default=0)
+        if end < start + duration * Fraction(98, 100) - TAIL:
+            raise ValueError(f'{path}: cut short, it ends at '
+                             f'{float(end):.2f} s of '
+                             f'{float(start + duration):.2f} s')
+
+
+def _check_tail(path: str, container: av.container.InputContainer,
+                stream: av.VideoStream, last: av.VideoFrame) -> None:
+    """Notice a file that was cut short, which decodes without an error.
+
+    Raises:
+        ValueError: If the frames end well before the length that the header
+            states.
+    """
+    if last.pts is None or not stream.average_rate:
+        return
+    step = 1 / float(stream.average_rate)
+    if container.format.name == 'avi':
+        # FFmpeg shortens the duration of a file that was cut, not the count.
+        stated = stream.frames * step
+    elif stream.duration is not None:
+        stated = float((stream.start_time or 0) + stream.duration)
+        stated *= float(stream.time_base)
+    elif container.duration and len(container.streams) == 1:
+        stated = (
+            (container.start_time or 0) + container.duration) / av.time_base
+    else:
+        return
+    reached = float(last.pts * last.time_base) + step
+    if reached < stated - max(3 * step, 0.02 * stated):
+        raise ValueError(f'{path}: cut short, the frames end at '
+                         f'{reached:.2f} s of {stated:.2f} s')
+
+
+def _check_last_byte(path: str, end: int, number: int) -> None:
+    """Notice a y4m file that was cut short: its header states no length.
+
+    Args:
+        path (str): The file.
+        end (int): Where the last packet ends, bytes.
+        number (int): Of the last frame.
+
+    Raises:
+        ValueError: If a part of a frame follows.
+    """
+    if end < osp.getsize(path):
+        raise ValueError(f'{path}: cut short in the frame after frame '
+                         f'{number}')
+
+
+def to_image(frame: av.VideoFrame, pixels: str) -> np.ndarray:
+    """Pixels as a player shows them, the display rotation applied.
+
+    Args:
+        frame (av.VideoFrame): A decoded frame.
+        pixels (str): 'rgb24' or 'bgr24'.
+
+    Returns:
+        ndarray[uint8, h, w, 3]: The image, contiguous.
+    """
+    image = frame.to_ndarray(format=pixels)
+    turns = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image

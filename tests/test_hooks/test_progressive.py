@@ -1,0 +1,103 @@
+# Copyright (c) DKSAN-MM contributors.
+import logging
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmagic.registry import MODELS
+from mmagic.structures import DataSample
+from mmengine.registry import init_default_scope
+
+from dksan_mm.hooks import ProgressiveScaleHook
+from dksan_mm.resize import matlab_resize
+
+
+def build():
+    init_default_scope('mmagic')
+    return MODELS.build(
+        dict(
+            type='WindowVSR',
+            generator=dict(
+                type='DKSANNet',
+                channels=8,
+                num_blocks=(1, 1, 1, 1),
+                reduction=4),
+            pixel_loss=dict(type='MSELoss')))
+
+
+def runner_of(model):
+    return SimpleNamespace(model=model, logger=logging.getLogger('test'))
+
+
+def batch():
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.rand(2, 7, 3, 8, 8, generator=generator)
+    target = torch.rand(2, 3, 128, 128, generator=generator)
+    return frames, target
+
+
+def test_the_iteration_decides_which_levels_are_trained():
+    hook, runner = ProgressiveScaleHook(4, until=2), runner_of(build())
+    scales = []
+    for iteration in (0, 1, 2, 3, 1):  # the last one: resumed
+        hook.before_train_iter(runner, iteration)
+        scales.append(runner.model.train_scale)
+    assert scales == [4, 4, None, None, 4]
+
+
+def test_the_loss_is_that_of_the_early_frame():
+    model = build().double()
+    frames, target = (value.double() for value in batch())
+    model.train_scale = 4
+    loss = model(frames, DataSample(gt_img=target), mode='loss')['loss']
+    # The shrunk ground truth, away from the borders, where MATLAB mirrors.
+    small = torch.from_numpy(
+        matlab_resize(target[0].permute(1, 2, 0).numpy(), 1 / 4))
+    made = torch.nn.functional.interpolate(
+        target[:1], (32, 32), mode='bicubic', antialias=True)[0]
+    inner = (slice(None), slice(2, -2), slice(2, -2))
+    torch.testing.assert_close(
+        made[inner], small.permute(2, 0, 1)[inner], atol=1e-6, rtol=0)
+    output = model.generator(frames, scale=4)
+    assert output.shape == (2, 3, 32, 32)
+    shrunk = torch.nn.functional.interpolate(
+        target, (32, 32), mode='bicubic', antialias=True)
+    torch.testing.assert_close(loss, ((output - shrunk)**2).mean())
+
+
+def test_later_levels_have_gradients_of_zero():
+    model = build()
+    model.train_scale = 4
+    frames, target = batch()
+    model(frames, DataSample(gt_img=target), mode='loss')['loss'].backward()
+    for name, weight in model.generator.named_parameters():
+        late = name.startswith(('levels.2', 'levels.3'))
+        assert weight.grad is not None
+        assert not late or not weight.grad.any(), name
+    early = model.generator.levels[1].upscale[0].weight.grad
+    assert early.any()
+
+
+def test_a_level_s_frame_is_what_the_next_level_gets():
+    net = build().generator
+    frames, _ = batch()
+    with torch.no_grad():
+        quarter = net(frames, scale=4)
+        expected = net.levels[3](net.levels[2](quarter))
+        assert torch.equal(net(frames), expected)
+        assert torch.equal(net(frames, scale=16), expected)
+
+
+@pytest.mark.parametrize('scale', [1, 3, 32])
+def test_a_scale_without_a_level_is_refused(scale):
+    model = build()
+    with pytest.raises(ValueError, match=f'got {scale}'):
+        model.generator(batch()[0], scale=scale)
+    hook = ProgressiveScaleHook(scale, until=2)
+    with pytest.raises(ValueError, match=f'got {scale}'):
+        hook.before_train(runner_of(model))
+
+
+def test_a_negative_number_of_iterations_is_refused():
+    with pytest.raises(ValueError, match='-1'):
+        ProgressiveScaleHook(4, until=-1)

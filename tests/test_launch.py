@@ -1,0 +1,40 @@
+# Copyright (c) DKSAN-MM contributors.
+import re
+
+import numpy as np
+import pytest
+from data_fixtures import write_frames
+from mmengine.config import Config
+
+from dksan_mm.errors import UserError
+from dksan_mm.launch import check_crops
+
+
+def repeated(dataset):
+    return dict(type='RepeatDataset', times=2, dataset=dataset)
+
+
+def joined(dataset):
+    other = dict(dataset, pipeline=[])
+    return dict(type='ConcatDataset', datasets=[other, dataset])
+
+
+@pytest.mark.parametrize('wrap', [
+    lambda dataset: dataset, repeated, joined,
+    lambda dataset: repeated(joined(dataset))
+])
+def test_the_option_for_smaller_crops_fits_the_config(tmp_path, wrap):
+    write_frames(tmp_path / 'HR' / 'a', [np.zeros((70, 80, 3), np.uint8)])
+    dataset = dict(
+        data_root=str(tmp_path),
+        data_prefix=dict(gt='HR'),
+        pipeline=[dict(type='Load'),
+                  dict(type='Crop', gt_patch_size=512)])
+    config = Config(dict(train_dataloader=dict(dataset=wrap(dataset))))
+    with pytest.raises(UserError) as caught:
+        check_crops(config)
+    key, value = re.search(r'--cfg-options (\S+)=(\d+)$',
+                           str(caught.value)).groups()
+    assert value == '64'
+    config.merge_from_dict({key: int(value)})
+    check_crops(config)

@@ -1,0 +1,101 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Learning curves of trainings as a picture.
+
+python tools/plot_training.py dksan-s=work_dirs/dksan-s_vid3oc_x16 \\
+  edvr-s=work_dirs/edvr-s_vid3oc_x16 --out curves.png
+"""
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from dksan_mm.errors import UserError
+from dksan_mm.launch import run_tool
+
+
+def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Draw what trainings logged against their iterations.')
+    parser.add_argument(
+        'runs',
+        nargs='+',
+        metavar='NAME=WORK_DIR',
+        help='a training; runs of one name share a colour')
+    parser.add_argument('--out', required=True, metavar='FILE.png')
+    parser.add_argument(
+        '--value', default='PSNR', help='what is drawn (default: PSNR)')
+    parser.add_argument(
+        '--line',
+        action='append',
+        default=[],
+        metavar='NAME=VALUE',
+        help='a horizontal line, such as the score of bicubic')
+    return parser.parse_args(argv)
+
+
+def split(argument: str) -> Tuple[str, str]:
+    """NAME=VALUE as a pair."""
+    name, equals, value = argument.partition('=')
+    if not (name and equals and value):
+        raise UserError(f'expected NAME=VALUE, got {argument}')
+    return name, value
+
+
+def read_values(work_dir: str, value: str) -> Dict[int, float]:
+    """Iteration to value, from the logs of a work dir.
+
+    A run that was resumed has several logs; the latest has the last word.
+
+    Raises:
+        UserError: If no log has the value.
+    """
+    found: Dict[int, float] = {}
+    logs = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
+    for log in logs:
+        for line in log.read_text(encoding='utf-8').splitlines():
+            entry = json.loads(line)
+            if value in entry:
+                found[entry['step']] = entry[value]
+    if not found:
+        raise UserError(f'no log of a training in {work_dir} has {value}')
+    return dict(sorted(found.items()))
+
+
+def draw(curves: List[Tuple[str, Dict[int, float]]],
+         lines: List[Tuple[str, float]], value: str, out: str) -> None:
+    """Write the picture."""
+    from matplotlib.figure import Figure
+    figure = Figure(figsize=(7, 4), dpi=120, layout='constrained')
+    axes = figure.add_subplot(xlabel='iteration', ylabel=value)
+    names = list(dict.fromkeys(name for name, _ in curves))
+    for name, points in curves:
+        first = name not in axes.get_legend_handles_labels()[1]
+        axes.plot(
+            *zip(*points.items()),
+            color=f'C{names.index(name)}',
+            marker='.',
+            label=name if first else None)
+    for name, height in lines:
+        axes.axhline(height, color='0.5', linestyle='--', label=name)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(out)
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    args = parse_args(argv)
+    curves = [(name, read_values(work_dir, args.value))
+              for name, work_dir in map(split, args.runs)]
+    try:
+        lines = [(name, float(value)) for name, value in map(split, args.line)]
+        draw(curves, lines, args.value, args.out)
+    except (ValueError, OSError) as error:
+        raise UserError(f'{args.out} is not written: {error}') from error
+
+
+if __name__ == '__main__':
+    sys.exit(run_tool(main))
