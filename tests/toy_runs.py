@@ -76,6 +76,7 @@ def toy_run(work_dir,
             iters,
             *,
             resume=None,
+            start=None,
             scores=RISING,
             batch_size=2,
             sampler=SeededInfiniteSampler,
@@ -84,7 +85,8 @@ def toy_run(work_dir,
             val_interval=2,
             hooks=(),
             **checkpoint):
-    """Train; ``resume`` takes a checkpoint, or True: the newest.
+    """Train; ``resume`` takes a checkpoint, or True: the newest; ``start``
+    takes weights.
 
     Returns the runner, what was loaded, and the steps of the validations.
     """
@@ -109,7 +111,7 @@ def toy_run(work_dir,
         default_hooks=dict(checkpoint=hook),
         custom_hooks=list(hooks),
         randomness=dict(seed=3),
-        load_from=resume and str(resume),
+        load_from=str(resume or start or '') or None,
         resume=bool(resume),
         experiment_name=f'toy{next(NUMBERS)}')
     with mmengine_globals():

@@ -16,6 +16,8 @@ default_hooks = dict(
     # A line every 50 iterations: chosen here. Validation scores are logged
     # against iterations (mmengine counts epochs, of which there is one).
     logger=dict(interval=50, log_metric_by_epoch=False),
+    # Weights alone load too, where mmengine averages them.
+    plain_weights=dict(type='PlainWeightsHook'),
     checkpoint=dict(
         # Whole after a crash; torch >= 2.6 loads them as they are.
         type='AtomicCheckpointHook',

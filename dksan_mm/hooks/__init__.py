@@ -1,12 +1,13 @@
 # Copyright (c) DKSAN-MM contributors.
 """What happens beside training: checkpoints, checks, files of results."""
-from .checkpoints import AtomicBackend, AtomicCheckpointHook
+from .checkpoints import AtomicBackend, AtomicCheckpointHook, PlainWeightsHook
 from .divergence import DivergenceHook
 from .offsets import OffsetMonitorHook
 from .progressive import ProgressiveScaleHook
 from .results import ResultsFileHook
 
 __all__ = [
-    'AtomicBackend', 'AtomicCheckpointHook', 'DivergenceHook',
-    'OffsetMonitorHook', 'ProgressiveScaleHook', 'ResultsFileHook'
+    'AtomicBackend', 'AtomicCheckpointHook', 'PlainWeightsHook',
+    'DivergenceHook', 'OffsetMonitorHook', 'ProgressiveScaleHook',
+    'ResultsFileHook'
 ]

@@ -15,7 +15,8 @@ from tool_runs import contents
 from toy_runs import RISING, toy_run
 
 from dksan_mm.checkpoint import read_checkpoint
-from dksan_mm.hooks import AtomicBackend, AtomicCheckpointHook
+from dksan_mm.hooks import (AtomicBackend, AtomicCheckpointHook,
+                            PlainWeightsHook)
 from dksan_mm.resume import list_checkpoints
 
 KILLED = 9
@@ -251,6 +252,17 @@ def test_accumulated_gradients_are_not_lost(tmp_path):
 def test_without_saving_nothing_is_saved(tmp_path):
     toy_run(tmp_path, 4, interval=-1, save_last=False, save_best=None)
     assert not files(tmp_path)
+
+
+def test_a_run_with_averaged_weights_starts_from_plain_ones(begun, tmp_path):
+    weights = torch.load(begun / 'iter_2.pth')['state_dict']
+    torch.save(weights, tmp_path / 'plain.pth')
+    hooks = [dict(type='EMAHook', momentum=1e-6), PlainWeightsHook()]
+    with pytest.raises(KeyError, match='state_dict'):
+        toy_run(tmp_path, 1, hooks=hooks[:1], start=tmp_path / 'plain.pth')
+    toy_run(tmp_path, 1, hooks=hooks, start=tmp_path / 'plain.pth')
+    found = torch.load(tmp_path / 'iter_1.pth')['ema_state_dict']
+    assert found['module.steps'] == weights['steps'] + 1
 
 
 def test_the_backend_replaces_files_and_makes_folders(tmp_path):
