@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """What all metrics share: 8-bit frames, a mean per video, all processes."""
+import math
 from collections import defaultdict
 from pathlib import PurePath
 from typing import Dict, List, Optional, Sequence, Tuple
@@ -235,8 +236,11 @@ def frame_number(video: str, frame: str) -> int:
 
 
 def _mean(rows: List[Dict[str, float]]) -> Dict[str, float]:
-    """Mean of each value; of no rows, none."""
+    """Mean of each value; of no rows, none.
+
+    The sum is exact: frames come in another order from several processes.
+    """
     return {
-        name: sum(row[name] for row in rows) / len(rows)
+        name: math.fsum(row[name] for row in rows) / len(rows)
         for name in (rows[0] if rows else {})
     }

@@ -188,3 +188,15 @@ def test_samples_that_cannot_be_scored_are_named():
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         VideoPSNR(**arguments)
+
+
+def test_the_order_of_the_frames_changes_no_digit():
+    """Of several processes, each brings every n-th frame."""
+    values = np.random.default_rng(0).random((2, 31)) * 30
+    rows = [(video, str(frame), dict(PSNR=value))
+            for video, row in zip('ab', values)
+            for frame, value in enumerate(row)]
+    expected = VideoPSNR().compute_metrics(rows)
+    for processes in range(2, 12):
+        dealt = [rows[rank::processes] for rank in range(processes)]
+        assert VideoPSNR().compute_metrics(sum(dealt, [])) == expected
