@@ -24,6 +24,7 @@ SAMPLE = Path('data/sample')
 PREPARED = Path('data/Vid3oC-sample')
 CONFIG = 'configs/dksan-s_sample_x16.py'
 BICUBIC = 'configs/bicubic_vid3oc_x16.py'
+RELEASED = ('configs/dksan-s_vid3oc_x16.py', 'weights/dksan-s_vid3oc_x16.pth')
 FRAMES = 24  # of each clip: a second of video, prepared within a minute
 STEPS = 4
 LOG_PREFIX = r'^\d\d/\d\d [\d:]+ - mmengine - INFO - '
@@ -86,10 +87,15 @@ def prepare() -> None:
 def train(args: argparse.Namespace) -> Path:
     """Train the small network; return its checkpoint."""
     banner(2, 'train the small network on six clips (the log shows "eta")')
-    options = [] if args.iters is None else [
-        '--cfg-options', f'train_cfg.max_iters={args.iters}',
-        f'param_scheduler.1.T_max={args.iters}'
-    ]
+    options = []
+    if args.iters is not None:
+        first = args.iters * 3 // 4  # x4 alone, and the constant rate
+        options = [
+            '--cfg-options', f'train_cfg.max_iters={args.iters}',
+            f'custom_hooks.0.until={first}',
+            f'param_scheduler.1.begin={first}',
+            f'param_scheduler.1.end={args.iters}'
+        ]
     run('tools/train.py',
         CONFIG,
         '--work-dir',
@@ -101,11 +107,12 @@ def train(args: argparse.Namespace) -> Path:
 
 
 def evaluate(work_dir: str, checkpoint: Path) -> None:
-    """Score bicubic and the network on the clips not trained on."""
-    banner(3, 'evaluate beside bicubic on two clips it was not trained on')
+    """Score bicubic and the networks on clips that none was trained on."""
+    banner(3, 'evaluate it, the released network and bicubic on two others')
+    models = dict(bicubic=[BICUBIC], now=[CONFIG, checkpoint])
+    models['released'] = RELEASED
     results = {}
-    for name, command in (('bicubic', [BICUBIC]), ('dksan-s',
-                                                   [CONFIG, checkpoint])):
+    for name, command in models.items():
         out = Path(work_dir, f'{name}.json')
         run('tools/test.py',
             *command,
@@ -133,23 +140,30 @@ def result_table(results: Dict[str, dict]) -> List[str]:
     lines = ['video'.ljust(20) + ''.join(f'{text:>14}' for text in head)]
     for video, values in rows.items():
         lines.append(f'{video:20}' + ''.join(f'{v:14.4f}' for v in values))
-    bicubic, ours = rows['mean'][:2]
-    verdict = 'ahead of' if ours > bicubic else 'NOT ahead of'
-    return [
-        *lines, f'dksan-s is {verdict} bicubic by {ours - bicubic:+.2f} '
-        'dB (mean over the videos).'
+    return lines + [
+        verdict(
+            f'dksan-s, trained {name}' if name == 'now' else
+            f'dksan-s, {name},', rows['mean'][i] - rows['mean'][0])
+        for i, name in enumerate(results) if name != 'bicubic'
     ]
 
 
-def enlarge(args: argparse.Namespace, checkpoint: Path) -> List[Path]:
+def verdict(name: str, gain: float) -> str:
+    """Whether a network is better than bicubic."""
+    ahead = 'ahead of' if gain > 0 else 'NOT ahead of'
+    return (f'{name} is {ahead} bicubic by {gain:+.2f} dB (mean over the '
+            'videos).')
+
+
+def enlarge(args: argparse.Namespace) -> List[Path]:
     """Super-resolve a clip from Python; return the video and a picture."""
-    banner(4, f'enlarge {args.clip} x16')
+    banner(4, f'enlarge {args.clip} x16 with the released network')
     warnings.simplefilter('ignore')  # of the packages, about one another
     import torch
 
     from dksan_mm.apis import init_model, restore_frames, restore_video
     from dksan_mm.prepare.images import read_image
-    model = init_model(CONFIG, checkpoint,
+    model = init_model(*RELEASED,
                        'cuda' if torch.cuda.is_available() else 'cpu')
     folder = PREPARED / 'val' / 'LRx16' / args.clip
     names = sorted(path.name for path in folder.iterdir())
@@ -211,17 +225,16 @@ def main(argv: Sequence[str]) -> None:
     prepare()
     checkpoint = train(args)
     evaluate(args.work_dir, checkpoint)
-    video, picture = enlarge(args, checkpoint)
+    video, picture = enlarge(args)
     print(f"""
 Done in {(time.time() - start) / 60:.1f} minutes:
   {video}  the enlarged video
   {picture}  bicubic | DKSAN | HR
-  {checkpoint}  the trained network
+  {checkpoint}  the network trained now
   {args.work_dir}  logs; PSNR and SSIM of each video as JSON
 
 What next:
-  enlarge a video  python tools/super_resolve.py INPUT OUTPUT \\
-                     --checkpoint {checkpoint}
+  enlarge a video  python tools/super_resolve.py INPUT OUTPUT
   train longer     python tools/train.py configs/dksan-s_vid3oc_x16.py \\
                      --data-root {PREPARED}
   your own videos  (clips in FOLDER/train and FOLDER/val)

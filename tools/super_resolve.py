@@ -54,7 +54,9 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         '--config',
         default=str(CONFIG),
         help='config of the network (default: the small one)')
-    parser.add_argument('--checkpoint', help='its trained weights')
+    parser.add_argument(
+        '--checkpoint',
+        help='its trained weights (default: the released ones, if any)')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -179,17 +181,15 @@ def find_checkpoint(args: argparse.Namespace) -> Optional[str]:
     if released.is_file():
         print(f'using {released}')
         return str(released)
-    if args.config == str(CONFIG):
-        raise UserError(no_weights(args.config))
     return None
 
 
 def no_weights(config: str) -> str:
     """What to do without a checkpoint."""
-    return ('no weights are released yet for '
-            f'{osp.relpath(config)}: name your own with --checkpoint (`make '
-            'demo` trains a small network in some minutes, tools/train.py a '
-            f'better one), or use --config {BICUBIC}, which needs none')
+    return (f'no weights are released for {osp.relpath(config)}: name your '
+            'own with --checkpoint (tools/train.py makes them), leave out '
+            f'--config for the small network, or take --config {BICUBIC}, '
+            'which needs none')
 
 
 def load_model(args: argparse.Namespace):

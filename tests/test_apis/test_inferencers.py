@@ -1,5 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """mmagic's own ways give the pixels of restore_frames."""
+from pathlib import Path
+
 import numpy as np
 import pytest
 from data_fixtures import write_frames
@@ -94,7 +96,11 @@ def test_windows_that_mmagic_would_lose(tiny_checkpoint, tmp_path):
         inferencer.preprocess(folder_of(tmp_path, 6))
 
 
-def test_without_a_checkpoint_it_does_not_go_on(tiny_checkpoint):
-    with pytest.raises(FileNotFoundError, match='name a file with model_ckpt'):
-        MMagicInferencer(
-            'dksan', model_config=tiny_checkpoint[0], device='cpu')
+def test_the_released_network_is_the_default(tmp_path):
+    root = Path(__file__).resolve().parents[2]
+    editor = MMagicInferencer('dksan', device='cpu', extra_parameters=NAMES)
+    editor.infer(
+        video=folder_of(tmp_path, 2), result_out_dir=str(tmp_path / 'out'))
+    model = init_model(root / 'configs/dksan-s_vid3oc_x16.py',
+                       root / 'weights/dksan-s_vid3oc_x16.pth')
+    assert_same(tmp_path / 'out', list(restore_frames(model, moving(2))))

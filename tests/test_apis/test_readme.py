@@ -24,11 +24,11 @@ EXAMPLES = [
 def folder(tmp_path, tiny_checkpoint, monkeypatch):
     """Working folder with the files that the examples name."""
     monkeypatch.chdir(tmp_path)
-    for name in ('configs', 'work_dirs/demo'):
+    for name in ('configs', 'weights'):
         (tmp_path / name).mkdir(parents=True)
     config, checkpoint = tiny_checkpoint
-    shutil.copy(config, 'configs/dksan-s_sample_x16.py')
-    shutil.copy(checkpoint, 'work_dirs/demo/iter_400.pth')
+    shutil.copy(config, 'configs/dksan-s_vid3oc_x16.py')
+    shutil.copy(checkpoint, 'weights/dksan-s_vid3oc_x16.pth')
     make_video('small.mp4', moving(2), codec='mpeg4', pix_fmt='yuv420p')
     write_frames('data/Vid3oC-sample/val/LRx16/puppy-grass', moving(2))
     saved = dict(VideoRestorationInferencer.extra_parameters)

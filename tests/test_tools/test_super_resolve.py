@@ -247,11 +247,13 @@ def test_ctrl_c(small, tmp_path, said):
     assert 0 < frames < 2000 and not (tmp_path / 'big.mp4').exists()
 
 
-def test_without_weights_it_says_how_to_get_some(small, tmp_path, said):
+def test_the_released_weights_are_the_default(small, tmp_path, capsys):
     tool = load_tool('super_resolve')
-    assert enlarge(small, tmp_path / 'a.mp4', config=str(tool.CONFIG)) == 2
-    [sentence] = said()
-    assert 'no weights are released' in sentence and 'make demo' in sentence
+    assert enlarge(small, tmp_path / 'a.mp4', config=str(tool.CONFIG)) == 0
+    assert 'weights/dksan-s_vid3oc_x16.pth' in capsys.readouterr().out
+
+
+def test_without_weights_it_says_how_to_get_some(small, tmp_path, said):
     other = str(ROOT / 'configs' / 'dksan_vid3oc_x16.py')
     options = ['--cfg-options', *TINY, 'model.generator.reduction=4']
     assert enlarge(small, tmp_path / 'a.mp4', *options, config=other) == 2

@@ -1,0 +1,67 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The weights in weights/, and the files by which others find them."""
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.fileio import load
+
+from dksan_mm.apis import init_model, restore_frames
+from dksan_mm.checkpoint import check_fits, shapes
+from dksan_mm.image_quality import psnr
+from dksan_mm.resize import matlab_resize
+from dksan_mm.video.readers import open_source
+
+ROOT = Path(__file__).resolve().parents[1]
+MIM = ROOT / 'dksan_mm' / '.mim'
+MODELS = [
+    model for path in load(MIM / 'model-index.yml')['Import']
+    for model in load(MIM / path)['Models']
+]
+
+
+@pytest.fixture(scope='module', params=MODELS, ids=lambda m: m['Name'])
+def released(request):
+    return request.param
+
+
+def test_a_model_is_released():
+    assert [model['Name'] for model in MODELS] == ['dksan-s_vid3oc_x16']
+
+
+def test_weights_are_a_small_plain_state_dict_of_the_config(released):
+    path = MIM / released['Weights']
+    assert path.stat().st_size < 2**23
+    weights = torch.load(path, weights_only=True)
+    assert all(value.isfinite().all() for value in weights.values())
+    model = init_model(MIM / released['Config'])
+    check_fits(str(path), shapes(weights), shapes(model.state_dict()))
+    count = sum(value.numel() for value in weights.values())
+    assert released['Metadata']['Parameters'] == count
+
+
+def test_the_card_states_the_scores_of_the_metafile(released):
+    card = (ROOT / 'weights' / 'README.md').read_text()
+    metrics = released['Results'][0]['Metrics']
+    assert metrics and all(f'{value:.2f}' in card or f'{value:.3f}' in card
+                           for value in metrics.values())
+
+
+@pytest.mark.parametrize('clip', ['dashcam-highway', 'puppy-grass'])
+def test_it_is_ahead_of_bicubic_on_clips_it_has_not_seen(released, clip):
+    """Both are validation clips. One window of seven frames."""
+    path = ROOT / 'data' / 'sample' / 'val' / f'{clip}.mp4'
+    images = (frame.image for frame in islice(open_source(str(path)), 7))
+    hr = [
+        image[:len(image) // 16 * 16, :image.shape[1] // 16 * 16]
+        for image in images
+    ]
+    lr = [matlab_resize(image, 1 / 16) for image in hr]
+    model = init_model(MIM / released['Config'], MIM / released['Weights'])
+    ours = list(restore_frames(model, lr))[3]
+    bicubic = matlab_resize(lr[3], 16)
+    gain = psnr(hr[3], ours) - psnr(hr[3], bicubic)
+    assert gain > 0.3
+    assert np.abs(ours.astype(int) - bicubic).mean() < 10
