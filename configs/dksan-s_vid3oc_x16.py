@@ -12,11 +12,11 @@ model = dict(
         channels=32,  # a quarter
         num_blocks=(6, 4, 3, 2),  # a fifth
         reduction=4),  # 16 would leave 2 hidden channels of the attention
-    # PSNR's own error, which at x16 gains twice what the paper's Charbonnier
-    # loss does in the same few steps. 100: gradients far above rounding.
+    # PSNR's own error: in few steps it gains more than the paper's Charbonnier
+    # loss. 100: gradients far above rounding.
     pixel_loss=dict(
         _delete_=True, type='MSELoss', loss_weight=100., reduction='mean'),
-    channels_last=True)  # half the time of a step, with bfloat16
+    channels_last=True)  # with bfloat16, quicker steps
 
 # HR crops of 256 (LR 16): a quarter of the pixels, and 480-row videos fit.
 train_pipeline = _base_.train_pipeline
@@ -28,13 +28,13 @@ val_dataloader = dict(dataset=dict(frame_step=40))  # a few of each clip
 optim_wrapper = dict(
     dtype='bfloat16',  # in training; validation and tests are in float32
     optimizer=dict(_delete_=True, type='ConvMuon', lr=2e-3),
-    # Kernels' and image offsets of the DKC layers as slow as they are not to
-    # explode, those of the alignment as quick as all the rest.
+    # The DKC layers' offsets explode unless they change slowly; those of the
+    # alignment may change as quickly as all the rest.
     paramwise_cfg=dict(offset_lr_mult=0.07, align_lr_mult=1.))
 
 max_iters = 3000
 custom_hooks = [
-    # x4 is trained first, at a third of the cost of x16.
+    # x4 is trained first, at a fraction of the cost of x16.
     dict(type='ProgressiveScaleHook', scale=4, until=2400),
     # An average over about 100 steps, which is what is validated and saved.
     dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.01)

@@ -19,8 +19,8 @@ class ConvMuon(torch.optim.Optimizer):
     ``(out_channels, in_channels * kh * kw)``, with all singular values set to
     about 1, and of the size of Adam's steps (0.2 a weight in the root mean
     square, times the rate; Liu et al., 2025), so that one learning rate does
-    for both. *Chosen here*, the paper has Adam: see the README for what it
-    gained. torch's own ``Muon`` takes nothing but matrices.
+    for both. *Chosen here* for short trainings; the paper has Adam. torch's
+    own ``Muon`` takes nothing but matrices.
 
     Biases, and convolutions with one input channel or at most 4 output
     channels (depthwise kernels, images, attention maps), whose matrices have

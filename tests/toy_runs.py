@@ -113,6 +113,7 @@ def toy_run(work_dir,
         randomness=dict(seed=3),
         load_from=str(resume or start or '') or None,
         resume=bool(resume),
+        default_scope='mmagic',
         experiment_name=f'toy{next(NUMBERS)}')
     with mmengine_globals():
         runner.train()

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from multiprocessing import forkserver
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,11 @@ EDVR = str(ROOT / 'configs' / 'edvr-s_vid3oc_x16.py')
 
 @pytest.fixture(scope='module', autouse=True)
 def one_thread():
-    """For the processes of the models: theirs is set when they start."""
+    """For the processes of the models: theirs is set when they start.
+
+    They start from multiprocessing's server, which other tests may have.
+    """
+    forkserver._forkserver._stop()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('OMP_NUM_THREADS', '1')
         yield

@@ -56,7 +56,8 @@ def command(tiny_vid3oc, tmp_path):
             config, '--data-root', tiny_vid3oc, '--work-dir', work_dir,
             '--cfg-options', *LIGHT, *TINY, 'model.generator.type=RandomNet',
             f'train_cfg.max_iters={iters}', 'train_cfg.val_interval=3',
-            f'param_scheduler.1.T_max={iters}', 'param_scheduler.0.end=4',
+            f'param_scheduler.1.begin={iters // 2}',
+            f'param_scheduler.1.end={iters}', 'param_scheduler.0.end=4',
             'default_hooks.checkpoint.interval=2',
             'train_dataloader.num_workers=1',
             'train_dataloader.persistent_workers=True'

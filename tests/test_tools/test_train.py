@@ -451,7 +451,7 @@ def test_options_reach_the_config(tiny_vid3oc, tmp_path):
         ]))
     assert config.auto_scale_lr.enable
     assert config.train_dataloader.batch_size == 24
-    assert config.optim_wrapper.accumulative_counts == 3
+    assert config.optim_wrapper.accumulative_counts == 6
     assert config.train_cfg.max_iters == 7
     assert config.work_dir == str(tmp_path)
     for loader in ('train', 'val', 'test'):
