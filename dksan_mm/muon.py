@@ -133,7 +133,11 @@ def orthogonalize(matrix: Tensor, steps: int = 5) -> Tensor:
     Newton-Schulz iterations: products of matrices, no decomposition.
 
     Args:
-        matrix (Tensor[m, n]): Any matrix; zeros stay zeros.
+        matrix (Tensor[m, n]): Any matrix; zeros stay zeros, and one whose
+            norm is less than 1e-7 stays as small in proportion: the momentum
+            of a layer without gradients (its ReLUs dead) fades, until the
+            squares of its values are zero and a division by their root is
+            not a number any more. That ended a training.
         steps (int): Iterations. Singular values below 0.003 of the matrix's
             norm are not quite there after five.
 
@@ -143,7 +147,7 @@ def orthogonalize(matrix: Tensor, steps: int = 5) -> Tensor:
     a, b, c = NEWTON_SCHULZ
     wide = matrix.shape[0] <= matrix.shape[1]
     x = matrix if wide else matrix.T
-    x = x / (x.norm() + 1e-30)
+    x = x / x.norm().clamp(min=1e-7)
     for _ in range(steps):
         square = x @ x.T
         x = a * x + (b * square + c * square @ square) @ x

@@ -25,6 +25,30 @@ def test_zeros_stay_zeros():
     assert torch.equal(orthogonalize(zeros), zeros)
 
 
+@pytest.mark.parametrize('size', [1e-8, 1e-15, 1e-22, 1e-25, 1e-38, 1e-44])
+def test_matrices_that_fade_give_steps_that_fade(size):
+    generator = torch.Generator().manual_seed(0)
+    matrix = torch.randn(24, 216, generator=generator)
+    faint = matrix / matrix.norm() * size
+    out = orthogonalize(faint)
+    # 3.4445 a step at the most, where all singular values are small.
+    assert out.isfinite().all()
+    assert out.double().norm() <= 3.4445**5 * size / 1e-7 * 1.01
+
+
+def test_a_layer_whose_gradients_end_keeps_its_weights():
+    conv = nn.Conv2d(24, 24, 3)
+    optimizer = ConvMuon(conv.parameters(), lr=2e-3)
+    conv(torch.rand(1, 24, 8, 8)).square().mean().backward()
+    for iteration in range(2000):  # the momentum fades to 1e-45
+        optimizer.step()
+        for parameter in conv.parameters():
+            parameter.grad.zero_()
+        if iteration == 1000:
+            before = conv.weight.detach().clone()
+    assert torch.equal(conv.weight, before)
+
+
 def twin(weights, gradients, momentum, lr, steps=5):
     """Muon with singular value decompositions, float64, from its text."""
     average = torch.zeros_like(weights)
