@@ -3,7 +3,7 @@ import pytest
 from mmengine.config import Config, DictAction
 from tool_runs import CONFIG, LIGHT, TINY
 
-from dksan_mm.launch import redirect_data
+from dksan_mm.data_checks import redirect_data
 from dksan_mm.training_cost import (StepCost, crop_size, measure_here,
                                     predict_run)
 

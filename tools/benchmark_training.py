@@ -14,7 +14,7 @@ from typing import Iterator, List, Optional, Sequence
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from dksan_mm import launch, scaling, training_cost
+from dksan_mm import data_checks, launch, scaling, training_cost
 from dksan_mm.arguments import positive
 from dksan_mm.errors import UserError
 
@@ -98,9 +98,9 @@ def prepare_config(path: str, args: argparse.Namespace) -> launch.Config:
     elif args.precision:
         scaling.use_autocast(config, args.precision)
     if args.data_root:
-        launch.redirect_data(config, args.data_root)
-        launch.check_data(config, ['train_dataloader'])
-        launch.check_crops(config)
+        data_checks.redirect_data(config, args.data_root)
+        data_checks.check_data(config, ['train_dataloader'])
+        data_checks.check_crops(config)
     return config
 
 

@@ -7,7 +7,7 @@ from typing import Optional, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dksan_mm import launch
+from dksan_mm import data_checks, launch
 from dksan_mm.errors import UserError
 
 
@@ -40,8 +40,8 @@ def prepare_config(args: argparse.Namespace) -> launch.Config:
     if args.out and not Path(args.out).absolute().parent.is_dir():
         raise UserError(f'--out: there is no folder {Path(args.out).parent}')
     if args.data_root:
-        launch.redirect_data(config, args.data_root)
-    launch.check_data(config, ['test_dataloader'])
+        data_checks.redirect_data(config, args.data_root)
+    data_checks.check_data(config, ['test_dataloader'])
     config.load_from, config.resume = args.checkpoint, False
     if args.deterministic:
         config.setdefault('randomness', {}).update(deterministic=True)

@@ -7,7 +7,7 @@ from typing import Optional, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dksan_mm import launch, scaling
+from dksan_mm import data_checks, launch, scaling
 from dksan_mm.errors import UserError
 
 INTERRUPTED = 'interrupted; --resume goes on from the last checkpoint'
@@ -54,11 +54,11 @@ def prepare_config(args: argparse.Namespace) -> launch.Config:
             raise UserError(f'{args.config} cannot be trained: it has no '
                             f'{name}')
     if args.data_root:
-        launch.redirect_data(config, args.data_root)
+        data_checks.redirect_data(config, args.data_root)
     loaders = ['train_dataloader']
     loaders += ['val_dataloader'] if config.get('val_cfg') else []
-    launch.check_data(config, loaders)
-    launch.check_crops(config)
+    data_checks.check_data(config, loaders)
+    data_checks.check_crops(config)
     scale_batch(args, config)
     if args.resume:
         config.resume = True

@@ -6,8 +6,8 @@ import pytest
 from data_fixtures import write_frames
 from mmengine.config import Config
 
+from dksan_mm.data_checks import check_crops
 from dksan_mm.errors import UserError
-from dksan_mm.launch import check_crops
 
 
 def repeated(dataset):

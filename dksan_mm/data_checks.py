@@ -1,0 +1,136 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The data that a config asks for: where they are, whether they will do.
+
+Before anything slow is imported: a run without data should end at once.
+"""
+import os
+from typing import TYPE_CHECKING, Dict, Iterator, List, Sequence, Tuple
+
+from .errors import UserError
+
+if TYPE_CHECKING:  # launch.py imports mmengine, without its warnings
+    from mmengine.config import Config, ConfigDict
+
+PREPARE = 'python tools/prepare_data.py SOURCE'
+
+
+def datasets_of(config: 'Config',
+                loaders: Sequence[str]) -> Iterator[Tuple[str, 'ConfigDict']]:
+    """Configs of the data sets behind some dataloaders, wrapped ones too.
+
+    Args:
+        config (Config): The whole config.
+        loaders (Sequence[str]): Names such as ``'train_dataloader'``.
+
+    Yields:
+        tuple[str, ConfigDict]: Where the config is, as in --cfg-options, and
+        the config.
+    """
+    found: List = [(name, config.get(name)) for name in loaders]
+    while found:
+        place, item = found.pop(0)
+        if isinstance(item, (list, tuple)):
+            found.extend((f'{place}.{i}', part) for i, part in enumerate(item))
+        elif isinstance(item, dict):
+            if 'data_root' in item:
+                yield place, item
+            found.extend((f'{place}.{key}', item.get(key))
+                         for key in ('dataset', 'datasets'))
+
+
+def redirect_data(config: 'Config', root: str) -> None:
+    """Let every data set of the config read below ``root``."""
+    loaders = [name for name in config if name.endswith('dataloader')]
+    for _, dataset in datasets_of(config, loaders):
+        dataset['data_root'] = root
+
+
+def check_data(config: 'Config', loaders: Sequence[str]) -> None:
+    """Refuse a run whose frames are not there, before the slow imports.
+
+    Raises:
+        UserError: One sentence: what is missing, and the command that
+            prepares it.
+    """
+    for _, dataset in datasets_of(config, loaders):
+        root = dataset['data_root']
+        for folder in (root, *_frame_folders(dataset)):
+            if not os.path.isdir(folder):
+                _complain_about_data('there is no folder', folder, root)
+            if not any(os.scandir(folder)):
+                _complain_about_data('there is nothing in', folder, root)
+
+
+def check_crops(config: 'Config') -> None:
+    """Refuse clips that are smaller than the training crop.
+
+    Otherwise the run stops when the first of them is drawn, hours later
+    perhaps.
+
+    Raises:
+        UserError: Says how many and names the first, and the option that
+            asks for less.
+    """
+    for place, dataset in datasets_of(config, ['train_dataloader']):
+        for number, step in enumerate(dataset.get('pipeline', [])):
+            if 'gt_patch_size' in step:
+                _check_crop(dataset, f'{place}.pipeline.{number}',
+                            step['gt_patch_size'])
+
+
+def _check_crop(dataset: 'ConfigDict', place: str, size: int) -> None:
+    """Compare the crop with the first HR frame of every clip."""
+    sides = _shorter_sides(dataset)
+    small = [clip for clip, side in sides.items() if side < size]
+    if small:
+        named = ', '.join(f'{clip} ({sides[clip]})' for clip in small[:3])
+        more = ', ...' if len(small) > 3 else ''
+        least = min(sides.values())
+        raise UserError(
+            f'{len(small)} of {len(sides)} clips in {_hr_folder(dataset)} '
+            f'have a shorter side of less than {size} pixels, too small for '
+            f'training crops of {size}: {named}{more}; leave them out, or '
+            f'take smaller crops with --cfg-options {place}.gt_patch_size='
+            f'{least - least % 16}')
+
+
+def _shorter_sides(dataset: 'ConfigDict') -> Dict[str, int]:
+    """Clip name to the shorter side of its first HR frame."""
+    from .prepare.images import read_image
+    from .prepare.layout import list_frames
+    folder, sides = _hr_folder(dataset), {}
+    for clip in _clips(dataset, folder):
+        for path in list_frames(os.path.join(folder, clip))[:1]:
+            try:
+                sides[clip] = min(read_image(path).shape[:2])
+            except ValueError as error:
+                raise UserError(str(error)) from error
+    return sides
+
+
+def _hr_folder(dataset: 'ConfigDict') -> str:
+    return os.path.join(dataset['data_root'], dataset['data_prefix']['gt'])
+
+
+def _clips(dataset: 'ConfigDict', folder: str) -> List[str]:
+    """Names of the clips that a data set takes."""
+    from .prepare.layout import list_clips, read_annotation
+    if not dataset.get('ann_file'):
+        return list_clips(folder)
+    path = os.path.join(dataset['data_root'], dataset['ann_file'])
+    return list(read_annotation(path))
+
+
+def _frame_folders(dataset: 'ConfigDict') -> List[str]:
+    """Folders of a data set that must hold clips."""
+    prefixes = dataset.get('data_prefix') or {}
+    return [
+        os.path.join(dataset['data_root'], prefix)
+        for prefix in prefixes.values() if prefix
+    ]
+
+
+def _complain_about_data(what: str, folder: str, root: str) -> None:
+    raise UserError(f'no data: {what} {folder}; prepare it with '
+                    f'`{PREPARE} {root}`, or name another place with '
+                    '--data-root')
