@@ -156,12 +156,17 @@ class _Restorer:
         weight = next(self.network.parameters(), torch.empty(0))
         self.device, self.dtype = weight.device, weight.dtype
         self.in_parts = hasattr(self.network, 'extract')
+        # Of grey levels; what the config's data_preprocessor says.
+        self.mean, self.std = (
+            getattr(model.data_preprocessor, name).view(1, -1, 1, 1)
+            for name in ('mean', 'std'))
 
     def encode(self, frame: np.ndarray) -> _Encoded:
         """Do what concerns one frame alone."""
         image = torch.from_numpy(np.ascontiguousarray(frame)).to(self.device)
         # Contiguous, as a loader gives it: other layouts round otherwise.
-        image = image.permute(2, 0, 1)[None].contiguous().to(self.dtype) / 255
+        image = image.permute(2, 0, 1)[None].contiguous()
+        image = ((image - self.mean) / self.std).to(self.dtype)
         inputs = [
             pad_frames(
                 _transform(image, *t)[:, None],
@@ -185,8 +190,8 @@ class _Restorer:
                                     [item.features[i] for item in window])
             out = out.float()[..., :h, :w]
             total = total + _transform_back(out, *transform)
-        image = 255 * (total / len(self.transforms))[0].permute(1, 2, 0)
-        return round_to_uint8(image.cpu().numpy())
+        image = total / len(self.transforms) * self.std + self.mean
+        return round_to_uint8(image[0].permute(1, 2, 0).cpu().numpy())
 
     def _forward(self, inputs: List[Tensor], features: list) -> Tensor:
         if not self.in_parts:

@@ -19,14 +19,14 @@ PIXELS = dict(type='CharbonnierLoss')
 SMALL = dict(channels=8, num_blocks=(1, 1, 1, 1), reduction=2, deform_groups=2)
 
 
-def make_model(generator, **settings) -> WindowVSR:
+def make_model(generator, mean=(0., ) * 3, **settings) -> WindowVSR:
     init_default_scope('mmagic')
     torch.manual_seed(3)
     model = WindowVSR(
         dict(type=generator, **settings),
         PIXELS,
         data_preprocessor=dict(
-            type='DataPreprocessor', mean=[0.] * 3, std=[255.] * 3))
+            type='DataPreprocessor', mean=mean, std=[255.] * 3))
     for name, parameter in model.named_parameters():
         small = 'offset' in name or parameter.ndim == 1
         nn.init.normal_(parameter, std=.02 if small else .1)
@@ -74,6 +74,16 @@ def test_frames_are_those_of_the_test_loop(model, length):
         assert actual.shape == (112, 144, 3) and actual.dtype == np.uint8
         assert np.array_equal(actual, wanted)
     assert np.std(out) > 5
+
+
+@pytest.mark.parametrize('generator', [DKSANNet, BicubicNet])
+def test_the_config_s_normalisation_is_used(generator):
+    settings = SMALL if generator is DKSANNet else {}
+    model = make_model(generator, mean=(115., 120., 40.), **settings)
+    frames = clip(3)
+    for actual, wanted in zip(
+            restore(model, frames), per_window(model, frames)):
+        assert np.array_equal(actual, wanted)
 
 
 @pytest.mark.parametrize('size', [(1, 1), (1, 6), (13, 2)], ids=str)
