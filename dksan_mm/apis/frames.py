@@ -158,7 +158,8 @@ class _Restorer:
         self.in_parts = hasattr(self.network, 'extract')
         # Of grey levels; what the config's data_preprocessor says.
         self.mean, self.std = (
-            getattr(model.data_preprocessor, name).view(1, -1, 1, 1)
+            getattr(model.data_preprocessor,
+                    name).to(self.device).view(1, -1, 1, 1)
             for name in ('mean', 'std'))
 
     def encode(self, frame: np.ndarray) -> _Encoded:
