@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from dksan_mm.bands import in_bands
 from .dkc_align import DKCAlign
 from .dksa import DKSA, LightDKSA
-from .layers import RCAB, Extractor, Trunk, UpscaleX2, conv3x3, lrelu, run
+from .layers import (RCAB, Extractor, Trunk, UpscaleX2, centred, conv3x3,
+                     lrelu, run)
 
 
 class Level(nn.Module):
@@ -30,6 +31,7 @@ class Level(nn.Module):
             spatial attention (ablation).
         extract (bool): Make the features from the level's input frame
             (E_2 to E_4 of the paper); False: they are given.
+        mean (float): Taken off the frame that features are made from.
         with_cp (bool): Activation checkpointing of each part.
     """
 
@@ -40,9 +42,10 @@ class Level(nn.Module):
                  reduction: Optional[int],
                  attention: Optional[nn.Module],
                  extract: bool,
+                 mean: float = 0.,
                  with_cp: bool = False) -> None:
         super().__init__()
-        self.with_cp = with_cp
+        self.mean, self.with_cp = mean, with_cp
         self.extractor = Extractor(channels) if extract else None
         self.blocks = Trunk(*(ResidualBlockNoBN(channels) if reduction is
                               None else RCAB(channels, reduction)
@@ -65,7 +68,7 @@ class Level(nn.Module):
             Tensor[n, 3, 2h, 2w]: RGB.
         """
         if self.extractor is not None:
-            features = self._run(self.extractor, frame)
+            features = self._run(self.extractor, centred(frame, self.mean))
         residual = self.blocks(features)  # a new tensor
         if self.attention is not None:  # eq. 12
             residual = self._run(
@@ -102,6 +105,9 @@ class DKSANNet(BaseModule):
         align (bool): False: one plain convolution in the place of DKC Align
             (ablation).
         dksa (bool): False: no spatial attention (ablation).
+        mean (float): Taken off the frames that features are made from, in
+            all channels. *Chosen here*: the paper names none, hence 0; with
+            the data's mean, ReLUs that never open are rarer.
         with_cp (bool): Activation checkpointing: less memory in training,
             the same gradients, more time.
         init_cfg (dict, optional): mmengine's initialisation config.
@@ -123,6 +129,7 @@ class DKSANNet(BaseModule):
                  channel_attention: bool = True,
                  align: bool = True,
                  dksa: bool = True,
+                 mean: float = 0.,
                  with_cp: bool = False,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -132,7 +139,7 @@ class DKSANNet(BaseModule):
             raise ValueError('num_blocks must name one level at least, got '
                              f'{num_blocks!r}')
         self.num_frames, self.scale = num_frames, 2**len(num_blocks)
-        self.with_cp = with_cp
+        self.mean, self.with_cp = mean, with_cp
         self.features = nn.Sequential(
             conv3x3(3, channels), lrelu(),
             make_layer(
@@ -149,6 +156,7 @@ class DKSANNet(BaseModule):
                 reduction=reduction,
                 attention=_spatial_attention(channels, i) if dksa else None,
                 extract=i > 0,
+                mean=mean,
                 with_cp=with_cp) for i, blocks in enumerate(num_blocks))
 
     def forward(self, frames: Tensor, scale: Optional[int] = None) -> Tensor:
@@ -207,7 +215,8 @@ class DKSANNet(BaseModule):
         """
         if in_bands():
             frames = frames.contiguous(memory_format=torch.channels_last)
-        return run(self.features, frames, with_cp=self.with_cp)
+        return run(
+            self.features, centred(frames, self.mean), with_cp=self.with_cp)
 
     def fuse(self, features: Union[Tensor, Sequence[Tensor]]) -> Tensor:
         """Align every frame with the centre one and merge them (eq. 4).

@@ -11,7 +11,7 @@ from mmagic.registry import MODELS
 from torch import Tensor, nn
 
 from dksan_mm.ops import ModulatedDeformConv2d
-from .layers import in_float32, run, run_blocks
+from .layers import centred, in_float32, run, run_blocks
 
 
 class DeformConvPack(ModulatedDeformConv2d):
@@ -77,6 +77,7 @@ class EDVRX16Net(EDVRNet):
         num_extract_blocks (int): Residual blocks of the feature extraction.
         deform_groups (int): Deformable groups of the alignment.
         tail_channels (int): Channels from the second x2 step on.
+        mean (float): As in DKSANNet.
         with_cp (bool): Activation checkpointing of all but the tail, which
             has nothing to gain: less memory in training, the same gradients,
             more time.
@@ -98,6 +99,7 @@ class EDVRX16Net(EDVRNet):
                  num_extract_blocks: int = 5,
                  deform_groups: int = 8,
                  tail_channels: int = 64,
+                 mean: float = 0.,
                  with_cp: bool = False,
                  init_cfg: Optional[dict] = None) -> None:
         if num_frames < 1 or num_frames % 2 == 0:
@@ -115,7 +117,7 @@ class EDVRX16Net(EDVRNet):
             num_blocks_reconstruction=num_blocks,
             center_frame_idx=num_frames // 2,
             init_cfg=init_cfg)
-        self.num_frames, self.with_cp = num_frames, with_cp
+        self.num_frames, self.mean, self.with_cp = num_frames, mean, with_cp
         _use_own_operator(self.pcd_alignment, channels, deform_groups)
         del self.img_upsample, self.conv_hr, self.conv_last  # of x4
         tail = tail_channels
@@ -158,7 +160,7 @@ class EDVRX16Net(EDVRNet):
             list[Tensor]: ``(m, channels, h, w)``, and these at half and at a
             quarter of the size.
         """
-        full = self.lrelu(self.conv_first(frames))
+        full = self.lrelu(self.conv_first(centred(frames, self.mean)))
         full = run_blocks(self.feature_extraction, full, with_cp=self.with_cp)
         half = self.feat_l2_conv2(self.feat_l2_conv1(full))
         return [full, half, self.feat_l3_conv2(self.feat_l3_conv1(half))]

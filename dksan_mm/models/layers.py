@@ -92,6 +92,14 @@ def in_float32(x: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
+def centred(frames: Tensor, mean: float) -> Tensor:
+    """Frames minus what they usually are; as they are if it is 0.
+
+    What a convolution pads with, zero, is then that mean instead of black.
+    """
+    return frames - mean if mean else frames
+
+
 class RCAB(nn.Module):
     """Residual channel attention block (paper, sec. 3; Zhang et al. 2018).
 

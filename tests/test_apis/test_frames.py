@@ -16,17 +16,22 @@ from dksan_mm.image_quality import round_to_uint8
 from dksan_mm.models import BicubicNet, DKSANNet, WindowVSR
 
 PIXELS = dict(type='CharbonnierLoss')
-SMALL = dict(channels=8, num_blocks=(1, 1, 1, 1), reduction=2, deform_groups=2)
+SMALL = dict(
+    channels=8,
+    num_blocks=(1, 1, 1, 1),
+    reduction=2,
+    deform_groups=2,
+    mean=0.3)
 
 
-def make_model(generator, mean=(0., ) * 3, **settings) -> WindowVSR:
+def make_model(generator, grey=(0., ) * 3, **settings) -> WindowVSR:
     init_default_scope('mmagic')
     torch.manual_seed(3)
     model = WindowVSR(
         dict(type=generator, **settings),
         PIXELS,
         data_preprocessor=dict(
-            type='DataPreprocessor', mean=mean, std=[255.] * 3))
+            type='DataPreprocessor', mean=grey, std=[255.] * 3))
     for name, parameter in model.named_parameters():
         small = 'offset' in name or parameter.ndim == 1
         nn.init.normal_(parameter, std=.02 if small else .1)
@@ -79,7 +84,7 @@ def test_frames_are_those_of_the_test_loop(model, length):
 @pytest.mark.parametrize('generator', [DKSANNet, BicubicNet])
 def test_the_config_s_normalisation_is_used(generator):
     settings = SMALL if generator is DKSANNet else {}
-    model = make_model(generator, mean=(115., 120., 40.), **settings)
+    model = make_model(generator, grey=(115., 120., 40.), **settings)
     frames = clip(3)
     for actual, wanted in zip(
             restore(model, frames), per_window(model, frames)):

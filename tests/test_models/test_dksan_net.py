@@ -66,6 +66,20 @@ def test_every_parameter_gets_a_gradient(name):
         assert parameter.grad.abs().max() > 0, key
 
 
+@pytest.mark.parametrize('name', ABLATIONS)
+def test_a_mean_is_taken_off_what_features_are_made_from(name):
+    """The same as taking it off the frames and putting it on the output."""
+    plain = DKSANNet(**SMALL, **ABLATIONS[name]).double()
+    centred = DKSANNet(**SMALL, **ABLATIONS[name], mean=0.45).double()
+    centred.load_state_dict(plain.state_dict())
+    frames = torch.rand(2, 7, 3, 6, 5, dtype=torch.float64)
+    for scale in (4, 16):
+        expected = plain(frames - 0.45, scale=scale) + 0.45
+        torch.testing.assert_close(centred(frames, scale=scale), expected)
+        assert (centred(frames, scale) - plain(frames, scale)).abs().max() > \
+            1e-3
+
+
 def test_a_silent_network_is_four_bicubic_steps_of_the_centre_frame():
     net = DKSANNet(**SMALL)
     with torch.no_grad():

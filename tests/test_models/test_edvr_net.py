@@ -140,6 +140,17 @@ def test_the_fourth_of_seven_frames_is_the_reference():
     torch.testing.assert_close(model(frames), expected)
 
 
+def test_a_mean_is_taken_off_what_features_are_made_from():
+    """The same as taking it off the frames and putting it on the output."""
+    plain = EDVRX16Net(**SMALL).double()
+    centred = EDVRX16Net(**SMALL, mean=0.45).double()
+    centred.load_state_dict(plain.state_dict())
+    frames = torch.rand(2, 7, 3, 8, 4, dtype=torch.float64)
+    expected = plain(frames - 0.45) + 0.45
+    torch.testing.assert_close(centred(frames), expected)
+    assert (expected - plain(frames)).abs().max() > 1e-4
+
+
 def test_every_frame_is_aligned_with_the_centre_one():
     net, seen = EDVRX16Net(**SMALL), []
     net.pcd_alignment.register_forward_pre_hook(
