@@ -17,6 +17,7 @@ model = dict(
         num_frames=7,
         num_extract_blocks=5,
         deform_groups=8,
-        tail_channels=39))  # most multiply-adds are here
+        tail_channels=39,  # most multiply-adds are here
+        mean=0.45))  # as dksan-s
 # It has no frames of lower scales: all of it is trained from the start.
 custom_hooks = _base_.custom_hooks[1:]
