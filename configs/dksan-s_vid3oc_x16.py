@@ -31,10 +31,10 @@ optim_wrapper = dict(
     # alignment may change as quickly as all the rest.
     paramwise_cfg=dict(offset_lr_mult=0.07, align_lr_mult=1.))
 
-max_iters = 3000
+max_iters = 5000
 custom_hooks = [
     # x4 is trained first, at a fraction of the cost of x16.
-    dict(type='ProgressiveScaleHook', scale=4, until=2400),
+    dict(type='ProgressiveScaleHook', scale=4, until=4000),
     # An average over about 100 steps, which is what is validated and saved.
     dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.01)
 ]
@@ -45,9 +45,9 @@ param_scheduler = [
         type='LinearLR',
         start_factor=1.,
         end_factor=0.01,
-        begin=2400,
+        begin=4000,
         end=max_iters,
         by_epoch=False)
 ]
-train_cfg = dict(max_iters=max_iters, val_interval=500)
+train_cfg = dict(max_iters=max_iters, val_interval=1000)
 auto_scale_lr = dict(base_batch_size=4)
