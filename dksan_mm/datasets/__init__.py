@@ -8,6 +8,7 @@ check_openmmlab()
 from .clip_windows import StackWindows
 from .mmagic_transforms import PackFrames, RandomTransposeFrames
 from .samplers import ConsecutiveSampler, SeededIndex, SeededInfiniteSampler
+from .synthetic_motion import SyntheticMotion
 from .transforms import (CheckFrames, GenerateWindowIndices, LoadFrames,
                          LoadPairedCrop)
 from .vsr_datasets import IntVIDDataset, Vid3oCDataset, VideoWindowDataset
@@ -17,5 +18,5 @@ __all__ = [
     'CheckFrames', 'ConsecutiveSampler', 'GenerateWindowIndices',
     'IntVIDDataset', 'LoadFrames', 'LoadPairedCrop', 'PackFrames',
     'RandomTransposeFrames', 'SeededIndex', 'SeededInfiniteSampler',
-    'StackWindows', 'Vid3oCDataset', 'VideoWindowDataset', 'window_indices'
+    'StackWindows', 'SyntheticMotion', 'Vid3oCDataset', 'VideoWindowDataset', 'window_indices'
 ]

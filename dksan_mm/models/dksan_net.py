@@ -194,6 +194,11 @@ class DKSANNet(BaseModule):
         return tuple(2**(i + 1) for i in range(len(self.levels)))
 
     @property
+    def offset_predictor(self) -> Optional[nn.Module]:
+        """What predicts the alignment's offsets; None without alignment."""
+        return getattr(self.align, 'conv_offset', None)
+
+    @property
     def bytes_per_pixel(self) -> int:
         """Memory that an LR pixel takes without gradients, as measured.
 

@@ -150,6 +150,11 @@ class EDVRX16Net(EDVRNet):
         fused = self.fuse([x.unflatten(0, frames.shape[:2]) for x in pyramid])
         return self.reconstruct(frames[:, self.center_frame_idx], fused)
 
+    @property
+    def offset_predictor(self) -> nn.Module:
+        """What predicts PCD's offsets at full size, before the cascade."""
+        return self.pcd_alignment.dcn_pack['l1'].conv_offset
+
     def extract(self, frames: Tensor) -> List[Tensor]:
         """Features of single frames, the same for every window.
 

@@ -11,6 +11,7 @@ from mmagic.structures import DataSample
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
+from .motion import motion_loss, watch_offsets
 from .parts import train_in_parts
 
 
@@ -31,6 +32,10 @@ class WindowVSR(BaseEditModel):
         init_cfg (dict, optional): mmengine's initialisation config.
         data_preprocessor (dict, optional): Config; must not pad, for mmagic
             would take LR rows off the HR output.
+        motion_weight (float): Weight of the
+            :func:`~dksan_mm.models.motion.motion_loss` in training, for data
+            samples with ``motion`` (:class:`~dksan_mm.datasets.
+            SyntheticMotion`) and networks with an ``offset_predictor``.
         channels_last (bool): Keep the network's parameters in torch's
             ``channels_last`` order of memory, which convolutions then choose
             for their outputs. The numbers change by rounding.
@@ -41,7 +46,7 @@ class WindowVSR(BaseEditModel):
             :class:`~dksan_mm.hooks.ProgressiveScaleHook`.
 
     Raises:
-        ValueError: If the data preprocessor pads.
+        ValueError: If the data preprocessor pads, or the weight is negative.
     """
 
     train_scale: Optional[int] = None
@@ -54,6 +59,7 @@ class WindowVSR(BaseEditModel):
                  test_cfg: Optional[dict] = None,
                  init_cfg: Optional[dict] = None,
                  data_preprocessor: Optional[dict] = None,
+                 motion_weight: float = 0.,
                  channels_last: bool = False) -> None:
         divisor = (data_preprocessor or {}).get('pad_size_divisor', 1)
         if divisor != 1:
@@ -66,6 +72,10 @@ class WindowVSR(BaseEditModel):
             test_cfg=test_cfg,
             init_cfg=init_cfg,
             data_preprocessor=data_preprocessor)
+        if motion_weight < 0:
+            raise ValueError(f'motion_weight must be >= 0, got '
+                             f'{motion_weight}')
+        self.motion_weight = motion_weight
         if channels_last:
             self.generator.to(memory_format=torch.channels_last)
 
@@ -123,10 +133,11 @@ class WindowVSR(BaseEditModel):
         Args:
             inputs (Tensor[n, t, 3, h, w]): LR frames, RGB in [0, 1].
             data_samples (DataSample): With ``gt_img``, the centre HR frames,
-                ``(n, 3, scale * h, scale * w)``.
+                ``(n, 3, scale * h, scale * w)``; where motion is known, with
+                ``motion``, ``(n, t, 2, h, w)``.
 
         Returns:
-            dict[str, Tensor]: The loss.
+            dict[str, Tensor]: The loss, or losses to add up.
 
         Raises:
             ValueError: If there is no ground truth, or of another shape.
@@ -134,14 +145,27 @@ class WindowVSR(BaseEditModel):
         target = getattr(data_samples, 'gt_img', None)
         if target is None:
             raise ValueError('training needs a ground truth, got none')
+        motion = getattr(data_samples, 'motion', None)
+        if not self.motion_weight or motion is None:
+            return dict(loss=self._frame_loss(inputs, target))
+        predictor = getattr(self.generator, 'offset_predictor', None)
+        with watch_offsets(predictor) as offsets:
+            losses = dict(loss_pixel=self._frame_loss(inputs, target))
+        if offsets:  # with checkpointing there are none twice
+            losses['loss_motion'] = self.motion_weight * motion_loss(
+                offsets[0], motion)
+        return losses
+
+    def _frame_loss(self, inputs: Tensor, target: Tensor) -> Tensor:
+        """The loss of the frame that the network puts out."""
         if self.train_scale is not None:
-            return dict(loss=self._early_loss(inputs, target))
-        output = self.forward_tensor(inputs, data_samples)
+            return self._early_loss(inputs, target)
+        output = self.forward_tensor(inputs)
         if output.shape != target.shape:
             raise ValueError(
                 f'the ground truth must have shape {tuple(output.shape)}, '
                 f'got {tuple(target.shape)}')
-        return dict(loss=self.pixel_loss(output, target))
+        return self.pixel_loss(output, target)
 
     def _early_loss(self, inputs: Tensor, target: Tensor) -> Tensor:
         """The loss of an early level's frame.
