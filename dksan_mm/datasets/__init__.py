@@ -18,5 +18,6 @@ __all__ = [
     'CheckFrames', 'ConsecutiveSampler', 'GenerateWindowIndices',
     'IntVIDDataset', 'LoadFrames', 'LoadPairedCrop', 'PackFrames',
     'RandomTransposeFrames', 'SeededIndex', 'SeededInfiniteSampler',
-    'StackWindows', 'SyntheticMotion', 'Vid3oCDataset', 'VideoWindowDataset', 'window_indices'
+    'StackWindows', 'SyntheticMotion', 'Vid3oCDataset', 'VideoWindowDataset',
+    'window_indices'
 ]

@@ -45,9 +45,9 @@ class SyntheticMotion(BaseTransform):
     which know nothing of ``motion``.
 
     Modified keys: ``img`` (list of t frames, uint8), ``gt`` (uint8).
-    Added key: ``motion``, a float32 tensor ``(t, 2, h, w)``: (dy, dx) in LR pixels
-    from a place in the centre frame to the same thing in each frame; NaN in
-    recorded windows. Where the ellipse hides the rest, it is that of what is
+    Added key: ``motion``, a float32 tensor ``(t, 2, h, w)``: (dy, dx) in LR
+    pixels from a place in the centre frame to the same thing in each frame;
+    NaN in recorded windows. Where the ellipse hides the rest, it is that of what is
     to be seen in the centre frame.
 
     Args:

@@ -1,0 +1,168 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Rendered windows against the definition, on an image that is a formula."""
+import numpy as np
+import pytest
+
+from dksan_mm.datasets import SyntheticMotion
+from dksan_mm.resize import matlab_resize
+
+MARGIN, SIZE = 48, 176  # 5x5 LR pixels within the margin
+MIDDLE = (SIZE - 1) / 2
+
+
+def formula(row, col):
+    """Grey levels at any place, smooth; float64, (..., 3)."""
+    waves = [
+        np.sin(row / 17 + 1) * np.cos(col / 23),
+        np.cos(row / 29) * np.sin(col / 13 + 2),
+        np.sin((row + col) / 19)
+    ]
+    return 127.5 + 120 * np.stack(waves, -1)
+
+
+def image() -> np.ndarray:
+    grid = np.mgrid[:SIZE, :SIZE].astype(float)
+    return np.round(formula(*grid)).astype(np.uint8)
+
+
+def lr_by_definition(matrix, shift) -> np.ndarray:
+    """The frame where p shows ``matrix @ p + shift``, shrunk with all around.
+    """
+    row, col = np.mgrid[:SIZE, :SIZE] - MIDDLE
+    seen = np.einsum('ij,jhw->ihw', matrix, np.stack([row, col]))
+    seen = seen + np.reshape(shift, (2, 1, 1)) + MIDDLE
+    hr = np.round(formula(*seen)).astype(np.uint8)
+    return matlab_resize(hr, 1 / 16)[3:-3, 3:-3]
+
+
+def sample(num_frames=7) -> dict:
+    gt = image()
+    return dict(gt=gt, img=[matlab_resize(gt, 1 / 16)] * num_frames)
+
+
+def fixed(velocity, stretch=((0, 0), (0, 0)), jitter=1e-9, **kwargs):
+    """The transform, with one motion in the place of random ones."""
+    transform = SyntheticMotion(
+        MARGIN, ratio=1., ellipse=0., jitter=(jitter, jitter), **kwargs)
+    motion = type(transform._draw_motion())(np.array(velocity, float),
+                                            np.array(stretch, float))
+    transform._draw_motion = lambda: motion
+    return transform
+
+
+@pytest.mark.parametrize('velocity, stretch', [
+    ((3, -5), ((0, 0), (0, 0))),
+    ((-1.3, 2.6), ((0, 0), (0, 0))),
+    ((0, 0), ((0.02, 0.01), (-0.03, 0.015))),
+    ((2, 1), ((-0.01, 0.02), (0.01, 0.01))),
+])
+def test_frames_are_those_of_the_definition(velocity, stretch):
+    out = fixed(velocity, stretch)(sample())
+    assert len(out['img']) == 7
+    for k, frame in zip(range(-3, 4), out['img']):
+        matrix = np.eye(2) + k * np.array(stretch)
+        shift = np.clip(k * np.array(velocity, float), -16, 16)
+        expected = lr_by_definition(matrix, shift)
+        assert frame.shape == (5, 5, 3) and frame.dtype == np.uint8
+        # HR is rounded twice, and sampled linearly.
+        assert np.abs(frame.astype(int) - expected).max() <= 1
+        if k:
+            still = frame.astype(int) - out['img'][3]
+            assert np.abs(still).max() > 5
+
+
+@pytest.mark.parametrize('velocity, stretch', [
+    ((3, -4), ((0, 0), (0, 0))),
+    ((1, 0.5), ((0.02, 0.01), (-0.03, 0.015))),
+])
+def test_motion_leads_to_where_a_thing_has_gone(velocity, stretch):
+    out = fixed(velocity, stretch)(sample())
+    motion = out['motion'].double().numpy() * 16
+    assert motion.shape == (7, 2, 5, 5)
+    # The middles of the inner crop's LR pixels, from the frame's middle.
+    place = np.mgrid[:5, :5] * 16. - 32
+    for k in range(-3, 4):
+        matrix = np.eye(2) + k * np.array(stretch)
+        there = place + motion[k + 3]
+        seen = np.einsum('ij,jhw->ihw', matrix, there)
+        seen += k * np.reshape(velocity, (2, 1, 1))
+        np.testing.assert_allclose(seen, place, atol=1e-4)
+    assert np.abs(motion[0]).max() > 3
+
+
+def test_the_centre_frame_stays_and_gt_loses_its_margin():
+    np.random.seed(0)
+    transform = SyntheticMotion(MARGIN, ratio=1., ellipse=1.)
+    for _ in range(5):
+        out = transform(sample())
+        whole = sample()
+        assert np.array_equal(out['img'][3], whole['img'][3][3:-3, 3:-3])
+        assert np.array_equal(out['gt'], whole['gt'][48:-48, 48:-48])
+        assert not out['motion'][3].any()
+        assert out['motion'].isfinite().all()
+
+
+def test_recorded_windows_lose_their_margin_and_have_no_known_motion():
+    frames = [np.full((11, 11, 3), i, np.uint8) for i in range(7)]
+    frames[2][3:-3, 3:-3] = 99
+    transform = SyntheticMotion(MARGIN, ratio=0.)
+    out = transform(dict(gt=image(), img=frames))
+    assert [frame.shape for frame in out['img']] == [(5, 5, 3)] * 7
+    assert [frame.mean() for frame in out['img']] == [0, 1, 99, 3, 4, 5, 6]
+    assert out['motion'].shape == (7, 2, 5, 5) and out['motion'].isnan().all()
+
+
+def test_an_ellipse_moves_before_the_rest_and_has_its_own_motion():
+    transform = fixed((0, 0))
+    transform.ellipse = 1.
+    rest, ellipse = transform._draw_motion(), (0., 10.)
+    things = iter([rest, rest._replace(velocity=np.array(ellipse))])
+    transform._draw_motion = lambda: next(things)
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[:, :80] = 1  # two of the five columns of LR pixels
+    transform._draw_ellipse = lambda size: mask
+    out = transform(sample())
+    # In the last frame it has moved by 16 (the limit) to the left.
+    motion = out['motion'][6].numpy()
+    np.testing.assert_allclose(motion[1, :, :2], -1, atol=1e-6)
+    assert np.abs(motion[1, :, 2:]).max() < 1e-6
+    assert np.abs(motion[0]).max() < 1e-6
+    gt, shown = image(), np.roll(mask, -16, 1)[..., None] > 0
+    hr = np.where(shown, np.roll(gt, -16, 1), gt)
+    expected = matlab_resize(hr, 1 / 16)[3:-3, 3:-3].astype(int)
+    assert np.abs(out['img'][6] - expected).max() <= 1
+    assert np.abs(out['img'][3] - expected).max() > 5
+
+
+def test_windows_of_the_ratio_are_synthetic_and_sizes_of_motion_vary():
+    np.random.seed(1)
+    transform = SyntheticMotion(MARGIN, ratio=0.25)
+    motions = [transform(sample())['motion'] for _ in range(120)]
+    known = [motion for motion in motions if not motion.isnan().any()]
+    assert 15 <= len(known) <= 45
+    sizes = sorted(float(motion.abs().mean()) for motion in known)
+    assert sizes[0] < 0.15 and sizes[-1] > 0.4
+    assert max(float(motion.abs().max()) for motion in known) < 2
+
+
+@pytest.mark.parametrize('kwargs, match', [
+    (dict(margin=40), 'multiple of scale 16'),
+    (dict(margin=32), 'more than 32'),
+    (dict(margin=48, ratio=1.5), 'in .0, 1., got 1.5'),
+    (dict(margin=48, ellipse=-1), 'got 0.5 and -1'),
+    (dict(margin=48, speed=(0., 1.)), 'speed'),
+    (dict(margin=48, jitter=(2., 1.)), 'jitter'),
+])
+def test_impossible_settings_are_rejected(kwargs, match):
+    with pytest.raises(ValueError, match=match):
+        SyntheticMotion(**kwargs)
+
+
+def test_a_crop_without_room_is_named():
+    small = dict(gt=np.zeros((96, 160, 3), np.uint8), img=[])
+    with pytest.raises(ValueError, match='160x96 has no room for margins'):
+        SyntheticMotion(48)(small)
+
+
+def test_repr_names_the_settings():
+    assert 'margin=48' in repr(SyntheticMotion(48))
