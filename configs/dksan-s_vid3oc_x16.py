@@ -19,11 +19,11 @@ model = dict(
     motion_weight=0.1,
     channels_last=True)  # with bfloat16, quicker steps
 
-# HR crops of 256 (LR 16), a quarter of the pixels, and a margin of 112 that
-# synthetic motion moves in: 480-row videos fit.
+# HR crops of 256 (LR 16), a quarter of the pixels, from the middle of 480,
+# where there is room for synthetic motion, and which 480-row videos have.
 train_pipeline = _base_.train_pipeline
 train_pipeline[1].update(gt_patch_size=480)
-train_pipeline.insert(-1, dict(type='SyntheticMotion', margin=112))
+train_pipeline.insert(-1, dict(type='SyntheticMotion', gt_patch_size=256))
 train_pipeline[-1].update(data_keys=['motion'])
 train_dataloader = dict(
     batch_size=4, num_workers=1, dataset=dict(pipeline=train_pipeline))

@@ -76,6 +76,7 @@ def check_crops(config: 'Config') -> None:
             if 'gt_patch_size' in step:
                 _check_crop(dataset, f'{place}.pipeline.{number}',
                             step['gt_patch_size'])
+                break  # what comes later makes do with that
 
 
 def _check_crop(dataset: 'ConfigDict', place: str, size: int) -> None:

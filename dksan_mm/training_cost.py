@@ -136,9 +136,13 @@ def crop_size(config: Config) -> int:
     Raises:
         ValueError: If its pipeline does not state it.
     """
-    for step in config.train_dataloader.dataset.pipeline:
-        if 'gt_patch_size' in step:
-            return step['gt_patch_size']
+    sizes = [
+        step['gt_patch_size']
+        for step in config.train_dataloader.dataset.pipeline
+        if 'gt_patch_size' in step
+    ]
+    if sizes:
+        return min(sizes)  # SyntheticMotion leaves the middle of a crop
     raise ValueError('the pipeline of train_dataloader states no '
                      'gt_patch_size')
 

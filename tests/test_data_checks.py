@@ -28,8 +28,11 @@ def test_the_option_for_smaller_crops_fits_the_config(tmp_path, wrap):
     dataset = dict(
         data_root=str(tmp_path),
         data_prefix=dict(gt='HR'),
-        pipeline=[dict(type='Load'),
-                  dict(type='Crop', gt_patch_size=512)])
+        pipeline=[
+            dict(type='Load'),
+            dict(type='Crop', gt_patch_size=512),
+            dict(type='SyntheticMotion', gt_patch_size=256)
+        ])
     config = Config(dict(train_dataloader=dict(dataset=wrap(dataset))))
     with pytest.raises(UserError) as caught:
         check_crops(config)

@@ -17,10 +17,14 @@ class _Motion(NamedTuple):
     """How a thing moves: at place p of frame k is what p' of the centre shows.
 
     ``p' = p + k * stretch @ p + k * velocity + jitter[k]``, (y, x) in HR
-    pixels from the middle of the crop.
+    pixels from the middle of what is left of the crop.
     """
     velocity: np.ndarray  # (2,)
     stretch: np.ndarray  # (2, 2)
+
+
+# Matrix and shift of p' = matrix @ p + shift; see _Motion.
+_Map = Tuple[np.ndarray, np.ndarray]
 
 
 @TRANSFORMS.register_module()
@@ -40,20 +44,20 @@ class SyntheticMotion(BaseTransform):
     then shrunk as LR frames are. Sizes of motion are drawn log-uniformly from
     ranges, so that slow windows are as frequent as fast ones.
 
-    Expects a crop that is ``margin`` larger on each side, and takes the
-    margin off recorded windows too. Belongs behind flips and transposes,
-    which know nothing of ``motion``.
+    What is left is the middle of the crop; things move by at most the margin
+    around it, less two LR pixels. A crop without room for that stays as it is
+    recorded. Belongs behind flips and transposes, which know nothing of
+    ``motion``.
 
     Modified keys: ``img`` (list of t frames, uint8), ``gt`` (uint8).
     Added key: ``motion``, a float32 tensor ``(t, 2, h, w)``: (dy, dx) in LR
     pixels from a place in the centre frame to the same thing in each frame;
-    NaN in recorded windows. Where the ellipse hides the rest, it is that of what is
-    to be seen in the centre frame.
+    NaN in recorded windows. Where the ellipse hides the rest, it is that of
+    what is to be seen in the centre frame.
 
     Args:
-        margin (int): HR pixels on each side, a multiple of ``scale`` and more
-            than ``2 * scale``. No velocity or jitter moves a frame farther
-            than what is above; beyond the crop, frames are mirrored.
+        gt_patch_size (int): Height and width of HR that are left, a multiple
+            of ``scale``; crops that are not larger stay as they are.
         scale (int): HR pixels per LR pixel along each axis.
         ratio (float): Probability of a synthetic window.
         ellipse (float): Probability of an ellipse in it.
@@ -64,13 +68,12 @@ class SyntheticMotion(BaseTransform):
         jitter (tuple[float]): The same of the jitter, in LR pixels.
 
     Raises:
-        ValueError: If an argument is out of range; when applied, if a frame
-            has no room for the margin.
+        ValueError: If an argument is out of range.
     """
 
     def __init__(
         self,
-        margin: int,
+        gt_patch_size: int,
         scale: int = 16,
         *,
         ratio: float = 0.5,
@@ -79,9 +82,9 @@ class SyntheticMotion(BaseTransform):
         stretch: Tuple[float, float] = (0.002, 0.02),
         jitter: Tuple[float, float] = (0.01, 0.2)
     ) -> None:
-        if scale < 1 or margin % scale or margin <= REACH * scale:
-            raise ValueError(f'margin must be a multiple of scale {scale} and '
-                             f'more than {REACH * scale}, got {margin}')
+        if scale < 1 or gt_patch_size < scale or gt_patch_size % scale:
+            raise ValueError('gt_patch_size must be a positive multiple of '
+                             f'scale {scale}, got {gt_patch_size}')
         if not 0 <= ratio <= 1 or not 0 <= ellipse <= 1:
             raise ValueError('ratio and ellipse must be in [0, 1], got '
                              f'{ratio} and {ellipse}')
@@ -90,52 +93,56 @@ class SyntheticMotion(BaseTransform):
             if not 0 < low <= high:
                 raise ValueError(f'{name} must be a range of positive '
                                  f'numbers, got {(low, high)}')
-        self.margin, self.scale = margin, scale
+        self.gt_patch_size, self.scale = gt_patch_size, scale
         self.ratio, self.ellipse = ratio, ellipse
         self.speed, self.stretch, self.jitter = speed, stretch, jitter
 
     def transform(self, results: Dict) -> Dict:
         """Take the margin off, and at random make the window anew."""
         frames, gt = results['img'], results['gt']
-        if min(gt.shape[:2]) <= 2 * self.margin:
-            raise ValueError(f'a crop of {gt.shape[1]}x{gt.shape[0]} has no '
-                             f'room for margins of {self.margin}')
-        inner = _inner(gt, self.margin)
-        results['gt'] = inner
-        if np.random.random() < self.ratio:
+        size = np.minimum(gt.shape[:2], self.gt_patch_size)
+        margin = (np.array(gt.shape[:2]) - size) // 2 // self.scale
+        synthetic = np.random.random() < self.ratio
+        if synthetic and min(margin) > REACH:
             results['img'], motion = self.animate(gt, len(frames))
         else:
-            margin = self.margin // self.scale
-            results['img'] = [_inner(frame, margin) for frame in frames]
-            size = tuple(length // self.scale for length in inner.shape[:2])
-            motion = np.full((len(frames), 2, *size), np.nan, np.float32)
+            results['img'] = [
+                _part(frame, margin, size // self.scale) for frame in frames
+            ]
+            motion = np.full((len(frames), 2, *(size // self.scale)), np.nan,
+                             np.float32)
+        results['gt'] = _part(gt, margin * self.scale, size)
         # mmagic takes arrays for images when it packs them.
         results['motion'] = torch.from_numpy(motion)
         return results
 
     def animate(self, gt: np.ndarray,
                 num_frames: int) -> Tuple[List[np.ndarray], np.ndarray]:
-        """A window of LR frames in which ``gt`` moves at random.
+        """A window of LR frames in which the middle of ``gt`` moves at random.
 
         Args:
-            gt (np.ndarray[h, w, 3]): The centre HR frame, uint8, with margins.
+            gt (np.ndarray[h, w, 3]): The centre HR frame, uint8, with room
+                around what is left of it.
             num_frames (int): Frames of the window.
 
         Returns:
             tuple: The frames, uint8, and their motion (see the class).
         """
-        moved, mask = [self._draw_motion()], None
+        stage = _Stage(gt, self.gt_patch_size, self.scale)
+        things = [self._draw_motion()]
         if np.random.random() < self.ellipse:
-            moved.append(self._draw_motion())
-            mask = self._draw_ellipse(gt.shape[:2])
+            things.append(self._draw_motion())
+            stage.draw_ellipse()
         jitter = _log_uniform(self.jitter) * np.random.randn(num_frames, 2)
         jitter[num_frames // 2] = 0
         frames, motion = [], []
         for index, own in enumerate(jitter * self.scale):
             k = index - num_frames // 2
-            maps = [self._map(thing, k, own) for thing in moved]
-            frames.append(self._shrink(self._render(gt, maps, mask)))
-            motion.append(self._motion(gt.shape[:2], maps, mask))
+            maps = [(np.eye(2) + k * thing.stretch,
+                     stage.limit(k * thing.velocity + own))
+                    for thing in things]
+            frames.append(stage.shrink(stage.render(maps)))
+            motion.append(stage.motion(maps))
         return frames, np.stack(motion).astype(np.float32)
 
     def _draw_motion(self) -> _Motion:
@@ -143,38 +150,65 @@ class SyntheticMotion(BaseTransform):
             np.random.randn(2) * _log_uniform(self.speed) * self.scale,
             np.random.randn(2, 2) * _log_uniform(self.stretch))
 
-    def _draw_ellipse(self, size: Tuple[int, int]) -> np.ndarray:
-        """Where the centre frame shows the ellipse, 0 or 1, uint8, (h, w)."""
-        inner = np.array(size) - 2 * self.margin
-        mask = np.zeros(size, np.uint8)
-        centre = self.margin + np.random.uniform(0, 1, 2) * inner
-        axes = np.random.uniform(0.15, 0.45, 2) * inner
-        cv2.ellipse(mask, tuple(int(c) for c in centre[::-1]),
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(gt_patch_size={self.gt_patch_size}, '
+                f'scale={self.scale}, ratio={self.ratio}, '
+                f'ellipse={self.ellipse}, speed={self.speed}, '
+                f'stretch={self.stretch}, jitter={self.jitter})')
+
+
+class _Stage:
+    """An HR frame, in the middle of which a window is made."""
+
+    def __init__(self, gt: np.ndarray, patch: int, scale: int) -> None:
+        self.gt, self.patch, self.scale = gt, patch, scale
+        self.size = np.array(gt.shape[:2])
+        self.margin = (self.size - patch) // 2 // scale * scale
+        self.reach = REACH * scale
+        # Where things turn, and places count from.
+        self.middle = self.margin + (patch - 1) / 2
+        self.mask: Optional[np.ndarray] = None
+
+    def limit(self, shift: np.ndarray) -> np.ndarray:
+        """The nearest shift that there is room for."""
+        limit = self.margin - self.reach
+        return np.clip(shift, -limit, limit)
+
+    def draw_ellipse(self) -> None:
+        """Choose where the centre frame shows what moves before the rest."""
+        self.mask = np.zeros(self.size, np.uint8)
+        centre = self.margin + np.random.uniform(0, 1, 2) * self.patch
+        axes = np.random.uniform(0.15, 0.45, 2) * self.patch
+        cv2.ellipse(self.mask, tuple(int(c) for c in centre[::-1]),
                     tuple(int(a) for a in axes), np.random.uniform(0, 180), 0,
                     360, 1, -1)
-        return mask
 
-    def _map(self, thing: _Motion, k: int,
-             own: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """Matrix and shift of ``p' = matrix @ p + shift`` for frame k."""
-        limit = self.margin - REACH * self.scale
-        shift = np.clip(k * thing.velocity + own, -limit, limit)
-        return np.eye(2) + k * thing.stretch, shift
-
-    def _render(self, gt: np.ndarray, maps: list,
-                mask: Optional[np.ndarray]) -> np.ndarray:
+    def render(self, maps: List[_Map]) -> np.ndarray:
         """The HR frame in which all has moved; no more than shrinking needs.
         """
-        margin = self.margin - REACH * self.scale
-        out = _warp(gt, *maps[0], margin, cv2.INTER_LINEAR)
-        if mask is not None:
+        out = self._warp(self.gt, maps[0], cv2.INTER_LINEAR)
+        if self.mask is not None:
             cv2.copyTo(
-                _warp(gt, *maps[1], margin, cv2.INTER_LINEAR),
-                _warp(mask, *maps[1], margin, cv2.INTER_NEAREST), out)
+                self._warp(self.gt, maps[1], cv2.INTER_LINEAR),
+                self._warp(self.mask, maps[1], cv2.INTER_NEAREST), out)
         return out
 
-    def _shrink(self, frame: np.ndarray) -> np.ndarray:
-        """The LR frame of the inner crop, as preparation makes LR frames."""
+    def _warp(self, image: np.ndarray, mapped: _Map,
+              interpolation: int) -> np.ndarray:
+        """At each place p what ``image`` shows at ``matrix @ p + shift``."""
+        matrix, shift = mapped
+        first = self.margin - self.reach - self.middle  # the place at 0, 0
+        offset = self.middle + shift + matrix @ first
+        # OpenCV has x before y.
+        affine = np.hstack([matrix[::-1, ::-1], offset[::-1, None]])
+        return cv2.warpAffine(
+            image,
+            affine, (self.patch + 2 * self.reach, ) * 2,
+            flags=interpolation | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REFLECT)
+
+    def shrink(self, frame: np.ndarray) -> np.ndarray:
+        """A rendered frame as an LR frame, made as preparation makes them."""
         for _ in range(2):  # rows; then, transposed, columns
             rows = len(frame)
             weights = bicubic_weights(rows, rows // self.scale, 1 / self.scale)
@@ -183,52 +217,25 @@ class SyntheticMotion(BaseTransform):
             frame = flat.reshape(-1, *frame.shape[1:]).swapaxes(0, 1)
         return np.ascontiguousarray(to_uint8(frame))
 
-    def _motion(self, size: Tuple[int, int], maps: list,
-                mask: Optional[np.ndarray]) -> np.ndarray:
+    def motion(self, maps: List[_Map]) -> np.ndarray:
         """Where the centre frame's places have gone, (2, h, w), LR pixels."""
-        # The middles of LR pixels, on the HR grid.
-        axes = [(np.arange(
-            (n - 2 * self.margin) // self.scale) + 0.5) * self.scale - 0.5 +
-                self.margin for n in size]
-        grid = np.stack(np.meshgrid(*axes, indexing='ij'), -1)
-        place = grid - (np.array(size) - 1) / 2
-        flows = [(place - shift) @ np.linalg.inv(matrix).T - place
-                 for matrix, shift in maps]
-        if mask is not None:
-            row, col = np.round(grid).astype(int).transpose(2, 0, 1)
-            flows[0] = np.where(mask[row, col][..., None] > 0, flows[1],
-                                flows[0])
-        return flows[0].transpose(2, 0, 1) / self.scale
-
-    def __repr__(self) -> str:
-        return (f'{type(self).__name__}(margin={self.margin}, '
-                f'scale={self.scale}, ratio={self.ratio}, '
-                f'ellipse={self.ellipse}, speed={self.speed}, '
-                f'stretch={self.stretch}, jitter={self.jitter})')
+        # The middles of LR pixels.
+        axis = (np.arange(self.patch // self.scale) + 0.5) * self.scale - 0.5
+        grid = np.stack(np.meshgrid(axis, axis, indexing='ij'), -1)
+        place = grid + self.margin - self.middle
+        flow, *others = [(place - shift) @ np.linalg.inv(matrix).T - place
+                         for matrix, shift in maps]
+        if self.mask is not None:
+            row, col = np.round(grid + self.margin).astype(int).T
+            inside = self.mask[row.T, col.T, None] > 0
+            flow = np.where(inside, others[0], flow)
+        return flow.transpose(2, 0, 1) / self.scale
 
 
 def _log_uniform(limits: Tuple[float, float]) -> float:
     return float(np.exp(np.random.uniform(*np.log(limits))))
 
 
-def _inner(image: np.ndarray, margin: int) -> np.ndarray:
-    return np.ascontiguousarray(image[margin:-margin, margin:-margin])
-
-
-def _warp(image: np.ndarray, matrix: np.ndarray, shift: np.ndarray,
-          margin: int, interpolation: int) -> np.ndarray:
-    """At each place p what ``image`` shows at ``matrix @ p + shift``.
-
-    Without ``margin`` on each side; places count from the image's middle.
-    """
-    size = np.array(image.shape[:2])
-    middle = (size - 1) / 2
-    offset = middle + shift + matrix @ (margin - middle)
-    # OpenCV has x before y.
-    affine = np.hstack([matrix[::-1, ::-1], offset[::-1, None]])
-    return cv2.warpAffine(
-        image,
-        affine,
-        tuple(int(n) for n in (size - 2 * margin)[::-1]),
-        flags=interpolation | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REFLECT)
+def _part(image: np.ndarray, first: np.ndarray, size: np.ndarray):
+    (top, left), (height, width) = first, size
+    return np.ascontiguousarray(image[top:top + height, left:left + width])

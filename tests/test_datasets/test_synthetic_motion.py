@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from dksan_mm.datasets import SyntheticMotion
+from dksan_mm.datasets.synthetic_motion import _Stage
 from dksan_mm.resize import matlab_resize
 
-MARGIN, SIZE = 48, 176  # 5x5 LR pixels within the margin
+PATCH, SIZE = 80, 176  # 5x5 LR pixels, with 3 on each side
 MIDDLE = (SIZE - 1) / 2
 
 
@@ -43,7 +44,7 @@ def sample(num_frames=7) -> dict:
 def fixed(velocity, stretch=((0, 0), (0, 0)), jitter=1e-9, **kwargs):
     """The transform, with one motion in the place of random ones."""
     transform = SyntheticMotion(
-        MARGIN, ratio=1., ellipse=0., jitter=(jitter, jitter), **kwargs)
+        PATCH, ratio=1., ellipse=0., jitter=(jitter, jitter), **kwargs)
     motion = type(transform._draw_motion())(np.array(velocity, float),
                                             np.array(stretch, float))
     transform._draw_motion = lambda: motion
@@ -92,7 +93,7 @@ def test_motion_leads_to_where_a_thing_has_gone(velocity, stretch):
 
 def test_the_centre_frame_stays_and_gt_loses_its_margin():
     np.random.seed(0)
-    transform = SyntheticMotion(MARGIN, ratio=1., ellipse=1.)
+    transform = SyntheticMotion(PATCH, ratio=1., ellipse=1.)
     for _ in range(5):
         out = transform(sample())
         whole = sample()
@@ -105,22 +106,26 @@ def test_the_centre_frame_stays_and_gt_loses_its_margin():
 def test_recorded_windows_lose_their_margin_and_have_no_known_motion():
     frames = [np.full((11, 11, 3), i, np.uint8) for i in range(7)]
     frames[2][3:-3, 3:-3] = 99
-    transform = SyntheticMotion(MARGIN, ratio=0.)
+    transform = SyntheticMotion(PATCH, ratio=0.)
     out = transform(dict(gt=image(), img=frames))
     assert [frame.shape for frame in out['img']] == [(5, 5, 3)] * 7
     assert [frame.mean() for frame in out['img']] == [0, 1, 99, 3, 4, 5, 6]
     assert out['motion'].shape == (7, 2, 5, 5) and out['motion'].isnan().all()
 
 
-def test_an_ellipse_moves_before_the_rest_and_has_its_own_motion():
-    transform = fixed((0, 0))
-    transform.ellipse = 1.
-    rest, ellipse = transform._draw_motion(), (0., 10.)
-    things = iter([rest, rest._replace(velocity=np.array(ellipse))])
-    transform._draw_motion = lambda: next(things)
+def test_an_ellipse_moves_before_the_rest_and_has_its_own_motion(monkeypatch):
     mask = np.zeros((SIZE, SIZE), np.uint8)
     mask[:, :80] = 1  # two of the five columns of LR pixels
-    transform._draw_ellipse = lambda size: mask
+
+    def draw(stage):
+        stage.mask = mask
+
+    monkeypatch.setattr(_Stage, 'draw_ellipse', draw)
+    transform = fixed((0, 0))
+    transform.ellipse = 1.
+    still = transform._draw_motion()
+    things = iter([still, still._replace(velocity=np.array([0., 10.]))])
+    transform._draw_motion = lambda: next(things)
     out = transform(sample())
     # In the last frame it has moved by 16 (the limit) to the left.
     motion = out['motion'][6].numpy()
@@ -136,7 +141,7 @@ def test_an_ellipse_moves_before_the_rest_and_has_its_own_motion():
 
 def test_windows_of_the_ratio_are_synthetic_and_sizes_of_motion_vary():
     np.random.seed(1)
-    transform = SyntheticMotion(MARGIN, ratio=0.25)
+    transform = SyntheticMotion(PATCH, ratio=0.25)
     motions = [transform(sample())['motion'] for _ in range(120)]
     known = [motion for motion in motions if not motion.isnan().any()]
     assert 15 <= len(known) <= 45
@@ -145,24 +150,50 @@ def test_windows_of_the_ratio_are_synthetic_and_sizes_of_motion_vary():
     assert max(float(motion.abs().max()) for motion in known) < 2
 
 
+def test_an_ellipse_lies_within_the_frame():
+    np.random.seed(2)
+    for _ in range(20):
+        stage = _Stage(image(), PATCH, 16)
+        stage.draw_ellipse()
+        assert set(np.unique(stage.mask)) == {0, 1}
+        assert 100 < stage.mask[48:-48, 48:-48].sum() < PATCH * PATCH
+
+
+@pytest.mark.parametrize('size', [80, 112, 160, (112, 176)], ids=str)
+def test_a_crop_without_room_is_left_as_it_is_recorded(size):
+    height, width = np.broadcast_to(size, 2)
+    gt = image()[:height, :width]
+    lr = matlab_resize(gt, 1 / 16)
+    out = SyntheticMotion(PATCH, ratio=1.)(dict(gt=gt, img=[lr] * 7))
+    assert out['motion'].shape == (7, 2, 5, 5) and out['motion'].isnan().all()
+    # The middle, and where that lies between LR pixels, what is before it.
+    top, left = (height - PATCH) // 32, (width - PATCH) // 32
+    assert np.array_equal(out['img'][6], lr[top:top + 5, left:left + 5])
+    assert np.array_equal(out['gt'], gt[16 * top:16 * top + 80,
+                                        16 * left:16 * left + 80])
+
+
+def test_a_crop_smaller_than_what_is_left_stays_whole():
+    gt = image()[:64, :48]
+    lr = matlab_resize(gt, 1 / 16)
+    out = SyntheticMotion(PATCH, ratio=1.)(dict(gt=gt, img=[lr] * 3))
+    assert np.array_equal(out['gt'], gt)
+    assert np.array_equal(out['img'][0], lr)
+    assert out['motion'].shape == (3, 2, 4, 3)
+
+
 @pytest.mark.parametrize('kwargs, match', [
-    (dict(margin=40), 'multiple of scale 16'),
-    (dict(margin=32), 'more than 32'),
-    (dict(margin=48, ratio=1.5), 'in .0, 1., got 1.5'),
-    (dict(margin=48, ellipse=-1), 'got 0.5 and -1'),
-    (dict(margin=48, speed=(0., 1.)), 'speed'),
-    (dict(margin=48, jitter=(2., 1.)), 'jitter'),
+    (dict(gt_patch_size=40), 'multiple of scale 16, got 40'),
+    (dict(gt_patch_size=0), 'got 0'),
+    (dict(gt_patch_size=80, ratio=1.5), 'in .0, 1., got 1.5'),
+    (dict(gt_patch_size=80, ellipse=-1), 'got 0.5 and -1'),
+    (dict(gt_patch_size=80, speed=(0., 1.)), 'speed'),
+    (dict(gt_patch_size=80, jitter=(2., 1.)), 'jitter'),
 ])
 def test_impossible_settings_are_rejected(kwargs, match):
     with pytest.raises(ValueError, match=match):
         SyntheticMotion(**kwargs)
 
 
-def test_a_crop_without_room_is_named():
-    small = dict(gt=np.zeros((96, 160, 3), np.uint8), img=[])
-    with pytest.raises(ValueError, match='160x96 has no room for margins'):
-        SyntheticMotion(48)(small)
-
-
 def test_repr_names_the_settings():
-    assert 'margin=48' in repr(SyntheticMotion(48))
+    assert 'gt_patch_size=80' in repr(SyntheticMotion(80))

@@ -84,6 +84,26 @@ def test_edvr_trains_as_a_whole_before_and_after_a_resume(
             assert not torch.equal(parameter, after[name]), name
 
 
+def test_synthetic_motion_is_learned_from_and_the_same_after_a_resume(
+        tiny_vid3oc, tmp_path):
+    """Crops of 160 have room around 64; those of the other runs have none."""
+    pipeline = 'train_dataloader.dataset.pipeline'
+    options = [
+        f'{pipeline}.1.gt_patch_size=160', f'{pipeline}.5.gt_patch_size=64'
+    ]
+    whole = tmp_path / 'whole'
+    assert train(tiny_vid3oc, whole, options=options) == 0
+    work_dir = run_until(whole, tmp_path / 'resumed', 2)
+    assert train(tiny_vid3oc, work_dir, '--resume', options=options) == 0
+    ends = [torch.load(path / 'iter_4.pth') for path in (whole, work_dir)]
+    assert same(*(end['state_dict'] for end in ends))
+    losses, expected = (
+        end['message_hub']['log_scalars']['train/loss_motion']['logs']
+        for end in ends)
+    assert torch.equal(losses, expected) and len(losses) == 4
+    assert losses.max() > 1e-3
+
+
 def test_a_checkpoint_of_mmengine_itself_can_be_resumed(
         finished_run, tiny_vid3oc, tmp_path):
     theirs = tmp_path / 'theirs'
