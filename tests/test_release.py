@@ -9,6 +9,7 @@ import torch
 from mmengine.fileio import load
 
 from dksan_mm.apis import init_model, restore_frames
+from dksan_mm.bands import whole_maps
 from dksan_mm.checkpoint import check_fits, shapes
 from dksan_mm.image_quality import psnr
 from dksan_mm.resize import matlab_resize
@@ -65,3 +66,32 @@ def test_it_is_ahead_of_bicubic_on_clips_it_has_not_seen(released, clip):
     gain = psnr(hr[3], ours) - psnr(hr[3], bicubic)
     assert gain > 0.3
     assert np.abs(ours.astype(int) - bicubic).mean() < 10
+
+
+def test_its_relus_open(released):
+    """A training too quick shuts many for good, without a word."""
+    model = init_model(MIM / released['Config'], MIM / released['Weights'])
+    opened = {}
+
+    def watch(name):
+
+        def hook(module, inputs, output):
+            now = (output > 0).flatten(2).any(2).any(0)
+            opened[name] = opened.get(name, False) | now
+
+        return hook
+
+    for name, module in model.named_modules():
+        if type(module) is torch.nn.ReLU:
+            module.register_forward_hook(watch(name))
+    for clip in ('dashcam-highway', 'puppy-grass'):
+        path = ROOT / 'data' / 'sample' / 'val' / f'{clip}.mp4'
+        frames = [f.image for f in islice(open_source(str(path)), 7)]
+        lr = np.stack([matlab_resize(x[:480, :640], 1 / 16) for x in frames])
+        inputs = torch.from_numpy(lr).permute(0, 3, 1, 2)[None] / 255
+        with torch.no_grad():
+            # All at once; in bands, blocks do without their modules.
+            with whole_maps():
+                model.generator(inputs)
+    shut = sum(int((~channels).sum()) for channels in opened.values())
+    assert shut <= 0.01 * sum(len(channels) for channels in opened.values())

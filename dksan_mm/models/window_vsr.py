@@ -151,7 +151,7 @@ class WindowVSR(BaseEditModel):
         predictor = getattr(self.generator, 'offset_predictor', None)
         with watch_offsets(predictor) as offsets:
             losses = dict(loss_pixel=self._frame_loss(inputs, target))
-        if offsets:  # with checkpointing there are none twice
+        if offsets:  # checkpointing runs it again in the backward pass only
             losses['loss_motion'] = self.motion_weight * motion_loss(
                 offsets[0], motion)
         return losses
