@@ -12,10 +12,10 @@ model = dict(
         channels=32,  # a quarter
         num_blocks=(6, 4, 3, 2),  # a fifth
         reduction=4,  # 16 would leave 2 hidden channels of the attention
-        # About the mean of all pixels. Without it, ReLUs are shut for good
-        # early in training, and the frames gain less (README, "Results").
+        # About the mean of all pixels. Without it, more ReLUs were shut for
+        # good early in training.
         mean=0.45),
-    # Without being told, alignment learns next to nothing from few clips.
+    # From few clips alone, alignment learns too little (README, "Results").
     motion_weight=0.1,
     channels_last=True)  # with bfloat16, quicker steps
 
