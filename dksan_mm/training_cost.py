@@ -93,7 +93,8 @@ def measure_here(config: Config, steps: int, device: str,
         return time.perf_counter() - start
 
     seconds = [step(batch) for _ in range(steps + 2)][2:]
-    memory = _peak_memory(device) - base
+    # The system's counts lag by some pages: a peak may seem to be below.
+    memory = max(_peak_memory(device) - base, 0)
     return StepCost(
         sum(parameter.numel() for parameter in model.generator.parameters()),
         config.optim_wrapper.get('dtype') or 'float32', len(batch['inputs']),

@@ -91,7 +91,6 @@ def in_float32(x: Tensor) -> Tensor:
     return x.float() if half else x
 
 
-@MODELS.register_module()
 def centred(frames: Tensor, mean: float) -> Tensor:
     """Frames minus what they usually are; as they are if it is 0.
 
@@ -100,6 +99,7 @@ def centred(frames: Tensor, mean: float) -> Tensor:
     return frames - mean if mean else frames
 
 
+@MODELS.register_module()
 class RCAB(nn.Module):
     """Residual channel attention block (paper, sec. 3; Zhang et al. 2018).
 
