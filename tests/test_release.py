@@ -28,6 +28,12 @@ def released(request):
     return request.param
 
 
+def first_images(clip: str) -> list:
+    """The HR images of a validation clip's first window."""
+    path = ROOT / 'data' / 'sample' / 'val' / f'{clip}.mp4'
+    return [frame.image for frame in islice(open_source(str(path)), 7)]
+
+
 def test_a_model_is_released():
     assert [model['Name'] for model in MODELS] == ['dksan-s_vid3oc_x16']
 
@@ -53,11 +59,9 @@ def test_the_card_states_the_scores_of_the_metafile(released):
 @pytest.mark.parametrize('clip', ['dashcam-highway', 'puppy-grass'])
 def test_it_is_ahead_of_bicubic_on_clips_it_has_not_seen(released, clip):
     """Both are validation clips. One window of seven frames."""
-    path = ROOT / 'data' / 'sample' / 'val' / f'{clip}.mp4'
-    images = (frame.image for frame in islice(open_source(str(path)), 7))
     hr = [
         image[:len(image) // 16 * 16, :image.shape[1] // 16 * 16]
-        for image in images
+        for image in first_images(clip)
     ]
     lr = [matlab_resize(image, 1 / 16) for image in hr]
     model = init_model(MIM / released['Config'], MIM / released['Weights'])
@@ -86,13 +90,13 @@ def test_its_relus_open(released):
         if type(module) is torch.nn.ReLU:
             module.register_forward_hook(watch(name))
     for clip in ('dashcam-highway', 'puppy-grass'):
-        path = ROOT / 'data' / 'sample' / 'val' / f'{clip}.mp4'
-        frames = [f.image for f in islice(open_source(str(path)), 7)]
-        lr = np.stack([matlab_resize(x[:480, :640], 1 / 16) for x in frames])
+        lr = np.stack([
+            matlab_resize(image[:480, :640], 1 / 16)
+            for image in first_images(clip)
+        ])
         inputs = torch.from_numpy(lr).permute(0, 3, 1, 2)[None] / 255
-        with torch.no_grad():
-            # All at once; in bands, blocks do without their modules.
-            with whole_maps():
-                model.generator(inputs)
+        # All at once; in bands, blocks do without their modules.
+        with torch.no_grad(), whole_maps():
+            model.generator(inputs)
     shut = sum(int((~channels).sum()) for channels in opened.values())
     assert shut <= 0.01 * sum(len(channels) for channels in opened.values())

@@ -73,7 +73,7 @@ class WindowVSR(BaseEditModel):
             init_cfg=init_cfg,
             data_preprocessor=data_preprocessor)
         if motion_weight < 0:
-            raise ValueError(f'motion_weight must be >= 0, got '
+            raise ValueError('motion_weight must be >= 0, got '
                              f'{motion_weight}')
         self.motion_weight = motion_weight
         if channels_last:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dksan_mm.datasets import SyntheticMotion
-from dksan_mm.datasets.synthetic_motion import _Stage
+from dksan_mm.datasets.synthetic_motion import _Motion, _Stage
 from dksan_mm.resize import matlab_resize
 
 PATCH, SIZE = 80, 176  # 5x5 LR pixels, with 3 on each side
@@ -45,8 +45,7 @@ def fixed(velocity, stretch=((0, 0), (0, 0)), jitter=1e-9, **kwargs):
     """The transform, with one motion in the place of random ones."""
     transform = SyntheticMotion(
         PATCH, ratio=1., ellipse=0., jitter=(jitter, jitter), **kwargs)
-    motion = type(transform._draw_motion())(np.array(velocity, float),
-                                            np.array(stretch, float))
+    motion = _Motion(np.array(velocity, float), np.array(stretch, float))
     transform._draw_motion = lambda: motion
     return transform
 
