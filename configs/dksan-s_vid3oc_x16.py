@@ -23,10 +23,18 @@ model = dict(
 # where there is room for synthetic motion, and which 480-row videos have.
 train_pipeline = _base_.train_pipeline
 train_pipeline[1].update(gt_patch_size=480)
-train_pipeline.insert(-1, dict(type='SyntheticMotion', gt_patch_size=256))
 train_pipeline[-1].update(data_keys=['motion'])
+train_pipeline[-1:-1] = [
+    dict(type='TemporalReverse', keys=['img'], reverse_ratio=0.5),
+    dict(type='SyntheticMotion', gt_patch_size=256),
+    dict(type='RandomPermuteChannels', keys=['img', 'gt'])
+]
 train_dataloader = dict(
-    batch_size=4, num_workers=1, dataset=dict(pipeline=train_pipeline))
+    batch_size=4,
+    num_workers=1,
+    # Vid3oC's clips have 120 frames each. Among others, long clips would
+    # leave the short ones, each a scene of its own, few samples.
+    dataset=dict(samples_per_clip=120, pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(frame_step=40))  # a few of each clip
 
 optim_wrapper = dict(

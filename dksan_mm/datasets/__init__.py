@@ -5,6 +5,7 @@ from dksan_mm.versions import check_openmmlab
 
 check_openmmlab()
 
+from .augmentation import RandomPermuteChannels
 from .clip_windows import StackWindows
 from .mmagic_transforms import PackFrames, RandomTransposeFrames
 from .samplers import ConsecutiveSampler, SeededIndex, SeededInfiniteSampler
@@ -17,7 +18,7 @@ from .windows import window_indices
 __all__ = [
     'CheckFrames', 'ConsecutiveSampler', 'GenerateWindowIndices',
     'IntVIDDataset', 'LoadFrames', 'LoadPairedCrop', 'PackFrames',
-    'RandomTransposeFrames', 'SeededIndex', 'SeededInfiniteSampler',
-    'StackWindows', 'SyntheticMotion', 'Vid3oCDataset', 'VideoWindowDataset',
-    'window_indices'
+    'RandomPermuteChannels', 'RandomTransposeFrames', 'SeededIndex',
+    'SeededInfiniteSampler', 'StackWindows', 'SyntheticMotion',
+    'Vid3oCDataset', 'VideoWindowDataset', 'window_indices'
 ]

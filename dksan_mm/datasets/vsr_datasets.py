@@ -49,6 +49,11 @@ class VideoWindowDataset(BasicFramesDataset):
         max_frames (int, optional): Centre frames to take from each clip.
         frame_step (int): Distance between centre frames. Windows always
             reach over all frames of a clip.
+        samples_per_clip (int, optional): Samples that each clip has in an
+            epoch, whatever its length: centre frames at equal distances out
+            of those above, some of them several times where they are fewer.
+            *Chosen here*, for clips of very unequal length: a long clip shows
+            more frames, but no more scenes than a short one.
         store (str): 'png' reads the frames' files; 'array' and 'tiles' the
             files beside the folders that ``tools/prepare_data.py --store``
             makes (of LR, arrays in both cases); 'auto' whatever is there,
@@ -76,6 +81,7 @@ class VideoWindowDataset(BasicFramesDataset):
                  first_frame: int = 0,
                  max_frames: Optional[int] = None,
                  frame_step: int = 1,
+                 samples_per_clip: Optional[int] = None,
                  store: str = 'auto',
                  pipeline: Sequence[Union[dict, Callable]] = (),
                  test_mode: bool = False,
@@ -89,6 +95,9 @@ class VideoWindowDataset(BasicFramesDataset):
             raise ValueError('first_frame must not be negative, frame_step '
                              'and max_frames must be at least 1, got '
                              f'{first_frame}, {frame_step}, {max_frames}')
+        if samples_per_clip is not None and samples_per_clip < 1:
+            raise ValueError('samples_per_clip must be at least 1, got '
+                             f'{samples_per_clip}')
         if 'img' not in data_prefix:
             raise ValueError("data_prefix must name the LR folder as 'img', "
                              f'got {data_prefix}')
@@ -98,6 +107,7 @@ class VideoWindowDataset(BasicFramesDataset):
         self.stores: Dict[str, Dict[str, str]] = {}
         self.stated: Dict[str, Optional[int]] = {}
         self.centers = (first_frame, max_frames, frame_step)
+        self.samples_per_clip = samples_per_clip
         self.frames: Dict[str, Dict[str, List[str]]] = {}
         # A pipeline that yields nothing is an error, not a reason to try
         # another sample.
@@ -121,20 +131,32 @@ class VideoWindowDataset(BasicFramesDataset):
             list[dict]: ``key``, ``clip`` and ``frame`` of each.
         """
         samples = []
-        first, limit, step = self.centers
         for clip in self._clip_names():
             self.frames[clip] = self._list_clip(clip)
             if self.store != 'png':
                 self.stores[clip] = self._find_stores(clip)
             paths = self.frames[clip]['img']
-            for frame in range(first, len(paths), step)[:limit]:
+            for frame in self._center_frames(len(paths)):
                 name = osp.splitext(osp.basename(paths[frame]))[0]
                 samples.append(
                     dict(key=f'{clip}/{name}', clip=clip, frame=frame))
         if not samples:
             raise ValueError(f'{self.data_prefix["img"]}: no clip has a frame '
-                             f'of index {first}')
+                             f'of index {self.centers[0]}')
         return samples
+
+    def _center_frames(self, length: int) -> Sequence[int]:
+        """Indices of a clip's centre frames, of ``length`` frames in all."""
+        first, limit, step = self.centers
+        frames = range(first, length, step)[:limit]
+        count = self.samples_per_clip
+        if count is None or not frames:
+            return frames
+        # The middles of equal parts.
+        return [
+            frames[(2 * k + 1) * len(frames) // (2 * count)]
+            for k in range(count)
+        ]
 
     def get_data_info(self, idx: int) -> dict:
         """One sample before the pipeline; see the class for its keys."""

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from mmagic.models.archs import PixelShufflePack
 from mmagic.models.editors.edvr.edvr_net import EDVRNet, PCDAlignment
+from mmagic.models.utils import default_init_weights
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 
@@ -66,7 +67,10 @@ class EDVRX16Net(EDVRNet):
     What mmagic's EDVR leaves to the user is settled: the reference is the
     middle frame, TSA is always there, and everything is trained from the
     first step (its ``tsa_iter``, which counts anew after every resume,
-    belongs to its model class, which is not used). With the default
+    belongs to its model class, which is not used). mmagic starts both
+    convolutions of a residual block at a tenth of their usual size; here,
+    *chosen here*, the second alone: steps as large in all weights soon had
+    shut half of the ReLUs behind so small ones for good. With the default
     arguments it is EDVR-L, with 20,994,787 parameters; mmagic's EDVR-L, x4,
     of 7 frames has 20,699,363, and the paper's 20.6 M is that of 5 frames.
 
@@ -119,6 +123,8 @@ class EDVRX16Net(EDVRNet):
             init_cfg=init_cfg)
         self.num_frames, self.mean, self.with_cp = num_frames, mean, with_cp
         _use_own_operator(self.pcd_alignment, channels, deform_groups)
+        for block in (*self.feature_extraction, *self.reconstruction):
+            default_init_weights(block.conv1)
         del self.img_upsample, self.conv_hr, self.conv_last  # of x4
         tail = tail_channels
         self.upsample2 = PixelShufflePack(channels, tail, 2, upsample_kernel=3)

@@ -69,6 +69,28 @@ def test_centres_can_be_chosen(tmp_path):
     assert len(frames(frame_step=4)) == 3 + 1
 
 
+@pytest.mark.parametrize('count, wanted', [
+    (3, ['0', '2', '4', '0', '1', '1']),
+    (1, ['2', '1']),
+    (5, ['0', '1', '2', '3', '4', '0', '0', '1', '1', '1']),
+])
+def test_clips_of_any_length_have_as_many_samples(tmp_path, count, wanted):
+    data = build(lay_out(tmp_path, {'0': 5, '1': 2}), samples_per_clip=count)
+    assert [data[i]['key'][-1] for i in range(len(data))] == wanted
+    assert [data[i]['clip'] for i in (0, -1)] == ['0', '1']
+
+
+def test_samples_per_clip_are_of_the_chosen_centres(tmp_path):
+    root = lay_out(tmp_path, {'0': 9, '1': 2})
+    data = build(root, samples_per_clip=2, first_frame=3, frame_step=2)
+    # 3, 5 and 7 of one, none of the other
+    assert [data[i]['key'][-1] for i in range(len(data))] == ['3', '7']
+    for count in (0, -1):
+        with pytest.raises(
+                ValueError, match=f'samples_per_clip .*got {count}'):
+            build(root, samples_per_clip=count)
+
+
 def test_intvid_takes_14_frames_of_each_clip(tmp_path):
     root = lay_out(tmp_path, {'050': 20, '051': 10}, template='%04d.png')
     data = IntVIDDataset(root, data_prefix=PREFIX)
@@ -228,7 +250,8 @@ val_dataloader = dict(dataset=dict(data_root='{tiny_vid3oc}'))
         train, val = (
             DATASETS.build(config[f'{name}_dataloader'].dataset)
             for name in ('train', 'val'))
-    assert len(train) == 18 and len(val) == 2  # each 10th of 3 frames a clip
+    assert len(train) == 2 * 120  # samples_per_clip
+    assert len(val) == 2  # each 40th of 3 frames a clip
     for data, split in ((train, 'train'), (val, 'val')):
         sample = data[0]
         assert sample['inputs'].shape[:2] == (7, 3)

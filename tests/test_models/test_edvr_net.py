@@ -193,6 +193,18 @@ def test_offsets_start_at_zero_after_all_initialisations():
     assert not any(parameter.any() for parameter in predictors)
 
 
+def test_residual_blocks_start_with_a_small_second_convolution():
+    model = build()
+    model.init_weights()
+    net = model.generator
+    usual = (2 / (8 * 9))**0.5  # He et al., 2015
+    for block in (*net.feature_extraction, *net.reconstruction):
+        assert block.conv1.weight.std().item() == pytest.approx(
+            usual, rel=0.15)
+        assert block.conv2.weight.std().item() == pytest.approx(
+            usual / 10, rel=0.15)
+
+
 def test_offset_predictors_get_a_rate_of_their_own():
     net = EDVRX16Net(**SMALL)
     config = dict(

@@ -1,0 +1,49 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Augmentation that mmagic lacks."""
+from typing import Dict, List
+
+import numpy as np
+from mmagic.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
+
+
+@TRANSFORMS.register_module()
+class RandomPermuteChannels(BaseTransform):
+    """Put the colour channels of all images into one random order.
+
+    *Chosen here*, for few clips: what is learned of edges must then not
+    depend on their colour (README, "Results"). The orders are equally
+    likely, that which changes nothing among them.
+
+    Required and modified keys: ``keys``, each an image ``(h, w, c)`` or a
+    list of such.
+
+    Args:
+        keys (list[str]): The images to permute alike.
+        ratio (float): Probability of a random order.
+
+    Raises:
+        ValueError: If ``ratio`` is not in [0, 1].
+    """
+
+    def __init__(self, keys: List[str], ratio: float = 0.5) -> None:
+        if not 0 <= ratio <= 1:
+            raise ValueError(f'ratio must be in [0, 1], got {ratio}')
+        self.keys, self.ratio = keys, ratio
+
+    def transform(self, results: Dict) -> Dict:
+        """Permute the channels of all images of ``keys``, or leave them."""
+        if np.random.random() >= self.ratio:
+            return results
+        first = results[self.keys[0]]
+        first = first[0] if isinstance(first, list) else first
+        order = np.random.permutation(first.shape[-1])
+        for key in self.keys:
+            images = results[key]
+            results[key] = ([image.take(order, -1)
+                             for image in images] if isinstance(images, list)
+                            else images.take(order, -1))
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(keys={self.keys}, ratio={self.ratio})'
