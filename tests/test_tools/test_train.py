@@ -89,7 +89,7 @@ def test_synthetic_motion_is_learned_from_and_the_same_after_a_resume(
     """Crops of 160 have room around 64; those of the other runs have none."""
     pipeline = 'train_dataloader.dataset.pipeline'
     options = [
-        f'{pipeline}.1.gt_patch_size=160', f'{pipeline}.5.gt_patch_size=64'
+        f'{pipeline}.1.gt_patch_size=160', f'{pipeline}.6.gt_patch_size=64'
     ]
     whole = tmp_path / 'whole'
     assert train(tiny_vid3oc, whole, options=options) == 0
