@@ -68,9 +68,9 @@ class EDVRX16Net(EDVRNet):
     middle frame, TSA is always there, and everything is trained from the
     first step (its ``tsa_iter``, which counts anew after every resume,
     belongs to its model class, which is not used). mmagic starts both
-    convolutions of a residual block at a tenth of their usual size; here,
-    *chosen here*, the second alone: ConvMuon's steps, of one size in all
-    weights, soon shut many of the ReLUs behind so small ones for good. With the default
+    convolutions of a residual block at a tenth of their usual size. *Chosen
+    here*: the second alone. ConvMuon's steps, of one size in all weights,
+    soon shut many of the ReLUs behind so small ones for good. With the default
     arguments it is EDVR-L, with 20,994,787 parameters; mmagic's EDVR-L, x4,
     of 7 frames has 20,699,363, and the paper's 20.6 M is that of 5 frames.
 
