@@ -73,8 +73,9 @@ def test_it_is_ahead_of_bicubic_on_clips_it_has_not_seen(released, clip):
     assert np.abs(ours.astype(int) - bicubic).mean() < 10
 
 
-def test_the_card_says_how_many_relus_stay_shut(released):
-    """A training too quick, or too long, shuts many for good."""
+@pytest.fixture(scope='module')
+def relus(released):
+    """How many never open on two clips, and how many there are."""
     model = init_model(MIM / released['Config'], MIM / released['Weights'])
     opened = {}
 
@@ -100,6 +101,16 @@ def test_the_card_says_how_many_relus_stay_shut(released):
         with torch.no_grad(), whole_maps():
             model.generator(inputs)
     shut = sum(int((~channels).sum()) for channels in opened.values())
-    total = sum(len(channels) for channels in opened.values())
+    return shut, sum(len(channels) for channels in opened.values())
+
+
+@pytest.mark.xfail(strict=True, reason='9,000 steps shut more; see the card')
+def test_its_relus_open(relus):
+    """A training too quick, or too long, shuts many for good."""
+    shut, total = relus
+    assert shut <= 0.01 * total
+
+
+def test_the_card_says_how_many_relus_stay_shut(relus):
     stated = re.search(r'(\S+) of its (\S+) ReLUs', CARD).groups()
-    assert stated == (f'{shut:,}', f'{total:,}')
+    assert stated == tuple(f'{count:,}' for count in relus)
