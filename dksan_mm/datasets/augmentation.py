@@ -6,6 +6,8 @@ import numpy as np
 from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from .mmagic_transforms import on_images
+
 
 @TRANSFORMS.register_module()
 class RandomPermuteChannels(BaseTransform):
@@ -15,7 +17,7 @@ class RandomPermuteChannels(BaseTransform):
     depend on their colour (README, "Results"). The orders are equally
     likely, that which changes nothing among them.
 
-    Required and modified keys: ``keys``, each an image ``(h, w, c)`` or a
+    Required and modified keys: ``keys``, each an image ``(h, w, 3)`` or a
     list of such.
 
     Args:
@@ -35,14 +37,10 @@ class RandomPermuteChannels(BaseTransform):
         """Permute the channels of all images of ``keys``, or leave them."""
         if np.random.random() >= self.ratio:
             return results
-        first = results[self.keys[0]]
-        first = first[0] if isinstance(first, list) else first
-        order = np.random.permutation(first.shape[-1])
+        order = np.random.permutation(3)
         for key in self.keys:
-            images = results[key]
-            results[key] = ([image.take(order, -1)
-                             for image in images] if isinstance(images, list)
-                            else images.take(order, -1))
+            results[key] = on_images(lambda image: image.take(order, -1),
+                                     results[key])
         return results
 
     def __repr__(self) -> str:

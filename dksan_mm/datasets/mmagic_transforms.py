@@ -1,12 +1,14 @@
 # Copyright (c) DKSAN-MM contributors.
 """mmagic's transforms, where copying images in memory made them slow."""
-from typing import Dict, List, Union
+from typing import Callable, Dict, List, Union
 
 import cv2
 import numpy as np
 import torch
 from mmagic.datasets.transforms import PackInputs, RandomTransposeHW
 from mmagic.registry import TRANSFORMS
+
+Images = Union[np.ndarray, List[np.ndarray]]
 
 
 @TRANSFORMS.register_module()
@@ -29,11 +31,7 @@ class RandomTransposeFrames(RandomTransposeHW):
         results['transpose'] = np.random.random() < self.transpose_ratio
         if results['transpose']:
             for key in self.keys:
-                images = results[key]
-                many = isinstance(images, list)
-                results[key] = (
-                    list(map(cv2.transpose, images))
-                    if many else cv2.transpose(images))
+                results[key] = on_images(cv2.transpose, results[key])
         return results
 
 
@@ -57,7 +55,14 @@ class PackFrames(PackInputs):
         return super().transform(results)
 
 
-def _to_tensor(images: Union[np.ndarray, List[np.ndarray]]) -> torch.Tensor:
+def on_images(function: Callable, images: Images) -> Images:
+    """What a function makes of an image, or of each image of a list."""
+    if isinstance(images, list):
+        return list(map(function, images))
+    return function(images)
+
+
+def _to_tensor(images: Images) -> torch.Tensor:
     """``(h, w, 3)`` to ``(3, h, w)``; a list of such to ``(t, 3, h, w)``."""
     if isinstance(images, list):
         return torch.stack(list(map(_to_tensor, images)))
