@@ -2,12 +2,13 @@
 """What users have: clips as video files and as folders of frames."""
 import os.path as osp
 from dataclasses import dataclass
+from functools import partial
 from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 import av
 import numpy as np
 
-from ..video.packets import Packets, open_video, to_image
+from ..video.decoder import Decoder
 from .images import read_image
 from .layout import frame_number, list_frames
 
@@ -76,20 +77,22 @@ def count_frames(clip: Clip) -> int:
     try:
         if not clip.is_video:
             return len(clip.frames())
-        with av.open(clip.path) as container:
-            stream = container.streams.video[0]
-            seconds = (container.duration or 0) / av.time_base
-            return stream.frames or round(
-                seconds * float(stream.average_rate or 0))
-    except (OSError, ValueError, IndexError, av.FFmpegError):
+        return Decoder(clip.path).num_frames
+    except (OSError, ValueError, av.FFmpegError):
         return 0  # reported with its reason when the clip is read
 
 
-def iter_frames(clip: Clip) -> Iterator[LazyFrame]:
+def iter_frames(clip: Clip,
+                *,
+                deinterlace: bool = True,
+                notes: Optional[List[str]] = None) -> Iterator[LazyFrame]:
     """Go through a clip's frames without converting those not asked for.
 
     Args:
         clip (Clip): A clip.
+        deinterlace (bool): Whether interlaced videos are deinterlaced.
+        notes (list[str], optional): Gets a sentence for each thing that is
+            not as in the source.
 
     Yields:
         tuple[int, Callable[[], np.ndarray]]: The frame's number (videos count
@@ -100,7 +103,7 @@ def iter_frames(clip: Clip) -> Iterator[LazyFrame]:
         ValueError: If the clip is empty or damaged; names the path.
     """
     if clip.is_video:
-        yield from _iter_video(clip.path)
+        yield from _iter_video(clip.path, deinterlace, notes)
         return
     frames = clip.frames()
     if not frames:
@@ -109,24 +112,21 @@ def iter_frames(clip: Clip) -> Iterator[LazyFrame]:
         yield frame_number(path), lambda path=path: read_image(path)
 
 
-def _iter_video(path: str) -> Iterator[LazyFrame]:
+def _iter_video(path: str, deinterlace: bool,
+                notes: Optional[List[str]]) -> Iterator[LazyFrame]:
     """Decode from beginning to end: seeking is not frame-accurate."""
-    number, last = -1, None
+    # One process per core, so one thread.
+    decoder = Decoder(path, deinterlace=deinterlace, threads=1)
+    number = -1
     try:
-        with open_video(path) as container:
-            stream = container.streams.video[0]
-            stream.codec_context.thread_count = 1  # one process per core
-            packets = Packets(container)
-            for number, frame in enumerate(packets.decode(stream)):
-                if frame is None or frame.is_corrupt:
-                    raise ValueError(f'{path}: frame {number} is damaged')
-                last = frame
-                yield number, lambda frame=frame: to_image(frame, 'bgr24')
-            if last is None:
-                raise ValueError(f'{path}: no frame in the video')
-            packets.check_end(path, stream, last)
+        for number, picture in enumerate(decoder):
+            if picture is None or picture.is_damaged:
+                raise ValueError(f'{path}: frame {number} is damaged')
+            yield number, partial(picture.load, 'bgr24')
     except av.FFmpegError as error:
         reason = error.strerror or str(error)
         where = f'after frame {number}' if number >= 0 else 'from the start'
         raise ValueError(
             f'{path}: cannot be decoded {where} ({reason})') from error
+    if notes is not None:
+        notes += decoder.notes

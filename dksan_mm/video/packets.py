@@ -1,39 +1,18 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A video file packet by packet: opened, decoded, and whether it is whole."""
+"""A video file packet by packet, and whether it is whole."""
 import os.path as osp
 from fractions import Fraction
 from typing import Dict, Iterator, Optional, Tuple
 
 import av
-import numpy as np
+
+from .streams import open_decoder
 
 # Seconds, beside 2 %, that a file may end early: headers round up, and count
 # what decoders drop of the sound's beginning.
 TAIL = Fraction(1, 4)
 # Formats that state a length of the video alone. Matroska does not.
 STATED = ('mov,mp4,m4a,3gp,3g2,mj2', 'avi')
-
-
-def open_video(path: str) -> av.container.InputContainer:
-    """Open a file that has a video stream.
-
-    Raises:
-        ValueError: If it has none; names the path.
-        OSError: If it cannot be opened.
-    """
-    if osp.isfile(path) and not osp.getsize(path):
-        raise ValueError(f'{path}: empty file (0 bytes)')
-    try:
-        container = av.open(path)
-    except av.FFmpegError as error:
-        if isinstance(error, OSError):
-            raise
-        raise ValueError(
-            f'{path}: not a video ({error.strerror or error})') from error
-    if not container.streams.video:
-        container.close()
-        raise ValueError(f'{path}: no video stream')
-    return container
 
 
 class Packets:
@@ -48,6 +27,7 @@ class Packets:
     def decode(self,
                stream: av.VideoStream) -> Iterator[Optional[av.VideoFrame]]:
         """Yield frames, and None for each packet that cannot be decoded."""
+        decoder = open_decoder(stream)
         for packet in self._container.demux():
             if packet.size and packet.pos is not None:
                 self._end_byte = packet.pos + packet.size
@@ -56,7 +36,7 @@ class Packets:
             if packet.stream.index != stream.index:
                 continue
             try:
-                for frame in packet.decode():
+                for frame in decoder.decode(packet):
                     self._frames += 1
                     yield frame
             except av.InvalidDataError:
@@ -106,6 +86,8 @@ def _check_tail(path: str, container: av.container.InputContainer,
     if last.pts is None or not stream.average_rate:
         return
     step = 1 / float(stream.average_rate)
+    if last.duration and last.time_base:  # the last one may be shown for long
+        step = max(step, float(last.duration * last.time_base))
     if container.format.name == 'avi':
         # FFmpeg shortens the duration of a file that was cut, not the count.
         stated = stream.frames * step
@@ -137,18 +119,3 @@ def _check_last_byte(path: str, end: int, number: int) -> None:
     if end < osp.getsize(path):
         raise ValueError(f'{path}: cut short in the frame after frame '
                          f'{number}')
-
-
-def to_image(frame: av.VideoFrame, pixels: str) -> np.ndarray:
-    """Pixels as a player shows them, the display rotation applied.
-
-    Args:
-        frame (av.VideoFrame): A decoded frame.
-        pixels (str): 'rgb24' or 'bgr24'.
-
-    Returns:
-        ndarray[uint8, h, w, 3]: The image, contiguous.
-    """
-    image = frame.to_ndarray(format=pixels)
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image

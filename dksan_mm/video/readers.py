@@ -13,8 +13,8 @@ import numpy as np
 
 from dksan_mm.prepare.images import read_image
 from dksan_mm.prepare.layout import IMAGE_SUFFIXES
-from dksan_mm.prepare.sources import Clip, count_frames
-from dksan_mm.video.packets import Packets, open_video, to_image
+from dksan_mm.video.color import Color
+from dksan_mm.video.decoder import Decoder, Picture
 
 DEFAULT_RATE = Fraction(25)  # frames a second of images: chosen here
 
@@ -47,15 +47,20 @@ class Source:
         num_frames (int): As far as known beforehand; 0 if not.
         sample_aspect (Fraction): Width to height of a pixel.
         audio (str | None): The file whose sound belongs to the frames.
+        color (Color): What the frames' numbers stand for.
         complaints (list[str]): What was wrong, complete after iterating.
+        notes (list[str]): What was changed, though all frames are there;
+            complete after iterating.
     """
     sample_aspect = Fraction(1)
+    color = Color()
     audio: Optional[str] = None
 
     def __init__(self, path: str, rate: Fraction, num_frames: int) -> None:
         self.path, self.rate, self.num_frames = path, rate, num_frames
         self.time_base = 1 / rate
         self.complaints: List[str] = []
+        self.notes: List[str] = []
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames; all of one size.
@@ -95,64 +100,63 @@ class VideoFile(Source):
         path (str): The file.
         rate (Fraction, optional): Show the frames at this rate, without
             sound, whatever their times in the file.
+        keep_color (bool): Whether the target can be tagged with the video's
+            colours; see :class:`~dksan_mm.video.pixels.PixelReader`.
+        deinterlace (bool): Whether interlaced frames are deinterlaced.
 
     Raises:
         ValueError: If it is no video.
         OSError: If it cannot be opened.
     """
 
-    def __init__(self, path: str, rate: Optional[Fraction] = None) -> None:
-        with open_video(path) as container:
-            stream = container.streams.video[0]
-            own_rate = stream.average_rate or stream.guessed_rate
-            super().__init__(path, rate or own_rate or DEFAULT_RATE,
-                             count_frames(Clip('', '', path)))
-            self._retime = rate is not None or not stream.time_base
-            if not self._retime:
-                self.time_base = stream.time_base
-                self.audio = path if container.streams.audio else None
-            self.sample_aspect = stream.sample_aspect_ratio or Fraction(1)
+    def __init__(self,
+                 path: str,
+                 rate: Optional[Fraction] = None,
+                 *,
+                 keep_color: bool = False,
+                 deinterlace: bool = True) -> None:
+        decoder = Decoder(path, keep_color=keep_color, deinterlace=deinterlace)
+        super().__init__(path, rate or decoder.rate or DEFAULT_RATE,
+                         decoder.num_frames)
+        self._decoder = decoder
+        self._retime = rate is not None or not decoder.time_base
+        if not self._retime:
+            self.time_base = decoder.time_base
+            self.audio = path if decoder.has_audio else None
+        self.sample_aspect = decoder.sample_aspect
 
     def _read(self) -> Iterator[Frame]:
         step = round(1 / (self.rate * self.time_base)) or 1
         last = None
-        for number, frame in enumerate(self._decode()):
-            pts, duration = frame.pts, frame.duration or 0
+        for number, picture in enumerate(self._decode()):
+            pts, duration = picture.pts, picture.duration
             if self._retime or pts is None:
                 pts, duration = step * number, step
             # Encoders refuse times that do not grow.
             if last is not None and pts <= last:
                 pts = last + 1
             last = pts
-            yield Frame(to_image(frame, 'rgb24'), pts, duration)
+            yield Frame(picture.load('rgb24'), pts, duration)
 
-    def _decode(self) -> Iterator[av.VideoFrame]:
-        last, damaged = None, 0
-        with open_video(self.path) as container:
-            stream = container.streams.video[0]
-            packets = Packets(container)
-            try:
-                for frame in packets.decode(stream):
-                    if frame is None or frame.is_corrupt:
-                        damaged += 1
-                    if frame is None:
-                        continue
-                    if last is None and frame.rotation % 180:
-                        self.sample_aspect = 1 / self.sample_aspect
-                    last = frame
-                    yield frame
-            except av.FFmpegError as error:
-                self.complaints.append(
-                    f'{self.path}: cannot be read to its end '
-                    f'({error.strerror or error})')
-            if last is None:
-                raise ValueError(f'{self.path}: no frame in the video that '
-                                 'can be decoded')
+    def _decode(self) -> Iterator[Picture]:
+        damaged = 0
+        try:
+            for picture in self._decoder:
+                if picture is None or picture.is_damaged:
+                    damaged += 1
+                if picture is not None:
+                    self.sample_aspect = self._decoder.sample_aspect
+                    self.color = self._decoder.color
+                    yield picture
+        except av.FFmpegError as error:
+            self.complaints.append(f'{self.path}: cannot be read to its end '
+                                   f'({error.strerror or error})')
+        finally:
+            self.notes += self._decoder.notes
             if damaged:
                 self.complaints.append(
                     f'{self.path}: {damaged} damaged '
                     f'{"frame" if damaged == 1 else "frames"}')
-            packets.check_end(self.path, stream, last)
 
 
 class Images(Source):
@@ -178,13 +182,18 @@ class Images(Source):
 
 
 def open_source(path: Union[str, os.PathLike],
-                rate: Optional[Fraction] = None) -> Source:
+                rate: Optional[Fraction] = None,
+                *,
+                keep_color: bool = False,
+                deinterlace: bool = True) -> Source:
     """Open a video file, a folder of images, a glob of images or one image.
 
     Args:
         path (str | PathLike): A path, or a pattern such as ``'in/*.png'``.
         rate (Fraction, optional): Frames per second. Images have 25 unless
             it is given; of a video it replaces the frames' own times.
+        keep_color (bool): As in :class:`VideoFile`.
+        deinterlace (bool): As in :class:`VideoFile`.
 
     Returns:
         Source: Its frames, not read yet.
@@ -203,7 +212,8 @@ def open_source(path: Union[str, os.PathLike],
     if osp.exists(path):
         if path.lower().endswith(IMAGE_SUFFIXES):
             return Images(path, [path], rate)
-        return VideoFile(path, rate)
+        return VideoFile(
+            path, rate, keep_color=keep_color, deinterlace=deinterlace)
     files = sorted(glob.glob(path, recursive=True), key=_natural)
     if not files:
         raise FileNotFoundError(f'there is no file or folder {path}')

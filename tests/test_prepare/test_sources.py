@@ -173,7 +173,7 @@ def blank(content):
 @pytest.mark.parametrize('damage, match', [
     (lambda content: b'', 'empty file'),
     (lambda content: b'no pictures' * 50, 'not a video'),
-    (halve, 'not a video'),
+    (halve, 'without its index'),
     (blank, 'frame [0-9]+ is damaged'),
 ])
 def test_damaged_videos_are_named(tmp_path, damage, match):

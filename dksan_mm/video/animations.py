@@ -1,0 +1,200 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Animated images that FFmpeg does not decode: WebP, and APNG of 16 bits.
+
+Each plays once, whatever number of loops it states. A frame without a duration
+is shown for 100 ms, as browsers have it.
+"""
+import struct
+import zlib
+from typing import Iterator, List, NamedTuple, Optional, Tuple
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+PNG = b'\x89PNG\r\n\x1a\n'
+DEFAULT = 100  # ms
+Shown = Tuple[np.ndarray, int]
+
+
+class Animation:
+    """Frames of an animation, each with its alpha.
+
+    Iterating yields ``(image, duration)``: uint8 RGBA of the shape (h, w, 4)
+    and milliseconds.
+
+    Attributes:
+        path (str): The file.
+        durations (list[int]): Of all frames, in milliseconds.
+    """
+    path: str
+    durations: List[int]
+
+    def __len__(self) -> int:
+        return len(self.durations)
+
+    def __iter__(self) -> Iterator[Shown]:
+        raise NotImplementedError
+
+
+def open_animation(path: str) -> Optional[Animation]:
+    """Open an animation that FFmpeg does not decode.
+
+    Args:
+        path (str): Any file.
+
+    Returns:
+        Animation | None: None for other files, those that cannot be opened
+        among them.
+
+    Raises:
+        ValueError: If it is one, and damaged from the start; names the path.
+    """
+    try:
+        with open(path, 'rb') as file:
+            head = file.read(33)
+    except OSError:
+        return None
+    if head[:4] == b'RIFF' and head[8:12] == b'WEBP':
+        return WebP(path)
+    # Depth and colour type: grey or RGB with alpha, 16 bits.
+    if head[:8] == PNG and head[24:26] in (b'\x10\x04', b'\x10\x06'):
+        apng = DeepApng(path)
+        return apng if apng.durations else None
+    return None
+
+
+class WebP(Animation):
+    """A WebP file, of one frame or more; libwebp composes them."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.durations = _read_durations(path)
+
+    def __iter__(self) -> Iterator[Shown]:
+        number = 0
+        try:
+            with Image.open(self.path) as image:
+                for number, duration in enumerate(self.durations):
+                    image.seek(number)
+                    yield np.array(image.convert('RGBA')), duration
+        except (OSError, EOFError, ValueError) as error:
+            raise ValueError(f'{self.path}: cannot be decoded from frame '
+                             f'{number} on ({error})') from error
+
+
+def _read_durations(path: str) -> List[int]:
+    """Durations of a WebP file's frames, from its ANMF chunks."""
+    try:
+        with Image.open(path) as image:
+            count = getattr(image, 'n_frames', 1)
+    except (OSError, UnidentifiedImageError) as error:
+        raise ValueError(f'{path}: not a whole WebP file') from error
+    with open(path, 'rb') as file:
+        content = file.read()
+    found, place = [], 12
+    while place + 24 <= len(content):
+        kind = content[place:place + 4]
+        size = int.from_bytes(content[place + 4:place + 8], 'little')
+        if kind == b'ANMF':
+            time = content[place + 20:place + 23]
+            found.append(int.from_bytes(time, 'little') or DEFAULT)
+        place += 8 + size + size % 2
+    return found[:count] if len(found) >= count else [DEFAULT] * count
+
+
+class Control(NamedTuple):
+    """An fcTL chunk: place and size, time, and what becomes of the canvas."""
+    number: int
+    width: int
+    height: int
+    x: int
+    y: int
+    delay: int
+    per: int
+    dispose: int
+    blend: int
+
+    @property
+    def duration(self) -> int:
+        """Milliseconds."""
+        return round(1000 * self.delay / (self.per or 100)) or DEFAULT
+
+
+class DeepApng(Animation):
+    """An animated PNG of 16 bits with alpha, which FFmpeg cannot blend."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._head, self._frames = _read_apng(path)
+        self.durations = [control.duration for control, _ in self._frames]
+
+    def __iter__(self) -> Iterator[Shown]:
+        width, height = struct.unpack('>II', self._head[16:24])
+        # Colours times their alpha, which blend by one sum.
+        canvas = np.zeros((height, width, 4), np.float32)
+        for number, (control, data) in enumerate(self._frames):
+            _, w, h, x, y = control[:5]
+            place = canvas[y:y + h, x:x + w]
+            image = self._decode(number, control, data)
+            if place.shape != image.shape:
+                raise ValueError(f'{self.path}: frame {number} lies outside '
+                                 'the picture')
+            before = place.copy()
+            if control.blend:
+                image = image + before * (1 - image[..., 3:])
+            place[:] = image
+            yield _straight(canvas), control.duration
+            if control.dispose == 1 or control.dispose == 2 and not number:
+                place[:] = 0
+            elif control.dispose == 2:
+                place[:] = before
+
+    def _decode(self, number: int, control: Control,
+                data: bytes) -> np.ndarray:
+        """One frame's pixels, RGBA times alpha, float32."""
+        head = struct.pack('>II', control.width,
+                           control.height) + self._head[24:29]
+        png = b''.join((PNG, _chunk(b'IHDR',
+                                    head), _chunk(b'IDAT',
+                                                  data), _chunk(b'IEND', b'')))
+        image = cv2.imdecode(
+            np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+        if image is None or image.ndim != 3 or image.shape[2] != 4:
+            raise ValueError(f'{self.path}: frame {number} is damaged')
+        image = image[..., [2, 1, 0, 3]] / np.float32(65535)
+        image[..., :3] *= image[..., 3:]
+        return image
+
+
+def _read_apng(path: str) -> Tuple[bytes, List[Tuple[Control, bytes]]]:
+    """Header and frames of a PNG; none if it is not animated."""
+    with open(path, 'rb') as file:
+        content = file.read()
+    frames: List[Tuple[Control, bytes]] = []
+    place, is_animated = 8, False
+    while place + 12 <= len(content):
+        size = int.from_bytes(content[place:place + 4], 'big')
+        kind = content[place + 4:place + 8]
+        data = content[place + 8:place + 8 + size]
+        place += 12 + size
+        if kind == b'acTL':
+            is_animated = True
+        elif kind == b'fcTL' and size == 26:
+            frames.append((Control(*struct.unpack('>IIIIIHHBB', data)), b''))
+        elif kind in (b'IDAT', b'fdAT') and frames:
+            data = data[4:] if kind == b'fdAT' else data
+            frames[-1] = frames[-1][0], frames[-1][1] + data
+    return content[:33], frames if is_animated else []
+
+
+def _straight(canvas: np.ndarray) -> np.ndarray:
+    """8-bit RGBA of colours that were multiplied by their alpha."""
+    alpha = np.maximum(canvas[..., 3:], 1e-6)
+    image = np.concatenate([canvas[..., :3] / alpha, canvas[..., 3:]], -1)
+    return np.rint(np.clip(image * 255, 0, 255)).astype(np.uint8)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return (len(data).to_bytes(4, 'big') + kind + data +
+            zlib.crc32(kind + data).to_bytes(4, 'big'))

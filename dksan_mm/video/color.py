@@ -1,0 +1,136 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Colour tags of a video: numbers of ITU-T H.273, as FFmpeg has them."""
+from dataclasses import dataclass
+from typing import Tuple
+
+import av
+
+BT709, UNSPECIFIED, BT2020 = 1, 2, 9  # of primaries; of matrices, too
+SRGB, PQ, HLG = 13, 16, 18  # of transfers
+BT601, FULL_RANGE = 5, 2
+PRIMARIES = {
+    1: 'BT.709',
+    4: 'BT.470 M',
+    5: 'BT.470 BG',
+    6: 'SMPTE 170M',
+    7: 'SMPTE 240M',
+    8: 'film',
+    9: 'BT.2020',
+    10: 'SMPTE ST 428',
+    11: 'DCI-P3',
+    12: 'Display P3',
+    22: 'EBU 3213'
+}
+TRANSFERS = {
+    1: 'BT.709',
+    4: 'gamma 2.2',
+    5: 'gamma 2.8',
+    6: 'SMPTE 170M',
+    7: 'SMPTE 240M',
+    8: 'linear',
+    9: 'log',
+    10: 'log',
+    11: 'xvYCC',
+    12: 'BT.1361',
+    13: 'sRGB',
+    14: 'BT.2020',
+    15: 'BT.2020',
+    16: 'PQ',
+    17: 'SMPTE ST 428',
+    18: 'HLG'
+}
+MATRICES = {
+    10: 'BT.2020 with constant luminance',
+    11: "SMPTE ST 2085 (Y'D'zD'x)",
+    13: 'chromaticity-derived with constant luminance',
+    14: 'ICtCp',
+    15: 'IPT-C2',
+    16: 'YCgCo-Re',
+    17: 'YCgCo-Ro'
+}
+# Matrices that swscale knows, and those computed here.
+SWSCALE, OWN = (1, 4, 5, 6, 7, 9), (8, 12)
+
+
+@dataclass(frozen=True)
+class Color:
+    """What the RGB numbers of a frame stand for.
+
+    Attributes:
+        primaries (int): A key of ``PRIMARIES``.
+        transfer (int): A key of ``TRANSFERS``.
+    """
+    primaries: int = BT709
+    transfer: int = BT709
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether white is not the brightest that it can show."""
+        return self.transfer in (PQ, HLG)
+
+    @property
+    def matrix(self) -> int:
+        """The luma and chroma that such colours are usually coded as."""
+        if self.primaries == BT2020:
+            return BT2020
+        return 6 if self.primaries in (4, 5, 6, 7) else BT709
+
+    @property
+    def on_displays(self) -> 'Color':
+        """What a picture without tags is taken for.
+
+        Displays of today are BT.709's or sRGB's, and programs show the same
+        numbers on both.
+        """
+        return Color(BT709, SRGB if self.transfer == SRGB else BT709)
+
+    def __str__(self) -> str:
+        names = PRIMARIES[self.primaries], TRANSFERS[self.transfer]
+        return names[0] if names[0] == names[1] else '{} ({})'.format(*names)
+
+
+def read_color(frame: av.VideoFrame) -> Color:
+    """What a decoded frame's colours are.
+
+    Args:
+        frame (VideoFrame): A decoded frame.
+
+    Returns:
+        Color: As it is tagged. Without tags, BT.709; HDR without primaries,
+        BT.2020.
+    """
+    if frame.format.name.startswith('xyz'):
+        return Color()  # swscale makes BT.709 of it
+    transfer = frame.color_trc
+    if transfer not in TRANSFERS:
+        transfer = BT709
+    primaries = frame.color_primaries
+    if primaries not in PRIMARIES:
+        primaries = BT2020 if transfer in (PQ, HLG) else BT709
+    return Color(primaries, transfer)
+
+
+def read_coding(frame: av.VideoFrame) -> Tuple[int, bool]:
+    """How a decoded frame's numbers are coded.
+
+    Args:
+        frame (VideoFrame): A decoded frame.
+
+    Returns:
+        tuple[int, bool]: Its matrix, and whether its range is full. Without
+        tags, the matrix is BT.2020's if the colours are, else BT.709's from
+        1280x720 on and BT.601's below, as players guess; the range is full
+        for RGB, grey and JPEG (yuvj) formats.
+    """
+    name = frame.format.name
+    has_full = frame.format.is_rgb or name.startswith(('yuvj', 'gray', 'ya'))
+    full = has_full if not frame.color_range else frame.color_range == 2
+    if frame.format.is_rgb or name == 'pal8':
+        return 0, True
+    matrix = frame.colorspace
+    if matrix in (0, 2, 3):
+        if read_color(frame).primaries == BT2020:
+            return BT2020, full
+        large = frame.width >= 1280 or frame.height >= 720
+        matrix = BT709 if large else BT601
+    return matrix, full or name.startswith('yuvj')

@@ -1,0 +1,155 @@
+# Copyright (c) DKSAN-MM contributors.
+"""A video file decoded from beginning to end, for all that read videos."""
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Callable, Iterator, List, Optional
+
+import av
+import numpy as np
+
+from .animations import Animation, open_animation
+from .color import Color
+from .deinterlace import Deinterlacer
+from .geometry import read_orientation
+from .packets import Packets
+from .pixels import PixelReader
+from .streams import open_video
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded frame, not converted yet.
+
+    Attributes:
+        load (Callable[[str], ndarray[uint8, h, w, 3]]): Makes the image, for
+            'rgb24' or 'bgr24'; may raise a ValueError that names the path.
+        pts (int | None): When it is shown, in the file's ``time_base``.
+        duration (int): How long, in the same units; 0 if not known.
+        is_damaged (bool): Whether the decoder had to make up a part.
+    """
+    load: Callable[[str], np.ndarray]
+    pts: Optional[int] = None
+    duration: int = 0
+    is_damaged: bool = False
+
+
+class Decoder:
+    """The frames of one video file; iterate once.
+
+    Iterating yields a :class:`Picture` for each frame, in order, and None for
+    each packet that cannot be decoded.
+
+    Args:
+        path (str): The file: a video, or an animation (GIF, APNG, WebP).
+        keep_color (bool): Whether the target can be tagged with the video's
+            colours; see :class:`~dksan_mm.video.pixels.PixelReader`.
+        deinterlace (bool): Whether interlaced frames are deinterlaced.
+        threads (int, optional): Threads of the decoder.
+
+    Attributes:
+        rate (Fraction | None): Frames per second on average, if known.
+        time_base (Fraction | None): Seconds of one unit of ``pts``.
+        num_frames (int): As far as known beforehand; 0 if not.
+        sample_aspect (Fraction): Width to height of a pixel; complete when
+            the first frame is there.
+        has_audio (bool): Whether the file has sound.
+
+    Raises:
+        ValueError: If there is no video in it, or, while iterating, if no
+            frame can be decoded or the file is cut short; names the path.
+        OSError: If it cannot be opened.
+    """
+
+    def __init__(self,
+                 path: str,
+                 *,
+                 keep_color: bool = False,
+                 deinterlace: bool = True,
+                 threads: Optional[int] = None) -> None:
+        self.path = path
+        self._deinterlacer = Deinterlacer() if deinterlace else None
+        self._threads = threads
+        self._pixels = PixelReader(path, keep_color=keep_color)
+        self._notes: List[str] = []
+        self.sample_aspect, self.has_audio = Fraction(1), False
+        self._animation = open_animation(path)
+        if self._animation is not None:
+            self._describe_animation(self._animation)
+            return
+        container, stream = open_video(path)
+        with container:
+            self._describe(container, stream)
+
+    def _describe_animation(self, animation: Animation) -> None:
+        self.time_base, self.num_frames = Fraction(1, 1000), len(animation)
+        seconds = Fraction(sum(animation.durations), 1000)
+        self.rate = len(animation) / seconds if seconds else None
+
+    def _describe(self, container: av.container.InputContainer,
+                  stream: av.VideoStream) -> None:
+        self.rate = stream.average_rate or stream.guessed_rate
+        self.time_base = stream.time_base
+        self.sample_aspect = stream.sample_aspect_ratio or Fraction(1)
+        self.has_audio = bool(container.streams.audio)
+        seconds = (container.duration or 0) / av.time_base
+        self.num_frames = stream.frames or round(
+            seconds * float(stream.average_rate or 0))
+
+    @property
+    def color(self) -> Color:
+        """What the numbers of the images stand for, from the first on."""
+        return self._pixels.color
+
+    @property
+    def notes(self) -> List[str]:
+        """A sentence for each thing that is not as in the file."""
+        notes = self._notes + self._pixels.notes
+        if self._deinterlacer and self._deinterlacer.is_needed:
+            notes.append(f'{self.path} is interlaced: it is deinterlaced')
+        return notes
+
+    def __iter__(self) -> Iterator[Optional[Picture]]:
+        if self._animation is not None:
+            yield from self._play(self._animation)
+            return
+        container, stream = open_video(self.path)
+        with container:
+            if self._threads:
+                stream.codec_context.thread_count = self._threads
+            packets, last = Packets(container), None
+            frames = packets.decode(stream)
+            if self._deinterlacer:
+                frames = self._deinterlacer.filter(frames)
+            for frame in frames:
+                if frame is None:
+                    yield None
+                    continue
+                if last is None:
+                    self._begin(frame)
+                last = frame
+                yield Picture(
+                    lambda pixels, frame=frame: self._pixels.read(
+                        frame, pixels),
+                    frame.pts,
+                    frame.duration or 0,
+                    frame.is_corrupt)
+            if last is None:
+                raise ValueError(f'{self.path}: no frame in the video that '
+                                 'can be decoded')
+            packets.check_end(self.path, stream, last)
+
+    def _begin(self, frame: av.VideoFrame) -> None:
+        self._pixels.begin(frame)
+        if read_orientation(frame).transpose:
+            self.sample_aspect = 1 / self.sample_aspect
+
+    def _play(self, animation: Animation) -> Iterator[Picture]:
+        time = 0
+        for image, duration in animation:
+            image = self._pixels.over_black(image)
+            yield Picture(
+                lambda pixels, image=image: np.ascontiguousarray(image[
+                    ..., ::-1] if pixels == 'bgr24' else image),
+                time,
+                duration)
+            time += duration

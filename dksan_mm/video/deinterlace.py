@@ -1,0 +1,98 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Whole frames of interlaced ones, whose two fields are of two moments."""
+from collections import deque
+from typing import Deque, Iterable, Iterator, Optional, Tuple
+
+import av
+import av.filter
+
+# bwdif makes one frame of one, and leaves frames that are not flagged.
+OPTIONS = 'mode=send_frame:parity=auto:deint=interlaced'
+
+
+class Deinterlacer:
+    """Replaces interlaced frames by FFmpeg's bwdif; the others stay.
+
+    Attributes:
+        is_needed (bool): Whether there was an interlaced frame.
+    """
+
+    def __init__(self) -> None:
+        self.is_needed = False
+        self._graph: Optional[av.filter.Graph] = None
+        self._shape: Tuple[int, int, str] = (0, 0, '')
+        self._waiting: Deque[av.VideoFrame] = deque()
+        self._times: Deque[Tuple[Optional[int], int]] = deque()
+        self._count = 0
+
+    def filter(
+        self, frames: Iterable[Optional[av.VideoFrame]]
+    ) -> Iterator[Optional[av.VideoFrame]]:
+        """Go through a video.
+
+        Args:
+            frames (Iterable[VideoFrame | None]): Its frames; None where one
+                is missing.
+
+        Yields:
+            VideoFrame | None: As many, with their own times and tags.
+        """
+        for frame in frames:
+            if frame is None:
+                yield from self._flush()
+                yield None
+                continue
+            if self._shape != _shape(frame):
+                yield from self._flush()
+            if self._graph is None and not frame.interlaced_frame:
+                yield frame
+                continue
+            if self._graph is None:
+                self._open(frame)
+            yield from self._push(frame)
+        yield from self._flush()
+
+    def _open(self, frame: av.VideoFrame) -> None:
+        self.is_needed, self._shape = True, _shape(frame)
+        graph = av.filter.Graph()
+        source = graph.add_buffer(
+            width=frame.width,
+            height=frame.height,
+            format=frame.format,
+            time_base=frame.time_base)
+        graph.link_nodes(source, graph.add('bwdif', OPTIONS),
+                         graph.add('buffersink')).configure()
+        self._graph = graph
+
+    def _push(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
+        self._waiting.append(frame)
+        self._times.append((frame.pts, frame.duration))
+        # Numbers instead of times, which may be missing or may jump.
+        frame.pts, self._count = self._count, self._count + 1
+        self._graph.vpush(frame)
+        yield from self._pull()
+
+    def _pull(self) -> Iterator[av.VideoFrame]:
+        while True:
+            try:
+                frame = self._graph.vpull()
+            except (av.BlockingIOError, av.EOFError):
+                return
+            before = self._waiting.popleft()
+            frame.time_base = before.time_base
+            frame.pts, frame.duration = self._times.popleft()
+            frame.colorspace, frame.color_range = (before.colorspace,
+                                                   before.color_range)
+            frame.color_trc, frame.color_primaries = (before.color_trc,
+                                                      before.color_primaries)
+            yield frame
+
+    def _flush(self) -> Iterator[av.VideoFrame]:
+        if self._graph is not None:
+            self._graph.vpush(None)
+            yield from self._pull()
+        self._graph = None
+
+
+def _shape(frame: av.VideoFrame) -> Tuple[int, int, str]:
+    return frame.width, frame.height, frame.format.name

@@ -1,0 +1,255 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Colours converted in the light of a display.
+
+Numbers become light by the display's curve: BT.1886 (gamma 2.4) for the
+camera curves of BT.709, BT.601 and BT.2020, as mpv and zimg have it. Then
+primaries are exchanged, with Bradford's adaptation of white, and what another
+display cannot show is clipped.
+
+HDR is tone-mapped by the curve of Report ITU-R BT.2390, applied to the largest
+of R, G and B, which keeps hues and grey. Diffuse white of HDR, 203 cd/m2
+(Report BT.2408), is the white of SDR before that; the curve leaves the darker
+half as it is and bends the rest below white. HLG is first shown on BT.2100's
+display of 1000 cd/m2.
+"""
+from typing import Callable, Dict, Tuple
+
+import cv2
+import numpy as np
+
+from .color import HLG, PQ, SRGB, Color
+
+WHITE = 203.0  # cd/m2, Report ITU-R BT.2408
+HLG_PEAK, HLG_GAMMA = 1000.0, 1.2  # BT.2100, table 5
+STEPS = 65536
+Curve = Callable[[np.ndarray], np.ndarray]
+
+_D65, _C = (0.3127, 0.3290), (0.310, 0.316)
+_PAL = ((0.64, 0.33), (0.29, 0.60), (0.15, 0.06), _D65)
+_NTSC = ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070), _D65)
+_P3 = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
+# x and y of red, green, blue and white (H.273, table 2).
+CHROMATICITIES = {
+    1: ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), _D65),
+    4: ((0.67, 0.33), (0.21, 0.71), (0.14, 0.08), _C),
+    5: _PAL,
+    6: _NTSC,
+    7: _NTSC,
+    8: ((0.681, 0.319), (0.243, 0.692), (0.145, 0.049), _C),
+    9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), _D65),
+    10: ((1, 0), (0, 1), (0, 0), (1 / 3, 1 / 3)),
+    11: (*_P3, (0.314, 0.351)),
+    12: (*_P3, _D65),
+    22: ((0.630, 0.340), (0.295, 0.605), (0.155, 0.077), _D65),
+}
+_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367],
+                      [0.0389, -0.0685, 1.0296]])
+
+
+def to_xyz(primaries: int) -> np.ndarray:
+    """The matrix from linear RGB to CIE XYZ; white has Y = 1."""
+    *rgb, white = [
+        np.array([x / y, 1, (1 - x - y) /
+                  y]) if y else np.array([x, y, 1 - x - y], float)
+        for x, y in CHROMATICITIES[primaries]
+    ]
+    columns = np.stack(rgb, 1)
+    return columns * np.linalg.solve(columns, white)
+
+
+def exchange(source: int, target: int) -> np.ndarray:
+    """The matrix from linear RGB of some primaries to that of others."""
+    before, after = to_xyz(source), to_xyz(target)
+    ones = np.ones(3)
+    scale = (_BRADFORD @ after @ ones) / (_BRADFORD @ before @ ones)
+    adapt = np.linalg.solve(_BRADFORD, scale[:, None] * _BRADFORD)
+    return np.linalg.solve(after, adapt @ before)
+
+
+def luma_weights(primaries: int) -> np.ndarray:
+    """Luminance of red, green and blue; of white it is 1."""
+    return to_xyz(primaries)[1]
+
+
+def pq_to_light(signal: np.ndarray) -> np.ndarray:
+    """Light in cd/m2 that a PQ signal stands for (BT.2100, table 4)."""
+    root = np.power(signal, 32 / 2523)
+    low = np.maximum(root - 107 / 128, 0)
+    return 1e4 * np.power(low / (2413 / 128 - 2392 / 128 * root), 8192 / 1305)
+
+
+def light_to_pq(light: np.ndarray) -> np.ndarray:
+    """The PQ signal of light in cd/m2."""
+    root = np.power(np.asarray(light) / 1e4, 1305 / 8192)
+    return np.power((107 / 128 + 2413 / 128 * root) / (1 + 2392 / 128 * root),
+                    2523 / 32)
+
+
+def hlg_to_scene(signal: np.ndarray) -> np.ndarray:
+    """Light of the scene, 0 to 1, of an HLG signal (BT.2100, table 5)."""
+    a = 0.17883277
+    b, c = 1 - 4 * a, 0.5 - a * np.log(4 * a)
+    return np.where(signal <= 0.5, signal**2 / 3, (np.exp(
+        (signal - c) / a) + b) / 12)
+
+
+def tone_curve(light: np.ndarray, peak: float) -> np.ndarray:
+    """Fit light into the range below SDR's white (BT.2390, 5.4.1).
+
+    Args:
+        light (ndarray): In cd/m2.
+        peak (float): The most that occurs, cd/m2.
+
+    Returns:
+        ndarray: In cd/m2, up to 203; it grows with ``light``.
+    """
+    if peak <= WHITE:
+        return np.minimum(light, WHITE)
+    scale = light_to_pq(peak)
+    signal = np.minimum(light_to_pq(light) / scale, 1)
+    most = light_to_pq(WHITE) / scale
+    knee = 1.5 * most - 0.5
+    t = np.clip((signal - knee) / (1 - knee), 0, 1)
+    bent = ((2 * t**3 - 3 * t**2 + 1) * knee + (t**3 - 2 * t**2 + t) *
+            (1 - knee) + (3 * t**2 - 2 * t**3) * most)
+    return pq_to_light(np.where(signal < knee, signal, bent) * scale)
+
+
+def _power(exponent: float) -> Tuple[Curve, Curve]:
+    return (lambda signal: np.power(signal, exponent),
+            lambda light: cv2.pow(light, 1 / exponent))
+
+
+def _log(decades: float) -> Tuple[Curve, Curve]:
+    least = 10**-decades
+    return (lambda v: np.where(v > 0, 10**(
+        (v - 1) * decades), 0), lambda x: np.where(
+            x > least,
+            np.log10(np.maximum(x, least)) / decades + 1, 0).astype(x.dtype))
+
+
+def _srgb_to_light(signal: np.ndarray) -> np.ndarray:
+    return np.where(signal <= 0.04045, signal / 12.92,
+                    np.power((signal + 0.055) / 1.055, 2.4))
+
+
+def _light_to_srgb(light: np.ndarray) -> np.ndarray:
+    return np.where(light <= 0.0031308, 12.92 * light,
+                    1.055 * cv2.pow(light, 1 / 2.4) - 0.055)
+
+
+def _cinema() -> Tuple[Curve, Curve]:
+    to_light, from_light = _power(2.6)  # SMPTE ST 428-1
+    return (lambda signal: to_light(signal) *
+            (52.37 / 48), lambda light: from_light(light * (48 / 52.37)))
+
+
+# From a signal to light and back, by transfer; BT.1886 where none is here.
+_BT1886 = _power(2.4)
+_CURVES: Dict[int, Tuple[Curve, Curve]] = {
+    4: _power(2.2),
+    5: _power(2.8),
+    8: (lambda signal: signal, lambda light: light),
+    9: _log(2),
+    10: _log(2.5),
+    SRGB: (_srgb_to_light, _light_to_srgb),
+    17: _cinema(),
+}
+
+
+def same_light(one: Color, other: Color) -> bool:
+    """Whether equal numbers stand for equal light."""
+    return one == other or not (one.is_hdr or other.is_hdr) and (
+        CHROMATICITIES[one.primaries] == CHROMATICITIES[other.primaries]
+        and _CURVES.get(one.transfer, _BT1886) is _CURVES.get(
+            other.transfer, _BT1886))
+
+
+class Conversion:
+    """Numbers of some colours into those of others, SDR.
+
+    Args:
+        source (Color): Of what comes in.
+        target (Color): Of what goes out, not HDR.
+        peak (float): The brightest light of HDR, cd/m2.
+    """
+
+    def __init__(self,
+                 source: Color,
+                 target: Color,
+                 *,
+                 peak: float = HLG_PEAK) -> None:
+        self._source = source
+        self._encode = _CURVES.get(target.transfer, _BT1886)[1]
+        self._matrix = exchange(source.primaries,
+                                target.primaries).astype(np.float32)
+        self._tables: Dict[Tuple[float, float], Tuple[np.ndarray, ...]] = {}
+        if source.transfer == HLG:
+            self._weights = luma_weights(source.primaries).astype(np.float32)
+            # Of luminance and of light, by their square roots.
+            roots = np.linspace(0, 1, STEPS)
+            self._gain = (HLG_PEAK / WHITE *
+                          np.maximum(roots, 1e-9)**(2 * HLG_GAMMA - 2)).astype(
+                              np.float32)
+            self._factors = _factors(roots**2 * HLG_PEAK, HLG_PEAK)
+        self._peak = peak
+
+    def __call__(self, codes: np.ndarray, black: float,
+                 white: float) -> np.ndarray:
+        """Convert an image.
+
+        Args:
+            codes (ndarray[uint16, h, w, 3]): The numbers.
+            black (float): The number of black.
+            white (float): That of the largest signal.
+
+        Returns:
+            ndarray[float32, h, w, 3]: From 0 to 1.
+        """
+        if (black, white) not in self._tables:
+            signal = (np.arange(STEPS) - black) / (white - black)
+            self._tables[black, white] = self._tabulate(np.clip(signal, 0, 1))
+        table, factors = self._tables[black, white]
+        light = np.take(table, codes)
+        if self._source.transfer == HLG:
+            light = self._show_hlg(light)
+        elif self._source.transfer == PQ:
+            light *= np.take(factors, _largest(codes))[..., None]
+        light = cv2.transform(light, self._matrix)
+        return self._encode(np.clip(light, 0, 1, out=light))
+
+    def _tabulate(self, signal: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Light of each signal, and what the tone curve makes of it."""
+        if self._source.transfer == PQ:
+            nits = pq_to_light(signal)
+            return ((nits / WHITE).astype(np.float32),
+                    _factors(nits, self._peak))
+        curve = _CURVES.get(self._source.transfer, _BT1886)[0]
+        if self._source.transfer == HLG:
+            curve = hlg_to_scene
+        return curve(signal).astype(np.float32), np.empty(0)
+
+    def _show_hlg(self, scene: np.ndarray) -> np.ndarray:
+        """Light of BT.2100's display, tone-mapped; SDR's white is 1."""
+        luminance = cv2.transform(scene, self._weights[None])
+        light = scene * np.take(self._gain, _index(luminance))[..., None]
+        places = _index(_largest(light) * (WHITE / HLG_PEAK))
+        light *= np.take(self._factors, places)[..., None]
+        return light
+
+
+def _largest(image: np.ndarray) -> np.ndarray:
+    """The largest channel, quicker than ``max(-1)``."""
+    return np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2])
+
+
+def _index(values: np.ndarray) -> np.ndarray:
+    """Places of values from 0 to 1 in a table by their square roots."""
+    return np.rint(cv2.sqrt(np.clip(values, 0, 1)) * (STEPS - 1)).astype(
+        np.uint16)
+
+
+def _factors(light: np.ndarray, peak: float) -> np.ndarray:
+    """What light is multiplied by, for the tone curve."""
+    light = np.maximum(light, 1e-6)
+    return (tone_curve(light, peak) / light).astype(np.float32)

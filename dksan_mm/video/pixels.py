@@ -1,0 +1,283 @@
+# Copyright (c) DKSAN-MM contributors.
+"""From the formats that decoders give to 8-bit RGB, and back to YUV."""
+import re
+from typing import Dict, List, Optional, Tuple
+
+import av
+import cv2
+import numpy as np
+from av.sidedata.sidedata import Type
+
+from .color import (MATRICES, OWN, PQ, SWSCALE, TRANSFERS, Color, read_coding,
+                    read_color)
+from .geometry import read_orientation
+from .light import HLG_PEAK, WHITE, Conversion, luma_weights, same_light
+
+# swscale's flags: bicubic, full_chroma_int, full_chroma_inp, accurate_rnd.
+# Without them white of 10 bits becomes 253. PyAV passes them on.
+ACCURATE = 0x4 | 0x2000 | 0x4000 | 0x40000
+# White in swscale's RGB of 16 bits that it makes of limited range.
+WHITE_16 = 65283
+# PyAV gives their numbers as they are.
+_NATIVE = ('gbrp', 'gbrap', 'rgb48', 'rgba64', 'rgbaf', 'rgbf', 'gray')
+Codes = Tuple[np.ndarray, float, float]  # numbers, those of black and white
+
+
+class PixelReader:
+    """Makes RGB images of a video's frames.
+
+    HDR becomes BT.709 (see :mod:`dksan_mm.video.light`). Other colours stay
+    as they are where the target can be tagged with them; where it cannot,
+    such as a PNG, they become what a BT.709 or sRGB display should show.
+    Transparent pixels are shown over black.
+
+    Args:
+        path (str): The video, for messages.
+        keep_color (bool): Whether the target is tagged with colours.
+
+    Attributes:
+        color (Color): Of the images; known after :meth:`begin`.
+        notes (list[str]): A sentence for each thing that is not as in the
+            video.
+    """
+
+    def __init__(self, path: str, *, keep_color: bool = False) -> None:
+        self.path, self.color = path, Color()
+        self.notes: List[str] = []
+        self._keep_color = keep_color
+        self._peak = HLG_PEAK
+        self._conversions: Dict[Color, Conversion] = {}
+        self._tables: Dict[Tuple[float, float], np.ndarray] = {}
+
+    def begin(self, frame: av.VideoFrame) -> None:
+        """Decide on the colours of all images by the first frame."""
+        color = read_color(frame)
+        self._peak = _read_peak(frame)
+        if self._keep_color and not color.is_hdr:
+            self.color = color
+        else:
+            self.color = color.on_displays
+
+    def read(self, frame: av.VideoFrame, pixels: str = 'rgb24') -> np.ndarray:
+        """Make an image of a frame, turned upright.
+
+        Args:
+            frame (VideoFrame): A decoded frame.
+            pixels (str): 'rgb24' or 'bgr24'.
+
+        Returns:
+            ndarray[uint8, h, w, 3]: The image, contiguous.
+
+        Raises:
+            ValueError: If its format or matrix is not known; names the path.
+        """
+        self._check_matrix(frame)
+        try:
+            image = self._read(frame)
+        except (OSError, ValueError, NotImplementedError) as error:
+            raise ValueError(
+                f'{self.path}: the pixel format {frame.format.name} of the '
+                f'video cannot be converted ({error})') from error
+        if pixels == 'bgr24':
+            image = image[..., ::-1]
+        return read_orientation(frame).apply(image)
+
+    def _read(self, frame: av.VideoFrame) -> np.ndarray:
+        source = read_color(frame)
+        converts = not same_light(source, self.color)
+        has_alpha = any(c.is_alpha
+                        for c in frame.format.components) or (frame.format.name
+                                                              == 'pal8')
+        if not (converts or has_alpha) and _is_simple(frame):
+            return _reformat(frame, 'rgb24').to_ndarray()
+        (codes, black, white), alpha = read_codes(frame, has_alpha)
+        if converts:
+            signal = self._convert(source)(codes, black, white)
+            image = _to_uint8(signal * 255)
+        else:
+            image = np.take(self._table(black, white), codes)
+        return image if alpha is None else self._blend(image, alpha)
+
+    def over_black(self, image: np.ndarray) -> np.ndarray:
+        """RGB of an image with alpha, uint8, (h, w, 4)."""
+        return self._blend(image[..., :3], image[..., 3] / np.float32(255))
+
+    def _blend(self, image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        if alpha.min() >= 1:
+            return image
+        self._note('has transparent pixels: they are shown over black')
+        return _to_uint8(image * alpha[..., None])
+
+    def _convert(self, source: Color) -> Conversion:
+        if source not in self._conversions:
+            self._conversions[source] = Conversion(
+                source, self.color, peak=self._peak)
+            if source.is_hdr:
+                name = TRANSFERS[source.transfer]
+                self._note(f'is HDR ({name}): it is tone-mapped to BT.709, '
+                           f'from {self._peak:.0f} cd/m2')
+            else:
+                self._note(f'has colours of {source}: they are converted to '
+                           f'{self.color}')
+        return self._conversions[source]
+
+    def _table(self, black: float, white: float) -> np.ndarray:
+        """8 bits of each number."""
+        table = self._tables.get((black, white))
+        if table is None:
+            values = (np.arange(65536) - black) * (255 / (white - black))
+            table = self._tables[black, white] = _to_uint8(values)
+        return table
+
+    def _check_matrix(self, frame: av.VideoFrame) -> None:
+        matrix, _ = read_coding(frame)
+        if matrix and matrix not in (*SWSCALE, *OWN):
+            name = MATRICES.get(matrix, f'number {matrix}')
+            raise ValueError(f'{self.path}: its colours are coded with a '
+                             f'matrix that is not known here: {name}')
+        # Profile 5 has no tags, and colours that only its metadata explain.
+        if frame.color_trc not in TRANSFERS and Type.DOVI_METADATA in set(
+                data.type for data in frame.side_data):
+            raise ValueError(f'{self.path}: Dolby Vision without a base that '
+                             'other players can show (profile 5)')
+
+    def _note(self, text: str) -> None:
+        note = f'{self.path} {text}'
+        if note not in self.notes:
+            self.notes.append(note)
+
+
+def _is_simple(frame: av.VideoFrame) -> bool:
+    """Whether swscale's 8 bits are exact to a rounding."""
+    name = frame.format.name
+    matrix, full = read_coding(frame)
+    if name.startswith(('gray', 'ya')) or matrix in OWN:
+        return False
+    deep = max(c.bits for c in frame.format.components) > 8
+    return not deep or bool(matrix and not full) or name.startswith('xyz')
+
+
+def read_codes(frame: av.VideoFrame,
+               has_alpha: bool) -> Tuple[Codes, Optional[np.ndarray]]:
+    """Numbers of red, green and blue at the frame's own precision.
+
+    Args:
+        frame (VideoFrame): A decoded frame.
+        has_alpha (bool): Whether to look for its alpha.
+
+    Returns:
+        tuple: ``(codes, black, white)``, the first uint16 or uint8 of the
+        shape (h, w, 3), and the alpha, float32 from 0 to 1, (h, w), or None.
+    """
+    matrix, full = read_coding(frame)
+    name = frame.format.name
+    bits = max(c.bits for c in frame.format.components)
+    is_grey = name.startswith(('gray', 'ya'))
+    if matrix in OWN and not is_grey:
+        return (_from_planes(frame, matrix, full), 0, 65535), None
+    if name.startswith(_NATIVE):
+        values = frame.to_ndarray()
+        if values.dtype.kind == 'f':
+            values = np.nan_to_num(np.clip(values, 0, 1))
+            values = np.rint(values * 65535).astype(np.uint16)
+        bits = 16 if values.dtype == np.uint16 and bits > 16 else bits
+        top, step = 2**bits - 1, 2**(bits - 8)
+    elif bits > 8 or (matrix and not is_grey) or has_alpha and is_grey:
+        values = _reformat(frame, 'rgba64le' if has_alpha else 'rgb48le')
+        values, top = values.to_ndarray(), (2**bits - 1) << (16 - bits)
+        step = 256
+    else:
+        values = _reformat(frame, 'rgba' if has_alpha else 'rgb24')
+        values, top, step = values.to_ndarray(), 255, 1
+    alpha = None
+    if has_alpha:
+        alpha = np.minimum(values[..., 3] / np.float32(top), 1)
+    if values.ndim == 2:
+        values = np.repeat(values[..., None], 3, 2)
+    black, white = 0, top
+    if not full:
+        black, white = (16 * step, 235 * step) if is_grey else (0, WHITE_16)
+    return (values[..., :3], black, white), alpha
+
+
+def _from_planes(frame: av.VideoFrame, matrix: int, full: bool) -> np.ndarray:
+    """RGB of 16 bits by matrices that swscale does not know."""
+    bits = frame.format.components[0].bits
+    y, first, second = _read_planes(frame)
+    half = 2**(bits - 1)
+    if full:
+        y = y / (2**bits - 1)
+        first, second = [(c - half) / (2**bits - 1) for c in (first, second)]
+    else:
+        y = (y - half / 8) / (219 / 128 * half)
+        # YCgCo is made of R, G and B whose range is limited already.
+        span = (219 if matrix == 8 else 224) / 128 * half
+        first, second = [(c - half) / span for c in (first, second)]
+    if matrix == 8:  # YCgCo
+        rgb = (y - first + second, y + first, y - first - second)
+    else:
+        red, green, blue = luma_weights(read_color(frame).primaries)
+        r, b = y + 2 * (1 - red) * second, y + 2 * (1 - blue) * first
+        rgb = (r, (y - red * r - blue * b) / green, b)
+    image = np.clip(np.stack(rgb, -1), 0, 1)
+    return np.rint(image * 65535).astype(np.uint16)
+
+
+def _read_planes(frame: av.VideoFrame) -> List[np.ndarray]:
+    """Luma and both chroma planes, float32, of the size of luma."""
+    if not re.match('yuvj?4..p', frame.format.name):
+        raise NotImplementedError('its matrix needs planes')
+    kind = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
+    planes = []
+    for plane in frame.planes[:3]:
+        rows = np.frombuffer(plane, kind).reshape(plane.height, -1)
+        rows = rows[:, :plane.width].astype(np.float32)
+        planes.append(cv2.resize(rows, (frame.width, frame.height)))
+    return planes
+
+
+def _reformat(frame: av.VideoFrame, pixels: str) -> av.VideoFrame:
+    """Convert by swscale; the frame is tagged with what it is read as."""
+    matrix, full = read_coding(frame)
+    if matrix in SWSCALE:
+        frame.colorspace, frame.color_range = matrix, 2 if full else 1
+    return frame.reformat(format=pixels, interpolation=ACCURATE, threads=1)
+
+
+def to_yuv(image: np.ndarray, matrix: int) -> av.VideoFrame:
+    """Code an image as luma and chroma, of limited range.
+
+    Args:
+        image (ndarray[uint8, h, w, 3]): RGB.
+        matrix (int): As of H.273: 1, 4, 5, 6, 7 or 9.
+
+    Returns:
+        VideoFrame: Of the format yuv420p.
+    """
+    frame = av.VideoFrame.from_ndarray(image, format='rgb24')
+    frame.colorspace = matrix
+    return frame.reformat(
+        format='yuv420p',
+        interpolation=ACCURATE,
+        dst_color_range=1,
+        dst_colorspace=5 if matrix in (5, 6) else matrix)
+
+
+def _read_peak(frame: av.VideoFrame) -> float:
+    """The brightest light that an HDR video says it has, cd/m2."""
+    peak = 0.0
+    for data in frame.side_data:
+        if data.type is Type.MASTERING_DISPLAY_METADATA and not peak:
+            *_, top, per, _, known = np.frombuffer(bytes(data), np.int32)[:22]
+            peak = top / per if known and per else 0
+        elif data.type is Type.CONTENT_LIGHT_LEVEL:
+            most = int(np.frombuffer(bytes(data), np.uint32)[0])
+            peak = most or peak
+    if read_color(frame).transfer != PQ or not peak:
+        return HLG_PEAK
+    return float(min(max(peak, WHITE), 1e4))
+
+
+def _to_uint8(values: np.ndarray) -> np.ndarray:
+    """Round, and clip to 0 to 255."""
+    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)

@@ -1,0 +1,184 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Video files opened, and the stream in them that players show."""
+import os.path as osp
+import re
+from typing import List, Optional, Tuple
+
+import av
+import av.logging
+from av.stream import Disposition
+
+# Pictures that describe a file, such as the cover of an album.
+COVERS = Disposition.attached_pic | Disposition.timed_thumbnails
+ALPHA_DECODERS = dict(vp8='libvpx', vp9='libvpx-vp9')
+# Boxes that an MP4 or MOV file may begin with.
+MP4_STARTS = (b'ftyp', b'mdat', b'moov', b'wide', b'free', b'skip', b'pnot')
+
+
+def open_container(path: str) -> av.container.InputContainer:
+    """Open a file of any kind; its name is no URL, its tags may be damaged.
+
+    Args:
+        path (str): A file.
+
+    Returns:
+        InputContainer: To be closed by the caller.
+
+    Raises:
+        av.FFmpegError: If it cannot be opened.
+    """
+    return av.open(f'file:{path}', metadata_errors='replace')
+
+
+def open_video(
+        path: str) -> Tuple[av.container.InputContainer, av.VideoStream]:
+    """Open a file that has a video.
+
+    Args:
+        path (str): A file.
+
+    Returns:
+        tuple[InputContainer, VideoStream]: The file, to be closed by the
+        caller, and the stream in it to decode.
+
+    Raises:
+        ValueError: If there is none that can be decoded; names the path.
+        OSError: If the file cannot be opened.
+    """
+    if osp.isfile(path) and not osp.getsize(path):
+        raise ValueError(f'{path}: empty file (0 bytes)')
+    try:
+        container = open_container(path)
+    except av.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, path) from error
+        raise ValueError(f'{path}: {_why_not(path, error)}') from error
+    try:
+        return container, choose_stream(path, container)
+    except BaseException:
+        container.close()
+        raise
+
+
+def choose_stream(path: str,
+                  container: av.container.InputContainer) -> av.VideoStream:
+    """Find the video stream that players show.
+
+    It is one marked as default, of these the one with the most pixels. Cover
+    images and thumbnails are none; a still picture is one if there is nothing
+    else.
+
+    Args:
+        path (str): The file, for messages.
+        container (InputContainer): The open file.
+
+    Returns:
+        VideoStream: A stream that has a decoder.
+
+    Raises:
+        ValueError: If there is none; names the path.
+    """
+    videos = [s for s in container.streams.video if not s.disposition & COVERS]
+    # PyAV has no codec context for a stream that nothing can decode; to ask
+    # it for a packet's frames is a segmentation fault.
+    known = [s for s in videos if s.codec_context is not None]
+    if known:
+        return max(known, key=_rank)
+    if videos:
+        name = _codec_name(path, videos[0].index)
+        raise ValueError(f'{path}: its video codec{name} is not known, no '
+                         'frame can be decoded')
+    if container.streams.video:
+        raise ValueError(f'{path}: no video stream, only a cover image')
+    sound = ', only sound' if container.streams.audio else ''
+    raise ValueError(f'{path}: no video stream{sound}')
+
+
+def open_decoder(stream: av.VideoStream) -> av.VideoCodecContext:
+    """A stream's decoder.
+
+    FFmpeg's own decoders of VP8 and VP9 leave out alpha, those of libvpx do
+    not.
+    """
+    context = stream.codec_context
+    name = ALPHA_DECODERS.get(context.codec.canonical_name)
+    if stream.metadata.get('alpha_mode') != '1' or name is None or (
+            name not in av.codecs_available):
+        return context
+    other = av.CodecContext.create(name, 'r')
+    other.thread_count = context.thread_count
+    other.color_range, other.colorspace = (context.color_range,
+                                           context.colorspace)
+    other.color_primaries, other.color_trc = (context.color_primaries,
+                                              context.color_trc)
+    return other
+
+
+def _rank(stream: av.VideoStream) -> Tuple[bool, bool, int, int]:
+    context = stream.codec_context
+    return (not stream.disposition & Disposition.still_image,
+            bool(stream.disposition & Disposition.default),
+            context.width * context.height, -stream.index)
+
+
+def _codec_name(path: str, index: int) -> str:
+    """What the file calls a codec that FFmpeg does not know, or nothing.
+
+    PyAV tells nothing about such a stream, but FFmpeg's log does.
+    """
+    level, skip = av.logging.get_level(), av.logging.get_skip_repeated()
+    av.logging.set_level(av.logging.WARNING)
+    av.logging.set_skip_repeated(False)
+    try:
+        with av.logging.Capture() as logs:
+            open_container(path).close()
+    finally:
+        av.logging.set_level(level)
+        av.logging.set_skip_repeated(skip)
+    return _find_name([text for _, _, text in logs], index)
+
+
+def _find_name(logs: List[str], index: int) -> str:
+    for text in logs:
+        match = re.search(rf'stream {index} \(Video: (\w+)(?: \((.*?) / 0x)?',
+                          text)
+        if match:
+            name = match[2] or (match[1] if match[1] != 'none' else '')
+            return f' {name}' if name else ''
+    return ''
+
+
+def _why_not(path: str, error: av.FFmpegError) -> str:
+    if has_mp4_index(path) is False:
+        return ('an MP4 file without its index (moov box): cut short, or '
+                'never finished')
+    return f'not a video ({error.strerror or error})'
+
+
+def has_mp4_index(path: str) -> Optional[bool]:
+    """Look for the index of an MP4 or MOV file.
+
+    Args:
+        path (str): A file.
+
+    Returns:
+        bool | None: Whether there is one; None for other kinds of files.
+    """
+    with open(path, 'rb') as file:
+        end = file.seek(0, 2)
+        place, first = 0, True
+        while place + 8 <= end:
+            file.seek(place)
+            head = file.read(16)
+            size, kind = int.from_bytes(head[:4], 'big'), head[4:8]
+            if first and kind not in MP4_STARTS:
+                return None
+            first = False
+            if kind == b'moov':
+                return place + size <= end
+            if size == 1:  # the size follows, in 64 bits
+                size = int.from_bytes(head[8:], 'big')
+            if size < 8:  # 0: up to the end
+                break
+            place += size
+    return None if first else False
