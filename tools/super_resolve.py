@@ -85,6 +85,10 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         action='store_true',
         help='let windows of frames reach across scene cuts')
     parser.add_argument(
+        '--no-deinterlace',
+        action='store_true',
+        help='leave interlaced frames as they are')
+    parser.add_argument(
         '--crf',
         type=int,
         default=12,
@@ -271,6 +275,7 @@ def enlarge(model, job, args: argparse.Namespace, progress: Callable):
             cuts=not args.no_cuts,
             crf=args.crf,
             fps=args.fps,
+            deinterlace=not args.no_deinterlace,
             overwrite=args.overwrite,
             progress=progress)
     except (RuntimeError, MemoryError) as error:

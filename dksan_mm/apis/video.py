@@ -13,7 +13,8 @@ from torch import nn
 from dksan_mm.video.cuts import is_cut
 from dksan_mm.video.readers import Source, open_source
 from dksan_mm.video.threads import Background, Prefetch
-from dksan_mm.video.writers import CRF, Writer, check_target, open_writer
+from dksan_mm.video.writers import (CRF, Writer, check_target, is_video,
+                                    open_writer)
 from .frames import restore_frames
 
 
@@ -26,8 +27,8 @@ class Report:
         num_frames (int): Frames in it.
         complaints (list[str]): A sentence for each thing that was wrong with
             the source; empty if all its frames are there.
-        notes (list[str]): A sentence for each thing beside the frames that
-            could not be kept, such as sound.
+        notes (list[str]): A sentence for each thing that was changed, such as
+            HDR, or could not be kept, such as sound.
     """
     path: str
     num_frames: int
@@ -45,6 +46,7 @@ def restore_video(
         cuts: bool = True,
         crf: int = CRF,
         fps: Optional[Union[float, Fraction]] = None,
+        deinterlace: bool = True,
         overwrite: bool = False,
         progress: Optional[Callable[[int, int], None]] = None) -> Report:
     """Enlarge a video; its length does not matter to the memory.
@@ -66,6 +68,7 @@ def restore_video(
         crf (int): x264's constant rate factor, 0 (lossless) to 51.
         fps (float | Fraction, optional): Frames per second of images (25 if
             not given); of a video it replaces the frames' own times.
+        deinterlace (bool): Whether interlaced frames are deinterlaced.
         overwrite (bool): Whether the target may exist.
         progress (Callable, optional): Called after each frame with the number
             of frames done and of all, the latter 0 if it is not known.
@@ -84,7 +87,8 @@ def restore_video(
     _check_apart(source, target)
     check_target(target, overwrite=overwrite)
     rate = None if fps is None else Fraction(fps).limit_denominator(100_000)
-    opened = open_source(source, rate)
+    opened = open_source(
+        source, rate, keep_color=is_video(target), deinterlace=deinterlace)
     writer = open_writer(target, opened, crf=crf)
 
     def restore(images: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
@@ -105,7 +109,7 @@ def restore_video(
             raise OSError(error.errno, error.strerror, writer.path) from error
         raise
     return Report(writer.path, writer.num_frames, opened.complaints,
-                  writer.notes)
+                  opened.notes + writer.notes)
 
 
 def _copy(source: Source, restore: Callable[[Iterator[np.ndarray]],

@@ -69,6 +69,11 @@ class Color:
         return self.transfer in (PQ, HLG)
 
     @property
+    def fits_8_bits(self) -> bool:
+        """Whether 8 bits are enough for them: BT.2020 has 10 or 12."""
+        return not self.is_hdr and self.primaries not in (8, BT2020, 10)
+
+    @property
     def matrix(self) -> int:
         """The luma and chroma that such colours are usually coded as."""
         if self.primaries == BT2020:

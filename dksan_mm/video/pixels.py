@@ -26,10 +26,11 @@ Codes = Tuple[np.ndarray, float, float]  # numbers, those of black and white
 class PixelReader:
     """Makes RGB images of a video's frames.
 
-    HDR becomes BT.709 (see :mod:`dksan_mm.video.light`). Other colours stay
-    as they are where the target can be tagged with them; where it cannot,
-    such as a PNG, they become what a BT.709 or sRGB display should show.
-    Transparent pixels are shown over black.
+    HDR and BT.2020, which 8 bits are too few for, become BT.709 (see
+    :mod:`dksan_mm.video.light`). Other colours stay as they are where the
+    target can be tagged with them; where it cannot, such as a PNG, they become
+    what a BT.709 or sRGB display should show. Transparent pixels are shown
+    over black.
 
     Args:
         path (str): The video, for messages.
@@ -53,7 +54,7 @@ class PixelReader:
         """Decide on the colours of all images by the first frame."""
         color = read_color(frame)
         self._peak = _read_peak(frame)
-        if self._keep_color and not color.is_hdr:
+        if self._keep_color and color.fits_8_bits:
             self.color = color
         else:
             self.color = color.on_displays

@@ -17,6 +17,7 @@ import numpy as np
 from dksan_mm.prepare.images import write_png
 from dksan_mm.prepare.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from .audio import AudioCopy
+from .pixels import to_yuv
 from .readers import Source
 
 # Containers that hold H.264 and the time of each frame.
@@ -87,7 +88,8 @@ class Writer:
 class VideoWriter(Writer):
     """H.264 with the source's frame times, pixel shape and sound.
 
-    Colours are those of BT.709, and the file says so.
+    The file is tagged with the colours of the source's frames: those of the
+    source, or BT.709 where it has no tags or is HDR.
 
     Args:
         path (str): The target; its suffix names the container.
@@ -106,12 +108,7 @@ class VideoWriter(Writer):
         """Append a frame; see :class:`Writer`."""
         if self._container is None:
             self._open(*image.shape[:2])
-        frame = av.VideoFrame.from_ndarray(
-            image, format='rgb24').reformat(
-                format='yuv420p',
-                dst_colorspace='ITU709',
-                dst_color_range='MPEG',
-                interpolation='BICUBIC')
+        frame = to_yuv(image, self.source.color.matrix)
         frame.time_base, frame.pts = self.source.time_base, pts
         frame.duration = duration
         self._mux(self._stream.encode(frame))
@@ -153,7 +150,10 @@ class VideoWriter(Writer):
         context = stream.codec_context
         context.time_base = self.source.time_base
         context.sample_aspect_ratio = self.source.sample_aspect
-        context.colorspace = context.color_primaries = context.color_trc = 1
+        color = self.source.color
+        context.colorspace = color.matrix
+        context.color_primaries = color.primaries
+        context.color_trc = color.transfer
         context.color_range = 1  # 16 to 235
         context.options = dict(crf=str(self._crf))
         self._stream = stream
@@ -195,6 +195,11 @@ class ImageWriter(Writer):
                 ' has more frames; name a folder or a video')
         write_png(self.part, image[..., ::-1])
         self.num_frames += 1
+
+
+def is_video(path: Union[str, os.PathLike]) -> bool:
+    """Whether a target is a video file, which is tagged with its colours."""
+    return os.fspath(path).lower().endswith(H264_SUFFIXES)
 
 
 def open_writer(path: Union[str, os.PathLike],
