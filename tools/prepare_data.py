@@ -94,6 +94,10 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
         help='array or tiles: besides the PNG frames, a file for each clip '
         '(default: png; files that are there already stay)')
     parser.add_argument(
+        '--no-deinterlace',
+        action='store_true',
+        help='leave interlaced frames of videos as they are')
+    parser.add_argument(
         '--skip-bad',
         action='store_true',
         help='leave damaged clips out and go on')
@@ -169,7 +173,8 @@ def prepare(args: argparse.Namespace) -> int:
         skip_bad=args.skip_bad)
     clips = source.select(args.split)
     _describe(source.layout, clips)
-    settings = Settings(args.scale, args.max_frames, args.store)
+    settings = Settings(args.scale, args.max_frames, args.store,
+                        not args.no_deinterlace)
     manifests = {c.split: read_manifest(args.out, c.split) for c in clips}
     counts = [count_frames(clip) for clip in clips]
     limit = args.max_frames or max(counts)
@@ -197,6 +202,7 @@ def prepare(args: argparse.Namespace) -> int:
             manifest = manifests[clip.split]
             if manifest.get(clip.name) != result:
                 manifest[clip.name] = result
+                _report(result.get('notes', []))
                 write_manifest(args.out, clip.split, manifest)
             ClipWriter(clip, args.out, settings=settings).close()
     for split, manifest in manifests.items():

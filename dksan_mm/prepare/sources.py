@@ -128,5 +128,6 @@ def _iter_video(path: str, deinterlace: bool,
         where = f'after frame {number}' if number >= 0 else 'from the start'
         raise ValueError(
             f'{path}: cannot be decoded {where} ({reason})') from error
-    if notes is not None:
-        notes += decoder.notes
+    finally:
+        if notes is not None:
+            notes += decoder.notes

@@ -37,10 +37,12 @@ class Settings:
         max_frames (int | None): Frames to take from each clip's beginning.
         store (str): 'png', or what to add to the frames, 'array' or 'tiles'
             (see :mod:`dksan_mm.prepare.stores`).
+        deinterlace (bool): Whether interlaced videos are deinterlaced.
     """
     scale: int = 16
     max_frames: Optional[int] = None
     store: str = 'png'
+    deinterlace: bool = True
 
 
 class ClipWriter:
@@ -63,6 +65,7 @@ class ClipWriter:
         self.clip = clip
         self.settings = settings
         self.on_frame = on_frame
+        self.notes: List[str] = []
         split = osp.join(out, clip.split)
         self.partial = osp.join(split, PARTIAL_DIR, clip.name)
         folders = [lr_dir(settings.scale)] + [HR_DIR] * clip.has_hr
@@ -75,7 +78,8 @@ class ClipWriter:
             self.clip.fingerprint(),
             scale=self.settings.scale,
             max_frames=self.settings.max_frames,
-            has_hr=self.clip.has_hr)
+            has_hr=self.clip.has_hr,
+            **({} if self.settings.deinterlace else dict(deinterlace=False)))
 
     def run(self, known: Optional[dict] = None) -> Dict[str, object]:
         """Write what is missing of the clip and put it in its place.
@@ -93,8 +97,8 @@ class ClipWriter:
         """
         recipe = self.recipe()
         ours = known is not None and all(
-            known.get(key) == value
-            for key, value in recipe.items() if key != 'max_frames')
+            known.get(key) == recipe.get(key)
+            for key in (*recipe, 'deinterlace') if key != 'max_frames')
         if ours:
             self._check_not_fewer(known['frames'])
             same_limit = known.get('max_frames') == recipe['max_frames']
@@ -121,11 +125,18 @@ class ClipWriter:
                 frames=len(frames),
                 first_frame=frame_number(frames[0]),
                 **sizes,
+                **self._notes(),
                 crc32={
                     osp.basename(osp.dirname(final)):
                     ' '.join(map(file_crc32, list_frames(final)))
                     for final in self.finals
                 }))
+
+    def _notes(self) -> Dict[str, object]:
+        """What is not as in the source, which may lie elsewhere tomorrow."""
+        path, name = self.clip.path, osp.basename(self.clip.path)
+        notes = [note.replace(path, name) for note in self.notes]
+        return dict(notes=notes) if notes else {}
 
     def close(self) -> None:
         """Forget the building place, once the manifest knows the clip."""
@@ -204,13 +215,15 @@ class ClipWriter:
 
     def _iter_images(self) -> Iterator[LazyImages]:
         """Numbers, and functions that give LR and, if there is any, HR."""
+        options = dict(
+            deinterlace=self.settings.deinterlace, notes=self.notes)
         if self.clip.lr is None:
-            for number, load in iter_frames(self.clip):
+            for number, load in iter_frames(self.clip, **options):
                 yield number, partial(self._make_pair, load, number)
             return
-        given = iter_frames(self.clip.lr)
+        given = iter_frames(self.clip.lr, **options)
         nothing = None, None
-        for number, load in iter_frames(self.clip):
+        for number, load in iter_frames(self.clip, **options):
             lr_number, load_lr = next(given, nothing)
             if lr_number != number:
                 raise ValueError(f'{self.clip.lr.path}: out of step, frame '

@@ -74,30 +74,30 @@ class PixelReader:
         """
         self._check_matrix(frame)
         try:
-            image = self._read(frame)
+            image = self._read(frame, pixels)
         except (OSError, ValueError, NotImplementedError) as error:
             raise ValueError(
                 f'{self.path}: the pixel format {frame.format.name} of the '
                 f'video cannot be converted ({error})') from error
-        if pixels == 'bgr24':
-            image = image[..., ::-1]
         return read_orientation(frame).apply(image)
 
-    def _read(self, frame: av.VideoFrame) -> np.ndarray:
+    def _read(self, frame: av.VideoFrame, pixels: str) -> np.ndarray:
         source = read_color(frame)
         converts = not same_light(source, self.color)
         has_alpha = any(c.is_alpha
                         for c in frame.format.components) or (frame.format.name
                                                               == 'pal8')
         if not (converts or has_alpha) and _is_simple(frame):
-            return _reformat(frame, 'rgb24').to_ndarray()
+            return _reformat(frame, pixels).to_ndarray()
         (codes, black, white), alpha = read_codes(frame, has_alpha)
         if converts:
             signal = self._convert(source)(codes, black, white)
             image = _to_uint8(signal * 255)
         else:
             image = np.take(self._table(black, white), codes)
-        return image if alpha is None else self._blend(image, alpha)
+        if alpha is not None:
+            image = self._blend(image, alpha)
+        return image[..., ::-1] if pixels == 'bgr24' else image
 
     def over_black(self, image: np.ndarray) -> np.ndarray:
         """RGB of an image with alpha, uint8, (h, w, 4)."""
