@@ -88,7 +88,11 @@ def restore_video(
     check_target(target, overwrite=overwrite)
     rate = None if fps is None else Fraction(fps).limit_denominator(100_000)
     opened = open_source(
-        source, rate, keep_color=is_video(target), deinterlace=deinterlace)
+        source,
+        rate,
+        keep_color=is_video(target),
+        deinterlace=deinterlace,
+        animate=not os.fspath(target).lower().endswith('.png'))
     writer = open_writer(target, opened, crf=crf)
 
     def restore(images: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

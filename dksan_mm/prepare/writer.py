@@ -215,8 +215,7 @@ class ClipWriter:
 
     def _iter_images(self) -> Iterator[LazyImages]:
         """Numbers, and functions that give LR and, if there is any, HR."""
-        options = dict(
-            deinterlace=self.settings.deinterlace, notes=self.notes)
+        options = dict(deinterlace=self.settings.deinterlace, notes=self.notes)
         if self.clip.lr is None:
             for number, load in iter_frames(self.clip, **options):
                 yield number, partial(self._make_pair, load, number)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Animated images that FFmpeg does not decode: WebP, and APNG of 16 bits.
+"""Animated images; those that FFmpeg does not decode: WebP, deep APNG.
 
 Each plays once, whatever number of loops it states. A frame without a duration
 is shown for 100 ms, as browsers have it.
@@ -62,6 +62,30 @@ def open_animation(path: str) -> Optional[Animation]:
         apng = DeepApng(path)
         return apng if apng.durations else None
     return None
+
+
+def is_animated_png(path: str) -> bool:
+    """Whether a file is a PNG of more frames than one.
+
+    Args:
+        path (str): Any file.
+
+    Returns:
+        bool: False for files that cannot be opened, too.
+    """
+    try:
+        with open(path, 'rb') as file:
+            if file.read(8) != PNG:
+                return False
+            while True:
+                size, kind = struct.unpack('>I4s', file.read(8))
+                if kind == b'acTL':
+                    return int.from_bytes(file.read(4), 'big') > 1
+                if kind in (b'IDAT', b'IEND'):
+                    return False
+                file.seek(size + 4, 1)
+    except (OSError, struct.error):
+        return False
 
 
 class WebP(Animation):

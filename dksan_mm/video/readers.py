@@ -13,6 +13,7 @@ import numpy as np
 
 from dksan_mm.prepare.images import read_image
 from dksan_mm.prepare.layout import IMAGE_SUFFIXES
+from dksan_mm.video.animations import is_animated_png
 from dksan_mm.video.color import Color
 from dksan_mm.video.decoder import Decoder, Picture
 
@@ -185,7 +186,8 @@ def open_source(path: Union[str, os.PathLike],
                 rate: Optional[Fraction] = None,
                 *,
                 keep_color: bool = False,
-                deinterlace: bool = True) -> Source:
+                deinterlace: bool = True,
+                animate: bool = True) -> Source:
     """Open a video file, a folder of images, a glob of images or one image.
 
     Args:
@@ -194,6 +196,8 @@ def open_source(path: Union[str, os.PathLike],
             it is given; of a video it replaces the frames' own times.
         keep_color (bool): As in :class:`VideoFile`.
         deinterlace (bool): As in :class:`VideoFile`.
+        animate (bool): Whether an animated PNG is a video; else it is the
+            image that programs show which know no animations.
 
     Returns:
         Source: Its frames, not read yet.
@@ -210,8 +214,14 @@ def open_source(path: Union[str, os.PathLike],
             raise ValueError(f'{path}: no PNG or JPEG frame in this folder')
         return Images(path, files, rate)
     if osp.exists(path):
-        if path.lower().endswith(IMAGE_SUFFIXES):
-            return Images(path, [path], rate)
+        animated = is_animated_png(path)
+        if path.lower().endswith(IMAGE_SUFFIXES) and not (animated
+                                                          and animate):
+            images = Images(path, [path], rate)
+            if animated:
+                images.notes.append(f'{path} is animated: the output is its '
+                                    'first image; name a video or a folder')
+            return images
         return VideoFile(
             path, rate, keep_color=keep_color, deinterlace=deinterlace)
     files = sorted(glob.glob(path, recursive=True), key=_natural)
