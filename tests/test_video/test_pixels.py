@@ -1,0 +1,324 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Pixels of all kinds of formats, against H.273's definitions in float64."""
+import av
+import numpy as np
+import pytest
+
+from dksan_mm.video.color import Color, read_coding, read_color
+from dksan_mm.video.pixels import PixelReader, to_yuv
+
+WEIGHTS = {  # of red and blue
+    1: (0.2126, 0.0722),
+    4: (0.30, 0.11),
+    5: (0.299, 0.114),
+    6: (0.299, 0.114),
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593)
+}
+YCGCO = 8
+SIDE = 16  # of a patch of one colour: wider than filters of chroma
+
+
+def patches(seed=0):
+    """RGB from 0 to 1: greys, the cube's corners and random colours."""
+    rgb = np.random.default_rng(seed).uniform(0, 1, (4, 8, 3))
+    rgb[0] = np.linspace(0, 1, 8)[:, None]
+    rgb[1] = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1]), -1).reshape(8, 3)
+    return rgb
+
+
+def encode(rgb, matrix, full, bits):
+    """Numbers of Y, Cb and Cr (Y, Cg and Co)."""
+    if matrix == YCGCO:
+        y, first, second = (
+            rgb @ row
+            for row in ([.25, .5, .25], [-.25, .5, -.25], [.5, 0, -.5]))
+    else:
+        red, blue = WEIGHTS[matrix]
+        y = rgb @ [red, 1 - red - blue, blue]
+        first = (rgb[..., 2] - y) / (2 - 2 * blue)
+        second = (rgb[..., 0] - y) / (2 - 2 * red)
+    step, top, half = 2**(bits - 8), 2**bits - 1, 2**(bits - 1)
+    if full:
+        planes = y * top, first * top + half, second * top + half
+    else:
+        span = (219 if matrix == YCGCO else 224) * step
+        planes = ((219 * y + 16) * step, first * span + half,
+                  second * span + half)
+    kind = np.uint8 if bits == 8 else np.uint16
+    return [np.rint(p).clip(0, top).astype(kind) for p in planes]
+
+
+def decode(planes, matrix, full, bits):
+    """RGB from 0 to 255 of such numbers, not rounded."""
+    step, top, half = 2**(bits - 8), 2**bits - 1, 2**(bits - 1)
+    y, first, second = (plane.astype(float) for plane in planes)
+    if full:
+        y, first, second = y / top, (first - half) / top, (second - half) / top
+    else:
+        span = (219 if matrix == YCGCO else 224) * step
+        y = (y / step - 16) / 219
+        first, second = (first - half) / span, (second - half) / span
+    if matrix == YCGCO:
+        rgb = y - first + second, y + first, y - first - second
+    else:
+        red, blue = WEIGHTS[matrix]
+        r, b = y + (2 - 2 * red) * second, y + (2 - 2 * blue) * first
+        rgb = r, (y - red * r - blue * b) / (1 - red - blue), b
+    return np.stack(rgb, -1).clip(0, 1) * 255
+
+
+def make_frame(name, planes, side=SIDE, **tags):
+    """A frame of patches, by writing its planes."""
+    h, w = (side * n for n in planes[0].shape[:2])
+    frame = av.VideoFrame(w, h, name)
+    for plane, values in zip(frame.planes, planes):
+        values = values.repeat(side, 0).repeat(side, 1)
+        values = values[::h // plane.height, ::w // plane.width]
+        row = plane.line_size // values.dtype.itemsize
+        rows = np.zeros((plane.height, row), values.dtype)
+        width = int(np.prod(values.shape[1:]))
+        rows[:, :width] = values.reshape(plane.height, -1)
+        plane.update(rows.tobytes())
+    for tag, value in tags.items():
+        setattr(frame, tag, value)
+    return frame
+
+
+def centers(image, side=SIDE):
+    return image[side // 2::side, side // 2::side]
+
+
+def read(frame, **kwargs):
+    reader = PixelReader('v.mkv', **kwargs)
+    reader.begin(frame)
+    return centers(reader.read(frame)), reader
+
+
+@pytest.mark.parametrize('matrix', [*WEIGHTS, YCGCO])
+@pytest.mark.parametrize('full', [False, True])
+@pytest.mark.parametrize('name, bits',
+                         [('yuv420p', 8), ('yuv422p', 8), ('yuv444p', 8),
+                          ('yuv420p10le', 10), ('yuv422p10le', 10),
+                          ('yuv444p10le', 10), ('yuv444p12le', 12),
+                          ('yuv420p16le', 16)])
+def test_all_matrices_are_exact(name, bits, full, matrix):
+    planes = encode(patches(), matrix, full, bits)
+    frame = make_frame(
+        name, planes, colorspace=matrix, color_range=2 if full else 1)
+    image, reader = read(frame, keep_color=True)
+    apart = np.abs(image - decode(planes, matrix, full, bits))
+    assert apart.max() < 0.56  # what rounding leaves is 0.5
+    np.testing.assert_array_equal(image[0, [0, -1]], [[0] * 3, [255] * 3])
+    assert reader.notes == []
+
+
+def test_an_image_is_turned_about_for_opencv():
+    frame = make_frame('yuv420p', encode(patches(), 1, False, 8), colorspace=1)
+    deep = make_frame(
+        'yuv444p10le',
+        encode(patches(), 1, True, 10),
+        colorspace=1,
+        color_range=2)
+    for f in (frame, deep):
+        reader = PixelReader('v.mkv')
+        np.testing.assert_array_equal(
+            reader.read(f, 'bgr24'),
+            reader.read(f)[..., ::-1])
+
+
+@pytest.mark.parametrize('size, matrix', [((320, 180), 5), ((720, 576), 5),
+                                          ((1278, 718), 5), ((1280, 534), 1),
+                                          ((960, 720), 1), ((1920, 1080), 1)])
+def test_without_tags_the_size_tells_the_matrix(size, matrix):
+    planes = [np.full((1, 1), value, np.uint8) for value in (98, 107, 206)]
+    frame = av.VideoFrame(*size, 'yuv420p')
+    for plane, value in zip(frame.planes, planes):
+        plane.update(bytes([value[0, 0]]) * plane.buffer_size)
+    assert read_coding(frame) == (matrix, False)
+    image = PixelReader('v.mkv').read(frame)
+    wanted = decode(planes, matrix, False, 8)[0, 0]
+    assert np.abs(image - wanted).max() < 0.56
+
+
+def test_without_tags_bt2020_has_its_own_matrix():
+    frame = av.VideoFrame(64, 64, 'yuv420p10le')
+    frame.color_primaries = 9
+    assert read_coding(frame) == (9, False)
+    frame.color_primaries, frame.color_trc = 2, 16
+    assert read_coding(frame) == (9, False)
+    assert read_color(frame) == Color(9, 16)
+
+
+def test_full_range_of_jpeg():
+    planes = encode(patches(), 5, True, 8)
+    image, _ = read(make_frame('yuvj420p', planes))
+    assert np.abs(image - decode(planes, 5, True, 8)).max() < 0.56
+
+
+@pytest.mark.parametrize('name, kind, top, full',
+                         [('gray', np.uint8, 255, True),
+                          ('gray', np.uint8, 255, False),
+                          ('gray10le', np.uint16, 1023, True),
+                          ('gray10le', np.uint16, 1023, False),
+                          ('gray12le', np.uint16, 4095, False),
+                          ('gray16le', np.uint16, 65535, True),
+                          ('grayf32le', np.float32, 1, True)])
+def test_grey(name, kind, top, full):
+    grey = np.linspace(0, 1, 8)[None]
+    step = (top + 1) / 256
+    numbers = grey * top if full else (16 + 219 * grey) * step
+    plane = numbers.astype(kind) if top == 1 else np.rint(numbers).astype(kind)
+    frame = make_frame(name, [plane])
+    if not full:
+        frame.color_range = 1
+    wanted = plane / top if full else (plane / step - 16) / 219
+    image, _ = read(frame)
+    apart = np.abs(image - 255 * np.float64(wanted)[..., None])
+    assert apart.max() <= 0.5001
+
+
+@pytest.mark.parametrize('name, bits', [('gbrp', 8), ('gbrp10le', 10),
+                                        ('gbrp12le', 12), ('gbrp16le', 16)])
+def test_rgb_planes(name, bits):
+    top = 2**bits - 1
+    kind = np.uint8 if bits == 8 else np.uint16
+    rgb = np.rint(patches() * top).astype(kind)
+    frame = make_frame(name, [rgb[..., n] for n in (1, 2, 0)])
+    image, _ = read(frame)
+    assert np.abs(image - rgb * (255 / top)).max() <= 0.5001
+
+
+@pytest.mark.parametrize('name, kind, top', [('rgb24', np.uint8, 255),
+                                             ('rgb48le', np.uint16, 65535)])
+def test_rgb_is_not_touched_by_tags_of_yuv(name, kind, top):
+    rgb = np.rint(patches() * top).astype(kind)
+    frame = make_frame(name, [rgb], colorspace=5)
+    image, _ = read(frame)
+    assert np.abs(image - rgb * (255 / top)).max() <= 0.5001
+
+
+@pytest.mark.parametrize('name, bits', [('yuva420p', 8), ('yuva444p10le', 10),
+                                        ('yuva444p12le', 12)])
+def test_alpha_of_yuv_is_shown_over_black(name, bits):
+    planes = encode(patches(), 1, False, bits)
+    alpha = np.linspace(0, 2**bits - 1, 32).reshape(4, 8)
+    alpha = np.rint(alpha).astype(planes[0].dtype)
+    frame = make_frame(name, [*planes, alpha], colorspace=1, color_range=1)
+    image, reader = read(frame)
+    wanted = decode(planes, 1, False, bits) * (
+        alpha[..., None] / (2.0**bits - 1))
+    assert np.abs(image - wanted).max() < 1.1  # rounded twice
+    assert reader.notes == [
+        'v.mkv has transparent pixels: they are shown over black'
+    ]
+
+
+@pytest.mark.parametrize('name, kind, top, order', [
+    ('rgba', np.uint8, 255, [0, 1, 2, 3]),
+    ('bgra', np.uint8, 255, [2, 1, 0, 3]),
+    ('argb', np.uint8, 255, [3, 0, 1, 2]),
+    ('rgba64le', np.uint16, 65535, [0, 1, 2, 3]),
+    ('ya8', np.uint8, 255, None),
+])
+@pytest.mark.parametrize('opaque', [False, True])
+def test_alpha_of_rgb_is_shown_over_black(name, kind, top, order, opaque):
+    alpha = np.ones((4, 8)) if opaque else np.linspace(0, 1, 32).reshape(4, 8)
+    rgb = patches() if order else patches()[:1, :, :1].repeat(4, 0)
+    values = np.concatenate([rgb, alpha[..., None]], -1)
+    values = np.rint(values * top).astype(kind)
+    frame = make_frame(name, [values[..., order] if order else values])
+    image, reader = read(frame)
+    wanted = values[..., :-1] * (values[..., -1:] * (255 / top / top))
+    assert np.abs(image - wanted).max() < (0.51 if opaque else 1.1)
+    assert bool(reader.notes) != opaque
+
+
+@pytest.mark.parametrize('matrix, name', [(10, 'constant luminance'),
+                                          (14, 'ICtCp'), (200, 'number 200')])
+def test_a_matrix_that_is_not_known_is_named(matrix, name):
+    planes = encode(patches(), 1, False, 8)
+    frame = make_frame('yuv420p', planes, colorspace=matrix)
+    with pytest.raises(ValueError, match=f'v.mkv: .*matrix.*{name}'):
+        PixelReader('v.mkv').read(frame)
+
+
+def test_a_matrix_of_the_primaries():
+    """Number 12; with BT.709's primaries it is BT.709's matrix, nearly."""
+    planes = encode(patches(), 1, False, 8)
+    frame = make_frame(
+        'yuv420p', planes, colorspace=12, color_primaries=1, color_range=1)
+    image, _ = read(frame)
+    assert np.abs(image - decode(planes, 1, False, 8)).max() < 0.6
+
+
+def test_a_format_that_nothing_converts_is_named():
+    frame = av.VideoFrame(16, 16, 'gbrpf16le')
+    with pytest.raises(ValueError, match='v.mkv: .*format gbrpf16le'):
+        PixelReader('v.mkv').read(frame)
+
+
+SMPTE_C_TO_BT709 = np.array([[0.9395, 0.0502, 0.0103],
+                             [0.0178, 0.9658, 0.0164],
+                             [-0.0016, -0.0044, 1.0060]])
+
+
+def test_colours_are_kept_for_videos_and_converted_for_pictures():
+    planes = encode(patches(), 6, False, 8)
+    tags = dict(colorspace=6, color_primaries=6, color_trc=6, color_range=1)
+    plain = decode(planes, 6, False, 8)
+    image, reader = read(
+        make_frame('yuv420p', planes, **tags), keep_color=True)
+    assert reader.color == Color(6, 6) and reader.color.matrix == 6
+    assert np.abs(image - plain).max() < 0.56 and reader.notes == []
+    image, reader = read(make_frame('yuv420p', planes, **tags))
+    light = (plain / 255)**2.4 @ SMPTE_C_TO_BT709.T
+    wanted = 255 * light.clip(0, 1)**(1 / 2.4)
+    inside = (light > 0.002).all(-1)
+    assert inside.sum() > 15
+    assert np.abs(image - wanted)[inside].max() < 1.5
+    assert reader.color == Color()
+    [note] = reader.notes
+    assert note == ('v.mkv has colours of SMPTE 170M: they are converted to '
+                    'BT.709')
+
+
+@pytest.mark.parametrize('keep_color', [False, True])
+@pytest.mark.parametrize('transfer, name', [(16, 'PQ'), (18, 'HLG')])
+def test_hdr_becomes_bt709_everywhere(transfer, name, keep_color):
+    grey = np.repeat(np.linspace(0, 1, 8)[None, :, None], 3, 2)
+    planes = encode(grey, 9, False, 10)
+    frame = make_frame(
+        'yuv420p10le',
+        planes,
+        colorspace=9,
+        color_primaries=9,
+        color_trc=transfer,
+        color_range=1)
+    image, reader = read(frame, keep_color=keep_color)
+    assert reader.color == Color()
+    assert (image == image[..., :1]).all()  # neutral
+    values = image[0, :, 0].astype(int)
+    assert values[0] == 0 and values[-1] == 255
+    assert (np.diff(values) >= 0).all() and (np.diff(values[:5]) > 10).all()
+    [note] = reader.notes
+    assert note == (f'v.mkv is HDR ({name}): it is tone-mapped to BT.709, '
+                    'from 1000 cd/m2')
+
+
+@pytest.mark.parametrize('matrix', WEIGHTS)
+def test_coding_an_image(matrix):
+    rgb = np.rint(patches(1) * 255).astype(np.uint8)
+    side = 32
+    frame = to_yuv(rgb.repeat(side, 0).repeat(side, 1), matrix)
+    assert frame.format.name == 'yuv420p' and frame.color_range == 1
+    for plane, wanted in zip(frame.planes, encode(rgb / 255, matrix, False,
+                                                  8)):
+        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, -1)
+        rows = centers(rows[:, :plane.width],
+                       side * plane.width // frame.width)
+        assert np.abs(rows.astype(int) - wanted).max() <= 1
+    frame.colorspace, frame.color_range = matrix, 1
+    back = centers(PixelReader('v').read(frame), side)
+    assert np.abs(back.astype(int) - rgb).max() <= 3  # 8 bits of Y, Cb and Cr
+    np.testing.assert_array_equal(back[0], rgb[0])  # greys
