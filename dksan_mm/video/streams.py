@@ -13,6 +13,8 @@ COVERS = Disposition.attached_pic | Disposition.timed_thumbnails
 ALPHA_DECODERS = dict(vp8='libvpx', vp9='libvpx-vp9')
 # Boxes that an MP4 or MOV file may begin with.
 MP4_STARTS = (b'ftyp', b'mdat', b'moov', b'wide', b'free', b'skip', b'pnot')
+NO_INDEX = ('an MP4 file without its index (moov box): cut short, or never '
+            'finished')
 
 
 def open_container(path: str) -> av.container.InputContainer:
@@ -52,7 +54,10 @@ def open_video(
     except av.FFmpegError as error:
         if isinstance(error, OSError):
             raise OSError(error.errno, error.strerror, path) from error
-        raise ValueError(f'{path}: {_why_not(path, error)}') from error
+        reason = f'not a video ({error.strerror or error})'
+        if has_mp4_index(path) is False:
+            reason = NO_INDEX
+        raise ValueError(f'{path}: {reason}') from error
     try:
         return container, choose_stream(path, container)
     except BaseException:
@@ -90,8 +95,11 @@ def choose_stream(path: str,
                          'frame can be decoded')
     if container.streams.video:
         raise ValueError(f'{path}: no video stream, only a cover image')
-    sound = ', only sound' if container.streams.audio else ''
-    raise ValueError(f'{path}: no video stream{sound}')
+    if container.streams.audio:
+        raise ValueError(f'{path}: no video stream, only sound')
+    if has_mp4_index(path) is False:
+        raise ValueError(f'{path}: {NO_INDEX}')
+    raise ValueError(f'{path}: no video stream')
 
 
 def open_decoder(stream: av.VideoStream) -> av.VideoCodecContext:
@@ -146,13 +154,6 @@ def _find_name(logs: List[str], index: int) -> str:
             name = match[2] or (match[1] if match[1] != 'none' else '')
             return f' {name}' if name else ''
     return ''
-
-
-def _why_not(path: str, error: av.FFmpegError) -> str:
-    if has_mp4_index(path) is False:
-        return ('an MP4 file without its index (moov box): cut short, or '
-                'never finished')
-    return f'not a video ({error.strerror or error})'
 
 
 def has_mp4_index(path: str) -> Optional[bool]:
