@@ -74,13 +74,16 @@ def check_crops(config: 'Config') -> None:
     for place, dataset in datasets_of(config, ['train_dataloader']):
         for number, step in enumerate(dataset.get('pipeline', [])):
             if 'gt_patch_size' in step:
-                _check_crop(dataset, f'{place}.pipeline.{number}',
-                            step['gt_patch_size'])
+                _check_crop(dataset, f'{place}.pipeline.{number}', step)
                 break  # what comes later makes do with that
 
 
-def _check_crop(dataset: 'ConfigDict', place: str, size: int) -> None:
+def _check_crop(dataset: 'ConfigDict', place: str, step: dict) -> None:
     """Compare the crop with the first HR frame of every clip."""
+    name = 'min_gt_patch_size'
+    if step.get(name) is None:
+        name = 'gt_patch_size'
+    size = step[name]
     sides = _shorter_sides(dataset)
     small = [clip for clip, side in sides.items() if side < size]
     if small:
@@ -91,7 +94,7 @@ def _check_crop(dataset: 'ConfigDict', place: str, size: int) -> None:
             f'{len(small)} of {len(sides)} clips in {_hr_folder(dataset)} '
             f'have a shorter side of less than {size} pixels, too small for '
             f'training crops of {size}: {named}{more}; leave them out, or '
-            f'take smaller crops with --cfg-options {place}.gt_patch_size='
+            f'take smaller crops with --cfg-options {place}.{name}='
             f'{least - least % 16}')
 
 
@@ -116,10 +119,15 @@ def _hr_folder(dataset: 'ConfigDict') -> str:
 def _clips(dataset: 'ConfigDict', folder: str) -> List[str]:
     """Names of the clips that a data set takes."""
     from .prepare.layout import list_clips, read_annotation
-    if not dataset.get('ann_file'):
+    lists = [source['ann_file'] for source in dataset.get('sources') or ()]
+    if dataset.get('ann_file'):
+        lists.append(dataset['ann_file'])
+    if not lists:
         return list_clips(folder)
-    path = os.path.join(dataset['data_root'], dataset['ann_file'])
-    return list(read_annotation(path))
+    return [
+        clip for path in lists
+        for clip in read_annotation(os.path.join(dataset['data_root'], path))
+    ]
 
 
 def _frame_folders(dataset: 'ConfigDict') -> List[str]:

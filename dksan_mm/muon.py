@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """An optimizer that turns all directions of a convolution at one pace."""
-from typing import Callable, Iterable, Optional, Tuple, Union
+from typing import Callable, Dict, Iterable, List, Optional, Tuple, Union
 
 import torch
 from mmagic.registry import OPTIMIZERS
@@ -86,21 +86,40 @@ class ConvMuon(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            for parameter in group['params']:
-                if parameter.grad is not None:
-                    self._update(parameter, group)
+            for matrices, parameters in _alike(group).items():
+                self._update(parameters, group, matrices is not None)
         return loss
 
-    def _update(self, parameter: Tensor, group: dict) -> None:
-        state = self.state[parameter]
-        matrix = group['orthogonal'] and _is_matrix(parameter)
-        if not state:
-            state['average'] = torch.zeros_like(parameter)
-            if not matrix:
-                state['step'] = 0
-                state['squares'] = torch.zeros_like(parameter)
-        direction = _muon if matrix else _adam
-        parameter.sub_(direction(parameter.grad, state, group) * group['lr'])
+    def _update(self, parameters: List[Tensor], group: dict,
+                matrices: bool) -> None:
+        """Update parameters that are worked on together."""
+        states = [self.state[parameter] for parameter in parameters]
+        for parameter, state in zip(parameters, states):
+            if not state:
+                state['average'] = torch.zeros_like(parameter)
+                if not matrices:
+                    state['step'] = 0
+                    state['squares'] = torch.zeros_like(parameter)
+        direction = _muon if matrices else _adam
+        steps = direction([p.grad for p in parameters], states, group)
+        torch._foreach_add_(parameters, steps, alpha=-group['lr'])
+
+
+def _alike(group: dict) -> Dict[Optional[torch.Size], List[Tensor]]:
+    """A group's parameters that have gradients; see :class:`ConvMuon`.
+
+    Returns:
+        dict: Convolutions by their shape, the rest under None. A network has
+        many small tensors: one by one, their updates took a quarter of a
+        training step on a CPU.
+    """
+    found: Dict[Optional[torch.Size], List[Tensor]] = {}
+    for parameter in group['params']:
+        if parameter.grad is not None:
+            matrix = group['orthogonal'] and _is_matrix(parameter)
+            found.setdefault(parameter.shape if matrix else None,
+                             []).append(parameter)
+    return found
 
 
 def _is_matrix(parameter: Tensor) -> bool:
@@ -109,22 +128,51 @@ def _is_matrix(parameter: Tensor) -> bool:
         parameter.shape[1] > 1
 
 
-def _muon(gradient: Tensor, state: dict, group: dict) -> Tensor:
-    average = state['average'].lerp_(gradient, 1 - group['momentum'])
-    direction = gradient.lerp(average, group['momentum']).flatten(1)
-    size = 0.2 * max(direction.shape)**0.5
-    return orthogonalize(direction).mul_(size).view_as(gradient)
+def _muon(gradients: List[Tensor], states: List[dict],
+          group: dict) -> List[Tensor]:
+    """Steps of convolutions of one shape."""
+    averages = [state['average'] for state in states]
+    torch._foreach_lerp_(averages, gradients, 1 - group['momentum'])
+    directions = torch.stack(gradients).lerp_(
+        torch.stack(averages), group['momentum']).flatten(2)
+    size = 0.2 * max(directions.shape[1:])**0.5
+    steps = orthogonalize(directions).mul_(size)
+    return list(steps.unflatten(2, gradients[0].shape[1:]).unbind())
 
 
-def _adam(gradient: Tensor, state: dict, group: dict) -> Tensor:
+def _adam(gradients: List[Tensor], states: List[dict],
+          group: dict) -> List[Tensor]:
+    """Steps of any parameters, as one vector."""
     first, second = group['betas']
-    state['step'] += 1
-    average = state['average'].lerp_(gradient, 1 - first)
-    squares = state['squares'].lerp_(gradient * gradient, 1 - second)
-    average = average / (1 - first**state['step'])
-    squares = squares / (1 - second**state['step'])
+    sizes = [gradient.numel() for gradient in gradients]
+    for state in states:
+        state['step'] += 1
+    gradient = _flat(gradients)
+    average = _flat([state['average'] for state in states])
+    squares = _flat([state['squares'] for state in states])
+    average.lerp_(gradient, 1 - first)
+    squares.lerp_(gradient * gradient, 1 - second)
+    for name, values in dict(average=average, squares=squares).items():
+        torch._foreach_copy_([state[name] for state in states],
+                             _parts(values, gradients))
+    # Each parameter's averages have as many gradients as it had steps.
+    counts = [state['step'] for state in states]
+    steps = average.new_tensor(counts).repeat_interleave(
+        torch.tensor(sizes, device=average.device))
+    average = average / (1 - first**steps)
+    squares = squares / (1 - second**steps)
     step = average.div_(squares.sqrt_().add_(group['eps']))
-    return step.mul_(group['adam_ratio'])
+    return _parts(step.mul_(group['adam_ratio']), gradients)
+
+
+def _flat(tensors: List[Tensor]) -> Tensor:
+    return torch.cat([tensor.flatten() for tensor in tensors])
+
+
+def _parts(values: Tensor, like: List[Tensor]) -> List[Tensor]:
+    """A vector's parts in the shapes of some tensors."""
+    parts = values.split([tensor.numel() for tensor in like])
+    return [part.view(tensor.shape) for part, tensor in zip(parts, like)]
 
 
 def orthogonalize(matrix: Tensor, steps: int = 5) -> Tensor:
@@ -133,22 +181,22 @@ def orthogonalize(matrix: Tensor, steps: int = 5) -> Tensor:
     Newton-Schulz iterations: products of matrices, no decomposition.
 
     Args:
-        matrix (Tensor[m, n]): Any matrix; zeros stay zeros, and one whose
-            norm is less than 1e-7 stays as small in proportion: the momentum
-            of a layer without gradients (its ReLUs dead) fades, until the
-            squares of its values are zero and a division by their root is
-            not a number any more. That ended a training.
+        matrix (Tensor[..., m, n]): Any matrix, or several; zeros stay zeros,
+            and one whose norm is less than 1e-7 stays as small in proportion:
+            the momentum of a layer without gradients (its ReLUs dead) fades,
+            until the squares of its values are zero and a division by their
+            root is not a number any more. That ended a training.
         steps (int): Iterations. Singular values below 0.003 of the matrix's
             norm are not quite there after five.
 
     Returns:
-        Tensor[m, n]: A new matrix.
+        Tensor[..., m, n]: A new matrix, or as many.
     """
     a, b, c = NEWTON_SCHULZ
-    wide = matrix.shape[0] <= matrix.shape[1]
-    x = matrix if wide else matrix.T
-    x = x / x.norm().clamp(min=1e-7)
+    wide = matrix.shape[-2] <= matrix.shape[-1]
+    x = matrix if wide else matrix.mT
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     for _ in range(steps):
-        square = x @ x.T
+        square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    return x if wide else x.T
+    return x if wide else x.mT

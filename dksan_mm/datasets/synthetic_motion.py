@@ -46,9 +46,11 @@ class SyntheticMotion(BaseTransform):
 
     What is left is the middle of the crop; things move by at most the margin
     around it, less two LR pixels. A crop without room for that stays as it is
-    recorded. Belongs behind flips and transposes, which know nothing of
-    ``motion``.
+    recorded. A still photograph (``still``) always moves: recorded, it would
+    be seven equal frames, which teach nothing. Belongs behind flips and
+    transposes, which know nothing of ``motion``.
 
+    Optional keys: ``still`` (bool), ``gt_path`` for messages.
     Modified keys: ``img`` (list of t frames, uint8), ``gt`` (uint8).
     Added key: ``motion``, a float32 tensor ``(t, 2, h, w)``: (dy, dx) in LR
     pixels from a place in the centre frame to the same thing in each frame;
@@ -98,12 +100,23 @@ class SyntheticMotion(BaseTransform):
         self.speed, self.stretch, self.jitter = speed, stretch, jitter
 
     def transform(self, results: Dict) -> Dict:
-        """Take the margin off, and at random make the window anew."""
+        """Take the margin off, and at random make another window.
+
+        Raises:
+            ValueError: If a still photograph has no room to move in.
+        """
         frames, gt = results['img'], results['gt']
         size = np.minimum(gt.shape[:2], self.gt_patch_size)
         margin = (np.array(gt.shape[:2]) - size) // 2 // self.scale
-        synthetic = np.random.random() < self.ratio
-        if synthetic and min(margin) > REACH:
+        still = results.get('still', False)
+        synthetic = np.random.random() < self.ratio or still
+        room = min(margin) > REACH
+        if still and not room:
+            raise ValueError(
+                f'{results.get("gt_path", "a photograph")}: a crop of '
+                f'{gt.shape[1]}x{gt.shape[0]} is left of it, at least '
+                f'{self.least_size} are needed along each axis for it to move')
+        if synthetic and room:
             results['img'], motion = self.animate(gt, len(frames))
         else:
             results['img'] = [
@@ -115,6 +128,11 @@ class SyntheticMotion(BaseTransform):
         # mmagic takes arrays for images when it packs them.
         results['motion'] = torch.from_numpy(motion)
         return results
+
+    @property
+    def least_size(self) -> int:
+        """Height and width of the smallest crop with room for motion."""
+        return self.gt_patch_size + 2 * (REACH + 1) * self.scale
 
     def animate(self, gt: np.ndarray,
                 num_frames: int) -> Tuple[List[np.ndarray], np.ndarray]:

@@ -181,24 +181,36 @@ class LoadPairedCrop(BaseTransform):
     Args:
         gt_patch_size (int): Height and width of the HR crop, a multiple of
             ``scale``.
+        min_gt_patch_size (int, optional): Frames that are smaller than the
+            crop give as much as they have, at least this along each axis.
+            Needs a later transform that crops to one size, such as
+            :class:`SyntheticMotion`. Default: ``gt_patch_size``.
         scale (int): HR pixels per LR pixel along each axis.
         channel_order (str): 'rgb' or 'bgr'.
 
     Raises:
         ValueError: If HR is not ``scale`` times LR or is smaller than the
-            crop; names both files.
+            smallest crop; names the file.
     """
 
     def __init__(self,
                  gt_patch_size: int,
                  *,
+                 min_gt_patch_size: Optional[int] = None,
                  scale: int = 16,
                  channel_order: str = 'rgb') -> None:
         _check_channel_order(channel_order)
         if gt_patch_size < scale or gt_patch_size % scale:
             raise ValueError('gt_patch_size must be a positive multiple of '
                              f'scale {scale}, got {gt_patch_size}')
+        least = gt_patch_size if min_gt_patch_size is None else \
+            min_gt_patch_size
+        if not scale <= least <= gt_patch_size or least % scale:
+            raise ValueError(
+                f'min_gt_patch_size must be a multiple of scale {scale}, and '
+                f'not larger than gt_patch_size {gt_patch_size}, got {least}')
         self.gt_patch_size = gt_patch_size
+        self.min_gt_patch_size = least
         self.scale = scale
         self.channel_order = channel_order
 
@@ -207,17 +219,17 @@ class LoadPairedCrop(BaseTransform):
         lr, hr = _Frames(results, 'img'), _Frames(results, 'gt')
         size = lr.size()
         _check_scale(results, size, hr.size(), self.scale)
-        patch = self.gt_patch_size // self.scale
-        if min(size) < patch:
+        if min(size) * self.scale < self.min_gt_patch_size:
             raise ValueError(
                 f'{results["gt_path"]}: is {size[1] * self.scale}x'
                 f'{size[0] * self.scale}, smaller than the crop of '
-                f'{self.gt_patch_size}x{self.gt_patch_size}')
+                f'{self.min_gt_patch_size}x{self.min_gt_patch_size}')
+        patch = [min(n, self.gt_patch_size // self.scale) for n in size]
         # Drawn as PairedRandomCrop does.
-        top = np.random.randint(size[0] - patch + 1)
-        left = np.random.randint(size[1] - patch + 1)
+        top = np.random.randint(size[0] - patch[0] + 1)
+        left = np.random.randint(size[1] - patch[1] + 1)
         for key, frames, factor in (('img', lr, 1), ('gt', hr, self.scale)):
-            box = tuple(factor * n for n in (top, left, patch, patch))
+            box = tuple(factor * n for n in (top, left, *patch))
             images = frames.read(self.channel_order, box)
             full = tuple(factor * n for n in size)
             _store(results, key, images, full, self.channel_order)
@@ -226,6 +238,7 @@ class LoadPairedCrop(BaseTransform):
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(gt_patch_size={self.gt_patch_size}, '
+                f'min_gt_patch_size={self.min_gt_patch_size}, '
                 f'scale={self.scale}, channel_order={self.channel_order!r})')
 
 

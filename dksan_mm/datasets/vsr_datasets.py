@@ -10,6 +10,7 @@ from ..prepare.layout import (frame_number, list_clips, list_frames,
                               read_annotation)
 from ..prepare.stores import KINDS, open_store, store_path
 from .samplers import SeededIndex, numpy_seed
+from .sources import check_sources, samples_of_clips
 
 STORES = ('auto', 'png', 'array', 'tiles')
 
@@ -27,7 +28,9 @@ class VideoWindowDataset(BasicFramesDataset):
     ``key`` ('050/000019'), ``clip``, ``frame`` (index in the clip),
     ``img_path`` (all LR frames of the clip; ``GenerateWindowIndices`` picks
     the window), ``gt_path`` (the centre's HR frame), ``num_input_frames``,
-    ``num_output_frames`` and ``sequence_length``.
+    ``num_output_frames``, ``sequence_length`` and ``still`` (whether the clip
+    is one frame, such as a photograph; :class:`~dksan_mm.datasets.
+    SyntheticMotion` always moves it).
 
     From mmagic's ``BasicFramesDataset`` come the constructor's conventions.
     How it lists clips and frames is replaced: it drops folders with a dot in
@@ -54,6 +57,11 @@ class VideoWindowDataset(BasicFramesDataset):
             of those above, some of them several times where they are fewer.
             *Chosen here*, for clips of very unequal length: a long clip shows
             more frames, but no more scenes than a short one.
+        sources (Sequence[dict], optional): Several annotation files instead
+            of ``ann_file``, each as ``dict(ann_file=..., share=...)``: its
+            clips have this share of an epoch's samples, in proportion to the
+            other shares, each clip as many. ``samples_per_clip`` is then the
+            mean over all clips. Numbers are rounded, to one at least.
         store (str): 'png' reads the frames' files; 'array' and 'tiles' the
             files beside the folders that ``tools/prepare_data.py --store``
             makes (of LR, arrays in both cases); 'auto' whatever is there,
@@ -82,6 +90,7 @@ class VideoWindowDataset(BasicFramesDataset):
                  max_frames: Optional[int] = None,
                  frame_step: int = 1,
                  samples_per_clip: Optional[int] = None,
+                 sources: Optional[Sequence[dict]] = None,
                  store: str = 'auto',
                  pipeline: Sequence[Union[dict, Callable]] = (),
                  test_mode: bool = False,
@@ -98,6 +107,7 @@ class VideoWindowDataset(BasicFramesDataset):
         if samples_per_clip is not None and samples_per_clip < 1:
             raise ValueError('samples_per_clip must be at least 1, got '
                              f'{samples_per_clip}')
+        check_sources(sources, ann_file, samples_per_clip)
         if 'img' not in data_prefix:
             raise ValueError("data_prefix must name the LR folder as 'img', "
                              f'got {data_prefix}')
@@ -108,6 +118,8 @@ class VideoWindowDataset(BasicFramesDataset):
         self.stated: Dict[str, Optional[int]] = {}
         self.centers = (first_frame, max_frames, frame_step)
         self.samples_per_clip = samples_per_clip
+        self.sources = sources
+        self.counts: Dict[str, int] = {}
         self.frames: Dict[str, Dict[str, List[str]]] = {}
         # A pipeline that yields nothing is an error, not a reason to try
         # another sample.
@@ -136,7 +148,7 @@ class VideoWindowDataset(BasicFramesDataset):
             if self.store != 'png':
                 self.stores[clip] = self._find_stores(clip)
             paths = self.frames[clip]['img']
-            for frame in self._center_frames(len(paths)):
+            for frame in self._center_frames(clip, len(paths)):
                 name = osp.splitext(osp.basename(paths[frame]))[0]
                 samples.append(
                     dict(key=f'{clip}/{name}', clip=clip, frame=frame))
@@ -145,11 +157,11 @@ class VideoWindowDataset(BasicFramesDataset):
                              f'of index {self.centers[0]}')
         return samples
 
-    def _center_frames(self, length: int) -> Sequence[int]:
+    def _center_frames(self, clip: str, length: int) -> Sequence[int]:
         """Indices of a clip's centre frames, of ``length`` frames in all."""
         first, limit, step = self.centers
         frames = range(first, length, step)[:limit]
-        count = self.samples_per_clip
+        count = self.counts.get(clip, self.samples_per_clip)
         if count is None or not frames:
             return frames
         # The middles of equal parts.
@@ -165,6 +177,7 @@ class VideoWindowDataset(BasicFramesDataset):
         info.update(
             img_path=list(frames['img']),
             sequence_length=len(frames['img']),
+            still=len(frames['img']) == 1,
             num_input_frames=self.num_input_frames,
             num_output_frames=self.num_output_frames)
         if 'gt' in frames:
@@ -188,13 +201,17 @@ class VideoWindowDataset(BasicFramesDataset):
         return super().__getitem__(idx)
 
     def _clip_names(self) -> List[str]:
-        """Clips of the annotation file, or all that are there."""
+        """Clips of the annotation files, or all that are there."""
         for folder in self.data_prefix.values():
             if not osp.isdir(folder):
                 raise FileNotFoundError(
                     f'{folder}: no such folder; tools/prepare_data.py makes '
                     'it')
-        if self.ann_file:
+        if self.sources:
+            self.stated, self.counts = samples_of_clips(
+                self.sources, self.data_root, self.samples_per_clip)
+            names = list(self.stated)
+        elif self.ann_file:
             self.stated = read_annotation(self.ann_file)
             names = list(self.stated)
         else:
@@ -218,8 +235,9 @@ class VideoWindowDataset(BasicFramesDataset):
                 raise ValueError(f'{folder}: no PNG or JPEG frames')
             stated = self.stated.get(clip)
             if stated is not None and stated != len(frames[key]):
-                raise ValueError(f'{folder}: {len(frames[key])} frames, '
-                                 f'{self.ann_file} says {stated}')
+                raise ValueError(
+                    f'{folder}: {len(frames[key])} frames, '
+                    f'{self.ann_file or "its annotation"} says {stated}')
             _check_in_step(frames['img'], frames[key])
         return frames
 

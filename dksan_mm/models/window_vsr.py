@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from mmagic.models import BaseEditModel
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
+from mmengine.dist import is_distributed
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
@@ -181,9 +182,11 @@ class WindowVSR(BaseEditModel):
             mode='bicubic',
             antialias=True,
             align_corners=False)
-        # DDP waits for a gradient of every parameter.
-        idle = sum(weight.sum() for weight in self.generator.parameters())
-        return self.pixel_loss(output, target) + 0 * idle
+        loss = self.pixel_loss(output, target)
+        if is_distributed():  # DDP waits for a gradient of every parameter
+            loss = loss + 0 * sum(weight.sum()
+                                  for weight in self.generator.parameters())
+        return loss
 
     def _check_inputs(self, inputs: Tensor) -> None:
         """Reject what is no batch of windows of the network's length."""

@@ -1,0 +1,74 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Shares of several lists of clips in the samples of an epoch."""
+import os.path as osp
+from typing import Dict, Optional, Sequence, Tuple
+
+from ..prepare.layout import read_annotation
+
+# Of each clip: its stated number of frames, and its samples in an epoch.
+Clips = Tuple[Dict[str, Optional[int]], Dict[str, int]]
+
+
+def check_sources(sources: Optional[Sequence[dict]], ann_file: str,
+                  samples_per_clip: Optional[int]) -> None:
+    """Refuse sources that say nothing or contradict other arguments.
+
+    Args:
+        sources (Sequence[dict], optional): As of :class:`VideoWindowDataset`.
+        ann_file (str): The data set's own annotation file.
+        samples_per_clip (int, optional): Mean over the clips.
+
+    Raises:
+        ValueError: If there is an annotation file beside the sources, no
+            number of samples, or a source that is not a file with a share.
+    """
+    if sources is None:
+        return
+    if ann_file:
+        raise ValueError('sources and ann_file exclude each other, got '
+                         f'{list(sources)} and {ann_file!r}')
+    if samples_per_clip is None or not sources:
+        raise ValueError('sources need one entry at least, and '
+                         f'samples_per_clip, got {list(sources)} and '
+                         f'{samples_per_clip}')
+    for source in sources:
+        if set(source) != {'ann_file', 'share'} or not source['share'] > 0:
+            raise ValueError('a source is dict(ann_file=..., share=...) with '
+                             f'a positive share, got {dict(source)}')
+
+
+def samples_of_clips(sources: Sequence[dict], data_root: str,
+                     samples_per_clip: int) -> Clips:
+    """Read the clips of all sources, and share out the samples.
+
+    Args:
+        sources (Sequence[dict]): Each with ``ann_file`` and ``share``.
+        data_root (str): Folder of annotation files that are not absolute.
+        samples_per_clip (int): Mean over all clips.
+
+    Returns:
+        tuple: Each clip's stated number of frames (or None), and its number
+        of samples, the same for all clips of a source.
+
+    Raises:
+        OSError: If an annotation file cannot be read.
+        ValueError: If it has no clip, or one that another one has too.
+    """
+    lists = []
+    stated: Dict[str, Optional[int]] = {}
+    for source in sources:
+        path = osp.join(data_root, source['ann_file'])
+        clips = read_annotation(path)
+        twice = sorted(clips.keys() & stated.keys())
+        if twice or not clips:
+            what = f'clip {twice[0]} of another source' if twice else 'no clip'
+            raise ValueError(f'{path}: {what}')
+        lists.append(clips)
+        stated.update(clips)
+    total = samples_per_clip * len(stated)
+    shares = sum(source['share'] for source in sources)
+    counts = {}
+    for source, clips in zip(sources, lists):
+        count = total * source['share'] / shares / len(clips)
+        counts.update(dict.fromkeys(clips, max(round(count), 1)))
+    return stated, counts
