@@ -20,8 +20,8 @@ Shown = Tuple[np.ndarray, int]
 class Animation:
     """Frames of an animation, each with its alpha.
 
-    Iterating yields ``(image, duration)``: uint8 RGBA of the shape (h, w, 4)
-    and milliseconds.
+    Iterating yields ``(image, duration)``: RGBA from 0 to 255 of the shape
+    (h, w, 4), uint8 or float32, and milliseconds.
 
     Attributes:
         path (str): The file.
@@ -213,10 +213,9 @@ def _read_apng(path: str) -> Tuple[bytes, List[Tuple[Control, bytes]]]:
 
 
 def _straight(canvas: np.ndarray) -> np.ndarray:
-    """8-bit RGBA of colours that were multiplied by their alpha."""
-    alpha = np.maximum(canvas[..., 3:], 1e-6)
-    image = np.concatenate([canvas[..., :3] / alpha, canvas[..., 3:]], -1)
-    return np.rint(np.clip(image * 255, 0, 255)).astype(np.uint8)
+    """RGBA of colours that were multiplied by their alpha."""
+    alpha = np.maximum(canvas[..., 3:], 1e-9)
+    return 255 * np.concatenate([canvas[..., :3] / alpha, canvas[..., 3:]], -1)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -100,12 +100,12 @@ class PixelReader:
         return image[..., ::-1] if pixels == 'bgr24' else image
 
     def over_black(self, image: np.ndarray) -> np.ndarray:
-        """RGB of an image with alpha, uint8, (h, w, 4)."""
+        """8-bit RGB of an image with alpha, 0 to 255, (h, w, 4)."""
         return self._blend(image[..., :3], image[..., 3] / np.float32(255))
 
     def _blend(self, image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         if alpha.min() >= 1:
-            return image
+            return _to_uint8(image)
         self._note('has transparent pixels: they are shown over black')
         return _to_uint8(image * alpha[..., None])
 
@@ -281,4 +281,6 @@ def _read_peak(frame: av.VideoFrame) -> float:
 
 def _to_uint8(values: np.ndarray) -> np.ndarray:
     """Round, and clip to 0 to 255."""
+    if values.dtype == np.uint8:
+        return values
     return np.rint(np.clip(values, 0, 255)).astype(np.uint8)

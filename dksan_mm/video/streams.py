@@ -8,6 +8,8 @@ import av
 import av.logging
 from av.stream import Disposition
 
+from .animations import is_animated_png
+
 # Pictures that describe a file, such as the cover of an album.
 COVERS = Disposition.attached_pic | Disposition.timed_thumbnails
 ALPHA_DECODERS = dict(vp8='libvpx', vp9='libvpx-vp9')
@@ -29,7 +31,9 @@ def open_container(path: str) -> av.container.InputContainer:
     Raises:
         av.FFmpegError: If it cannot be opened.
     """
-    return av.open(f'file:{path}', metadata_errors='replace')
+    # A frame of an APNG without a duration: 100 ms, not FFmpeg's 67.
+    options = dict(default_fps='10') if is_animated_png(path) else {}
+    return av.open(f'file:{path}', metadata_errors='replace', options=options)
 
 
 def open_video(

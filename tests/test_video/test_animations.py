@@ -1,0 +1,246 @@
+# Copyright (c) DKSAN-MM contributors.
+"""GIF, animated PNG and WebP: their frames, times and transparent pixels."""
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dksan_mm.prepare.sources import Clip, iter_frames
+from dksan_mm.video.animations import is_animated_png
+from dksan_mm.video.readers import Images, open_source
+
+COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # of PNG, by the number of channels
+
+
+def chunk(kind, data):
+    return (struct.pack('>I', len(data)) + kind + data +
+            struct.pack('>I', zlib.crc32(kind + data)))
+
+
+def compress(image):
+    rows = image.astype('>u2' if image.dtype == np.uint16 else np.uint8)
+    return zlib.compress(b''.join(b'\0' + row.tobytes() for row in rows))
+
+
+def write_apng(path, frames, default=None):
+    """Frames of (image, x, y, seconds' numerator, denominator, dispose,
+    blend); a default image that is no frame."""
+    first = frames[0][0] if default is None else default
+    h, w, channels = first.shape
+    depth = 16 if first.dtype == np.uint16 else 8
+    head = struct.pack('>IIBBBBB', w, h, depth, COLOR_TYPES[channels], 0, 0, 0)
+    parts = [
+        b'\x89PNG\r\n\x1a\n',
+        chunk(b'IHDR', head),
+        chunk(b'acTL', struct.pack('>II', len(frames), 0))
+    ]
+    number = 0
+    if default is not None:
+        parts.append(chunk(b'IDAT', compress(default)))
+    for index, (image, x, y, time, per, dispose, blend) in enumerate(frames):
+        control = struct.pack('>IIIIIHHBB', number, image.shape[1],
+                              image.shape[0], x, y, time, per, dispose, blend)
+        parts.append(chunk(b'fcTL', control))
+        number += 1
+        if index or default is not None:
+            data = struct.pack('>I', number) + compress(image)
+            parts.append(chunk(b'fdAT', data))
+            number += 1
+        else:
+            parts.append(chunk(b'IDAT', compress(image)))
+    path.write_bytes(b''.join(parts) + chunk(b'IEND', b''))
+    return path
+
+
+def to_rgba(image):
+    image = image / np.iinfo(image.dtype).max
+    color = image[..., :3] if image.shape[2] > 2 else image[..., :1].repeat(
+        3, 2)
+    opaque = np.ones(image.shape[:2] + (1, ))
+    alpha = image[..., -1:] if image.shape[2] in (2, 4) else opaque
+    return np.concatenate([color, alpha], -1)
+
+
+def compose(frames, size):
+    """What APNG's specification says, in float64, over black, 0 to 255."""
+    canvas, shown = np.zeros((*size, 4)), []
+    for image, x, y, _, _, dispose, blend in frames:
+        before = canvas.copy()
+        h, w = image.shape[:2]
+        place = canvas[y:y + h, x:x + w]
+        new = to_rgba(image)
+        if blend:
+            above, below = new[..., 3:], place[..., 3:] * (1 - new[..., 3:])
+            alpha = above + below
+            color = new[..., :3] * above + place[..., :3] * below
+            color = np.divide(
+                color, alpha, out=np.zeros_like(color), where=alpha > 0)
+            new = np.concatenate([color, alpha], -1)
+        canvas[y:y + h, x:x + w] = new
+        shown.append(255 * canvas[..., :3] * canvas[..., 3:])
+        if dispose == 1:
+            canvas[y:y + h, x:x + w] = 0
+        elif dispose == 2:
+            canvas = before
+    return shown
+
+
+def random_frames(channels, kind):
+    random = np.random.default_rng(channels)
+    sizes = [((16, 24), 0, 0), ((8, 10), 3, 4), ((8, 10), 5, 6),
+             ((6, 6), 1, 1), ((4, 5), 2, 2), ((7, 9), 0, 3)]
+    modes = [(0, 0), (0, 1), (1, 1), (2, 0), (0, 1), (0, 0)]
+    times = [(1, 10), (2, 10), (40, 0), (1, 4), (0, 10), (3, 100)]
+    return [(random.integers(0,
+                             np.iinfo(kind).max + 1,
+                             (*size, channels)).astype(kind), x, y, *time,
+             *mode) for (size, x, y), time, mode in zip(sizes, times, modes)]
+
+
+TIMES = [0, 100, 300, 700, 950, 1050]  # ms; no duration means 100
+
+
+def check(source, wanted, times, apart=1.0):
+    frames = list(source)
+    assert len(frames) == len(wanted) and source.complaints == []
+    for frame, image in zip(frames, wanted):
+        assert np.abs(frame.image - image).max() <= apart
+    stamps = [1000 * frame.pts * source.time_base for frame in frames]
+    assert stamps == times
+
+
+@pytest.mark.parametrize('has_default', [False, True])
+@pytest.mark.parametrize('kind', [np.uint8, np.uint16])
+@pytest.mark.parametrize('channels', [1, 2, 3, 4])
+def test_apng(tmp_path, channels, kind, has_default):
+    frames = random_frames(channels, kind)
+    default = np.zeros_like(frames[0][0]) if has_default else None
+    path = write_apng(tmp_path / 'a.png', frames, default)
+    wanted = compose(frames, (16, 24))
+    source = open_source(path)
+    # FFmpeg blends in 8 bits, and rounds each time.
+    rounds = kind is np.uint8 and channels in (2, 4)
+    check(source, wanted, TIMES, 2 if rounds else 0.51)
+    assert len(source.notes) == (channels in (2, 4))
+    prepared = [load() for _, load in iter_frames(Clip('c', '', str(path)))]
+    np.testing.assert_array_equal([image[..., ::-1] for image in prepared],
+                                  [frame.image for frame in open_source(path)])
+
+
+def test_an_apng_where_one_image_is_wanted(tmp_path):
+    frames = random_frames(3, np.uint8)
+    default = np.full_like(frames[0][0], 77)
+    path = write_apng(tmp_path / 'a.png', frames, default)
+    source = open_source(path, animate=False)
+    [frame] = source
+    assert isinstance(source, Images)
+    np.testing.assert_array_equal(frame.image, default)
+    assert source.notes == [
+        f'{path} is animated: the output is its first image; name a video or '
+        'a folder'
+    ]
+
+
+def test_which_pngs_are_animated(tmp_path):
+    frames = random_frames(3, np.uint8)
+    assert is_animated_png(write_apng(tmp_path / 'a.png', frames))
+    assert not is_animated_png(write_apng(tmp_path / 'b.png', frames[:1]))
+    Image.fromarray(frames[0][0]).save(tmp_path / 'c.png')
+    (tmp_path / 'd.png').write_bytes(b'\x89PNG\r\n\x1a\n\0\0')
+    for name in ('b', 'c', 'd', 'nothing'):
+        path = tmp_path / f'{name}.png'
+        assert not is_animated_png(path)
+        if name in 'bc':
+            assert isinstance(open_source(path), Images)
+
+
+def test_a_deep_apng_that_is_damaged(tmp_path):
+    frames = random_frames(4, np.uint16)
+    path = write_apng(tmp_path / 'a.png', frames)
+    content = path.read_bytes()
+    path.write_bytes(content[:content.rindex(b'fdAT') + 20])
+    source = open_source(path)
+    assert len(list(source)) == 5
+    assert source.complaints == [f'{path}: frame 5 is damaged']
+    with pytest.raises(ValueError, match='a.png: frame 5 is damaged'):
+        [load() for _, load in iter_frames(Clip('c', '', str(path)))]
+
+
+def flat_images(count=4, mode='RGBA'):
+    """Few colours, so that a palette holds them; alpha is all or nothing."""
+    random = np.random.default_rng(3)
+    images = random.integers(0, 4, (count, 24, 32, 4)).astype(np.uint8) * 85
+    images[..., 3] = np.where(images[..., 3] > 80, 255, 0)
+    images[0, 0, 0, 3] = 0
+    return images if mode == 'RGBA' else images[..., :3].copy()
+
+
+def save(path, images, durations, **kwargs):
+    first, *others = (Image.fromarray(image) for image in images)
+    first.save(
+        path,
+        save_all=True,
+        append_images=others,
+        duration=durations,
+        loop=kwargs.pop('loop', 0),
+        **kwargs)
+    return path
+
+
+@pytest.mark.parametrize('loop', [0, 3])
+@pytest.mark.parametrize('suffix, kwargs', [
+    ('gif', dict(disposal=2)),
+    ('webp', dict(lossless=True)),
+    ('webp', dict(lossless=True, minimize_size=True)),
+])
+def test_gif_and_webp(tmp_path, suffix, kwargs, loop):
+    images, durations = flat_images(), [50, 130, 20, 2000]
+    path = save(
+        tmp_path / f'a.{suffix}', images, durations, loop=loop, **kwargs)
+    wanted = images[..., :3] * (images[..., 3:] / 255)
+    source = open_source(path)
+    assert source.num_frames == 4
+    check(source, wanted, [0, 50, 180, 200], 0)
+    assert source.notes == [
+        f'{path} has transparent pixels: they are shown over black'
+    ]
+    [*_, last] = open_source(path)
+    assert last.duration * source.time_base == 2
+
+
+@pytest.mark.parametrize('suffix', ['gif', 'webp'])
+def test_opaque_ones(tmp_path, suffix):
+    images = flat_images(mode='RGB')
+    path = save(
+        tmp_path / f'a.{suffix}', images, [0, 40, 40, 40], lossless=True)
+    source = open_source(path)
+    check(source, images, [0, 100, 140, 180], 0)
+    assert source.notes == []
+
+
+def test_translucent_webp(tmp_path):
+    images = np.random.default_rng(0).integers(
+        0, 256, (3, 16, 16, 4), dtype=np.uint8)
+    path = save(tmp_path / 'a.webp', images, 40, lossless=True, exact=True)
+    wanted = images[..., :3] * (images[..., 3:] / 255)
+    check(open_source(path), wanted, [0, 40, 80], 0.51)
+
+
+def test_a_still_webp_is_one_frame(tmp_path):
+    image = flat_images(mode='RGB')[0]
+    Image.fromarray(image).save(tmp_path / 'a.webp', lossless=True)
+    [frame] = open_source(tmp_path / 'a.webp')
+    np.testing.assert_array_equal(frame.image, image)
+
+
+@pytest.mark.parametrize('keep, match', [(20, 'not a whole WebP file'),
+                                         (500, 'a.webp: ')])
+def test_a_webp_that_was_cut_short(tmp_path, keep, match):
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
+    path = save(tmp_path / 'a.webp', images, 40, lossless=True)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ValueError, match=match):
+        list(open_source(path))
