@@ -4,16 +4,18 @@
 Each plays once, whatever number of loops it states. A frame without a duration
 is shown for 100 ms, as browsers have it.
 """
+import io
 import struct
 import zlib
 from typing import Iterator, List, NamedTuple, Optional, Tuple
 
-import cv2
+import av
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 PNG = b'\x89PNG\r\n\x1a\n'
 DEFAULT = 100  # ms
+MAX_PIXELS = 2**27  # more are a damaged header
 Shown = Tuple[np.ndarray, int]
 
 
@@ -112,7 +114,7 @@ def _read_durations(path: str) -> List[int]:
     try:
         with Image.open(path) as image:
             count = getattr(image, 'n_frames', 1)
-    except (OSError, UnidentifiedImageError) as error:
+    except (OSError, Image.DecompressionBombError) as error:
         raise ValueError(f'{path}: not a whole WebP file') from error
     with open(path, 'rb') as file:
         content = file.read()
@@ -155,6 +157,8 @@ class DeepApng(Animation):
 
     def __iter__(self) -> Iterator[Shown]:
         width, height = struct.unpack('>II', self._head[16:24])
+        if width * height > MAX_PIXELS:
+            raise ValueError(f'{self.path}: too large, {width}x{height}')
         # Colours times their alpha, which blend by one sum.
         canvas = np.zeros((height, width, 4), np.float32)
         for number, (control, data) in enumerate(self._frames):
@@ -182,11 +186,13 @@ class DeepApng(Animation):
         png = b''.join((PNG, _chunk(b'IHDR',
                                     head), _chunk(b'IDAT',
                                                   data), _chunk(b'IEND', b'')))
-        image = cv2.imdecode(
-            np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
-        if image is None or image.ndim != 3 or image.shape[2] != 4:
-            raise ValueError(f'{self.path}: frame {number} is damaged')
-        image = image[..., [2, 1, 0, 3]] / np.float32(65535)
+        try:
+            with av.open(io.BytesIO(png), format='png_pipe') as container:
+                [frame] = container.decode(video=0)
+        except (ValueError, av.FFmpegError) as error:
+            raise ValueError(
+                f'{self.path}: frame {number} is damaged') from error
+        image = frame.to_ndarray(format='rgba64le') / np.float32(65535)
         image[..., :3] *= image[..., 3:]
         return image
 

@@ -244,3 +244,12 @@ def test_a_webp_that_was_cut_short(tmp_path, keep, match):
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(ValueError, match=match):
         list(open_source(path))
+
+
+def test_a_damaged_size_is_refused(tmp_path):
+    path = write_apng(tmp_path / 'a.png', random_frames(4, np.uint16))
+    content = bytearray(path.read_bytes())
+    content[16:24] = struct.pack('>II', 30000, 30000)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match='a.png: too large, 30000x30000'):
+        list(open_source(path))
