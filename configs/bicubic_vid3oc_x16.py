@@ -8,4 +8,5 @@ _base_ = [
 
 experiment_name = 'bicubic_vid3oc_x16'
 model = dict(
+    evaluator=dict(_delete_=True, type='WholeWindowEvaluator'),
     generator=dict(_delete_=True, type='BicubicNet', scale=16, num_frames=7))

@@ -29,7 +29,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .bands import whole_maps
 from .ops import set_backend
 
 REST = 'rest'  # what happens in none of the parts
@@ -290,7 +289,7 @@ def _run_on_shapes(network: nn.Module, shape: List[int],
     """Run the network on a window without data, on the CPU's code path."""
     # Takes a second to import.
     from torch._subclasses.fake_tensor import FakeTensorMode
-    with torch.no_grad(), whole_maps(), set_backend('cpp'), \
+    with torch.no_grad(), set_backend('cpp'), \
             FakeTensorMode(allow_non_fake_inputs=True):
         state = {
             name: torch.empty(tensor.shape, dtype=tensor.dtype)

@@ -22,6 +22,14 @@ from .errors import UserError
 HISTORY = 'mmengine.logging.history_buffer.HistoryBuffer'
 NUMPY_MODULES = ('numpy.core.multiarray', 'numpy._core.multiarray')
 
+# Parameters of DKSANNet that had other names: patterns and replacements.
+RENAMED = (
+    (r'\balign\.conv_offset\.', 'align.deform_conv.conv_offset.'),
+    (r'(\blevels\.\d+\.attention\.attention\.6)\.(weight|bias)$',
+     r'\1.expand.\2'),
+    (r'(\blevels\.\d+\.attention\.attention)\.8\.', r'\1.6.merge.'),
+)
+
 
 class DamagedError(UserError):
     """A checkpoint is not what was once written; an older one may be."""
@@ -130,11 +138,18 @@ def load_weights(model: torch.nn.Module, path: str) -> None:
 
 def shapes(
         state_dict: Mapping[str, torch.Tensor]) -> Dict[str, Tuple[int, ...]]:
-    """Shape of each tensor; DDP's prefix ``module.`` taken off the names."""
+    """Shape of each tensor by its present name, without ``module.``."""
     return {
-        name.removeprefix('module.'): tuple(value.shape)
+        current_name(name.removeprefix('module.')): tuple(value.shape)
         for name, value in state_dict.items()
     }
+
+
+def current_name(name: str) -> str:
+    """Present name of a parameter that an earlier version may have named."""
+    for pattern, replacement in RENAMED:
+        name = re.sub(pattern, replacement, name)
+    return name
 
 
 def check_fits(path: str, found: Mapping[str, Tuple[int, ...]],

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from dksan_mm.analysis import count_cost, time_parts
-from dksan_mm.bands import whole_maps
 from dksan_mm.models import DKSA, BicubicNet, DKSANNet, WindowVSR
 from dksan_mm.ops import DeformKernelConv2d, ModulatedDeformConv2d
 
@@ -89,7 +88,7 @@ def hooked_multiply_adds(network, frames):
         module.register_forward_hook(count) for module in network.modules()
         if isinstance(module, kinds)
     ]
-    with torch.no_grad(), whole_maps():
+    with torch.no_grad():
         network(frames)
     for handle in handles:
         handle.remove()

@@ -10,7 +10,6 @@ import torch
 from mmengine.fileio import load
 
 from dksan_mm.apis import init_model, restore_frames
-from dksan_mm.bands import whole_maps
 from dksan_mm.checkpoint import check_fits, shapes
 from dksan_mm.image_quality import psnr
 from dksan_mm.resize import matlab_resize
@@ -97,8 +96,7 @@ def relus(released):
             for image in first_images(clip)
         ])
         inputs = torch.from_numpy(lr).permute(0, 3, 1, 2)[None] / 255
-        # All at once; in bands, blocks do without their modules.
-        with torch.no_grad(), whole_maps():
+        with torch.no_grad():
             model.generator(inputs)
     shut = sum(int((~channels).sum()) for channels in opened.values())
     return shut, sum(len(channels) for channels in opened.values())

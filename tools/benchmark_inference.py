@@ -167,7 +167,6 @@ def measure(model, args: argparse.Namespace) -> None:
     import torch
 
     from dksan_mm.apis import restore_frames
-    from dksan_mm.bands import whole_maps
     from dksan_mm.process_memory import peak_resident_memory
     before = peak_resident_memory()
     with recorded_convolutions() as calls:
@@ -187,8 +186,7 @@ def measure(model, args: argparse.Namespace) -> None:
     if args.no_plain:
         return
     window = torch.rand(1, model.generator.num_frames, 3, *args.size)
-    with whole_maps():
-        plain = time_second(lambda: model.forward_tensor(window))
+    plain = time_second(lambda: model.generator(window))
     used = peak_resident_memory() - before
     print(f'plain forward      {plain:8.2f} s, float32, '
           f'{used / MEGABYTE:.0f} MB, {used / 1024 / pixels:.0f} KB a pixel')
@@ -237,12 +235,13 @@ def restore(model,
             tile: Optional[int] = None,
             shared: bool = True,
             dtype: str = 'float32') -> list:
-    """All frames enlarged; ``shared`` as in dksan_mm.apis.tiles.Tiles."""
+    """All frames enlarged; ``shared`` as in dksan_mm.inference.tiles.Tiles."""
     from unittest import mock
 
     import torch
 
-    from dksan_mm.apis import restore_frames, tiles
+    from dksan_mm.apis import restore_frames
+    from dksan_mm.inference import tiles
 
     def choose(*arguments):
         chosen = tiles.choose_tiles(*arguments)

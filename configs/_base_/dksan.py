@@ -17,6 +17,8 @@ model = dict(
         channel_attention=True,  # False in the ablation "backbone"
         align=True,  # False in "backbone" and "w/o align & DKSA"
         dksa=True),  # False in these and in "w/o DKSA"
+    # What runs the network without gradients; band_pixels=None: whole maps.
+    evaluator=dict(type='DKSANEvaluator', band_pixels=32768),
     # Paper, sec. 3: sqrt(d ** 2 + xi ** 2) with xi = 1e-3; mmagic's eps is
     # the square of xi.
     pixel_loss=dict(type='CharbonnierLoss', eps=1e-6, reduction='mean'),

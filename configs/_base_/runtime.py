@@ -7,8 +7,9 @@ _base_ = 'mmagic::_base_/default_runtime.py'
 # repeat these: lists replace, they do not append.
 custom_imports = dict(
     imports=[
-        'dksan_mm.models', 'dksan_mm.datasets', 'dksan_mm.metrics',
-        'dksan_mm.hooks', 'dksan_mm.loops', 'dksan_mm.optim'
+        'dksan_mm.models', 'dksan_mm.inference', 'dksan_mm.datasets',
+        'dksan_mm.metrics', 'dksan_mm.hooks', 'dksan_mm.loops',
+        'dksan_mm.optim'
     ],
     allow_failed_imports=False)
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from dksan_mm.image_quality import round_to_uint8
+from dksan_mm.inference.base import WholeWindowEvaluator
+from dksan_mm.inference.tiles import choose_tiles
 from dksan_mm.models.window_vsr import pad_frames
-from .tiles import Tiles, choose_tiles
 
 
 @torch.no_grad()
@@ -23,12 +24,11 @@ def restore_frames(
     ensemble: bool = False,
     is_cut: Optional[Callable[[np.ndarray, np.ndarray], bool]] = None
 ) -> Iterator[np.ndarray]:
-    """Enlarge the frames of a video, one after the other.
+    """Upscale the frames of a video, one after the other.
 
     A frame comes out as soon as the last one of its window went in, and only
-    a window is kept. Where the network can (``extract``, ``fuse``,
-    ``reconstruct``), the features of each frame are computed once. At both
-    ends the end frame is repeated, as in evaluation.
+    a window is kept. Where the model's evaluator can, it computes the features
+    of each frame once. At both ends the end frame is repeated, as in evaluation.
 
     Args:
         model (nn.Module): A ``WindowVSR``, such as
@@ -37,7 +37,7 @@ def restore_frames(
         tile (int | str | None): Side of the tiles, in LR pixels, that the
             cascade works on; None: the whole frame; 'auto': the whole frame
             if the memory suffices, else tiles that it suffices for. See
-            :mod:`dksan_mm.apis.tiles`.
+            :mod:`dksan_mm.inference.tiles`.
         ensemble (bool): Average the results for the 8 flips and rotations of
             the frames.
         is_cut (Callable, optional): Of two consecutive frames, whether a new
@@ -121,7 +121,7 @@ class _Encoded(NamedTuple):
     Attributes:
         inputs (list[Tensor[1, 3, h, w]]): For each transform, RGB in [0, 1],
             padded to what the network needs.
-        features (list): For each transform, what ``extract`` gives, or None.
+        features (list): For each transform, what ``extract`` gives.
         size (tuple[int, int]): The frame's height and width.
     """
     inputs: List[Tensor]
@@ -152,10 +152,10 @@ class _Restorer:
                  transforms: Sequence[tuple]) -> None:
         self.model, self.tile, self.transforms = model, tile, transforms
         self.network = model.generator
+        self.evaluator = model.evaluator or WholeWindowEvaluator(self.network)
         self.num_frames = self.network.num_frames
         weight = next(self.network.parameters(), torch.empty(0))
         self.device, self.dtype = weight.device, weight.dtype
-        self.in_parts = hasattr(self.network, 'extract')
         # Of grey levels; what the config's data_preprocessor says.
         self.mean, self.std = (
             getattr(model.data_preprocessor,
@@ -174,10 +174,7 @@ class _Restorer:
                 self.network.size_divisor)[:, 0] for t in self.transforms
         ]
         with self._precision():
-            features = [
-                self.network.extract(x) if self.in_parts else None
-                for x in inputs
-            ]
+            features = [self.evaluator.extract(x) for x in inputs]
         return _Encoded(inputs, features, frame.shape[:2])
 
     def decode(self, window: Sequence[_Encoded]) -> np.ndarray:
@@ -187,23 +184,20 @@ class _Restorer:
             size = window[0].size[::-1] if transform[0] else window[0].size
             h, w = (self.network.scale * length for length in size)
             with self._precision():
-                out = self._forward([item.inputs[i] for item in window],
+                out = self._forward(window[len(window) // 2].inputs[i],
                                     [item.features[i] for item in window])
             out = out.float()[..., :h, :w]
             total = total + _transform_back(out, *transform)
         image = total / len(self.transforms) * self.std + self.mean
         return round_to_uint8(image[0].permute(1, 2, 0).cpu().numpy())
 
-    def _forward(self, inputs: List[Tensor], features: list) -> Tensor:
-        if not self.in_parts:
-            return self.network(torch.stack(inputs, 1))
-        if not isinstance(features[0], Tensor):  # several maps a frame
-            features = [torch.stack(maps, 1) for maps in zip(*features)]
-        frame, fused = inputs[len(inputs) // 2], self.network.fuse(features)
-        tiles: Optional[Tiles] = choose_tiles(self.network, self.tile,
-                                              frame.shape[-2:], self.device)
+    def _forward(self, frame: Tensor, features: list) -> Tensor:
+        """The network's output for one window of one transform."""
+        fused = self.evaluator.fuse(features)
+        tiles = choose_tiles(self.evaluator, self.tile, frame.shape[-2:],
+                             self.device)
         if tiles is None:
-            return self.network.reconstruct(frame, fused)
+            return self.evaluator.reconstruct(frame, fused)[0]
         return tiles.reconstruct(frame, fused)
 
     def _precision(self) -> contextlib.AbstractContextManager:

@@ -39,6 +39,7 @@ def init_model(config: Union[str, os.PathLike, Config],
         UserError: If the checkpoint cannot be read, holds other objects than
             data, or belongs to another model.
     """
+    import dksan_mm.inference  # noqa: F401  (registers the evaluators)
     import dksan_mm.models  # noqa: F401  (registers the networks)
     if not isinstance(config, Config):
         config = Config.fromfile(os.fspath(config))

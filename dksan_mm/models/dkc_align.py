@@ -1,13 +1,12 @@
 # Copyright (c) DKSAN-MM contributors.
 """Alignment of a neighbouring frame with the reference frame."""
 
-from typing import Tuple
-
 import torch
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 
-from dksan_mm.ops import DeformKernelConv2d, ModulatedDeformConv2d
+from dksan_mm.ops import DeformKernelConv2d
+from .deform_conv_pack import DeformConvPack
 from .layers import conv3x3, lrelu
 
 
@@ -23,11 +22,9 @@ class DKCAlign(nn.Module):
 
     * 4 DKC layers: its parameter table allows no other number.
     * 8 deformable groups, a mask, and LeakyReLU(0.1), as in EDVR.
-    * The offset predictor starts at zero: shift 0, mask 0.5. The deformable
-      convolution's weights make up for that mask; mmcv's own start, a fifth
-      as large, left features so small that training took longer to begin.
-    * Offsets and sampling stay in float32 under autocast, since mmcv's
-      operator has no bfloat16 and half precision makes offsets coarse.
+    * The mask starts at 0.5. The deformable convolution's weights make up for
+      it; mmcv's own start, a fifth as large, left features so small that
+      training took longer to begin.
 
     Args:
         channels (int): Channels of the features.
@@ -46,9 +43,6 @@ class DKCAlign(nn.Module):
                  num_layers: int = 4,
                  scope: int = 4) -> None:
         super().__init__()
-        if deform_groups < 1 or channels % deform_groups:
-            raise ValueError(f'deform_groups must divide {channels} channels,'
-                             f' got {deform_groups}')
         layers = [conv3x3(2 * channels, channels), lrelu()]
         for _ in range(num_layers):
             layers += [
@@ -56,9 +50,7 @@ class DKCAlign(nn.Module):
                 lrelu()
             ]
         self.offset_feature = nn.Sequential(*layers)
-        self.conv_offset = conv3x3(channels, 27 * deform_groups, scale=0.)
-        self.deform_conv = ModulatedDeformConv2d(
-            channels, channels, 3, padding=1, deform_groups=deform_groups)
+        self.deform_conv = DeformConvPack(channels, deform_groups)
         nn.init.kaiming_normal_(self.deform_conv.weight, a=0.1)
         self.deform_conv.weight.data *= 2
         self.activation = lrelu()
@@ -81,24 +73,21 @@ class DKCAlign(nn.Module):
                              f'got {tuple(neighbour.shape)} and '
                              f'{tuple(reference.shape)}')
         feature = self.offset_feature(torch.cat([neighbour, reference], 1))
-        with torch.autocast(neighbour.device.type, enabled=False):
-            dtype = self.conv_offset.weight.dtype
-            offset, mask = self.predict_offsets(feature.to(dtype))
-            aligned = self.deform_conv(neighbour.to(dtype), offset, mask)
-        return self.activation(aligned.to(feature.dtype))
+        return self.activation(self.deform_conv(neighbour, feature))
 
-    def predict_offsets(self, feature: Tensor) -> Tuple[Tensor, Tensor]:
-        """Predict the deformable convolution's offsets and mask.
 
-        Args:
-            feature (Tensor[n, channels, h, w]): The offset feature.
+class PlainAlign(nn.Sequential):
+    """One plain convolution in the place of DKC Align (ablation).
 
-        Returns:
-            tuple: Offsets, ``(n, 18 * deform_groups, h, w)``, (dy, dx) per
-            tap in pixels of the LR grid, and mask, ``(n, 9 *
-            deform_groups, h, w)`` in (0, 1).
-        """
-        out = self.conv_offset(feature)
-        channels = out.shape[1] // 3
-        offset, mask = out.split([2 * channels, channels], dim=1)
-        return offset, mask.sigmoid()
+    *Chosen here*, and what the paper's parameter table has room for.
+
+    Args:
+        channels (int): Channels of the features.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(conv3x3(channels, channels), lrelu())
+
+    def forward(self, neighbour: Tensor, reference: Tensor) -> Tensor:
+        """Convolve ``neighbour``; see :meth:`DKCAlign.forward`."""
+        return super().forward(neighbour)

@@ -1,6 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
 """Deformable kernel spatial attention."""
-
 import torch
 import torch.nn.functional as F
 from mmagic.registry import MODELS
@@ -8,10 +7,76 @@ from torch import Tensor, nn
 
 from dksan_mm.ops import DeformKernelConv2d
 from .layers import conv3x3
+from .utils import is_plain
+
+
+class ExpandToOneMap(nn.Module):
+    """conv C->4C, PixelShuffle(2), 1x1 conv C->1 (paper, end of Fig. 3).
+
+    Nothing lies between the two convolutions, so they are one: the second's
+    sum over channels is taken of the first's filters, and 4 maps are computed
+    instead of ``4 * channels``. Where a convolution is not torch's own, or
+    has hooks, all three layers are called.
+
+    Args:
+        channels (int): Channels of the input.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.expand = conv3x3(channels, 4 * channels)
+        self.shuffle = nn.PixelShuffle(2)
+        self.merge = nn.Conv2d(channels, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Make one map of twice the size.
+
+        Args:
+            x (Tensor[n, channels, h, w]): Features.
+
+        Returns:
+            Tensor[n, 1, 2h, 2w]: The map.
+        """
+        if not all(map(is_plain, (self.expand, self.merge))):
+            return self.merge(self.shuffle(self.expand(x)))
+        weights = self.merge.weight.flatten()
+        filters = torch.einsum('c,csikl->sikl', weights,
+                               self.expand.weight.unflatten(0, (-1, 4)))
+        bias = weights @ self.expand.bias.unflatten(0, (-1, 4))
+        return self.shuffle(
+            F.conv2d(x, filters, bias + self.merge.bias, padding=1))
+
+
+class SpatialAttention(nn.Module):
+    """Product of features and one factor per pixel.
+
+    Args:
+        *layers (nn.Module): Layers that make the factor, in (0, 1), from the
+            features. It may exceed them at the right and the bottom.
+    """
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.attention = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Weight the features of each pixel.
+
+        Args:
+            x (Tensor[n, channels, h, w]): Features.
+
+        Returns:
+            Tensor[n, channels, h, w]: Features times the attention.
+        """
+        return x * self.factor(x)
+
+    def factor(self, x: Tensor) -> Tensor:
+        """Compute the attention, ``(n, 1, h, w)`` in (0, 1)."""
+        return self.attention(x)[..., :x.shape[-2], :x.shape[-1]]
 
 
 @MODELS.register_module()
-class DKSA(nn.Module):
+class DKSA(SpatialAttention):
     """Deformable kernel spatial attention (paper, sec. 3, Fig. 3).
 
     A strided convolution, DKC layers and a PixelShuffle give one factor in
@@ -28,44 +93,19 @@ class DKSA(nn.Module):
     """
 
     def __init__(self, channels: int, scope: int = 4) -> None:
-        super().__init__()
-        self.attention = nn.Sequential(
-            conv3x3(channels, channels, stride=2), nn.ReLU(inplace=True),
+        super().__init__(
+            conv3x3(channels, channels, stride=2),
+            nn.ReLU(inplace=True),
             DeformKernelConv2d(channels, channels, scope=scope),
             nn.ReLU(inplace=True),
             DeformKernelConv2d(channels, channels, scope=scope),
-            nn.ReLU(inplace=True), conv3x3(channels, 4 * channels),
-            nn.PixelShuffle(2), nn.Conv2d(channels, 1, 1), nn.Sigmoid())
-
-    def forward(self, x: Tensor, inplace: bool = False) -> Tensor:
-        """Weight the features of each pixel.
-
-        Args:
-            x (Tensor[n, channels, h, w]): Features.
-            inplace (bool): Write the result to ``x``.
-
-        Returns:
-            Tensor[n, channels, h, w]: Features times the attention.
-        """
-        factor = self._expand(self.attention[:-4](x)).sigmoid()
-        return _weight(x, factor[..., :x.shape[-2], :x.shape[-1]], inplace)
-
-    def _expand(self, feature: Tensor) -> Tensor:
-        """The 3x3 convolution, the PixelShuffle and the 1x1 convolution.
-
-        The last one's sum over channels is taken of the first one's filters
-        instead: 4 maps are computed, not ``4 * channels``.
-        """
-        expand, _, merge = self.attention[-4:-1]
-        weights = merge.weight.flatten()
-        filters = torch.einsum('c,csikl->sikl', weights,
-                               expand.weight.unflatten(0, (-1, 4)))
-        bias = weights @ expand.bias.unflatten(0, (-1, 4)) + merge.bias
-        return F.pixel_shuffle(F.conv2d(feature, filters, bias, padding=1), 2)
+            nn.ReLU(inplace=True),
+            ExpandToOneMap(channels),
+            nn.Sigmoid())  # yapf: disable
 
 
 @MODELS.register_module()
-class LightDKSA(nn.Module):
+class LightDKSA(SpatialAttention):
     """The light form of DKSA, for the first level (paper, sec. 3).
 
     The paper says that it exists; its body, one DKC layer and a 1x1
@@ -77,23 +117,8 @@ class LightDKSA(nn.Module):
     """
 
     def __init__(self, channels: int, scope: int = 4) -> None:
-        super().__init__()
-        self.attention = nn.Sequential(
+        super().__init__(
             DeformKernelConv2d(channels, channels, scope=scope),
-            nn.ReLU(inplace=True), nn.Conv2d(channels, 1, 1), nn.Sigmoid())
-
-    def forward(self, x: Tensor, inplace: bool = False) -> Tensor:
-        """Weight the features of each pixel.
-
-        Args:
-            x (Tensor[n, channels, h, w]): Features.
-            inplace (bool): Write the result to ``x``.
-
-        Returns:
-            Tensor[n, channels, h, w]: Features times the attention.
-        """
-        return _weight(x, self.attention(x), inplace)
-
-
-def _weight(x: Tensor, factor: Tensor, inplace: bool) -> Tensor:
-    return x.mul_(factor) if inplace else x * factor
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, 1, 1),
+            nn.Sigmoid())  # yapf: disable

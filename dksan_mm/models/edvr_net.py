@@ -11,47 +11,9 @@ from mmagic.models.utils import default_init_weights
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 
-from dksan_mm.ops import ModulatedDeformConv2d
-from .layers import centred, in_float32, run, run_blocks
-
-
-class DeformConvPack(ModulatedDeformConv2d):
-    """mmagic's ``ModulatedDCNPack`` on this project's operator.
-
-    A modulated deformable convolution and the convolution that predicts its
-    offsets and mask from other features, starting at zero. Parameters and
-    their names are mmagic's; on a CPU it is many times as fast. Offsets and
-    sampling stay in float32 under autocast, as in DKCAlign.
-
-    Args:
-        channels (int): Channels of input, output and the other features.
-        deform_groups (int): Channel groups that share offsets.
-    """
-
-    def __init__(self, channels: int, deform_groups: int) -> None:
-        super().__init__(
-            channels, channels, 3, padding=1, deform_groups=deform_groups)
-        self.conv_offset = nn.Conv2d(channels, 27 * deform_groups, 3, 1, 1)
-        nn.init.zeros_(self.conv_offset.weight)
-        nn.init.zeros_(self.conv_offset.bias)
-
-    def forward(self, x: Tensor, feature: Tensor) -> Tensor:
-        """Sample ``x`` where ``feature`` says.
-
-        Args:
-            x (Tensor[n, channels, h, w]): Input.
-            feature (Tensor[n, channels, h, w]): The offset feature.
-
-        Returns:
-            Tensor[n, channels, h, w]: Output, in the type of ``feature``.
-        """
-        with torch.autocast(x.device.type, enabled=False):
-            dtype = self.weight.dtype
-            out = self.conv_offset(feature.to(dtype))
-            sets = out.shape[1] // 3
-            offset, mask = out.split([2 * sets, sets], dim=1)
-            out = super().forward(x.to(dtype), offset, mask.sigmoid())
-        return out.to(feature.dtype)
+from .checkpointing import checkpoint_activations
+from .deform_conv_pack import DeformConvPack
+from .layers import in_float32
 
 
 @MODELS.register_module()
@@ -121,7 +83,7 @@ class EDVRX16Net(EDVRNet):
             num_blocks_reconstruction=num_blocks,
             center_frame_idx=num_frames // 2,
             init_cfg=init_cfg)
-        self.num_frames, self.mean, self.with_cp = num_frames, mean, with_cp
+        self.num_frames, self.mean = num_frames, mean
         _use_own_operator(self.pcd_alignment, channels, deform_groups)
         for block in (*self.feature_extraction, *self.reconstruction):
             default_init_weights(block.conv1)
@@ -132,9 +94,13 @@ class EDVRX16Net(EDVRNet):
         self.upsample4 = PixelShufflePack(tail, tail, 2, upsample_kernel=3)
         self.conv_hr = nn.Conv2d(tail, tail, 3, 1, 1)
         self.conv_last = nn.Conv2d(tail, 3, 3, 1, 1)
+        if with_cp:
+            checkpoint_activations(
+                [self.pcd_alignment, self.fusion],
+                [self.feature_extraction, self.reconstruction])
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Enlarge the centre frame of each window.
+        """Upscale the centre frame of each window.
 
         Args:
             frames (Tensor[n, t, 3, h, w]): Windows of ``num_frames``
@@ -171,8 +137,8 @@ class EDVRX16Net(EDVRNet):
             list[Tensor]: ``(m, channels, h, w)``, and these at half and at a
             quarter of the size.
         """
-        full = self.lrelu(self.conv_first(centred(frames, self.mean)))
-        full = run_blocks(self.feature_extraction, full, with_cp=self.with_cp)
+        full = self.lrelu(self.conv_first(frames - self.mean))
+        full = self.feature_extraction(full)
         half = self.feat_l2_conv2(self.feat_l2_conv1(full))
         return [full, half, self.feat_l3_conv2(self.feat_l3_conv1(half))]
 
@@ -189,13 +155,11 @@ class EDVRX16Net(EDVRNet):
         n, t = pyramid[0].shape[:2]
         centre = [x[:, t // 2, None].expand_as(x) for x in pyramid]
         # All frames at once; mmagic loops over them.
-        aligned = run(
-            self.pcd_alignment, [x.flatten(0, 1) for x in pyramid],
-            [x.flatten(0, 1) for x in centre],
-            with_cp=self.with_cp)
+        aligned = self.pcd_alignment([x.flatten(0, 1) for x in pyramid],
+                                     [x.flatten(0, 1) for x in centre])
         # mmagic's TSA wants frames that follow one another in memory.
         aligned = aligned.unflatten(0, (n, t)).contiguous()
-        return run(self.fusion, aligned, with_cp=self.with_cp)
+        return self.fusion(aligned)
 
     def reconstruct(self, frame: Tensor, fused: Tensor) -> Tensor:
         """The residual of the bilinear x16 frame, and that frame.
@@ -207,8 +171,7 @@ class EDVRX16Net(EDVRNet):
         Returns:
             Tensor[n, 3, 16h, 16w]: RGB, not clipped.
         """
-        out = run_blocks(
-            self.reconstruction, in_float32(fused), with_cp=self.with_cp)
+        out = self.reconstruction(in_float32(fused))
         for layer in (self.upsample1, self.upsample2, self.upsample3,
                       self.upsample4, self.conv_hr):
             out = self.lrelu(layer(out))

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The cascade in overlapping tiles, for frames that the memory cannot hold.
+"""A cascade in overlapping tiles, for frames that the memory cannot hold.
 
 Features, alignment and fusion work on the LR grid and are done for the whole
 frame. The cascade's maps are up to 64 times as large; they are made for tiles
@@ -11,15 +11,14 @@ closer, all share one set of means: those of a first pass over all tiles,
 weighted by their pixels. *Chosen here* by measurement (README, "Enlarge a
 video"): on average it brought tiles 3.5 times closer to the untiled frame.
 """
-import contextlib
 import os
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import List, NamedTuple, Optional, Tuple, Union
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from dksan_mm.models.layers import Trunk
+from .base import Evaluator, Means
 
 HALO = 16  # LR pixels around each tile
 SHARE = 0.6  # of the free memory that a frame may take without tiles
@@ -32,41 +31,64 @@ class Span(NamedTuple):
     first: int
     last: int
 
+    def crop(self, scale: int) -> slice:
+        """The part of the tile's output that belongs to the frame."""
+        return slice(scale * (self.start - self.first),
+                     scale * (self.stop - self.first))
+
+    def place(self, scale: int) -> slice:
+        """The place of that part in the frame's output."""
+        return slice(scale * self.start, scale * self.stop)
+
+
+Box = Tuple[Span, Span]  # rows and columns
+
 
 class Tiles(NamedTuple):
-    """A network's cascade on tiles.
+    """A cascade on tiles.
 
     Attributes:
-        network (nn.Module): With ``reconstruct`` and ``scale``.
+        evaluator (Evaluator): Of the network.
         side (int): Of the tiles, in LR pixels, halo not counted.
         halo (int): LR pixels around a tile.
         shared (bool): Whether all tiles share the means of the channel
             attention, which takes a pass more.
     """
-    network: nn.Module
+    evaluator: Evaluator
     side: int
     halo: int = HALO
     shared: bool = True
 
-    def reconstruct(self, frame: Tensor, fused: Tensor) -> Tensor:
-        """As the network's ``reconstruct``, tile by tile.
+    def reconstruct(self,
+                    frame: Tensor,
+                    fused: Tensor,
+                    scale: Optional[int] = None) -> Tensor:
+        """Upscale a frame tile by tile; see :meth:`Evaluator.reconstruct`.
 
         Args:
             frame (Tensor[n, 3, h, w]): The centre LR frame.
             fused (Tensor[n, channels, h, w]): From ``fuse``.
+            scale (int, optional): Factor; default: the network's.
 
         Returns:
             Tensor[n, 3, scale * h, scale * w]: RGB, not clipped.
         """
         boxes = self.boxes(*frame.shape[-2:])
-        if not self.shared or len(boxes) == 1:
-            return self._run(frame, fused, boxes)
-        trunks = _trunks(self.network)
-        means = self._shared_means(frame, fused, boxes, trunks)
-        with _means(trunks, means):
-            return self._run(frame, fused, boxes)
+        means = None
+        if self.shared and len(boxes) > 1:
+            means = self._shared_means(frame, fused, boxes, scale)
+        scale, out = scale or self.evaluator.network.scale, None
+        for rows, columns in boxes:
+            piece, _ = self.evaluator.reconstruct(
+                *_cut((rows, columns), frame, fused), means, scale)
+            if out is None:
+                out = frame.new_empty(*frame.shape[:-2],
+                                      *(scale * n for n in frame.shape[-2:]))
+            out[..., rows.place(scale), columns.place(scale)] = \
+                piece[..., rows.crop(scale), columns.crop(scale)]
+        return out
 
-    def boxes(self, height: int, width: int) -> List[Tuple[Span, Span]]:
+    def boxes(self, height: int, width: int) -> List[Box]:
         """Rows and columns of each tile."""
         return [(rows, columns) for rows in self._spans(height)
                 for columns in self._spans(width)]
@@ -79,68 +101,51 @@ class Tiles(NamedTuple):
             for a, b in zip(edges[:-1], edges[1:])
         ]
 
-    def _piece(self, frame: Tensor, fused: Tensor, rows: Span,
-               columns: Span) -> Tensor:
-        at = (..., slice(rows.first,
-                         rows.last), slice(columns.first, columns.last))
-        return self.network.reconstruct(frame[at], fused[at])
-
-    def _run(self, frame: Tensor, fused: Tensor, boxes: list) -> Tensor:
-        scale, (h, w) = self.network.scale, frame.shape[-2:]
-        out = frame.new_empty(*frame.shape[:-2], scale * h, scale * w)
-        for rows, columns in boxes:
-            piece = self._piece(frame, fused, rows, columns)
-            out[..., scale * rows.start:scale * rows.stop,
-                scale * columns.start:scale *
-                columns.stop] = piece[...,
-                                      scale * (rows.start - rows.first):scale *
-                                      (rows.stop - rows.first), scale *
-                                      (columns.start - columns.first):scale *
-                                      (columns.stop - columns.first)]
-        return out
-
-    def _shared_means(self, frame: Tensor, fused: Tensor, boxes: list,
-                      trunks: List[Trunk]) -> List[List[Tensor]]:
-        """For each trunk, each block's means, averaged over the tiles."""
+    def _shared_means(self, frame: Tensor, fused: Tensor, boxes: List[Box],
+                      scale: Optional[int]) -> Means:
+        """The means of all tiles, weighted by their pixels."""
         totals, weight = None, 0
-        for rows, columns in boxes:
-            pixels = (rows.last - rows.first) * (columns.last - columns.first)
-            with _means(trunks, None) as found:
-                self._piece(frame, fused, rows, columns)
+        for box in boxes:
+            tile = _cut(box, frame, fused)
+            pixels = tile[0].shape[-2] * tile[0].shape[-1]
+            _, found = self.evaluator.reconstruct(*tile, None, scale)
             weight += pixels
-            found = [[pixels * mean for mean in means] for means in found]
-            totals = found if totals is None else [
-                [a + b for a, b in zip(*pair)] for pair in zip(totals, found)
-            ]
-        return [[mean / weight for mean in means] for means in totals]
+            totals = _add(totals, pixels, found)
+        return [
+            None if level is None else [mean / weight for mean in level]
+            for level in totals
+        ]
 
 
-def _trunks(network: nn.Module) -> List[Trunk]:
-    return [m for m in network.modules() if isinstance(m, Trunk)]
+def _cut(box: Box, *maps: Tensor) -> List[Tensor]:
+    """What a tile reads of maps on the LR grid."""
+    rows, columns = box
+    return [
+        x[..., rows.first:rows.last, columns.first:columns.last] for x in maps
+    ]
 
 
-@contextlib.contextmanager
-def _means(trunks: List[Trunk],
-           means: Optional[list]) -> Iterator[List[List[Tensor]]]:
-    """Have trunks use given means; None: have them say theirs."""
-    found = [[] for _ in trunks]
-    for i, trunk in enumerate(trunks):
-        trunk.given_means = None if means is None else means[i]
-        trunk.said_means = found[i]
-    try:
-        yield found
-    finally:
-        for trunk in trunks:
-            trunk.given_means = trunk.said_means = None
+def _add(totals: Optional[Means], weight: int, means: Means) -> Means:
+    """Add weighted means; None adds to None."""
+    weighted = [
+        None if level is None else [weight * mean for mean in level]
+        for level in means
+    ]
+    if totals is None:
+        return weighted
+    return [
+        None if level is None else [a + b for a, b in zip(level, more)]
+        for level, more in zip(totals, weighted)
+    ]
 
 
-def choose_tiles(network: nn.Module, tile: Union[int, str,
-                                                 None], size: Tuple[int, int],
+def choose_tiles(evaluator: Evaluator, tile: Union[int, str, None],
+                 size: Tuple[int, int],
                  device: torch.device) -> Optional[Tiles]:
-    """The tiles to work on, or None for the whole frame.
+    """Choose the tiles to work on, or None for the whole frame.
 
     Args:
-        network (nn.Module): The network. 'auto' is for those that state
+        evaluator (Evaluator): Of the network. 'auto' is for those that state
             ``bytes_per_pixel``, the others get the whole frame.
         tile (int | str | None): Side in LR pixels, 'auto', or None.
         size (tuple[int, int]): Height and width of the LR frame.
@@ -152,17 +157,24 @@ def choose_tiles(network: nn.Module, tile: Union[int, str,
     if tile is None:
         return None
     if tile == 'auto':
-        tile = _side_that_fits(network, size, device)
+        tile = _side_that_fits(evaluator.bytes_per_pixel, size, device)
     elif type(tile) is not int or tile < 1:
         raise ValueError("tile must be a positive number, 'auto' or None, "
                          f'got {tile!r}')
-    return None if tile >= max(size) else Tiles(network, tile)
+    if tile >= max(size) or not evaluator.takes_tiles:
+        return None
+    return Tiles(evaluator, tile)
 
 
-def _side_that_fits(network: nn.Module, size: Tuple[int, int],
+def _side_that_fits(cost: int, size: Tuple[int, int],
                     device: torch.device) -> int:
-    """Side of the largest tiles that the memory holds."""
-    cost = getattr(network, 'bytes_per_pixel', 0)
+    """Side of the largest tiles that the memory holds.
+
+    Args:
+        cost (int): Bytes for each LR pixel; 0: not known.
+        size (tuple[int, int]): Height and width of the LR frame.
+        device (torch.device): Where it runs.
+    """
     free = SHARE * free_memory(device)
     if size[0] * size[1] * cost <= free:
         return max(size)

@@ -1,26 +1,24 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Evaluation in bands of rows, which saves memory and time.
+"""Chains of convolutions in bands of rows, which saves memory and time.
 
 The last level of an x16 cascade works on maps of 64 pixels for each LR pixel.
 Made one after the other at full size, its layers' outputs are new memory that
 the system hands out page by page, and leave the cache before they are used.
-Where no gradients are wanted, the modules of this package therefore run their
-chains of 3x3 convolutions band by band: each band with the rows around it
-that its convolutions read, zeros only beyond the frame. The result is that of
-whole maps, up to rounding.
+In evaluation, chains of 3x3 convolutions therefore run band by band: each
+band with the rows around it that its convolutions read, zeros only beyond the
+frame. The result is that of whole maps, up to rounding.
 """
-import contextlib
-from typing import Iterator, List, NamedTuple, Sequence, Tuple
+import math
+from typing import List, NamedTuple, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Pixels of a band: with 128 channels 16 MB, larger than a core's cache, but
-# so that few rows are computed twice. Chosen by measurement on a CPU.
-BAND_PIXELS = 32768
+from dksan_mm.models.utils import is_plain
 
-_whole = False
+# Layers that work on each pixel by itself.
+POINTWISE = (nn.Identity, nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.PReLU)
 
 
 class Rows(NamedTuple):
@@ -40,29 +38,17 @@ class Rows(NamedTuple):
         return self.data[:, :, start - self.top:stop - self.top]
 
 
-@contextlib.contextmanager
-def whole_maps() -> Iterator[None]:
-    """Evaluate as in training: each layer on the whole map."""
-    global _whole
-    before, _whole = _whole, True
-    try:
-        yield
-    finally:
-        _whole = before
-
-
-def in_bands() -> bool:
-    """Whether to work in bands: no gradients wanted, nothing compiled."""
-    return not (_whole or torch.is_grad_enabled()
-                or torch.compiler.is_compiling())
-
-
-def spans(height: int, width: int) -> List[Tuple[int, int]]:
+def spans(height: int, width: int, pixels: int) -> List[Tuple[int, int]]:
     """First and last row (exclusive) of each band, all about equally high.
 
     At least 2 rows, the reach of a residual block, if the map has as many.
+
+    Args:
+        height (int): Rows of the map.
+        width (int): Pixels of a row.
+        pixels (int): Pixels of a band, about.
     """
-    count = -(-height * width // BAND_PIXELS)
+    count = -(-height * width // pixels)
     count = min(count, max(height // 2, 1))
     edges = [height * i // count for i in range(count + 1)]
     return list(zip(edges[:-1], edges[1:]))
@@ -73,6 +59,33 @@ def take_rows(x: Tensor, start: int, stop: int, margin: int = 0) -> Rows:
     height = x.shape[2]
     top, bottom = max(start - margin, 0), min(stop + margin, height)
     return Rows(x[:, :, top:bottom], top, height)
+
+
+def can_cut(layers: Sequence[nn.Module]) -> bool:
+    """Return whether :func:`run_layers` may take the place of a chain."""
+    return all(
+        is_plain(layer) and
+        (type(layer) in (*POINTWISE, nn.PixelShuffle) or _fits(layer))
+        for layer in layers)
+
+
+def _fits(conv: nn.Module) -> bool:
+    """Return whether it is a convolution that keeps the size of its input."""
+    return type(conv) is nn.Conv2d and conv.padding_mode == 'zeros' and (
+        conv.kernel_size, conv.padding) in (((1, 1), (0, 0)),
+                                            ((3, 3), (1, 1))) and \
+        conv.stride == conv.dilation == (1, 1) and conv.groups == 1
+
+
+def reach(layers: Sequence[nn.Module]) -> int:
+    """Rows of the input, above and below, that a row of the output needs."""
+    rows, scale = 0., 1
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d):
+            rows += layer.padding[0] / scale
+        elif isinstance(layer, nn.PixelShuffle):
+            scale *= layer.upscale_factor
+    return math.ceil(rows)
 
 
 def run_layers(layers: Sequence[nn.Module], rows: Rows) -> Rows:
@@ -109,18 +122,26 @@ def _convolve(conv: nn.Conv2d, rows: Rows) -> Rows:
     return Rows(out, top + (not above), height)
 
 
-def add_scaled(total: Tensor, residual: Tensor, factor: Tensor) -> None:
-    """``total += residual * factor``, in place."""
-    if total.dtype == residual.dtype == factor.dtype:
-        total.addcmul_(residual, factor)
-    else:
-        total.add_(residual * factor)
+def scale_of(layers: Sequence[nn.Module]) -> int:
+    """Rows of the output for each row of the input."""
+    return math.prod(layer.upscale_factor for layer in layers
+                     if isinstance(layer, nn.PixelShuffle))
 
 
-def accumulator(x: Tensor) -> Tensor:
-    """A copy to add residuals to: channels last, float32 under autocast."""
-    half = torch.is_autocast_enabled(x.device.type)
-    return x.to(
-        torch.float32 if half else x.dtype,
-        copy=True,
-        memory_format=torch.channels_last)
+def run_chain(layers: Sequence[nn.Module], x: Tensor, pixels: int) -> Tensor:
+    """Apply a chain to a whole map, band by band.
+
+    Args:
+        layers (Sequence[nn.Module]): A chain that :func:`can_cut` allows.
+        x (Tensor[n, c, h, w]): The input.
+        pixels (int): Pixels of a band.
+
+    Returns:
+        Tensor: The output.
+    """
+    scale, margin = scale_of(layers), reach(layers)
+    return torch.cat([
+        run_layers(layers, take_rows(x, start, stop, margin)).crop(
+            scale * start, scale * stop)
+        for start, stop in spans(*x.shape[2:], pixels)
+    ], 2)

@@ -4,21 +4,22 @@ import pytest
 import torch
 from compare import assert_close
 
-from dksan_mm.apis import tiles as tiles_module
-from dksan_mm.apis.tiles import Tiles, choose_tiles, free_memory
-from dksan_mm.models import DKSANNet
+from dksan_mm.inference import DKSANEvaluator, WholeWindowEvaluator
+from dksan_mm.inference import tiles as tiles_module
+from dksan_mm.inference.tiles import Tiles, choose_tiles, free_memory
+from dksan_mm.models import BicubicNet, DKSANNet, EDVRX16Net
 
 CPU = torch.device('cpu')
 
 
 @pytest.fixture(scope='module')
-def net() -> DKSANNet:
+def net() -> DKSANEvaluator:
     torch.manual_seed(4)
     net = DKSANNet(8, (1, 1), reduction=2, deform_groups=2)
     for name, parameter in net.named_parameters():
         small = 'offset' in name or parameter.ndim == 1
         torch.nn.init.normal_(parameter, std=.02 if small else .1)
-    return net.double().eval()
+    return DKSANEvaluator(net.double().eval())
 
 
 def inputs(size, channels=8):
@@ -31,11 +32,12 @@ def inputs(size, channels=8):
 
 @torch.no_grad()
 def test_tiles_are_the_whole_where_there_is_no_attention():
-    net = DKSANNet(
-        8, (1, 1), channel_attention=False, dksa=False,
-        deform_groups=2).double()
+    net = DKSANEvaluator(
+        DKSANNet(
+            8, (1, 1), channel_attention=False, dksa=False,
+            deform_groups=2).double())
     frame, fused = inputs((31, 26))
-    expected = net.reconstruct(frame, fused)
+    expected = net.reconstruct(frame, fused)[0]
     for halo, exact in ((8, True), (1, False)):
         out = Tiles(net, 9, halo).reconstruct(frame, fused)
         assert (abs(out - expected).max() < 1e-12) == exact
@@ -45,7 +47,7 @@ def test_tiles_are_the_whole_where_there_is_no_attention():
 def test_shared_means_bring_tiles_closer_than_their_own(net):
     frame, fused = inputs((40, 36))
     fused[..., :18] *= 3  # one half unlike the other
-    expected = net.reconstruct(frame, fused)
+    expected = net.reconstruct(frame, fused)[0]
     error = {
         shared:
         abs(Tiles(net, 18, 8, shared).reconstruct(frame, fused) -
@@ -53,16 +55,44 @@ def test_shared_means_bring_tiles_closer_than_their_own(net):
         for shared in (True, False)
     }
     assert error[True] < error[False]
-    assert all(
-        trunk.given_means is None and trunk.said_means is None
-        for trunk in tiles_module._trunks(net))
+
+
+@torch.no_grad()
+def test_tiles_of_a_level_that_says_no_means(net):
+    """A trunk with hooks keeps its own; the others share theirs."""
+    frame, fused = inputs((20, 18))
+    calls = []
+    handle = net.network.levels[0].blocks[0].register_forward_hook(
+        lambda *_: calls.append(1))
+    out = Tiles(net, 9, 16).reconstruct(frame, fused)
+    handle.remove()
+    expected = net.reconstruct(frame, fused)[0]
+    assert len(calls) == 2 * 6
+    assert 0 < abs(out - expected).max() < .1 * abs(expected).max()
+
+
+@torch.no_grad()
+def test_tiles_of_an_early_scale(net):
+    frame, fused = inputs((20, 18))
+    out = Tiles(net, 9, 16).reconstruct(frame, fused, scale=2)
+    expected = net.reconstruct(frame, fused, scale=2)[0]
+    assert out.shape == expected.shape
+    assert abs(out - expected).max() < .1 * abs(expected).max()
+
+
+def test_networks_without_a_cascade_get_the_whole_frame():
+    evaluator = WholeWindowEvaluator(BicubicNet())
+    assert choose_tiles(evaluator, 8, (20, 20), CPU) is None
+    with torch.device('meta'):
+        evaluator = WholeWindowEvaluator(EDVRX16Net(8, 1, tail_channels=4))
+    assert choose_tiles(evaluator, 8, (20, 20), CPU).side == 8
 
 
 @torch.no_grad()
 def test_one_tile_is_the_whole_frame(net):
     frame, fused = inputs((7, 12))
     out = Tiles(net, 12).reconstruct(frame, fused)
-    assert_close(out, net.reconstruct(frame, fused), atol=0)
+    assert_close(out, net.reconstruct(frame, fused)[0], atol=0)
 
 
 @pytest.mark.parametrize('size', [(1, 1), (10, 3), (33, 64)])
@@ -89,7 +119,9 @@ def test_choice_of_tiles(net, monkeypatch):
 
 
 def test_a_network_of_unknown_need_gets_the_whole_frame():
-    assert choose_tiles(torch.nn.Identity(), 'auto', (2000, 2000), CPU) is None
+    assert choose_tiles(
+        WholeWindowEvaluator(torch.nn.Identity()), 'auto', (2000, 2000),
+        CPU) is None
 
 
 @pytest.mark.parametrize('tile', [0, -3, 2.5, 'large', True])

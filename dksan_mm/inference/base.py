@@ -1,0 +1,116 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Evaluators: objects that know how to run a network without gradients."""
+from typing import Any, List, Optional, Protocol, Sequence, Tuple
+
+import torch
+from mmagic.registry import TASK_UTILS
+from torch import Tensor, nn
+
+# For each level of a cascade, what :meth:`Evaluator.reconstruct` took the
+# mean of over the whole frame; None: nothing that can be replaced.
+Means = List[Optional[List[Tensor]]]
+
+
+class Evaluator(Protocol):
+    """The steps of an evaluation, as streaming and tiling call them.
+
+    An evaluator is no module: state dicts hold the network once.
+
+    Attributes:
+        network (nn.Module): The network.
+        bytes_per_pixel (int): Memory that :meth:`reconstruct` takes for each
+            LR pixel, as measured; 0 if not known.
+        takes_tiles (bool): Whether :meth:`reconstruct` takes tiles of any
+            size.
+    """
+    network: nn.Module
+    bytes_per_pixel: int
+    takes_tiles: bool
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        """Upscale the centre frame of windows ``(n, t, 3, h, w)``."""
+
+    def extract(self, frame: Tensor) -> Any:
+        """Make features of a frame ``(n, 3, h, w)``, once for all windows."""
+
+    def fuse(self, features: Sequence[Any]) -> Tensor:
+        """Merge the features of a window's frames."""
+
+    def reconstruct(self,
+                    frame: Tensor,
+                    fused: Tensor,
+                    means: Optional[Means] = None,
+                    scale: Optional[int] = None) -> Tuple[Tensor, Means]:
+        """Upscale a frame, or a tile of it.
+
+        Args:
+            frame (Tensor[n, 3, h, w]): The centre LR frame.
+            fused (Tensor[n, channels, h, w]): From :meth:`fuse`.
+            means (Means, optional): Means to use in the place of the tile's
+                own, as an earlier call returned them.
+            scale (int, optional): Factor; default: the network's.
+
+        Returns:
+            tuple: RGB, ``(n, 3, scale * h, scale * w)``, not clipped; and the
+            tile's own means.
+        """
+
+
+@TASK_UTILS.register_module()
+class WholeWindowEvaluator:
+    """Evaluator of any network, which is called as it is.
+
+    Of a network with ``extract``, ``fuse`` and ``reconstruct``, such as
+    EDVRX16Net, streaming computes the features of each frame once.
+
+    Args:
+        network (nn.Module): The network.
+    """
+    bytes_per_pixel = 0
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        """Upscale the centre frame; see :class:`Evaluator`."""
+        return self.network(frames)
+
+    def extract(self, frame: Tensor) -> Any:
+        """Make features of a frame; see :class:`Evaluator`."""
+        return self.network.extract(frame) if self._in_parts else frame
+
+    def fuse(self, features: Sequence[Any]) -> Any:
+        """Merge a window's features; see :class:`Evaluator`."""
+        if isinstance(features[0], Tensor):
+            stacked = torch.stack(list(features), 1)
+        else:  # several maps a frame
+            stacked = [torch.stack(maps, 1) for maps in zip(*features)]
+        return self.network.fuse(stacked) if self._in_parts else stacked
+
+    def reconstruct(self,
+                    frame: Tensor,
+                    fused: Tensor,
+                    means: Optional[Means] = None,
+                    scale: Optional[int] = None) -> Tuple[Tensor, Means]:
+        """Upscale a frame or a tile; see :class:`Evaluator`.
+
+        Raises:
+            ValueError: If ``scale`` is another than the network's.
+        """
+        if scale not in (None, self.network.scale):
+            raise ValueError(f'{type(self.network).__name__} upscales by '
+                             f'{self.network.scale} alone, got scale={scale}')
+        if self._in_parts:
+            return self.network.reconstruct(frame, fused), []
+        return self.network(fused), []
+
+    @property
+    def takes_tiles(self) -> bool:
+        """Whether the network's cascade can be called by itself."""
+        return self._in_parts
+
+    @property
+    def _in_parts(self) -> bool:
+        return all(
+            hasattr(self.network, part)
+            for part in ('extract', 'fuse', 'reconstruct'))

@@ -1,0 +1,168 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Residual blocks in bands of rows."""
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import torch
+from mmagic.models.archs import ResidualBlockNoBN
+from torch import Tensor, nn
+
+from dksan_mm.models.layers import RCAB
+from dksan_mm.models.utils import is_plain, is_untouched
+from .bands import can_cut, reach, run_layers, spans, take_rows
+
+Residual = Dict[Tuple[int, int], Tensor]  # by its first and last row
+
+
+def can_cut_blocks(blocks: nn.Module) -> bool:
+    """Return whether :func:`run_blocks` may take the place of a chain."""
+    return type(blocks) is nn.Sequential and is_untouched(blocks) and all(
+        map(can_cut_block, blocks))
+
+
+def can_cut_block(block: nn.Module) -> bool:
+    """Return whether a block is known, and its layers are."""
+    if not is_untouched(block) or type(block) not in (RCAB,
+                                                      ResidualBlockNoBN):
+        return False
+    if type(block) is RCAB:
+        pool = block.attention[0]
+        known = all(map(is_plain, (block.body, block.attention, pool))) and \
+            type(pool) is nn.AdaptiveAvgPool2d and pool.output_size == 1
+        if not known:
+            return False
+    return can_cut(body_of(block)) and reach(body_of(block)) <= 2
+
+
+def body_of(block: nn.Module) -> Sequence[nn.Module]:
+    """The layers that make a block's residual."""
+    if type(block) is ResidualBlockNoBN:
+        return block.conv1, block.relu, block.conv2
+    return block.body
+
+
+def run_blocks(blocks: nn.Sequential, x: Tensor, pixels: int,
+               means: Optional[List[Tensor]]) -> Tuple[Tensor, List[Tensor]]:
+    """Apply residual blocks, one after the other.
+
+    Two maps of the whole frame suffice for any number of them: their sum,
+    and the latest residual, which waits for its channels' means over the
+    frame.
+
+    Args:
+        blocks (nn.Sequential): Blocks that :func:`can_cut_blocks` allows.
+        x (Tensor[n, channels, h, w]): Input features.
+        pixels (int): Pixels of a band.
+        means (list[Tensor], optional): Each block's means of the channels,
+            ``(n, channels, 1, 1)``, to use in the place of the map's own.
+
+    Returns:
+        tuple: Output features, a new tensor, and the map's own means.
+    """
+    total, step, found = accumulator(x), None, []
+    for i, block in enumerate(blocks):
+        residual, mean = _make_residual(block, total, step, pixels)
+        found.append(mean)
+        step = _Step(residual, _factor(block, means[i] if means else mean))
+    for band in spans(*x.shape[2:], pixels):
+        if step is not None:
+            step.add_to(total, band)
+    return total, found
+
+
+class _Step:
+    """A block's residual, which waits to be added.
+
+    Args:
+        bands (Residual): The residual's rows.
+        factor (Tensor[n, channels, 1, 1]): What to multiply them with.
+    """
+
+    def __init__(self, bands: Residual, factor: Tensor) -> None:
+        self.bands, self.factor = bands, factor
+
+    def add_to(self, total: Tensor, band: Tuple[int, int]) -> None:
+        """Add one band, and forget it."""
+        start, stop = band
+        _add_scaled(total[:, :, start:stop], self.bands.pop(band),
+                    self.factor)
+
+
+def _make_residual(block: nn.Module, total: Tensor, last: Optional[_Step],
+                   pixels: int) -> Tuple[Residual, Tensor]:
+    """Add the last block's residual to ``total``, and make this block's.
+
+    Returns:
+        tuple: The bands of the residual, and its mean over the frame.
+    """
+    height, width = total.shape[2:]
+    dtype = torch.promote_types(total.dtype, torch.float32)
+    bands, sums, residual = spans(height, width, pixels), 0, {}
+    for i, (start, stop) in enumerate(bands):
+        if last is not None:  # this band reads rows of the next
+            for band in bands[i + (i > 0):i + 2]:
+                last.add_to(total, band)
+        rows = run_layers(body_of(block), take_rows(total, start, stop, 2))
+        residual[start, stop] = rows.crop(start, stop)
+        sums = sums + residual[start, stop].sum((2, 3), True, dtype=dtype)
+    return residual, sums / (height * width)
+
+
+def _factor(block: nn.Module, mean: Tensor) -> Tensor:
+    """What a block multiplies its residual with."""
+    if type(block) is ResidualBlockNoBN:
+        return torch.full_like(mean, block.res_scale)
+    return block.attention[1:](mean.to(block.attention[1].weight.dtype))
+
+
+def extract(extractor: nn.Sequential, frame: Tensor, pixels: int) -> Tensor:
+    """Make the features of a level's frame: a convolution and a block.
+
+    Args:
+        extractor (nn.Sequential): That :func:`can_cut_extractor` allows.
+        frame (Tensor[n, 3, h, w]): RGB, about [0, 1].
+        pixels (int): Pixels of a band.
+
+    Returns:
+        Tensor[n, channels, h, w]: Features.
+    """
+    conv, block = extractor
+    frame = frame.contiguous(memory_format=torch.channels_last)
+    features = None
+    for start, stop in spans(*frame.shape[2:], pixels):
+        rows = run_layers([conv], take_rows(frame, start, stop, 3))
+        residual = run_layers(body_of(block), rows)
+        out = torch.add(
+            rows.crop(start, stop),
+            residual.crop(start, stop),
+            alpha=block.res_scale)
+        if features is None:
+            features = torch.empty((*out.shape[:2], *frame.shape[2:]),
+                                   dtype=out.dtype,
+                                   device=out.device,
+                                   memory_format=torch.channels_last)
+        features[:, :, start:stop] = out
+    return features
+
+
+def can_cut_extractor(extractor: nn.Module) -> bool:
+    """Return whether :func:`extract` may take the place of an extractor."""
+    return len(extractor) == 2 and \
+        can_cut([extractor[0]]) and reach([extractor[0]]) <= 1 and \
+        type(extractor[1]) is ResidualBlockNoBN and can_cut_block(extractor[1])
+
+
+def accumulator(x: Tensor) -> Tensor:
+    """A copy to add residuals to: channels last, float32 under autocast."""
+    half = torch.is_autocast_enabled(x.device.type)
+    return x.to(
+        torch.float32 if half else x.dtype,
+        copy=True,
+        memory_format=torch.channels_last)
+
+
+def _add_scaled(total: Tensor, residual: Tensor, factor: Tensor) -> None:
+    """Compute ``total += residual * factor``, in place."""
+    if total.dtype == residual.dtype == factor.dtype:
+        total.addcmul_(residual, factor)
+    else:
+        total.add_(residual * factor)

@@ -1,0 +1,68 @@
+# Copyright (c) DKSAN-MM contributors.
+"""A modulated deformable convolution that predicts its offsets itself."""
+from typing import Tuple
+
+import torch
+from torch import Tensor, nn
+
+from dksan_mm.ops import ModulatedDeformConv2d
+
+
+class DeformConvPack(ModulatedDeformConv2d):
+    """mmagic's ``ModulatedDCNPack`` on this project's operator.
+
+    A convolution of other features predicts the offsets and the mask (paper,
+    eq. 9; EDVR). It starts at zero: shift 0, mask 0.5. Parameters and their
+    names are mmagic's. Offsets and sampling stay in float32 under autocast,
+    since mmcv's operator has no bfloat16 and half precision makes offsets
+    coarse.
+
+    Args:
+        channels (int): Channels of input, output and the other features.
+        deform_groups (int): Channel groups that share offsets.
+
+    Raises:
+        ValueError: If ``deform_groups`` does not divide ``channels``.
+    """
+
+    def __init__(self, channels: int, deform_groups: int) -> None:
+        if deform_groups < 1 or channels % deform_groups:
+            raise ValueError(f'deform_groups must divide {channels} channels,'
+                             f' got {deform_groups}')
+        super().__init__(
+            channels, channels, 3, padding=1, deform_groups=deform_groups)
+        self.conv_offset = nn.Conv2d(channels, 27 * deform_groups, 3, 1, 1)
+        nn.init.zeros_(self.conv_offset.weight)
+        nn.init.zeros_(self.conv_offset.bias)
+
+    def forward(self, x: Tensor, feature: Tensor) -> Tensor:
+        """Sample ``x`` at the offsets that ``feature`` gives.
+
+        Args:
+            x (Tensor[n, channels, h, w]): Input.
+            feature (Tensor[n, channels, h, w]): The offset feature.
+
+        Returns:
+            Tensor[n, channels, h, w]: Output, in the type of ``feature``.
+        """
+        with torch.autocast(x.device.type, enabled=False):
+            dtype = self.weight.dtype
+            offset, mask = self.predict_offsets(feature.to(dtype))
+            out = super().forward(x.to(dtype), offset, mask)
+        return out.to(feature.dtype)
+
+    def predict_offsets(self, feature: Tensor) -> Tuple[Tensor, Tensor]:
+        """Predict offsets and mask.
+
+        Args:
+            feature (Tensor[n, channels, h, w]): The offset feature.
+
+        Returns:
+            tuple: Offsets, ``(n, 18 * deform_groups, h, w)``, (dy, dx) per
+            tap in pixels of the input's grid, and mask, ``(n, 9 *
+            deform_groups, h, w)`` in (0, 1).
+        """
+        out = self.conv_offset(feature)
+        channels = out.shape[1] // 3
+        offset, mask = out.split([2 * channels, channels], dim=1)
+        return offset, mask.sigmoid()

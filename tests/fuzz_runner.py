@@ -1,0 +1,82 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Runs tools in forks of a process that has imported everything.
+
+It reads jobs from its input and answers each with a line, both JSON. What
+runs in the fork is the tool as a person starts it, import time excepted.
+"""
+import json
+import os
+import signal
+import sys
+import time
+
+# Forked processes cannot compute on a GPU, nor with several threads.
+os.environ.update(CUDA_VISIBLE_DEVICES='-1', OMP_NUM_THREADS='1')
+
+import mmengine.config.config  # noqa: E402, F401
+from tool_runs import load_tool  # noqa: E402
+
+import dksan_mm.apis  # noqa: E402, F401
+import dksan_mm.datasets  # noqa: E402, F401
+import dksan_mm.metrics  # noqa: E402, F401
+import dksan_mm.models  # noqa: E402, F401
+from dksan_mm import launch  # noqa: E402
+
+PATIENCE = 120  # seconds after which a run hangs
+
+
+def super_resolve(arguments):
+    """Exit code of tools/super_resolve.py."""
+    sys.argv = ['super_resolve.py', *arguments]
+    return launch.run_tool(load_tool('super_resolve').main, arguments)
+
+
+def prepare_data(arguments):
+    """Exit code of tools/prepare_data.py."""
+    sys.argv = ['prepare_data.py', *arguments]
+    return load_tool('prepare_data').main(arguments)
+
+
+TOOLS = dict(super_resolve=super_resolve, prepare_data=prepare_data)
+
+
+def run(tool, arguments, log):
+    """Exit code (negative: the signal) and seconds of a run in a fork."""
+    start, child = time.monotonic(), os.fork()
+    if not child:
+        os.setsid()
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        try:
+            sys.exit(TOOLS[tool](arguments))
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else 0
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            code = 99
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    while True:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        seconds = time.monotonic() - start
+        if pid:
+            return os.waitstatus_to_exitcode(status), seconds
+        if seconds > PATIENCE:
+            os.killpg(child, signal.SIGKILL)
+        time.sleep(0.005)
+
+
+def main():
+    """Answer until the input ends."""
+    answers = os.fdopen(os.dup(1), 'w')
+    os.dup2(2, 1)  # whatever else prints
+    for line in sys.stdin:
+        code, seconds = run(**json.loads(line))
+        answers.write(json.dumps(dict(code=code, seconds=seconds)) + '\n')
+        answers.flush()
+
+
+if __name__ == '__main__':
+    main()
