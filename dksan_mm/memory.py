@@ -75,8 +75,9 @@ def _measure(config: Config, lr_size: Tuple[int, int],
     init_default_scope(config.get('default_scope', 'mmagic'))
     from mmagic.registry import MODELS
     before = resident_memory()
-    network = network_of(MODELS.build(config.model)).eval()
-    meter = Meter(network, torch.device('cpu'), before)
+    model = MODELS.build(config.model).eval()
+    network, meter = network_of(model), Meter(torch.device('cpu'), before)
+    run = meter.wrap(getattr(model, 'evaluator', None) or network)
     with torch.no_grad():
-        network(torch.rand(window_shape(network, lr_size)))
+        run(torch.rand(window_shape(network, lr_size)))
     return meter.last[1]

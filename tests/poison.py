@@ -19,7 +19,7 @@ def spoil_gradient(model, value):
 
 
 def spoil_offsets(model, value):
-    model.generator.align.conv_offset.bias.data.fill_(value)
+    model.generator.offset_predictor.bias.data.fill_(value)
 
 
 def spoil_weight_unnoticed(model, value):

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from dksan_mm.analysis import count_cost, time_parts
-from dksan_mm.models import DKSA, BicubicNet, DKSANNet, WindowVSR
+from dksan_mm.models import BicubicNet, DKSANNet, WindowVSR
+from dksan_mm.models.dksa import ExpandToOneMap
 from dksan_mm.ops import DeformKernelConv2d, ModulatedDeformConv2d
 
 SMALL = dict(channels=8, num_blocks=(2, 1, 1, 1), deform_groups=2, reduction=1)
@@ -71,11 +72,10 @@ def hooked_multiply_adds(network, frames):
     def count(module, inputs, out):
         nonlocal total
         pixels = out.numel() // out.shape[1]
-        if isinstance(module, DKSA):  # its last convolutions, folded
-            n, channels, h, w = out.shape
+        if isinstance(module, ExpandToOneMap):  # two convolutions, folded
+            channels = inputs[0].shape[1]
             filters = 4 * channels * 9
-            total += n * (-(-h // 2)) * (-(-w // 2)) * filters
-            total += channels * (filters + 4)
+            total += pixels // 4 * filters + channels * (filters + 4)
         elif isinstance(module, DeformKernelConv2d):
             total += pixels * 9 * module.in_channels * 9
         else:
@@ -83,10 +83,12 @@ def hooked_multiply_adds(network, frames):
         if isinstance(module, ModulatedDeformConv2d):
             total += pixels * 9 * module.in_channels * 4
 
-    kinds = (nn.Conv2d, DeformKernelConv2d, ModulatedDeformConv2d, DKSA)
+    kinds = (nn.Conv2d, DeformKernelConv2d, ModulatedDeformConv2d,
+             ExpandToOneMap)
     handles = [
-        module.register_forward_hook(count) for module in network.modules()
-        if isinstance(module, kinds)
+        module.register_forward_hook(count)
+        for name, module in network.named_modules() if isinstance(
+            module, kinds) and not name.endswith(('.expand', '.merge'))
     ]
     with torch.no_grad():
         network(frames)
@@ -143,8 +145,7 @@ def test_the_parts_of_a_part():
     whole = count_cost(net, (5, 7))
     cost = count_cost(net, (5, 7), within='align')
     assert list(cost['parts']) == [
-        'align.offset_feature', 'align.conv_offset', 'align.deform_conv',
-        'rest'
+        'align.offset_feature', 'align.deform_conv', 'rest'
     ]
     for key in ('parameters', 'multiply_adds', 'activations'):
         assert cost[key] == whole[key]

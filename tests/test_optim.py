@@ -32,7 +32,7 @@ def test_offset_predictors_get_a_rate_of_their_own():
     ]
     assert len(predictors) > 4
     assert set(offsets['params'] + align['params']) == set(predictors)
-    assert set(align['params']) == set(net.align.conv_offset.parameters())
+    assert set(align['params']) == set(net.offset_predictor.parameters())
     assert set(others['params']) == set(net.parameters()) - set(predictors)
 
 

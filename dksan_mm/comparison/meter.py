@@ -1,7 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """How long a network takes, and how much memory it needs."""
+import functools
 import time
-from typing import Optional, Tuple
+from typing import Any, Callable, Optional, Tuple
 
 import torch
 from torch import nn
@@ -13,8 +14,6 @@ class Meter:
     """Measures every forward pass of a network, nothing around it.
 
     Args:
-        network (nn.Module): The network alone, so that padding, rounding,
-            files and metrics are not counted.
         device (torch.device): Where it runs.
         base (int): On a CPU, bytes in use before the network was built; what
             the process has more than that is the network's.
@@ -25,13 +24,10 @@ class Meter:
             on a GPU, the peak of torch's allocations, weights included.
     """
 
-    def __init__(self, network: nn.Module, device: torch.device,
-                 base: int) -> None:
+    def __init__(self, device: torch.device, base: int) -> None:
         self.device, self.base = device, base
         self.last: Optional[Tuple[float, int]] = None
         self._start = 0.
-        network.register_forward_pre_hook(self._begin)
-        network.register_forward_hook(self._end)
 
     @property
     def kind(self) -> str:
@@ -40,7 +36,31 @@ class Meter:
             return 'peak of CUDA allocations'
         return 'growth of resident memory'
 
-    def _begin(self, *_) -> None:
+    def watch(self, model: nn.Module) -> None:
+        """Measure what a model calls for a window from now on.
+
+        That is its evaluator, or else its network: padding, rounding, files
+        and metrics are not counted.
+        """
+        if getattr(model, 'evaluator', None) is not None:
+            model.evaluator = self.wrap(model.evaluator)
+        else:
+            network = getattr(model, 'generator', model)
+            network.forward = self.wrap(network.forward)
+
+    def wrap(self, function: Callable) -> Callable:
+        """Return a function that calls this one and measures it."""
+
+        @functools.wraps(function, updated=())
+        def measured(*arguments: Any, **settings: Any) -> Any:
+            self._begin()
+            result = function(*arguments, **settings)
+            self._end()
+            return result
+
+        return measured
+
+    def _begin(self) -> None:
         if self.device.type == 'cuda':
             torch.cuda.synchronize(self.device)
             torch.cuda.reset_peak_memory_stats(self.device)
@@ -48,7 +68,7 @@ class Meter:
             forget_peak()
         self._start = time.perf_counter()
 
-    def _end(self, *_) -> None:
+    def _end(self) -> None:
         if self.device.type == 'cuda':
             torch.cuda.synchronize(self.device)
         seconds = time.perf_counter() - self._start

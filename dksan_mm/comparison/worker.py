@@ -54,7 +54,8 @@ class ModelRun:
                                        self._fingerprint())
         self.clips = self._list_clips()
         self.network = getattr(self.model, 'generator', self.model)
-        self.meter = Meter(self.network, self.device, base)
+        self.meter = Meter(self.device, base)
+        self.meter.watch(self.model)
         self.done = 0
 
     def run(self) -> dict:

@@ -17,8 +17,8 @@ class Slow(nn.Module):
 
 
 def test_time_and_peak_are_of_the_forward_pass():
-    network = Slow()
-    meter = Meter(network, torch.device('cpu'), resident_memory())
+    meter, network = Meter(torch.device('cpu'), resident_memory()), Slow()
+    meter.watch(network)
     peaks = []
     for size in (200 << 20, 1):
         network(size)

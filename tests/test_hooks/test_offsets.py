@@ -77,7 +77,7 @@ def test_statistics_of_known_offsets(calls):
     # By hand: of 4 x 8 pixels' taps, those that reach beyond -1.
     assert logged['align_out'] == pytest.approx(
         twin_share(
-            model.align.conv_offset.bias.new_full((18, 4, 8), -3.), 4, 8),
+            model.offset_predictor.bias.new_full((18, 4, 8), -3.), 4, 8),
         abs=1e-6)
     # Of the taps at 0.5, 1.5 and 2.5 of a scope that ends at 3, the last
     # leaves it: along one axis or both, 5 of 9.

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torchvision.ops import deform_conv2d
 
 from dksan_mm.models import DKCAlign
-from dksan_mm.ops import DeformKernelConv2d
+from dksan_mm.ops import DeformKernelConv2d, ModulatedDeformConv2d
 
 
 def randomise(module):
@@ -38,8 +38,8 @@ def test_align_equals_its_definition_after_training():
     neighbour, reference = torch.randn(2, 2, 8, 6, 7)
     feature = torch.cat([neighbour, reference], 1)
     feature = align.offset_feature(feature)
-    out = align.conv_offset(feature)
     conv = align.deform_conv
+    out = conv.conv_offset(feature)
     expected = deform_conv2d(
         neighbour,
         out[:, :36],
@@ -71,14 +71,18 @@ def test_groups_that_do_not_divide_the_channels_are_rejected():
         DKCAlign(8, 3)
 
 
-def test_bfloat16_autocast_keeps_offsets_and_sampling_in_float32():
+def test_autocast_keeps_offsets_and_sampling_in_float32(monkeypatch):
     align = randomise(DKCAlign(8, 2))
     neighbour, reference = torch.randn(2, 1, 8, 5, 5)
-    seen = {}
-    align.deform_conv.register_forward_pre_hook(
-        lambda module, args: seen.update(dtypes={a.dtype
-                                                 for a in args}))
+    seen = set()
+    forward = ModulatedDeformConv2d.forward
+
+    def spy(self, *inputs):
+        seen.update(x.dtype for x in inputs)
+        return forward(self, *inputs)
+
+    monkeypatch.setattr(ModulatedDeformConv2d, 'forward', spy)
     with torch.autocast('cpu', dtype=torch.bfloat16):
         out = align(neighbour, reference)
-    assert seen['dtypes'] == {torch.float32}
+    assert seen == {torch.float32}
     assert torch.isfinite(out).all()

@@ -105,7 +105,7 @@ def test_alignment_learns_what_it_is_told(network, with_cp):
     sample.motion[:] = torch.tensor([0.7, -0.4]).view(2, 1, 1)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     errors = []
-    for _ in range(25):
+    for _ in range(40):
         losses = model.forward_train(inputs, sample)
         assert set(losses) == {'loss_pixel', 'loss_motion'}
         optimizer.zero_grad()
