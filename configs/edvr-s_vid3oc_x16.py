@@ -9,7 +9,7 @@ _base_ = ['dksan-s_vid3oc_x16.py']
 
 experiment_name = 'edvr-s_vid3oc_x16'
 model = dict(
-    evaluator=dict(_delete_=True, type='WholeWindowEvaluator'),
+    evaluator=None,  # the network is called as it is
     generator=dict(
         _delete_=True,
         type='EDVRX16Net',

@@ -51,8 +51,8 @@ def _images():
     return {
         'rgb.png': _encoded(pictures[0], 'PNG'),
         'deep.png': cv2.imencode('.png', deep)[1].tobytes(),
-        'palette.png': _encoded(pictures[0].quantize(16), 'PNG',
-                                transparency=3),
+        'palette.png':
+        _encoded(pictures[0].quantize(16), 'PNG', transparency=3),
         'turned.jpg': _encoded(pictures[0], 'JPEG', exif=exif),
         'grey.jpg': _encoded(pictures[0].convert('L'), 'JPEG'),
         'cmyk.jpg': _encoded(pictures[0].convert('CMYK'), 'JPEG'),

@@ -87,8 +87,9 @@ def hooked_multiply_adds(network, frames):
              ExpandToOneMap)
     handles = [
         module.register_forward_hook(count)
-        for name, module in network.named_modules() if isinstance(
-            module, kinds) and not name.endswith(('.expand', '.merge'))
+        for name, module in network.named_modules()
+        if isinstance(module, kinds) and not name.endswith(('.expand',
+                                                            '.merge'))
     ]
     with torch.no_grad():
         network(frames)

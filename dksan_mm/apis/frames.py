@@ -27,8 +27,8 @@ def restore_frames(
     """Upscale the frames of a video, one after the other.
 
     A frame comes out as soon as the last one of its window went in, and only
-    a window is kept. Where the model's evaluator can, it computes the features
-    of each frame once. At both ends the end frame is repeated, as in evaluation.
+    a window is kept. The model's evaluator computes the features of each frame
+    once, if it can. At both ends the end frame is repeated, as in evaluation.
 
     Args:
         model (nn.Module): A ``WindowVSR``, such as

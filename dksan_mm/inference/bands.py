@@ -64,8 +64,8 @@ def take_rows(x: Tensor, start: int, stop: int, margin: int = 0) -> Rows:
 def can_cut(layers: Sequence[nn.Module]) -> bool:
     """Return whether :func:`run_layers` may take the place of a chain."""
     return all(
-        is_plain(layer) and
-        (type(layer) in (*POINTWISE, nn.PixelShuffle) or _fits(layer))
+        is_plain(layer) and (type(layer) in (*POINTWISE,
+                                             nn.PixelShuffle) or _fits(layer))
         for layer in layers)
 
 
@@ -124,8 +124,9 @@ def _convolve(conv: nn.Conv2d, rows: Rows) -> Rows:
 
 def scale_of(layers: Sequence[nn.Module]) -> int:
     """Rows of the output for each row of the input."""
-    return math.prod(layer.upscale_factor for layer in layers
-                     if isinstance(layer, nn.PixelShuffle))
+    return math.prod(
+        layer.upscale_factor for layer in layers
+        if isinstance(layer, nn.PixelShuffle))
 
 
 def run_chain(layers: Sequence[nn.Module], x: Tensor, pixels: int) -> Tensor:

@@ -21,8 +21,7 @@ def can_cut_blocks(blocks: nn.Module) -> bool:
 
 def can_cut_block(block: nn.Module) -> bool:
     """Return whether a block is known, and its layers are."""
-    if not is_untouched(block) or type(block) not in (RCAB,
-                                                      ResidualBlockNoBN):
+    if not is_untouched(block) or type(block) not in (RCAB, ResidualBlockNoBN):
         return False
     if type(block) is RCAB:
         pool = block.attention[0]
@@ -83,8 +82,7 @@ class _Step:
     def add_to(self, total: Tensor, band: Tuple[int, int]) -> None:
         """Add one band, and forget it."""
         start, stop = band
-        _add_scaled(total[:, :, start:stop], self.bands.pop(band),
-                    self.factor)
+        _add_scaled(total[:, :, start:stop], self.bands.pop(band), self.factor)
 
 
 def _make_residual(block: nn.Module, total: Tensor, last: Optional[_Step],

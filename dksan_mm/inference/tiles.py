@@ -140,8 +140,8 @@ def _add(totals: Optional[Means], weight: int, means: Means) -> Means:
 
 
 def choose_tiles(evaluator: Evaluator, tile: Union[int, str, None],
-                 size: Tuple[int, int],
-                 device: torch.device) -> Optional[Tiles]:
+                 size: Tuple[int,
+                             int], device: torch.device) -> Optional[Tiles]:
     """Choose the tiles to work on, or None for the whole frame.
 
     Args:

@@ -127,8 +127,9 @@ class DKSANNet(BaseModule):
             self.levels.append(
                 Level(
                     channels, [
-                        RCAB(channels, reduction) if channel_attention else
-                        ResidualBlockNoBN(channels) for _ in range(count)
+                        RCAB(channels, reduction)
+                        if channel_attention else ResidualBlockNoBN(channels)
+                        for _ in range(count)
                     ],
                     attention=attention(channels) if dksa else nn.Identity(),
                     extractor=None if first else Extractor(channels),

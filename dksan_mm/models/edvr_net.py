@@ -3,7 +3,6 @@
 
 from typing import List, Optional
 
-import torch
 import torch.nn.functional as F
 from mmagic.models.archs import PixelShufflePack
 from mmagic.models.editors.edvr.edvr_net import EDVRNet, PCDAlignment

@@ -136,8 +136,8 @@ class Doubled(RCAB):
         return 2 * super().forward(x)
 
 
-@pytest.mark.parametrize('block', [Blocks(), Doubled(8, 2), nn.Identity()],
-                         ids=str)
+@pytest.mark.parametrize(
+    'block', [Blocks(), Doubled(8, 2), nn.Identity()], ids=str)
 def test_unknown_blocks_are_called(net, block):
     net.levels[0].blocks[1] = block.double()
     net.levels[2].blocks[0] = block.double()

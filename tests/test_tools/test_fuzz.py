@@ -37,7 +37,8 @@ def run():
 
     def run(tool, *arguments, log):
         job = dict(
-            tool=tool, arguments=[str(part) for part in arguments],
+            tool=tool,
+            arguments=[str(part) for part in arguments],
             log=str(log))
         process.stdin.write(json.dumps(job) + '\n')
         process.stdin.flush()
@@ -59,8 +60,13 @@ def test_undamaged_files_are_taken(run, seeds, tmp_path):
         source = tmp_path / name
         source.write_bytes(content)
         target = tmp_path / f'{name}.mkv'
-        code, said = run('super_resolve', source, target, '--config', BICUBIC,
-                         log=tmp_path / 'log')
+        code, said = run(
+            'super_resolve',
+            source,
+            target,
+            '--config',
+            BICUBIC,
+            log=tmp_path / 'log')
         assert code == 0, (name, said)
         expected = 4 if name in (*fuzzing.VIDEOS, 'raw.y4m') else \
             3 if name.startswith('animated') else 1
@@ -76,8 +82,15 @@ def test_super_resolve(run, seeds, tmp_path, number):
     content = fuzzing.damage(seeds[name], list(seeds.values()), rng)
     (folder / name).write_bytes(content)
     target = folder / f'result.{("mkv", "mp4", "png")[number // 7 % 3]}'
-    code, said = run('super_resolve', folder / name, target, '--config',
-                     BICUBIC, '--crf', 40, log=tmp_path / 'log')
+    code, said = run(
+        'super_resolve',
+        folder / name,
+        target,
+        '--config',
+        BICUBIC,
+        '--crf',
+        40,
+        log=tmp_path / 'log')
     assert code in (0, 1, 2), said
     assert 'Traceback' not in said
     assert (folder / name).read_bytes() == content
@@ -105,15 +118,21 @@ def test_prepare_data(run, seeds, tmp_path, batch):
             path.with_stem('000000').write_bytes(seeds[name])
         source.mkdir(exist_ok=True)
         path.write_bytes(content)
-    code, said = run('prepare_data', source, out, '--skip-bad', '--jobs', 1,
-                     log=tmp_path / 'log')
+    code, said = run(
+        'prepare_data',
+        source,
+        out,
+        '--skip-bad',
+        '--jobs',
+        1,
+        log=tmp_path / 'log')
     assert code in (0, 1), said
     assert 'Traceback' not in said and 'process died' not in said
     if code == 1:
         assert not out.exists(), said
         return
-    code, said = run('prepare_data', out, '--verify', '--jobs', 1,
-                     log=tmp_path / 'log')
+    code, said = run(
+        'prepare_data', out, '--verify', '--jobs', 1, log=tmp_path / 'log')
     assert code == 0, said
     rest = [path for path in out.rglob('*') if 'tmp' in path.suffix]
     assert not rest

@@ -32,8 +32,7 @@ def assert_only_good_checkpoints(work_dir):
     ('spoil_loss', 'inf', 'iteration 3: the loss is '),
     ('spoil_gradient', 'nan', 'iteration 3: the gradient norm is nan'),
     ('spoil_gradient', 'inf', 'iteration 3: the gradient norm is '),
-    ('spoil_offsets', '-99',
-     'iteration 3: the offsets of '
+    ('spoil_offsets', '-99', 'iteration 3: the offsets of '
      'generator.align.deform_conv.conv_offset are 99.0'),
     ('spoil_weight_unnoticed', 'nan',
      'iteration 4: generator.unused is not finite; no checkpoint'),
