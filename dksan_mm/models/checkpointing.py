@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 
-def checkpoint_activations(
-    parts: Iterable[nn.Module], blocks: Iterable[nn.Sequential] = ()) -> None:
+def checkpoint_activations(parts: Iterable[nn.Module],
+                           blocks: Iterable[nn.Sequential]) -> None:
     """Have parts of a network recompute activations in the backward pass.
 
     The gradients are the same, bit for bit. A part keeps its input alone; of

@@ -7,8 +7,8 @@ import torch
 from tool_runs import load_tool
 
 from dksan_mm.apis import init_model, restore_frames
-from dksan_mm.inference.tiles import Tiles
 from dksan_mm.image_quality import psnr
+from dksan_mm.inference.tiles import Tiles
 
 pytest_plugins = ['tiny_network']  # the fixture
 
