@@ -4,31 +4,13 @@
 import av
 import numpy as np
 import pytest
-from test_pixels import centers, encode, make_frame, patches
+from color_frames import centers, encode, make_frame, patches, write_frames
 from video_files import H264, make_video, moving, read_video
 
 from dksan_mm.prepare.sources import Clip, iter_frames
 from dksan_mm.video.color import Color
 from dksan_mm.video.decoder import Decoder
 from dksan_mm.video.readers import open_source
-
-
-def write_frames(path, frames, codec='ffv1', options=None):
-    """Write frames as they are, their colour tags with them."""
-    first = frames[0]
-    with av.open(str(path), 'w') as container:
-        stream = container.add_stream(codec, rate=25)
-        stream.width, stream.height = first.width, first.height
-        stream.pix_fmt = first.format.name
-        context = stream.codec_context
-        context.options = options or {}
-        for tag in ('colorspace', 'color_primaries', 'color_trc',
-                    'color_range'):
-            setattr(context, tag, getattr(first, tag))
-        for frame in frames:
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return str(path)
 
 
 def both(path):

@@ -1,50 +1,13 @@
 # Copyright (c) DKSAN-MM contributors.
 """Interlaced frames: their first field stays, the other is filled in."""
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
+from interlaced_files import TIMES, scene, write_interlaced
 
 from dksan_mm.prepare.sources import Clip, iter_frames
 from dksan_mm.video.readers import open_source
-
-SIZE = (64, 96)
-TIMES = [0, 40, 80, 150, 160, 200]  # ms
-
-
-def scene(time):
-    """A grey pattern that moves by 5 pixels each field."""
-    y, x = np.mgrid[:SIZE[0], :SIZE[1]]
-    wave = np.sin((x - 5 * time) / 8) + 0.6 * np.sin(y / 15)
-    return (127 + 60 * wave).round().astype(np.uint8)
-
-
-def write(path, count=6, interlaced=True, rate=25):
-    """Frames whose odd lines are of one moment, and even lines of the next."""
-    with av.open(str(path), 'w') as container:
-        stream = container.add_stream('libx264', rate=rate)
-        stream.height, stream.width, stream.pix_fmt = *SIZE, 'yuv420p'
-        kind = 'bff=1:' if interlaced else ''
-        stream.codec_context.options = {
-            'x264-params': f'{kind}qp=0:bframes=0:keyint=1'
-        }
-        stream.time_base = Fraction(1, 1000)
-        stream.codec_context.time_base = Fraction(1, 1000)
-        for number in range(count):
-            luma = scene(2 * number)
-            if interlaced:
-                luma[::2] = scene(2 * number + 1)[::2]
-            frame = av.VideoFrame(SIZE[1], SIZE[0], 'yuv420p')
-            frame.planes[0].update(
-                (16 + luma * (219 / 255)).round().astype(np.uint8).tobytes())
-            for plane in frame.planes[1:]:
-                plane.update(bytes([128]) * plane.buffer_size)
-            frame.pts, frame.time_base = TIMES[number], Fraction(1, 1000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return str(path)
 
 
 def greys(source):
@@ -58,7 +21,7 @@ def prepared(path, **kwargs):
 
 
 def test_interlaced_frames_are_deinterlaced(tmp_path):
-    path = write(tmp_path / 'v.mkv')
+    path = write_interlaced(tmp_path / 'v.mkv')
     source = open_source(path)
     frames = list(source)
     assert [1000 * f.pts * source.time_base for f in frames] == TIMES
@@ -77,7 +40,7 @@ def test_interlaced_frames_are_deinterlaced(tmp_path):
 
 
 def test_or_left_as_they_are(tmp_path):
-    path = write(tmp_path / 'v.mkv')
+    path = write_interlaced(tmp_path / 'v.mkv')
     source = open_source(path, deinterlace=False)
     images = greys(source)
     for number, image in enumerate(images):
@@ -91,12 +54,12 @@ def test_or_left_as_they_are(tmp_path):
 
 @pytest.mark.parametrize('count', [1, 2])
 def test_few_interlaced_frames(tmp_path, count):
-    path = write(tmp_path / 'v.mkv', count)
+    path = write_interlaced(tmp_path / 'v.mkv', count)
     assert len(greys(open_source(path))) == count
 
 
 def test_frames_that_are_not_interlaced_stay(tmp_path):
-    path = write(tmp_path / 'v.mkv', interlaced=False)
+    path = write_interlaced(tmp_path / 'v.mkv', interlaced=False)
     source = open_source(path)
     for number, image in enumerate(greys(source)):
         assert np.abs(image - scene(2 * number)).max() <= 1
@@ -107,7 +70,7 @@ def test_frames_that_are_not_interlaced_stay(tmp_path):
 def test_a_video_that_is_interlaced_in_parts(tmp_path, order):
     path, content = tmp_path / 'both.h264', b''
     for interlaced in order:
-        part = write(tmp_path / 'part.h264', interlaced=interlaced)
+        part = write_interlaced(tmp_path / 'part.h264', interlaced=interlaced)
         content += Path(part).read_bytes()
     path.write_bytes(content)
     source = open_source(path)
