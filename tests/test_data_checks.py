@@ -41,3 +41,27 @@ def test_the_option_for_smaller_crops_fits_the_config(tmp_path, wrap):
     assert value == '64'
     config.merge_from_dict({key: int(value)})
     check_crops(config)
+
+
+def test_smaller_crops_are_allowed_in_clips_of_all_sources(tmp_path):
+    for clip, height in dict(a=70, b=90, c=10).items():
+        write_frames(tmp_path / 'HR' / clip,
+                     [np.zeros((height, 120, 3), np.uint8)])
+    (tmp_path / 'one.txt').write_text('b\n')
+    (tmp_path / 'two.txt').write_text('a\n')  # c is of none
+    crop = dict(type='Crop', gt_patch_size=96, min_gt_patch_size=64)
+    dataset = dict(
+        data_root=str(tmp_path),
+        data_prefix=dict(gt='HR'),
+        sources=[dict(ann_file='one.txt'),
+                 dict(ann_file='two.txt')],
+        pipeline=[crop])
+    config = Config(dict(train_dataloader=dict(dataset=dataset)))
+    check_crops(config)
+    crop['min_gt_patch_size'] = 80
+    config = Config(dict(train_dataloader=dict(dataset=dataset)))
+    with pytest.raises(
+            UserError,
+            match=r'^1 of 2 clips .*: a \(70\); .*'
+            r'pipeline.0.min_gt_patch_size=64$'):
+        check_crops(config)

@@ -20,6 +20,15 @@ def test_singular_values_become_about_one(shape):
     torch.testing.assert_close(left @ torch.diag(new_values) @ right, out)
 
 
+def test_many_matrices_become_what_each_becomes():
+    generator = torch.Generator().manual_seed(0)
+    matrices = torch.randn(3, 6, 20, dtype=torch.double, generator=generator)
+    matrices *= torch.tensor([1, 1e-3, 50]).view(-1, 1, 1)
+    expected = torch.stack([orthogonalize(matrix) for matrix in matrices])
+    torch.testing.assert_close(orthogonalize(matrices), expected)
+    torch.testing.assert_close(orthogonalize(matrices.mT), expected.mT)
+
+
 def test_zeros_stay_zeros():
     zeros = torch.zeros(3, 4)
     assert torch.equal(orthogonalize(zeros), zeros)
@@ -76,6 +85,49 @@ def test_convolutions_take_the_steps_of_the_definition():
         conv.weight.grad = gradient
         optimizer.step()
     torch.testing.assert_close(conv.weight.detach(), expected)
+
+
+def test_convolutions_of_one_shape_take_steps_of_their_own():
+    shapes = [(6, 3, 3, 3), (6, 3, 3, 3), (7, 3, 3, 3), (6, 3, 3, 3)]
+    weights = [
+        torch.randn(shape, dtype=torch.double, requires_grad=True)
+        for shape in shapes
+    ]
+    with torch.no_grad():
+        weights[1].data = weights[1].to(memory_format=torch.channels_last)
+    gradients = [[torch.randn_like(weight) for _ in range(3)]
+                 for weight in weights]
+    gradients[3][0] = None  # its momentum begins a step later
+    expected = [
+        twin(weight.detach(), [g for g in own if g is not None], 0.9, lr=0.01)
+        for weight, own in zip(weights, gradients)
+    ]
+    optimizer = ConvMuon(weights, lr=0.01, momentum=0.9)
+    for step in range(3):
+        for weight, own in zip(weights, gradients):
+            weight.grad = own[step]
+        optimizer.step()
+    for weight, wanted in zip(weights, expected):
+        torch.testing.assert_close(weight.detach(), wanted)
+
+
+def test_adam_counts_each_parameter_s_own_steps():
+    weights = [torch.randn(n, requires_grad=True) for n in (3, 1, 5)]
+    weights[1].data = torch.randn(4, 1, 3,
+                                  3).to(memory_format=torch.channels_last)
+    others = copy.deepcopy(weights)
+    ours = ConvMuon(weights, lr=0.2, adam_ratio=0.5)
+    adam = torch.optim.Adam(others, 0.1, (0.9, 0.99), eps=1e-10)
+    for step in range(4):
+        for i, (weight, other) in enumerate(zip(weights, others)):
+            weight.grad = torch.randn_like(weight) if step >= i else None
+            other.grad = copy.deepcopy(weight.grad)
+        ours.step()
+        adam.step()
+        # As after a resume.
+        ours.load_state_dict(copy.deepcopy(ours.state_dict()))
+    for weight, other in zip(weights, others):
+        torch.testing.assert_close(weight, other)
 
 
 @pytest.mark.parametrize('shape', [(6, ), (6, 1, 3, 3), (3, 6, 3, 3), (5, 5)])

@@ -112,6 +112,34 @@ def test_recorded_windows_lose_their_margin_and_have_no_known_motion():
     assert out['motion'].shape == (7, 2, 5, 5) and out['motion'].isnan().all()
 
 
+def test_a_still_photograph_always_moves():
+    for seed in range(3):
+        np.random.seed(seed)
+        out = SyntheticMotion(PATCH, ratio=0.)(dict(sample(), still=True))
+        assert out['motion'].isfinite().all() and out['motion'].any()
+        assert any(not np.array_equal(frame, out['img'][3])
+                   for frame in out['img'])
+        # The crop at random is drawn as for a recorded window.
+        np.random.seed(seed)
+        recorded = SyntheticMotion(
+            PATCH, ratio=0.)(
+                dict(sample(), still=False))
+        assert recorded['motion'].isnan().all()
+
+
+@pytest.mark.parametrize('size', [(176, 160), (160, 176), (80, 80)])
+def test_a_still_photograph_without_room_is_named(size):
+    transform = SyntheticMotion(PATCH, ratio=0.)
+    assert transform.least_size == SIZE
+    gt = image()[:size[0], :size[1]]
+    frames = [matlab_resize(gt, 1 / 16)] * 7
+    with pytest.raises(
+            ValueError, match=f'p.png: .*{size[1]}x{size[0]} .*at least 176'):
+        transform(dict(gt=gt, img=frames, still=True, gt_path='p.png'))
+    # What is recorded stays as it is.
+    transform(dict(gt=gt, img=frames, still=False))
+
+
 def test_an_ellipse_moves_before_the_rest_and_has_its_own_motion(monkeypatch):
     mask = np.zeros((SIZE, SIZE), np.uint8)
     mask[:, :80] = 1  # two of the five columns of LR pixels

@@ -183,6 +183,30 @@ def test_unfit_frames_are_named(tmp_path, as_array, hr, patch, match):
         data[0]
 
 
+@pytest.mark.parametrize('as_array', [False, True])
+def test_frames_smaller_than_the_crop_give_what_they_have(tmp_path, as_array):
+    hr = np.random.default_rng(0).integers(0, 256, (64, 112, 3), np.uint8)
+    lr = hr[::16, ::16].copy()
+    for kind, frame in (('LRx16', lr), ('HR', hr)):
+        folder = write_frames(tmp_path / 'train' / kind / 'c', [frame])
+        if as_array:
+            write_store(str(folder), '.npy')
+    crop = LoadPairedCrop(96, min_gt_patch_size=64)
+    data = dataset(str(tmp_path), [GenerateWindowIndices(), crop], 'auto')
+    columns = set()
+    for _ in range(20):
+        out = data[0]
+        assert out['gt'].shape == (64, 96, 3)
+        assert np.array_equal(out['gt'][::16, ::16], out['img'][3])
+        columns.update(
+            k for k in (0, 1)
+            if np.array_equal(out['gt'][..., ::-1], hr[:, 16 * k:16 * k + 96]))
+    assert columns == {0, 1}
+    crop.min_gt_patch_size = 80
+    with pytest.raises(ValueError, match='is 112x64, smaller than .*80x80'):
+        data[0]
+
+
 def move(img, out):
     """Flip and transpose as the pipeline says that it did."""
     for info in out['flip_infos']:
@@ -305,6 +329,9 @@ def test_wrong_settings_fail_at_construction():
     for patch in (0, 8, 500):
         with pytest.raises(ValueError, match=f'multiple of scale 16.*{patch}'):
             LoadPairedCrop(patch)
+    for least in (0, 100, 528):
+        with pytest.raises(ValueError, match=f'min_gt_patch_size.*{least}$'):
+            LoadPairedCrop(512, min_gt_patch_size=least)
 
 
 def test_demo_pipeline_reads_a_folder_of_lr_frames(coded_root, config):

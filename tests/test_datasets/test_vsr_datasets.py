@@ -119,6 +119,56 @@ def test_numbers_of_frames_of_an_annotation_file(tmp_path):
             build(root, ann_file='list.txt')
 
 
+def list_sources(root, lists, **shares):
+    for name, clips in lists.items():
+        (Path(root) / f'{name}.txt').write_text('\n'.join(clips))
+    return [
+        dict(ann_file=f'{name}.txt', share=share)
+        for name, share in shares.items()
+    ]
+
+
+@pytest.mark.parametrize('shares, counts', [
+    (dict(clips=2, photos=1), (8, 2)),
+    (dict(clips=1 / 3, photos=2 / 3), (4, 4)),
+    (dict(clips=1, photos=1000), (1, 6)),
+])
+def test_sources_have_shares_of_the_samples(tmp_path, shares, counts):
+    root = lay_out(tmp_path, dict(a=9, b=2, c=1, d=1, e=1, f=1))
+    lists = dict(clips=['a', 'b'], photos=['f', 'c', 'd', 'e'])
+    data = build(
+        root, sources=list_sources(root, lists, **shares), samples_per_clip=4)
+    clips = [data[i]['clip'] for i in range(len(data))]
+    assert {
+        clip: clips.count(clip)
+        for clip in 'abcdef'
+    } == {
+        clip: counts[clip > 'b']
+        for clip in 'abcdef'
+    }
+    stills = [data[i]['still'] for i in range(len(data))]
+    assert stills == [clip > 'b' for clip in clips]
+
+
+def test_sources_that_contradict_are_refused(tmp_path):
+    root = lay_out(tmp_path, dict(a=2, b=1))
+    lists = dict(clips=['a'], both=['b', 'a'], none=[])
+    clips, both, none = list_sources(root, lists, clips=1, both=1, none=1)
+    for sources, match in [
+        ([clips, both], 'both.txt: clip a of another source'),
+        ([clips, none], 'none.txt: no clip'),
+        ([dict(clips, share=0)], "positive share, got .*'share': 0"),
+        ([dict(ann_file='clips.txt')], 'positive share, got'),
+        ([], 'sources need one entry'),
+    ]:
+        with pytest.raises(ValueError, match=match):
+            build(root, sources=sources, samples_per_clip=2)
+    with pytest.raises(ValueError, match='samples_per_clip, got .* and None'):
+        build(root, sources=[clips])
+    with pytest.raises(ValueError, match="exclude each other.*'clips.txt'"):
+        build(root, sources=[both], ann_file='clips.txt', samples_per_clip=2)
+
+
 def test_arrays_are_used_as_the_store_says(tmp_path):
     root = lay_out(tmp_path, {'000': 3, '001': 2})
     with pytest.raises(
