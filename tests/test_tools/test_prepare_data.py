@@ -13,8 +13,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from color_frames import encode, make_frame, patches
+from color_frames import write_frames as write_frames_of_video
 from data_fixtures import SAMPLE, write_frames
+from interlaced_files import write_interlaced
 from tool_runs import ROOT, load_tool
+from video_files import H264, make_video, moving
 
 TOOL = ROOT / 'tools' / 'prepare_data.py'
 
@@ -339,3 +343,44 @@ def test_nothing_to_prepare_is_one_sentence(tmp_path):
     (tmp_path / 'out').mkdir()  # the user's own stays
     assert run(tmp_path / 'in', tmp_path / 'out').returncode == 1
     assert os.listdir(tmp_path / 'out') == []
+
+
+def test_videos_of_all_kinds(tmp_path):
+    """One that is not known, and two that are not taken as they are."""
+    source, out = tmp_path / 'in', tmp_path / 'out'
+    source.mkdir()
+    unknown = Path(make_video(source / 'a.mp4', moving(2, (48, 64)), **H264))
+    unknown.write_bytes(unknown.read_bytes().replace(b'avc1', b'xyzw'))
+    write_interlaced(source / 'b.mkv', count=2)
+    planes = encode(patches(), 9, False, 10)
+    frame = make_frame(
+        'yuv420p10le',
+        planes,
+        colorspace=9,
+        color_primaries=9,
+        color_trc=16,
+        color_range=1)
+    write_frames_of_video(source / 'c.mkv', [frame])
+    done = run(source, out, '--skip-bad')
+    assert done.returncode == 0
+    assert sorted(done.stderr.splitlines()) == [
+        f'{source}/a.mp4: its video codec xyzw is not known, no frame can be '
+        'decoded',
+        'b.mkv is interlaced: it is deinterlaced',
+        'c.mkv is HDR (PQ): it is tone-mapped to BT.709, from 1000 cd/m2',
+    ]
+    manifest = json.loads((out / 'train' / 'manifest.json').read_text())
+    assert manifest['clips']['b']['notes'] == [
+        'b.mkv is interlaced: it is deinterlaced'
+    ]
+    before = frames_below(out / 'train' / 'HR' / 'b')
+    again = run(source, out, '--skip-bad')  # nothing is new
+    assert len(again.stderr.splitlines()) == 1
+    done = run(source, out, '--skip-bad', '--no-deinterlace')
+    assert f'{out}/train/LRx16/b: is there already' in done.stderr
+    assert frames_below(out / 'train' / 'HR' / 'b') == before
+    other = tmp_path / 'other'
+    done = run(source / 'b.mkv', other, '--no-deinterlace')
+    assert done.returncode == 0 and not done.stderr
+    assert frames_below(other / 'train' / 'HR' / 'b') != before
+    assert run(other, '--verify').returncode == 0

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 from data_fixtures import write_frames
+from interlaced_files import write_interlaced
 from test_tools.test_test import evaluate, results
 from tiny_network import tiny_config
 from tool_runs import CONFIG, ROOT, TINY, load_tool
-from video_files import make_video, moving, read_packets, read_video
+from video_files import H264, make_video, moving, read_packets, read_video
 
 from dksan_mm import launch
 from dksan_mm.image_quality import psnr
@@ -126,6 +127,24 @@ def test_a_truncated_video(tmp_path, said):
     assert enlarge(path, tmp_path / 'big.mp4') == 1
     assert 0 < len(read_video(tmp_path / 'big.mp4')) < 40
     assert any('cut short' in sentence for sentence in said())
+
+
+def test_a_video_codec_that_is_not_known(tmp_path, said):
+    path = Path(make_video(tmp_path / 'v.mp4', moving(2, (48, 64)), **H264))
+    path.write_bytes(path.read_bytes().replace(b'avc1', b'xyzw'))
+    assert enlarge(path, tmp_path / 'out.mp4') == 2
+    assert said() == [
+        f'{path}: its video codec xyzw is not known, no frame can be decoded'
+    ]
+    assert sorted(os.listdir(tmp_path)) == ['v.mp4']
+
+
+def test_what_is_not_as_in_the_video_is_said(tmp_path, said):
+    path = write_interlaced(tmp_path / 'v.mkv', count=2)
+    assert enlarge(path, tmp_path / 'a') == 0
+    assert said() == [f'{path} is interlaced: it is deinterlaced']
+    assert enlarge(path, tmp_path / 'b', '--no-deinterlace') == 0
+    assert said() == []
 
 
 def test_many_videos(small, tmp_path, said, capfd):
