@@ -210,13 +210,15 @@ class Conversion:
             signal = (np.arange(STEPS) - black) / (white - black)
             self._tables[black, white] = self._tabulate(np.clip(signal, 0, 1))
         table, factors = self._tables[black, white]
-        light = np.take(table, codes)
+        light = np.take(table, codes, mode='clip')  # not checked: quicker
         if self._source.transfer == HLG:
             light = self._show_hlg(light)
         elif self._source.transfer == PQ:
-            light *= np.take(factors, _largest(codes))[..., None]
+            factors = np.take(factors, _largest(codes), mode='clip')
+            light *= factors[..., None]
         light = cv2.transform(light, self._matrix)
-        return self._encode(np.clip(light, 0, 1, out=light))
+        light = cv2.threshold(light, 0, 0, cv2.THRESH_TOZERO)[1]
+        return self._encode(cv2.threshold(light, 1, 0, cv2.THRESH_TRUNC)[1])
 
     def _tabulate(self, signal: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Light of each signal, and what the tone curve makes of it."""

@@ -92,9 +92,9 @@ class PixelReader:
         (codes, black, white), alpha = read_codes(frame, has_alpha)
         if converts:
             signal = self._convert(source)(codes, black, white)
-            image = _to_uint8(signal * 255)
+            image = cv2.convertScaleAbs(signal, alpha=255)
         else:
-            image = np.take(self._table(black, white), codes)
+            image = np.take(self._table(black, white), codes, mode='clip')
         if alpha is not None:
             image = self._blend(image, alpha)
         return image[..., ::-1] if pixels == 'bgr24' else image

@@ -14,7 +14,8 @@ from .animations import is_animated_png
 COVERS = Disposition.attached_pic | Disposition.timed_thumbnails
 ALPHA_DECODERS = dict(vp8='libvpx', vp9='libvpx-vp9')
 # Boxes that an MP4 or MOV file may begin with.
-MP4_STARTS = (b'ftyp', b'mdat', b'moov', b'wide', b'free', b'skip', b'pnot')
+MP4_STARTS = (b'ftyp', b'styp', b'mdat', b'moov', b'moof', b'sidx', b'wide',
+              b'free', b'skip', b'pnot')
 NO_INDEX = ('an MP4 file without its index (moov box): cut short, or never '
             'finished')
 

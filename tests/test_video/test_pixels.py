@@ -1,8 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
 """Pixels of all kinds of formats, against H.273's definitions in float64."""
+from types import SimpleNamespace
+
 import av
 import numpy as np
 import pytest
+from av.sidedata.sidedata import Type
 from color_frames import (WEIGHTS, YCGCO, centers, decode, encode, make_frame,
                           patches)
 
@@ -243,3 +246,16 @@ def test_coding_an_image(matrix):
     back = centers(PixelReader('v').read(frame), side)
     assert np.abs(back.astype(int) - rgb).max() <= 3  # 8 bits of Y, Cb and Cr
     np.testing.assert_array_equal(back[0], rgb[0])  # greys
+
+
+def test_dolby_vision_without_a_base_is_refused():
+    """Its colours are in no tag, only in metadata of each frame."""
+    frame = make_frame('yuv420p', encode(patches(), 1, False, 8))
+    names = ('format', 'colorspace', 'color_range', 'color_primaries',
+             'color_trc', 'width', 'height')
+    tagged = SimpleNamespace(
+        side_data=[SimpleNamespace(type=Type.DOVI_METADATA)],
+        **{name: getattr(frame, name)
+           for name in names})
+    with pytest.raises(ValueError, match='v.mkv: Dolby Vision'):
+        PixelReader('v.mkv').read(tagged)

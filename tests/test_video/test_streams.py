@@ -154,6 +154,13 @@ def test_other_files(tmp_path, content, match):
         list(open_source(path))
 
 
+def test_a_fragment_alone_has_no_index(tmp_path):
+    path = tmp_path / 'v.mp4'
+    path.write_bytes(b'\0\0\0\x10stypmsdh\0\0\0\0' + bytes(900))
+    with pytest.raises(ValueError, match='v.mp4: an MP4 file without'):
+        open_source(path)
+
+
 def test_an_mp4_without_its_index(tmp_path):
     path = Path(make_video(tmp_path / 'v.mp4', moving(9, (48, 64)), **H264))
     content = path.read_bytes()
