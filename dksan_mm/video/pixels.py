@@ -1,9 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
 """From the formats that decoders give to 8-bit RGB, and back to YUV."""
 import re
+from fractions import Fraction
 from typing import Dict, List, Optional, Tuple
 
 import av
+import av.filter
 import cv2
 import numpy as np
 from av.sidedata.sidedata import Type
@@ -248,6 +250,8 @@ def _reformat(frame: av.VideoFrame, pixels: str) -> av.VideoFrame:
 def to_yuv(image: np.ndarray, matrix: int) -> av.VideoFrame:
     """Code an image as luma and chroma, of limited range.
 
+    Chroma lies at the left, between two lines, where decoders expect it.
+
     Args:
         image (ndarray[uint8, h, w, 3]): RGB.
         matrix (int): As of H.273: 1, 4, 5, 6, 7 or 9.
@@ -255,13 +259,27 @@ def to_yuv(image: np.ndarray, matrix: int) -> av.VideoFrame:
     Returns:
         VideoFrame: Of the format yuv420p.
     """
-    frame = av.VideoFrame.from_ndarray(image, format='rgb24')
+    frame = _place_chroma(av.VideoFrame.from_ndarray(image, format='rgb24'))
     frame.colorspace = matrix
     return frame.reformat(
         format='yuv420p',
         interpolation=ACCURATE,
         dst_color_range=1,
         dst_colorspace=5 if matrix in (5, 6) else matrix)
+
+
+def _place_chroma(frame: av.VideoFrame) -> av.VideoFrame:
+    """Tell swscale where chroma is to lie; PyAV has no name for it."""
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=frame.width,
+        height=frame.height,
+        format=frame.format,
+        time_base=Fraction(1, 25))
+    graph.link_nodes(source, graph.add('setparams', 'chroma_location=left'),
+                     graph.add('buffersink')).configure()
+    graph.vpush(frame)
+    return graph.vpull()
 
 
 def _read_peak(frame: av.VideoFrame) -> float:

@@ -259,3 +259,20 @@ def test_dolby_vision_without_a_base_is_refused():
            for name in names})
     with pytest.raises(ValueError, match='v.mkv: Dolby Vision'):
         PixelReader('v.mkv').read(tagged)
+
+
+@pytest.mark.parametrize('axis, place', [(1, 0), (0, 0.5)])
+def test_where_chroma_lies(axis, place):
+    """On the left of two pixels, and between two lines."""
+    ramp = np.arange(256)
+    image = np.zeros((256, 256, 3), np.uint8)
+    image[..., 0] = ramp if axis else ramp[:, None]
+    image[..., 2] = 255 - image[..., 0]
+    plane = to_yuv(image, 1).planes[2]
+    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, -1)
+    rows = rows[:, :128].mean(1 - axis)
+    red, blue = WEIGHTS[1]
+    y = (red * ramp + blue * (255 - ramp)) / 255
+    values = 128 + 224 * (ramp / 255 - y) / (2 - 2 * red)
+    places = np.interp(rows, values, ramp) - 2 * np.arange(128)
+    assert abs(places[8:-8].mean() - place) < 0.1
