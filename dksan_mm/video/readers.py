@@ -140,18 +140,23 @@ class VideoFile(Source):
             yield Frame(picture.load('rgb24'), pts, duration)
 
     def _decode(self) -> Iterator[Picture]:
-        damaged = 0
+        found, damaged = False, 0
         try:
             for picture in self._decoder:
                 if picture is None or picture.is_damaged:
                     damaged += 1
                 if picture is not None:
+                    found = True
                     self.sample_aspect = self._decoder.sample_aspect
                     self.color = self._decoder.color
                     yield picture
         except av.FFmpegError as error:
-            self.complaints.append(f'{self.path}: cannot be read to its end '
-                                   f'({error.strerror or error})')
+            reason = error.strerror or error
+            if not found:
+                raise ValueError(f'{self.path}: no frame in the video that '
+                                 f'can be decoded ({reason})') from error
+            self.complaints.append(
+                f'{self.path}: cannot be read to its end ({reason})')
         finally:
             self.notes += self._decoder.notes
             if damaged:

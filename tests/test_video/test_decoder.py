@@ -198,3 +198,13 @@ def test_a_matrix_that_is_not_known_names_the_input(tmp_path):
                  lambda: next(iter_frames(Clip('c', '', path)))[1]()):
         with pytest.raises(ValueError, match='v.mp4: .*matrix.*ICtCp'):
             read()
+
+
+def test_a_decoder_that_does_not_open(tmp_path):
+    """MOV does not say which planar format its raw frames have."""
+    path = write_frames(
+        tmp_path / 'v.mov', flat([0.5, 0.5, 0.5], 1), codec='rawvideo')
+    with pytest.raises(ValueError, match='v.mov: no frame in the video'):
+        list(open_source(path))
+    with pytest.raises(ValueError, match='v.mov: cannot be decoded'):
+        next(iter_frames(Clip('c', '', path)))
