@@ -86,46 +86,42 @@ class ConvMuon(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            for matrices, parameters in _alike(group).items():
-                self._update(parameters, group, matrices is not None)
+            for parameters in self._alike(group):
+                self._update(parameters, group)
         return loss
 
-    def _update(self, parameters: List[Tensor], group: dict,
-                matrices: bool) -> None:
-        """Update parameters that are worked on together."""
-        states = [self.state[parameter] for parameter in parameters]
-        for parameter, state in zip(parameters, states):
+    def _alike(self, group: dict) -> List[List[Tensor]]:
+        """Parameters with gradients, in lists that are updated together.
+
+        Convolutions of one shape, and others that had as many steps. A
+        network has many small tensors: one by one, their updates took a
+        quarter of a training step on a CPU.
+        """
+        found: Dict[tuple, List[Tensor]] = {}
+        for parameter in group['params']:
+            if parameter.grad is None:
+                continue
+            state = self.state[parameter]
             if not state:
                 state['average'] = torch.zeros_like(parameter)
-                if not matrices:
+                if not _is_matrix(parameter, group):
                     state['step'] = 0
                     state['squares'] = torch.zeros_like(parameter)
-        direction = _muon if matrices else _adam
+            alike = (state['step'], ) if 'step' in state else parameter.shape
+            found.setdefault(alike, []).append(parameter)
+        return list(found.values())
+
+    def _update(self, parameters: List[Tensor], group: dict) -> None:
+        states = [self.state[parameter] for parameter in parameters]
+        direction = _adam if 'step' in states[0] else _muon
         steps = direction([p.grad for p in parameters], states, group)
         torch._foreach_add_(parameters, steps, alpha=-group['lr'])
 
 
-def _alike(group: dict) -> Dict[Optional[torch.Size], List[Tensor]]:
-    """A group's parameters that have gradients; see :class:`ConvMuon`.
-
-    Returns:
-        dict: Convolutions by their shape, the rest under None. A network has
-        many small tensors: one by one, their updates took a quarter of a
-        training step on a CPU.
-    """
-    found: Dict[Optional[torch.Size], List[Tensor]] = {}
-    for parameter in group['params']:
-        if parameter.grad is not None:
-            matrix = group['orthogonal'] and _is_matrix(parameter)
-            found.setdefault(parameter.shape if matrix else None,
-                             []).append(parameter)
-    return found
-
-
-def _is_matrix(parameter: Tensor) -> bool:
+def _is_matrix(parameter: Tensor, group: dict) -> bool:
     """Whether a parameter says enough as a matrix; see :class:`ConvMuon`."""
-    return parameter.ndim == 4 and parameter.shape[0] > 4 and \
-        parameter.shape[1] > 1
+    return group['orthogonal'] and parameter.ndim == 4 and \
+        parameter.shape[0] > 4 and parameter.shape[1] > 1
 
 
 def _muon(gradients: List[Tensor], states: List[dict],
@@ -142,25 +138,20 @@ def _muon(gradients: List[Tensor], states: List[dict],
 
 def _adam(gradients: List[Tensor], states: List[dict],
           group: dict) -> List[Tensor]:
-    """Steps of any parameters, as one vector."""
+    """Steps of parameters that had as many steps, as one vector."""
     first, second = group['betas']
-    sizes = [gradient.numel() for gradient in gradients]
-    for state in states:
-        state['step'] += 1
     gradient = _flat(gradients)
     average = _flat([state['average'] for state in states])
     squares = _flat([state['squares'] for state in states])
     average.lerp_(gradient, 1 - first)
     squares.lerp_(gradient * gradient, 1 - second)
-    for name, values in dict(average=average, squares=squares).items():
-        torch._foreach_copy_([state[name] for state in states],
-                             _parts(values, gradients))
-    # Each parameter's averages have as many gradients as it had steps.
-    counts = [state['step'] for state in states]
-    steps = average.new_tensor(counts).repeat_interleave(
-        torch.tensor(sizes, device=average.device))
-    average = average / (1 - first**steps)
-    squares = squares / (1 - second**steps)
+    for state, *parts in zip(states, _parts(average, gradients),
+                             _parts(squares, gradients)):
+        state['step'] += 1
+        state['average'].copy_(parts[0])
+        state['squares'].copy_(parts[1])
+    average /= 1 - first**states[0]['step']
+    squares /= 1 - second**states[0]['step']
     step = average.div_(squares.sqrt_().add_(group['eps']))
     return _parts(step.mul_(group['adam_ratio']), gradients)
 
@@ -196,7 +187,14 @@ def orthogonalize(matrix: Tensor, steps: int = 5) -> Tensor:
     wide = matrix.shape[-2] <= matrix.shape[-1]
     x = matrix if wide else matrix.mT
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+    # x, and x @ x.T after it, are multiplied with polynomials of x @ x.T,
+    # which is smaller than x.
+    square = x @ x.mT
+    eye = torch.eye(square.shape[-1], dtype=x.dtype, device=x.device)
+    product = eye
     for _ in range(steps):
-        square = x @ x.mT
-        x = a * x + (b * square + c * square @ square) @ x
+        factor = a * eye + b * square + c * square @ square
+        product = factor @ product
+        square = factor @ square @ factor
+    x = product @ x
     return x if wide else x.mT

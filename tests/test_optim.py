@@ -121,6 +121,27 @@ def test_autocast_is_for_the_forward_pass_alone():
     assert 'loss_scaler' not in wrapper.state_dict()
 
 
+@pytest.mark.parametrize('dtype, quick', [('bfloat16', True), (None, False)])
+def test_convolutions_in_float32_may_multiply_in_bfloat16(dtype, quick):
+    seen = []
+
+    def note(*_):
+        seen.append(torch.backends.mkldnn.conv.fp32_precision)
+
+    conv = nn.Conv2d(2, 2, 3)
+    conv.register_forward_hook(note)
+    conv.register_full_backward_hook(note)
+    wrapper = StepOptimWrapper(
+        torch.optim.Adam(conv.parameters()), dtype=dtype)
+    before = torch.backends.mkldnn.conv.fp32_precision
+    with wrapper.optim_context(conv):
+        out = conv(torch.rand(1, 2, 4, 4, requires_grad=True))
+    assert torch.backends.mkldnn.conv.fp32_precision == before != 'bf16'
+    wrapper.update_params(out.float().sum())
+    assert torch.backends.mkldnn.conv.fp32_precision == before
+    assert seen == ['bf16' if quick else before] * 2
+
+
 def test_float16_leaves_out_infinite_gradients_until_the_scale_fits():
     linear = nn.Linear(1, 1, bias=False)
     wrapper = StepOptimWrapper(
