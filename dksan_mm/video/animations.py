@@ -66,28 +66,70 @@ def open_animation(path: str) -> Optional[Animation]:
     return None
 
 
-def is_animated_png(path: str) -> bool:
-    """Whether a file is a PNG of more frames than one.
+def count_png_frames(path: str) -> int:
+    """Number of frames that an animated PNG states.
 
     Args:
         path (str): Any file.
 
     Returns:
-        bool: False for files that cannot be opened, too.
+        int: 0 for other files, and for those that cannot be opened.
     """
     try:
         with open(path, 'rb') as file:
             if file.read(8) != PNG:
-                return False
+                return 0
             while True:
                 size, kind = struct.unpack('>I4s', file.read(8))
                 if kind == b'acTL':
-                    return int.from_bytes(file.read(4), 'big') > 1
+                    return int.from_bytes(file.read(4), 'big')
                 if kind in (b'IDAT', b'IEND'):
-                    return False
+                    return 0
                 file.seek(size + 4, 1)
     except (OSError, struct.error):
+        return 0
+
+
+def is_animated_png(path: str) -> bool:
+    """Whether a file is a PNG of more frames than one."""
+    return count_png_frames(path) > 1
+
+
+def check_gif_end(path: str, frames: int) -> None:
+    """Notice a GIF that was cut short, which plays without an error.
+
+    Args:
+        path (str): The file.
+        frames (int): Those that it has.
+
+    Raises:
+        ValueError: If its end is missing.
+    """
+    with open(path, 'rb') as file:
+        if not _reaches_trailer(file.read()):
+            raise ValueError(
+                f'{path}: cut short in or after frame {frames - 1}')
+
+
+def _reaches_trailer(content: bytes) -> bool:
+    """Whether a GIF's blocks go on to its trailer; more may follow that."""
+
+    def skip(place: int, flags: int) -> int:
+        return place + (3 * 2**(flags % 8 + 1) if flags & 0x80 else 0)
+
+    try:
+        place = skip(13, content[10])
+        while content[place] != 0x3B:
+            if content[place] == 0x2C:  # an image, maybe with a palette
+                place = skip(place + 10, content[place + 9]) + 1
+            else:  # an extension
+                place += 2
+            while content[place]:  # sub-blocks, each led by its length
+                place += content[place] + 1
+            place += 1
+    except IndexError:
         return False
+    return True
 
 
 class WebP(Animation):
@@ -95,38 +137,53 @@ class WebP(Animation):
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.durations = _read_durations(path)
+        self._content, self.durations, self._is_whole = _read_webp(path)
+        try:
+            with Image.open(io.BytesIO(self._content)) as image:
+                count = getattr(image, 'n_frames', 1)
+        except (OSError, Image.DecompressionBombError) as error:
+            raise ValueError(f'{path}: not a WebP file that can be decoded: '
+                             'damaged, or cut short') from error
+        if len(self.durations) < count:  # one without an animation
+            self.durations = [DEFAULT] * count
 
     def __iter__(self) -> Iterator[Shown]:
         number = 0
         try:
-            with Image.open(self.path) as image:
+            with Image.open(io.BytesIO(self._content)) as image:
                 for number, duration in enumerate(self.durations):
                     image.seek(number)
                     yield np.array(image.convert('RGBA')), duration
         except (OSError, EOFError, ValueError) as error:
             raise ValueError(f'{self.path}: cannot be decoded from frame '
                              f'{number} on ({error})') from error
+        if not self._is_whole:
+            raise ValueError(f'{self.path}: cut short after frame {number}')
 
 
-def _read_durations(path: str) -> List[int]:
-    """Durations of a WebP file's frames, from its ANMF chunks."""
-    try:
-        with Image.open(path) as image:
-            count = getattr(image, 'n_frames', 1)
-    except (OSError, Image.DecompressionBombError) as error:
-        raise ValueError(f'{path}: not a whole WebP file') from error
+def _read_webp(path: str) -> Tuple[bytes, List[int], bool]:
+    """A WebP file up to its last whole chunk, of a fitting stated length.
+
+    Returns:
+        tuple: The bytes, the frames' durations, and whether it is whole.
+    """
     with open(path, 'rb') as file:
         content = file.read()
-    found, place = [], 12
-    while place + 24 <= len(content):
-        kind = content[place:place + 4]
+    end = 8 + int.from_bytes(content[4:8], 'little')
+    durations, place = [], 12
+    while place + 8 <= min(end, len(content)):
         size = int.from_bytes(content[place + 4:place + 8], 'little')
-        if kind == b'ANMF':
+        after = place + 8 + size + size % 2
+        if after > len(content):
+            break
+        if content[place:place + 4] == b'ANMF':
             time = content[place + 20:place + 23]
-            found.append(int.from_bytes(time, 'little') or DEFAULT)
-        place += 8 + size + size % 2
-    return found[:count] if len(found) >= count else [DEFAULT] * count
+            durations.append(int.from_bytes(time, 'little') or DEFAULT)
+        place = after
+    if end <= len(content):
+        return content, durations, True
+    head = b'RIFF' + (place - 8).to_bytes(4, 'little')
+    return head + content[8:place], durations, False
 
 
 class Control(NamedTuple):
@@ -177,6 +234,10 @@ class DeepApng(Animation):
                 place[:] = 0
             elif control.dispose == 2:
                 place[:] = before
+        stated = count_png_frames(self.path)
+        if stated > len(self._frames):
+            raise ValueError(f'{self.path}: cut short, it has '
+                             f'{len(self._frames)} of {stated} frames')
 
     def _decode(self, number: int, control: Control,
                 data: bytes) -> np.ndarray:
@@ -210,7 +271,7 @@ def _read_apng(path: str) -> Tuple[bytes, List[Tuple[Control, bytes]]]:
         place += 12 + size
         if kind == b'acTL':
             is_animated = True
-        elif kind == b'fcTL' and size == 26:
+        elif kind == b'fcTL' and len(data) == 26:
             frames.append((Control(*struct.unpack('>IIIIIHHBB', data)), b''))
         elif kind in (b'IDAT', b'fdAT') and frames:
             data = data[4:] if kind == b'fdAT' else data

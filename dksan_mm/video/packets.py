@@ -6,6 +6,7 @@ from typing import Dict, Iterator, Optional, Tuple
 
 import av
 
+from .animations import check_gif_end, count_png_frames
 from .streams import open_decoder
 
 # Seconds, beside 2 %, that a file may end early: headers round up, and count
@@ -60,11 +61,17 @@ class Packets:
         Raises:
             ValueError: If it was.
         """
-        if self._container.format.name == 'yuv4mpegpipe':
+        kind = self._container.format.name
+        if kind == 'yuv4mpegpipe':
             return _check_last_byte(path, self._end_byte, self._frames - 1)
-        if len(self._times) == 1 or self._container.format.name in STATED:
+        if kind == 'gif':
+            return check_gif_end(path, self._frames)
+        if kind == 'apng' and self._frames < count_png_frames(path):
+            raise ValueError(f'{path}: cut short, it has {self._frames} of '
+                             f'{count_png_frames(path)} frames')
+        if len(self._times) == 1 or kind in STATED:
             _check_tail(path, self._container, stream, last)
-        if self._container.format.name == 'avi':
+        if kind == 'avi':
             return  # its sound may have no times that could be compared
         duration = Fraction(self._container.duration or 0, av.time_base)
         start = Fraction(self._container.start_time or 0, av.time_base)

@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """GIF, animated PNG and WebP: their frames, times and transparent pixels."""
+import re
 import struct
 import zlib
 
@@ -235,15 +236,54 @@ def test_a_still_webp_is_one_frame(tmp_path):
     np.testing.assert_array_equal(frame.image, image)
 
 
-@pytest.mark.parametrize('keep, match', [(20, 'not a whole WebP file'),
-                                         (500, 'a.webp: ')])
-def test_a_webp_that_was_cut_short(tmp_path, keep, match):
-    random = np.random.default_rng(0)
-    images = random.integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
+@pytest.mark.parametrize('keep', [12, 20, 60])
+def test_a_webp_of_which_no_frame_is_left(tmp_path, keep):
+    images = flat_images(mode='RGB')
     path = save(tmp_path / 'a.webp', images, 40, lossless=True)
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(ValueError, match=match):
+    with pytest.raises(ValueError, match='a.webp: not a WebP file that can'):
         list(open_source(path))
+
+
+def test_a_deep_apng_that_ends_within_a_control_chunk(tmp_path):
+    path = write_apng(tmp_path / 'a.png', random_frames(4, np.uint16))
+    content = path.read_bytes()
+    path.write_bytes(content[:content.rindex(b'fcTL') + 20])
+    source = open_source(path)
+    assert len(list(source)) == 5
+    assert source.complaints == [f'{path}: cut short, it has 5 of 6 frames']
+
+
+@pytest.mark.parametrize('suffix, said', [
+    ('gif', 'cut short in or after frame 4'),
+    ('png', 'cut short, it has [34] of 6 frames'),
+    ('webp', 'cut short after frame 3'),
+])
+@pytest.mark.parametrize('part', [0.75, 0.81])
+def test_what_is_there_of_an_animation_that_was_cut_short(
+        tmp_path, suffix, said, part):
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (6, 40, 60, 3), dtype=np.uint8)
+    path = save(tmp_path / f'a.{suffix}', images, 40, lossless=True)
+    whole = [frame.image for frame in open_source(path)]
+    content = path.read_bytes()
+    path.write_bytes(content[:int(len(content) * part)])
+    source = open_source(path)
+    frames = [frame.image for frame in source]
+    assert len(frames) in (4, 5)
+    np.testing.assert_array_equal(frames[:4], whole[:4])
+    assert re.search(f'a.{suffix}: {said}', source.complaints[-1])
+    with pytest.raises(ValueError, match=f'a.{suffix}: '):
+        [load() for _, load in iter_frames(Clip('c', '', str(path)))]
+
+
+@pytest.mark.parametrize('more', [b'', b'\0' * 9, b'comments of a program'])
+def test_gifs_may_go_on_after_their_trailer(tmp_path, more):
+    images = flat_images(mode='RGB')
+    path = save(tmp_path / 'a.gif', images, 40, comment=b'a;;' * 200)
+    path.write_bytes(path.read_bytes() + more)
+    source = open_source(path)
+    assert len(list(source)) == 4 and source.complaints == []
 
 
 def test_a_damaged_size_is_refused(tmp_path):

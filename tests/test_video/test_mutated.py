@@ -58,6 +58,8 @@ def mutate(content, seed):
     chance, content = random.Random(seed), bytearray(content)
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
         size = len(content)
+        if size < 50:
+            break
         place = min(
             chance.randrange(size),
             chance.choice((chance.randrange(1200), size)))
