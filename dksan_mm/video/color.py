@@ -69,9 +69,13 @@ class Color:
         return self.transfer in (PQ, HLG)
 
     @property
-    def fits_8_bits(self) -> bool:
-        """Whether 8 bits are enough for them: BT.2020 has 10 or 12."""
-        return not self.is_hdr and self.primaries not in (8, BT2020, 10)
+    def can_be_kept(self) -> bool:
+        """Whether an upscaled video can have them.
+
+        BT.2020 has 10 bits or 12, since 8 are too few for its range, and so
+        have other wide ones; x264 has no tag for EBU 3213.
+        """
+        return not self.is_hdr and self.primaries not in (8, BT2020, 10, 22)
 
     @property
     def matrix(self) -> int:

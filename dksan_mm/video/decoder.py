@@ -10,7 +10,7 @@ import numpy as np
 from .animations import Animation, open_animation
 from .color import Color
 from .deinterlace import Deinterlacer
-from .geometry import read_orientation
+from .geometry import is_slanted, read_orientation
 from .packets import Packets
 from .pixels import PixelReader
 from .streams import open_video
@@ -140,6 +140,9 @@ class Decoder:
 
     def _begin(self, frame: av.VideoFrame) -> None:
         self._pixels.begin(frame)
+        if is_slanted(frame):
+            self._notes.append(f'{self.path} is to be shown at a slant: it is '
+                               'turned to the nearest right angle')
         if read_orientation(frame).transpose:
             self.sample_aspect = 1 / self.sample_aspect
 

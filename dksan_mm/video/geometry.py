@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Display matrices: pictures that a camera stored turned or mirrored."""
-from typing import NamedTuple
+from typing import NamedTuple, Tuple
 
 import av
 import numpy as np
@@ -40,7 +40,6 @@ class Orientation(NamedTuple):
 def read_orientation(frame: av.VideoFrame) -> Orientation:
     """Find out how a frame is to be shown.
 
-    The display matrix maps a stored point (x, y) to (a x + c y, b x + d y).
     An angle that is no multiple of 90 degrees counts as the nearest one.
 
     Args:
@@ -49,11 +48,27 @@ def read_orientation(frame: av.VideoFrame) -> Orientation:
     Returns:
         Orientation: What its display matrix says; nothing without one.
     """
-    try:
-        data = bytes(frame.side_data[Type.DISPLAYMATRIX])
-    except KeyError:
-        return Orientation()
-    a, b, _, c, d = np.frombuffer(data, np.int32)[:5].tolist()
+    a, b, c, d = _read_matrix(frame)
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return Orientation(False, a < 0, d < 0)
     return Orientation(True, c < 0, b < 0)
+
+
+def is_slanted(frame: av.VideoFrame) -> bool:
+    """Whether a frame is to be shown at another angle than a right one."""
+    a, b, c, d = map(abs, _read_matrix(frame))
+    one, other = a + d, b + c
+    return min(one, other) > 0.02 * max(one, other)
+
+
+def _read_matrix(frame: av.VideoFrame) -> Tuple[int, int, int, int]:
+    """Read a, b, c, d of a frame's display matrix, in units of 1 / 65536.
+
+    A stored point (x, y) is shown at (a x + c y, b x + d y).
+    """
+    try:
+        data = bytes(frame.side_data[Type.DISPLAYMATRIX])
+    except KeyError:
+        return 1, 0, 0, 1
+    a, b, _, c, d = np.frombuffer(data, np.int32)[:5].tolist()
+    return a, b, c, d

@@ -56,7 +56,7 @@ class PixelReader:
         """Decide on the colours of all images by the first frame."""
         color = read_color(frame)
         self._peak = _read_peak(frame)
-        if self._keep_color and color.fits_8_bits:
+        if self._keep_color and color.can_be_kept:
             self.color = color
         else:
             self.color = color.on_displays

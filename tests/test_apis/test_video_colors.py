@@ -39,6 +39,8 @@ def write(path, matrix, codec='ffv1', bits=8, **tags):
     ((5, 5, 5), (6, 5, 5)),
     ((7, 7, 7), (6, 7, 7)),
     ((1, 12, 13), (1, 12, 13)),
+    ((4, 4, 4), (6, 4, 4)),
+    ((1, 11, 17), (1, 11, 17)),
     ((6, 2, 2), (1, 1, 1)),
 ])
 def test_tags_and_colours_are_the_source_s(bicubic, tmp_path, tags, kept):
@@ -60,8 +62,9 @@ def test_tags_and_colours_are_the_source_s(bicubic, tmp_path, tags, kept):
     np.testing.assert_allclose(shown[0, -1], 255)
 
 
-@pytest.mark.parametrize('tags', [(9, 9, 14), (9, 9, 16), (9, 9, 18)])
-def test_hdr_and_bt2020_become_bt709(bicubic, tmp_path, tags):
+@pytest.mark.parametrize('tags', [(9, 9, 14), (9, 9, 16), (9, 9, 18),
+                                  (1, 22, 1)])
+def test_hdr_and_what_h264_cannot_have_become_bt709(bicubic, tmp_path, tags):
     matrix, primaries, transfer = tags
     _, path = write(
         tmp_path / 'v.mkv',

@@ -56,20 +56,26 @@ def test_all_display_matrices(tmp_path, matrix):
     source = open_source(path)
     np.testing.assert_array_equal([f.image for f in source], wanted)
     turned = matrix[0] == 0
-    assert source.sample_aspect == (Fraction(3, 4)
-                                    if turned else Fraction(4, 3))
+    assert source.sample_aspect == (
+        Fraction(3, 4) if turned else Fraction(4, 3))
     prepared = [load() for _, load in iter_frames(Clip('c', '', path))]
     np.testing.assert_array_equal([f[..., ::-1] for f in prepared], wanted)
 
 
-@pytest.mark.parametrize('matrix, nearest', [
-    ((0.98, 0.17, -0.17, 0.98), (1, 0, 0, 1)),
-    ((0.17, 0.98, -0.98, 0.17), (0, 1, -1, 0)),
-    ((-2, 0, 0, 2), (-1, 0, 0, 1)),
+@pytest.mark.parametrize('matrix, nearest, slanted', [
+    ((0.98, 0.17, -0.17, 0.98), (1, 0, 0, 1), True),
+    ((0.17, 0.98, -0.98, 0.17), (0, 1, -1, 0), True),
+    ((0.0001, 1, -1, 0.0001), (0, 1, -1, 0), False),
+    ((-2, 0, 0, 2), (-1, 0, 0, 1), False),
 ])
-def test_other_angles_and_sizes_count_as_the_nearest(tmp_path, matrix,
-                                                     nearest):
+def test_other_angles_and_sizes_count_as_the_nearest(tmp_path, matrix, nearest,
+                                                     slanted):
     path = make_video(tmp_path / 'v.mp4', moving(1), **H264)
     set_matrix(path, matrix)
-    [frame] = open_source(path)
+    source = open_source(path)
+    [frame] = source
+    assert source.notes == [
+        f'{path} is to be shown at a slant: it is turned to the nearest right '
+        'angle'
+    ] * slanted
     np.testing.assert_array_equal(frame.image, show(stored(path)[0], nearest))
