@@ -183,7 +183,7 @@ class Images(Source):
 
     def _read(self) -> Iterator[Frame]:
         for number, file in enumerate(self.files):
-            image = read_image(file, orient=True)[..., ::-1]
+            image = read_image(file)[..., ::-1]
             yield Frame(np.ascontiguousarray(image), number, 1)
 
 

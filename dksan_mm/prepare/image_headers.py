@@ -1,0 +1,118 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Headers of PNG and JPEG files: which steps an image needs to be shown."""
+import struct
+from dataclasses import dataclass
+from typing import FrozenSet, Iterator, Optional, Tuple
+
+PNG_START, JPEG_START = b'\x89PNG\r\n\x1a\n', b'\xff\xd8\xff'
+# Markers of JPEG that begin a frame and state its size.
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+
+
+@dataclass(frozen=True)
+class Header:
+    """The beginning of an image file.
+
+    Attributes:
+        size (tuple[int, int]): Width and height as stored, in pixels.
+        bits (int): Bits of a value.
+        grey (bool): One channel of colour.
+        alpha (bool): The file can hold transparent pixels.
+        cmyk (bool): Four channels of ink.
+        parts (frozenset[bytes]): Of ``b'profile'``, ``b'exif'``,
+            ``b'animation'``, ``b'gamma'`` and ``b'hdr'`` those that the file
+            has.
+    """
+    size: Tuple[int, int]
+    bits: int = 8
+    grey: bool = False
+    alpha: bool = False
+    cmyk: bool = False
+    parts: FrozenSet[bytes] = frozenset()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the decoded values are the image, without further steps."""
+        return not (self.bits > 8 or self.alpha or self.cmyk
+                    or self.parts - {b'animation'})
+
+
+def read_header(content: bytes) -> Optional[Header]:
+    """Read the header of a PNG or JPEG file.
+
+    Args:
+        content (bytes): The file, or its beginning.
+
+    Returns:
+        Header | None: None for other formats, and if the header is damaged.
+    """
+    try:
+        if content.startswith(PNG_START):
+            return _read_png(content)
+        if content.startswith(JPEG_START):
+            return _read_jpeg(content)
+    except (struct.error, IndexError):  # cut short
+        pass
+    return None
+
+
+def is_animated(content: bytes) -> bool:
+    """Whether a PNG or WebP file holds several frames.
+
+    Args:
+        content (bytes): The file, or its first 64 KiB.
+    """
+    if content[:4] == b'RIFF' and content[8:16] == b'WEBPVP8X':
+        return bool(content[20:21] and content[20] & 2)
+    header = read_header(content)
+    return header is not None and b'animation' in header.parts
+
+
+def _read_png(content: bytes) -> Header:
+    width, height, bits, kind = struct.unpack_from('>IIBB', content, 16)
+    chunks = dict(_chunks(content))
+    parts = {
+        part
+        for chunk, part in ((b'iCCP', b'profile'), (b'eXIf', b'exif'),
+                            (b'acTL', b'animation')) if chunk in chunks
+    }
+    # An sRGB chunk or a profile overrules the other statements of colour.
+    if not {b'sRGB', b'iCCP', b'cICP'} & chunks.keys():
+        gamma, = struct.unpack('>I', chunks.get(b'gAMA', b'\0\0\xb1\x8f')[:4])
+        if abs(gamma / 100_000 - 1 / 2.2) > 0.02:
+            parts.add(b'gamma')
+    if chunks.get(b'cICP', b'\1\1')[1] in (16, 18):
+        parts.add(b'hdr')
+    return Header((width, height), bits, kind in (0, 4), kind in (4, 6)
+                  or b'tRNS' in chunks, False, frozenset(parts))
+
+
+def _chunks(content: bytes) -> Iterator[Tuple[bytes, bytes]]:
+    """Yield the chunks before the pixels."""
+    start = 8
+    while start + 8 <= len(content):
+        length, name = struct.unpack_from('>I4s', content, start)
+        if name in (b'IDAT', b'IEND'):
+            return
+        # Profiles may be large, and are not looked into here.
+        yield name, content[start + 8:start + 8 + min(length, 32)]
+        start += 12 + length
+
+
+def _read_jpeg(content: bytes) -> Header:
+    start, parts = 2, set()
+    while True:
+        marker, length = struct.unpack_from('>xBH', content, start)
+        if marker == 0xFF:  # padding
+            start += 1
+            continue
+        body = content[start + 4:start + 18]
+        if marker == 0xE1 and body.startswith(b'Exif\0'):
+            parts.add(b'exif')
+        elif marker == 0xE2 and body.startswith(b'ICC_PROFILE\0'):
+            parts.add(b'profile')
+        elif marker in _FRAMES:
+            bits, height, width, channels = struct.unpack('>BHHB', body[:6])
+            return Header((width, height), bits, channels == 1, False,
+                          channels == 4, frozenset(parts))
+        start += 2 + length
