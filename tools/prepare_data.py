@@ -173,6 +173,7 @@ def prepare(args: argparse.Namespace) -> int:
         skip_bad=args.skip_bad)
     clips = source.select(args.split)
     _describe(source.layout, clips)
+    _report(source.notes)
     settings = Settings(args.scale, args.max_frames, args.store,
                         not args.no_deinterlace)
     manifests = {c.split: read_manifest(args.out, c.split) for c in clips}

@@ -128,12 +128,19 @@ def _rate(text: str) -> Fraction:
 
 def list_jobs(args: argparse.Namespace) -> list:
     """What this process is to enlarge; what is wrong is said now."""
+    from dksan_mm.video.inputs import find_inputs
     from dksan_mm.video.jobs import Job, find_jobs, share
-    jobs = find_jobs(args.input, args.output)
-    if jobs is None:
+    try:
+        jobs = find_jobs(args.input, args.output)
+        inputs = find_inputs(args.input)
+    except OSError as error:
+        raise UserError(explain(error)) from error
+    if jobs is None or inputs is None:
         _check_one(args)
         jobs = [Job(args.input, args.output)]
     else:
+        for sentence in inputs.notes if not _environ('RANK', 0) else ():
+            complain(sentence)
         jobs = _check_many(jobs, args)
     return share(jobs, _environ('RANK', 0), _environ('WORLD_SIZE', 1))
 

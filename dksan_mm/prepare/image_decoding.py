@@ -4,7 +4,7 @@ import io
 import struct
 import warnings
 from functools import lru_cache
-from typing import List, Optional, Tuple
+from typing import List, Mapping, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -70,10 +70,23 @@ def decode(content: bytes, path: str) -> Tuple[np.ndarray, List[str]]:
     return _decode_with_steps(content, path, header)
 
 
+def sum_up(path: str, phrases: Mapping[str, int]) -> List[str]:
+    """Sentences of the phrases that :func:`decode` gave for several images.
+
+    Args:
+        path (str): What the images are of.
+        phrases (dict[str, int]): Each phrase and how many images had it.
+    """
+    return [
+        f'{path}: {phrase}' + (f' ({count} images)' if count > 1 else '')
+        for phrase, count in phrases.items()
+    ]
+
+
 def _check_pixels(path: str, size: Tuple[int, int]) -> None:
     if size[0] * size[1] > MAX_PIXELS:
-        raise ValueError(f'{path}: {size[0]}x{size[1]} pixels are more than '
-                         f'the {MAX_PIXELS:,} that an image may have')
+        raise ValueError(f'{path}: not a readable image ({size[0]}x{size[1]} '
+                         f'pixels; {MAX_PIXELS:,} are the most)')
 
 
 def _decode_with_cv2(content: bytes, path: str, flags: int) -> np.ndarray:
@@ -95,8 +108,7 @@ def _decode_with_steps(content: bytes, path: str,
     """Decode a PNG or JPEG file that is not plain."""
     unchanged = header.alpha or header.bits > 8
     image = _decode_with_cv2(
-        content, path,
-        cv2.IMREAD_UNCHANGED if unchanged else cv2.IMREAD_COLOR)
+        content, path, cv2.IMREAD_UNCHANGED if unchanged else cv2.IMREAD_COLOR)
     alpha, key = None, _colour_key(content, header)
     if image.ndim == 3 and image.shape[2] == 4:
         image, alpha = image[..., :3], to_8_bits(image[..., 3])
@@ -110,8 +122,8 @@ def _decode_with_steps(content: bytes, path: str,
     profile, turn = _read_metadata(content)
     image = to_8_bits(image)
     if b'profile' in header.parts:
-        shown = Image.fromarray(image[..., 0] if header.grey else np.
-                                ascontiguousarray(image[..., ::-1]))
+        shown = Image.fromarray(image[
+            ..., 0] if header.grey else np.ascontiguousarray(image[..., ::-1]))
         image = _to_srgb(shown, profile or b'', notes)
     image = _composite(image, alpha, notes)
     return orient(image, turn), notes
@@ -183,7 +195,7 @@ def _is_deep(file: Image.Image, path: str) -> bool:
     """Whether a TIFF file has 16-bit values; other large ones are refused."""
     bits = max(file.tag_v2.get(BITS, (1, )))
     kind = max(file.tag_v2.get(SAMPLE_FORMAT, (1, )))
-    if bits > 16 or kind != 1:
+    if bits not in (1, 2, 4, 8, 16) or kind != 1:
         raise ValueError(f'{path}: holds '
                          f'{"floating-point" if kind == 3 else f"{bits}-bit"}'
                          ' values; 8 and 16 bits are read')

@@ -20,8 +20,7 @@ class Header:
         alpha (bool): The file can hold transparent pixels.
         cmyk (bool): Four channels of ink.
         parts (frozenset[bytes]): Of ``b'profile'``, ``b'exif'``,
-            ``b'animation'``, ``b'gamma'`` and ``b'hdr'`` those that the file
-            has.
+            ``b'gamma'`` and ``b'hdr'`` those that the file has.
     """
     size: Tuple[int, int]
     bits: int = 8
@@ -33,8 +32,7 @@ class Header:
     @property
     def is_plain(self) -> bool:
         """Whether the decoded values are the image, without further steps."""
-        return not (self.bits > 8 or self.alpha or self.cmyk
-                    or self.parts - {b'animation'})
+        return not (self.bits > 8 or self.alpha or self.cmyk or self.parts)
 
 
 def read_header(content: bytes) -> Optional[Header]:
@@ -56,16 +54,14 @@ def read_header(content: bytes) -> Optional[Header]:
     return None
 
 
-def is_animated(content: bytes) -> bool:
-    """Whether a PNG or WebP file holds several frames.
+def is_animated_webp(content: bytes) -> bool:
+    """Whether a file is a WebP of several frames.
 
     Args:
-        content (bytes): The file, or its first 64 KiB.
+        content (bytes): The file, or its first 21 bytes.
     """
-    if content[:4] == b'RIFF' and content[8:16] == b'WEBPVP8X':
-        return bool(content[20:21] and content[20] & 2)
-    header = read_header(content)
-    return header is not None and b'animation' in header.parts
+    return (content[:4] == b'RIFF' and content[8:16] == b'WEBPVP8X'
+            and bool(content[20:21]) and bool(content[20] & 2))
 
 
 def _read_png(content: bytes) -> Header:
@@ -73,8 +69,8 @@ def _read_png(content: bytes) -> Header:
     chunks = dict(_chunks(content))
     parts = {
         part
-        for chunk, part in ((b'iCCP', b'profile'), (b'eXIf', b'exif'),
-                            (b'acTL', b'animation')) if chunk in chunks
+        for chunk, part in ((b'iCCP', b'profile'), (b'eXIf', b'exif'))
+        if chunk in chunks
     }
     # An sRGB chunk or a profile overrules the other statements of colour.
     if not {b'sRGB', b'iCCP', b'cICP'} & chunks.keys():

@@ -3,12 +3,19 @@
 import os
 import os.path as osp
 import re
-from typing import Dict, List, Optional
+from typing import Dict, Iterable, List, Optional
 
 SPLITS = ('train', 'val', 'test')
 HR_DIR = 'HR'
-IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg')
-VIDEO_SUFFIXES = ('.mp4', '.mkv', '.webm', '.avi', '.mov', '.m4v', '.y4m')
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.jpe', '.jfif', '.tif', '.tiff',
+                  '.bmp', '.webp', '.avif')
+VIDEO_SUFFIXES = ('.mp4', '.mkv', '.webm', '.avi', '.mov', '.m4v', '.y4m',
+                  '.mts', '.m2ts', '.m2t', '.ts', '.tp', '.trp', '.mpg',
+                  '.mpeg', '.mpe', '.m1v', '.m2v', '.mp2v', '.vob', '.mod',
+                  '.tod', '.3gp', '.3g2', '.ogv', '.ogm', '.wmv', '.asf',
+                  '.flv', '.f4v', '.divx', '.mxf', '.dv', '.qt', '.mjpeg',
+                  '.mjpg', '.rm', '.rmvb', '.nut', '.h264', '.264', '.h265',
+                  '.265', '.hevc', '.ivf', '.gif', '.apng')
 
 
 def lr_dir(scale: int) -> str:
@@ -43,14 +50,18 @@ def list_clips(folder: str) -> List[str]:
                       if e.is_dir() and not e.name.startswith('.'))
 
 
-def number_frames(folder: str, prefix: str = '') -> Dict[int, str]:
+def number_frames(folder: str,
+                  prefix: str = '',
+                  *,
+                  names: Optional[Iterable[str]] = None) -> Dict[int, str]:
     """Paths of a clip's frames by the last number in their names.
 
-    Files that are not PNG or JPEG and hidden files are ignored.
+    Files that are not images and hidden files are ignored.
 
     Args:
         folder (str): A clip's folder.
         prefix (str): Take only files whose names begin with it.
+        names (Iterable[str], optional): The files' names, if known.
 
     Returns:
         dict[int, str]: In the order of the numbers, so that ``frame_10``
@@ -60,7 +71,7 @@ def number_frames(folder: str, prefix: str = '') -> Dict[int, str]:
         ValueError: If a frame has no number, or two have the same.
     """
     paths: Dict[int, str] = {}
-    for name in sorted(os.listdir(folder)):
+    for name in sorted(os.listdir(folder) if names is None else names):
         if not name.lower().endswith(IMAGE_SUFFIXES) or name[0] == '.':
             continue
         if not name.startswith(prefix):
@@ -75,12 +86,16 @@ def number_frames(folder: str, prefix: str = '') -> Dict[int, str]:
     return dict(sorted(paths.items()))
 
 
-def list_frames(folder: str, prefix: str = '') -> List[str]:
+def list_frames(folder: str,
+                prefix: str = '',
+                *,
+                names: Optional[Iterable[str]] = None) -> List[str]:
     """Paths of a clip's frames in temporal order, none missing.
 
     Args:
         folder (str): A clip's folder.
         prefix (str): Take only files whose names begin with it.
+        names (Iterable[str], optional): The files' names, if known.
 
     Returns:
         list[str]: Paths, empty for a folder without frames.
@@ -89,7 +104,7 @@ def list_frames(folder: str, prefix: str = '') -> List[str]:
         ValueError: As :func:`number_frames`, or if a number is missing in
             between: a wrong neighbour would go unnoticed later.
     """
-    paths = number_frames(folder, prefix)
+    paths = number_frames(folder, prefix, names=names)
     for before, after in zip(paths, list(paths)[1:]):
         if after != before + 1:
             raise ValueError(f'{folder}: frame {before + 1} is missing (after '

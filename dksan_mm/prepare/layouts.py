@@ -12,6 +12,10 @@
 ``videos``
     Anything: video files and folders of frames, one split.
 
+Copies of other data sets are taken as they are unpacked: REDS
+(``train_sharp``), Vimeo-90K (``sequences`` and its lists of clips), DAVIS
+(the largest frames of ``JPEGImages``), Vid4 (``GT``).
+
 Clips may also be frames side by side in one folder, named
 ``{clip}_{frame}.png`` as in the paper's figures.
 """
@@ -20,7 +24,9 @@ import os.path as osp
 import re
 from typing import Dict, List, Optional, Sequence, Set
 
-from .layout import IMAGE_SUFFIXES, SPLITS, VIDEO_SUFFIXES
+from .known_sets import find_deeper, find_root, find_vimeo
+from .layout import IMAGE_SUFFIXES, SPLITS
+from .listing import not_taken, read_folder, refuse_special
 from .sources import Clip
 
 LAYOUTS = ('vid3oc', 'intvid', 'videos')
@@ -33,7 +39,8 @@ _SPLIT_NAMES = dict(
     test='test',
     testing='test')
 _SPLIT = re.compile(rf'({"|".join(_SPLIT_NAMES)})(?:[_-](.+))?')
-_LR = re.compile(r'(?:lr[_-]?)?x([0-9]+)|lr')
+_LR = re.compile(r'(?:(?:lr|bi|bd)[_-]?)?x([0-9]+)|lr')
+_HR = ('hr', 'gt', 'sharp')  # REDS has train_sharp beside train_blur
 _JOINED = re.compile(r'([0-9]{3}_)[0-9]+\.[a-z]+')
 
 
@@ -50,6 +57,7 @@ class Source:
 
     Attributes:
         left_out (list[str]): Such clips, each with its reason.
+        notes (list[str]): Sentences about files that are not taken.
 
     Raises:
         FileNotFoundError: If ``path`` is not there.
@@ -66,17 +74,34 @@ class Source:
                  skip_bad: bool = False) -> None:
         if not osp.exists(path):
             raise FileNotFoundError(f'{path}: no such file or folder')
-        self.path = path
+        refuse_special(path)
+        self.path = find_root(path)
         self.scale = scale
         self.keep_lr = keep_lr
         self.skip_bad = skip_bad
         self.left_out: List[str] = []
+        self.notes: List[str] = []
+        self.splits: List[str] = []
+        self.clips: List[Clip] = []
+        self._find_clips()
+        self.layout = self._guess() if layout == 'auto' else layout
+
+    def _find_clips(self) -> None:
+        vimeo = find_vimeo(self.path)
+        for split, clips in (vimeo or {}).items():
+            self.splits.append(split)
+            self.clips += [Clip(name, split, path) for name, path in clips]
+        if vimeo:
+            return
         roots = self._find_split_folders()
         self.splits = list(roots)
-        self.clips: List[Clip] = []
-        for split, folders in (roots or {'': self._find_kinds(path)}).items():
+        roots = roots or {'': self._find_kinds(self.path)}
+        for split, folders in roots.items():
             self.clips += self._pair(split, folders)
-        self.layout = self._guess() if layout == 'auto' else layout
+        if not any(
+                clip.is_video or clip.prefix or read_folder(clip.path).images
+                for clip in self.clips):
+            self.clips = []  # folders of folders
 
     def select(self, splits: Sequence[str]) -> List[Clip]:
         """The clips with their splits.
@@ -103,8 +128,10 @@ class Source:
             if not splits or clip.split in splits
         ]
         if not clips:
+            deeper = find_deeper(self.path)
+            hint = f'; those of {deeper} would be taken' if deeper else ''
             raise ValueError(f'{self.path}: no video file and no folder of '
-                             'PNG or JPEG frames in it')
+                             f'frames in it{hint}')
         return sorted(clips, key=lambda c: (SPLITS.index(c.split), c.name))
 
     def _split(self, splits: Sequence[str]) -> List[Clip]:
@@ -162,14 +189,15 @@ class Source:
         kinds: Dict[str, str] = {}
         for name in _folders(folder):
             path = osp.join(folder, name)
-            kind = self._kind(path, name.lower())
+            match = _SPLIT.fullmatch(name.lower())  # REDS: train/train_sharp
+            kind = self._kind(path, match and match[2] or name.lower())
             if kind and kinds.setdefault(kind, path) != path:
                 raise ValueError(f'{path}: is {kind}, and so is {kinds[kind]}')
         return kinds or {'HR': folder}
 
     def _kind(self, path: str, name: str) -> Optional[str]:
         """What a folder's name says: 'HR', 'LR' or nothing known."""
-        if name in ('hr', 'gt'):
+        if name in _HR:
             return 'HR'
         match = _LR.fullmatch(name)
         if not match:
@@ -178,7 +206,7 @@ class Source:
             return 'LR'
         beside = [n.lower() for n in _folders(osp.dirname(path))]
         prefix = osp.basename(path).lower()[:-len(name)]
-        if prefix + 'hr' in beside or prefix + 'gt' in beside:
+        if any(prefix + hr in beside for hr in _HR):
             return None  # of another scale; LR is made from HR
         raise ValueError(f'{path}: holds LR of scale {match[1]}, not '
                          f'{self.scale}; --scale {match[1]} takes it')
@@ -207,17 +235,18 @@ class Source:
             clip = _clip_at(folder, split)
             return {clip.name: clip}
         clips: Dict[str, Clip] = {}
-        names = [n for n in sorted(os.listdir(folder)) if n[0] != '.']
-        for name in names:
-            path = osp.join(folder, name)
-            if osp.isdir(path) or name.lower().endswith(VIDEO_SUFFIXES):
-                try:
-                    _add_clip(clips, _clip_at(path, split))
-                except ValueError as error:
-                    if not self.skip_bad:
-                        raise
-                    self.left_out.append(str(error))
-        images = [n for n in names if n.lower().endswith(IMAGE_SUFFIXES)]
+        content = read_folder(folder)
+        for name in sorted(content.videos + content.folders):
+            try:
+                _add_clip(clips, _clip_at(osp.join(folder, name), split))
+            except ValueError as error:
+                if not self.skip_bad:
+                    raise
+                self.left_out.append(str(error))
+        images = content.images
+        others = content.others + (images if clips else [])
+        if clips and others:
+            self.notes.append(not_taken(folder, others))
         if clips or not images:
             return clips
         return _joined_clips(folder, images, split) or {

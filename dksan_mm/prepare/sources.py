@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """What users have: clips as video files and as folders of frames."""
 import os.path as osp
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import Callable, Dict, Iterator, List, Optional, Tuple
@@ -9,8 +10,9 @@ import av
 import numpy as np
 
 from ..video.decoder import Decoder
-from .images import read_image
+from .image_decoding import decode, sum_up
 from .layout import frame_number, list_frames
+from .listing import list_frames_of, read_folder
 
 # A frame's number and a function that gives its pixels, 8-bit BGR (h, w, 3).
 LazyFrame = Tuple[int, Callable[[], np.ndarray]]
@@ -43,7 +45,11 @@ class Clip:
 
     def frames(self) -> List[str]:
         """Paths of its frames in order, if it is not a video."""
-        return list_frames(self.path, self.prefix)
+        if self.prefix:
+            names = read_folder(self.path).images
+        else:
+            names = list(map(osp.basename, list_frames_of(self.path).files))
+        return list_frames(self.path, self.prefix, names=names)
 
     def fingerprint(self) -> Dict[str, object]:
         """Enough to notice that a name now stands for another source."""
@@ -107,9 +113,22 @@ def iter_frames(clip: Clip,
         return
     frames = clip.frames()
     if not frames:
-        raise ValueError(f'{clip.path}: no PNG or JPEG frame in this folder')
-    for path in frames:
-        yield frame_number(path), lambda path=path: read_image(path)
+        raise ValueError(f'{clip.path}: no image in this folder')
+    phrases: Counter = Counter()
+
+    def load(path: str) -> np.ndarray:
+        with open(path, 'rb') as file:
+            image, said = decode(file.read(), path)
+        phrases.update(said)
+        return image
+
+    try:
+        for path in frames:
+            yield frame_number(path), partial(load, path)
+    finally:
+        if notes is not None:
+            notes += list_frames_of(clip.path).notes if not clip.prefix else []
+            notes += sum_up(clip.path, phrases)
 
 
 def _iter_video(path: str, deinterlace: bool,

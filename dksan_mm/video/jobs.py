@@ -1,13 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
 """Which videos of a folder become which files, and who does which."""
-import glob
 import os
 import os.path as osp
 from dataclasses import dataclass
 from typing import List, Optional, Sequence
 
-from dksan_mm.prepare.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from .readers import list_images
+from .inputs import find_inputs
 from .writers import H264_SUFFIXES
 
 
@@ -35,18 +33,10 @@ def find_jobs(source: str, target: str) -> Optional[List[Job]]:
         list[Job] | None: In the order of their names; None if ``source`` is
         one video, folder of frames or image, or is not there.
     """
-    if osp.isdir(source):
-        names = sorted(name for name in os.listdir(source) if name[0] != '.')
-        if any(name.lower().endswith(IMAGE_SUFFIXES) for name in names):
-            return None
-        paths = [osp.join(source, name) for name in names]
-    elif osp.exists(source):
+    inputs = find_inputs(source)
+    if inputs is None:
         return None
-    else:
-        paths = sorted(glob.glob(source, recursive=True))
-    found = [path for path in paths if _is_clip(path)]
-    if not found:
-        return None
+    found = inputs.paths
     names = [_target_name(path) for path in found]
     return [
         Job(path,
@@ -75,12 +65,6 @@ def share(jobs: Sequence[Job], rank: int, world_size: int) -> List[Job]:
     return shares[rank]
 
 
-def _is_clip(path: str) -> bool:
-    if osp.isdir(path):
-        return bool(list_images(path))
-    return path.lower().endswith(VIDEO_SUFFIXES)
-
-
 def _target_name(path: str) -> str:
     """``a.mkv`` for ``a.mkv``, ``a.mp4`` for ``a.avi``, ``a`` for ``a``."""
     name = osp.basename(path)
@@ -96,6 +80,9 @@ def _long(path: str) -> str:
 
 
 def _bytes(path: str) -> int:
+    """Size of a file or of a folder's files; 0 of a pattern."""
     if osp.isdir(path):
-        return sum(osp.getsize(image) for image in list_images(path))
-    return osp.getsize(path)
+        with os.scandir(path) as entries:
+            return sum(entry.stat().st_size for entry in entries
+                       if entry.is_file())
+    return osp.getsize(path) if osp.isfile(path) else 0

@@ -3,7 +3,7 @@
 import glob
 import os
 import os.path as osp
-import re
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Iterator, List, Optional, Sequence, Tuple, Union
@@ -11,11 +11,16 @@ from typing import Iterator, List, Optional, Sequence, Tuple, Union
 import av
 import numpy as np
 
-from dksan_mm.prepare.images import read_image
-from dksan_mm.prepare.layout import IMAGE_SUFFIXES
+from dksan_mm.prepare.image_decoding import decode, sum_up
+from dksan_mm.prepare.image_headers import (JPEG_START, PNG_START,
+                                            is_animated_webp)
+from dksan_mm.prepare.listing import (find_gaps, is_image_name, is_video_name,
+                                      list_frames_of, natural, not_taken,
+                                      refuse_special)
 from dksan_mm.video.animations import is_animated_png
 from dksan_mm.video.color import Color
 from dksan_mm.video.decoder import Decoder, Picture
+from dksan_mm.video.inputs import is_address
 
 DEFAULT_RATE = Fraction(25)  # frames a second of images: chosen here
 
@@ -170,21 +175,33 @@ class Images(Source):
 
     Args:
         path (str): As the user named them all.
-        files (Sequence[str]): PNG or JPEG files in temporal order.
+        files (Sequence[str]): Image files in temporal order.
         rate (Fraction, optional): Frames per second.
+        notes (Sequence[str]): What is known of them already.
     """
 
     def __init__(self,
                  path: str,
                  files: Sequence[str],
-                 rate: Optional[Fraction] = None) -> None:
+                 rate: Optional[Fraction] = None,
+                 *,
+                 notes: Sequence[str] = ()) -> None:
         super().__init__(path, rate or DEFAULT_RATE, len(files))
         self.files = list(files)
+        self.notes += notes
 
     def _read(self) -> Iterator[Frame]:
-        for number, file in enumerate(self.files):
-            image = read_image(file)[..., ::-1]
-            yield Frame(np.ascontiguousarray(image), number, 1)
+        said: Counter = Counter()
+        try:
+            for number, file in enumerate(self.files):
+                refuse_special(file)
+                with open(file, 'rb') as opened:
+                    image, phrases = decode(opened.read(), file)
+                said.update(phrases)
+                image = np.ascontiguousarray(image[..., ::-1])
+                yield Frame(image, number, 1)
+        finally:
+            self.notes += sum_up(self.path, said)
 
 
 def open_source(path: Union[str, os.PathLike],
@@ -201,7 +218,7 @@ def open_source(path: Union[str, os.PathLike],
             it is given; of a video it replaces the frames' own times.
         keep_color (bool): As in :class:`VideoFile`.
         deinterlace (bool): As in :class:`VideoFile`.
-        animate (bool): Whether an animated PNG is a video; else it is the
+        animate (bool): Whether an animated image is a video; else it is the
             image that programs show which know no animations.
 
     Returns:
@@ -213,15 +230,15 @@ def open_source(path: Union[str, os.PathLike],
         OSError: If it cannot be opened.
     """
     path = os.fspath(path)
+    refuse_special(path)
     if osp.isdir(path):
-        files = list_images(path)
+        files, notes = list_frames_of(path)
         if not files:
-            raise ValueError(f'{path}: no PNG or JPEG frame in this folder')
-        return Images(path, files, rate)
+            raise ValueError(f'{path}: no image and no video in this folder')
+        return Images(path, files, rate, notes=notes)
     if osp.exists(path):
-        animated = is_animated_png(path)
-        if path.lower().endswith(IMAGE_SUFFIXES) and not (animated
-                                                          and animate):
+        animated = is_animated(path)
+        if is_image(path) and not (animated and animate):
             images = Images(path, [path], rate)
             if animated:
                 images.notes.append(f'{path} is animated: the output is its '
@@ -229,26 +246,46 @@ def open_source(path: Union[str, os.PathLike],
             return images
         return VideoFile(
             path, rate, keep_color=keep_color, deinterlace=deinterlace)
-    files = sorted(glob.glob(path, recursive=True), key=_natural)
+    return _open_pattern(path, rate)
+
+
+def _open_pattern(path: str, rate: Optional[Fraction]) -> Images:
+    files = sorted(glob.glob(path, recursive=True), key=natural)
     if not files:
+        if is_address(path):
+            raise ValueError(f'{path}: addresses are not read; download the '
+                             'video to a file first')
         raise FileNotFoundError(f'there is no file or folder {path}')
-    others = [f for f in files if not f.lower().endswith(IMAGE_SUFFIXES)]
-    if others:
-        raise ValueError(f'{path}: a pattern must stand for PNG or JPEG '
-                         f'frames only, {others[0]} is none')
-    return Images(path, files, rate)
+    images = [f for f in files if is_image_name(f) and osp.isfile(f)]
+    others = [osp.basename(f) for f in files if f not in images]
+    if not images:
+        raise ValueError(f'{path}: a pattern must stand for images or for '
+                         f'videos, {files[0]} is neither')
+    notes = [not_taken(path, others)] if others else []
+    notes += find_gaps(path, images)
+    return Images(path, images, rate, notes=notes)
 
 
-def list_images(folder: str) -> List[str]:
-    """PNG and JPEG files of a folder; 9.png comes before 10.png."""
-    names = [
-        name for name in os.listdir(folder)
-        if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != '.'
-    ]
-    return [osp.join(folder, name) for name in sorted(names, key=_natural)]
+def is_image(path: str) -> bool:
+    """Whether a file is an image, by its suffix or, without, its content.
+
+    Raises:
+        OSError: If it cannot be opened.
+        ValueError: If it is a photograph of a format that is not read.
+    """
+    if is_image_name(path) or is_video_name(path):
+        return is_image_name(path)
+    with open(path, 'rb') as file:
+        start = file.read(12)
+    if start[4:12] in (b'ftypheic', b'ftypheix', b'ftypmif1'):
+        raise ValueError(f'{path}: HEIC images are not read; save it as PNG '
+                         'or JPEG')
+    return start.startswith((PNG_START, JPEG_START, b'II*\0', b'MM\0*'))
 
 
-def _natural(path: str) -> List[Tuple[int, str]]:
-    """Sorting key: numbers by value, everything else by letters."""
-    parts = re.split('([0-9]+)', path)
-    return [(int(p), '') if p.isdecimal() else (0, p) for p in parts]
+def is_animated(path: str) -> bool:
+    """Whether a file is an animated PNG or WebP."""
+    if is_animated_png(path):
+        return True
+    with open(path, 'rb') as file:
+        return is_animated_webp(file.read(21))

@@ -293,11 +293,13 @@ def test_frames_of_unlike_size_are_named(tmp_path):
         LoadFrames('img')(dict(img_path=paths))
 
 
-@pytest.mark.parametrize('image, value', [
-    (np.full((8, 8), 100, np.uint8), 100),
-    (np.full((8, 8, 4), 100, np.uint8), 100),
-    (np.full((8, 8, 3), 100 * 257, np.uint16), 100),
-])
+@pytest.mark.parametrize(
+    'image, value',
+    [
+        (np.full((8, 8), 100, np.uint8), 100),
+        (np.full((8, 8, 4), 100, np.uint8), 39),  # over black
+        (np.full((8, 8, 3), 100 * 257, np.uint16), 100),
+    ])
 def test_grey_alpha_and_16_bit_frames_become_8_bit_colour(
         tmp_path, image, value):
     folder = write_frames(tmp_path / 'f', [image])

@@ -11,12 +11,12 @@ from PIL import Image, ImageCms
 
 from dksan_mm.prepare import image_decoding
 from dksan_mm.prepare.image_decoding import decode
-from dksan_mm.prepare.image_headers import is_animated, read_header
+from dksan_mm.prepare.image_headers import is_animated_webp, read_header
 from dksan_mm.prepare.sources import Clip, iter_frames
 
-COLOURS = np.array(
-    [[[255, 0, 0], [0, 255, 0], [0, 0, 255]],
-     [[255, 255, 255], [128, 128, 128], [200, 40, 40]]], np.uint8)
+COLOURS = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]],
+                    [[255, 255, 255], [128, 128, 128], [200, 40, 40]]],
+                   np.uint8)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
 
 
@@ -37,8 +37,10 @@ def swapped_profile():
     """sRGB whose red and blue primaries change places."""
     profile = bytearray(SRGB)
     count, = struct.unpack_from('>I', profile, 128)
-    tags = {bytes(profile[132 + 12 * i:136 + 12 * i]): 132 + 12 * i
-            for i in range(count)}
+    tags = {
+        bytes(profile[132 + 12 * i:136 + 12 * i]): 132 + 12 * i
+        for i in range(count)
+    }
     red, blue = tags[b'rXYZ'] + 4, tags[b'bXYZ'] + 4
     profile[red:red + 8], profile[blue:blue + 8] = (profile[blue:blue + 8],
                                                     profile[red:red + 8])
@@ -74,9 +76,9 @@ def png(kind, bits, rows, *chunks, size=(1, 1)):
 
     head = struct.pack('>IIBBBBB', *size, bits, kind, 0, 0, 0)
     body = b''.join(b'\0' + row for row in rows)
-    return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) + b''.join(
-        chunk(*c) for c in chunks) + chunk(b'IDAT', zlib.compress(body)) +
-            chunk(b'IEND', b''))
+    return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) +
+            b''.join(chunk(*c) for c in chunks) +
+            chunk(b'IDAT', zlib.compress(body)) + chunk(b'IEND', b''))
 
 
 @pytest.mark.parametrize('mode', ['RGB', 'L', '1', 'P', 'LA', 'RGBA'])
@@ -132,11 +134,10 @@ def test_other_kinds_of_transparency():
     want = COLOURS.copy()
     want[1, 0] = 0
     np.testing.assert_array_equal(shown(keyed)[0], want)
-    keyed = encoded(
-        Image.fromarray(COLOURS[..., 0]), transparency=(255))
+    keyed = encoded(Image.fromarray(COLOURS[..., 0]), transparency=(255))
     assert shown(keyed)[0][..., 0].tolist() == [[0, 0, 0], [0, 128, 200]]
-    keyed = png(0, 16, [b'\x80\x80\x80\x81'], (b'tRNS', b'\x80\x80'),
-                size=(2, 1))
+    keyed = png(
+        0, 16, [b'\x80\x80\x80\x81'], (b'tRNS', b'\x80\x80'), size=(2, 1))
     assert shown(keyed)[0][..., 0].tolist() == [[0, 128]]
     keyed = png(0, 2, [b'\x1b'], (b'tRNS', b'\0\3'), size=(4, 1))
     assert shown(keyed)[0][..., 0].tolist() == [[0, 85, 170, 0]]
@@ -179,8 +180,9 @@ def test_the_profile_of_srgb_changes_nothing():
     assert notes == []
 
 
-@pytest.mark.parametrize('profile', [b'junk' * 40, SRGB[:200],
-                                     linear_grey_profile()])
+@pytest.mark.parametrize(
+    'profile',
+    [b'junk' * 40, SRGB[:200], linear_grey_profile()])
 def test_profiles_that_do_not_fit_are_named(profile):
     found, notes = shown(
         encoded(Image.fromarray(COLOURS), icc_profile=profile))
@@ -216,8 +218,8 @@ def test_photographs_are_turned_upright(kind, orientation, tmp_path):
     }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    options = dict(WEBP=dict(lossless=True), JPEG=dict(
-        quality=100, subsampling=0))
+    options = dict(
+        WEBP=dict(lossless=True), JPEG=dict(quality=100, subsampling=0))
     path = tmp_path / f'0.{kind.lower()}'
     path.write_bytes(
         encoded(
@@ -252,8 +254,7 @@ def test_colours_that_are_not_converted_are_named():
 
 def test_what_is_not_a_whole_image():
     whole = {
-        kind: encoded(
-            Image.effect_noise((64, 64), 90).convert('RGB'), kind)
+        kind: encoded(Image.effect_noise((64, 64), 90).convert('RGB'), kind)
         for kind in ('PNG', 'JPEG', 'TIFF', 'BMP', 'WEBP')
     }
     for kind, content in whole.items():
@@ -290,14 +291,13 @@ def test_a_small_file_cannot_ask_for_gigabytes(kind):
         decode(bytes(content), 'x')
 
 
-def test_animations_are_known():
+def test_animated_webp_is_known():
     frames = [Image.fromarray(COLOURS), Image.fromarray(COLOURS[::-1])]
-    for kind in ('PNG', 'WEBP'):
-        still = encoded(frames[0], kind)
-        moving = encoded(
-            frames[0], kind, save_all=True, append_images=frames[1:])
-        assert not is_animated(still) and is_animated(moving)
-        assert not is_animated(moving[:12])
+    moving = encoded(
+        frames[0], 'WEBP', save_all=True, append_images=frames[1:])
+    assert is_animated_webp(moving)
+    for still in (encoded(frames[0], 'WEBP'), moving[:12], b'', b'RIFF'):
+        assert not is_animated_webp(still)
 
 
 def test_plain_files_take_the_quick_way(monkeypatch):

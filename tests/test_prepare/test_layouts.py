@@ -215,3 +215,93 @@ def test_other_lr_is_another_source(tmp_path, real):
     (clip, ) = Source(str(tmp_path / 'in'), 16, keep_lr=False).select([])
     with pytest.raises(ValueError, match='is there already, but was not'):
         prepare(clip, tmp_path / 'out')
+
+
+def test_reds(tmp_path):
+    for split, name in [('train', '000'), ('train', '239'), ('val', '000')]:
+        for kind in ('sharp', 'blur', 'sharp_bicubic/X4'):
+            clips(tmp_path / f'{split}_{kind}', [name], template='%08d.png')
+    expected = [('train', '000', None), ('train', '239', None),
+                ('val', '000', None)]
+    assert found(tmp_path) == ('vid3oc', expected)
+    for split in ('train', 'val'):  # as the archives are unpacked
+        (tmp_path / split).mkdir()
+        for kind in ('sharp', 'blur'):
+            shutil.move(tmp_path / f'{split}_{kind}', tmp_path / split)
+        shutil.rmtree(tmp_path / f'{split}_sharp_bicubic')
+    assert found(tmp_path) == ('vid3oc', expected)
+
+
+@pytest.mark.parametrize('lists', [True, False])
+def test_vimeo(tmp_path, lists):
+    for name in ('00001/0001', '00001/0002', '00002/0001'):
+        clips(tmp_path / 'sequences' / name, ['.'], 3, 'im%d.png')
+    if lists:
+        (tmp_path / 'sep_trainlist.txt').write_text('00001/0001\n00001/0002\n')
+        (tmp_path / 'sep_testlist.txt').write_text('00002/0001\n\n')
+    listed = found(tmp_path)[1]
+    assert [name for _, name, _ in listed
+            ] == ['00001_0001', '00001_0002', '00002_0001']
+    assert {split
+            for split, *_ in listed
+            } == ({'train', 'test'} if lists else {'train'})
+    clip = Source(str(tmp_path), 16).select([])[0]
+    assert [Path(path).name
+            for path in clip.frames()] == ['im0.png', 'im1.png', 'im2.png']
+
+
+def test_davis(tmp_path):
+    for size in ('480p', '1080p'):
+        for kind in ('JPEGImages', 'Annotations'):
+            clips(
+                tmp_path / kind / size, ['bear', 'bmx-bumps'],
+                template='%05d.png')
+    (tmp_path / 'ImageSets').mkdir()
+    for source in (tmp_path, tmp_path / 'JPEGImages'):
+        listed = Source(str(source), 16).select([])
+        assert [clip.path for clip in listed] == [
+            str(tmp_path / 'JPEGImages' / '1080p' / name)
+            for name in ('bear', 'bmx-bumps')
+        ]
+
+
+@pytest.mark.parametrize('kind', ['GT', '.'])
+def test_vid4(tmp_path, kind):
+    clips(tmp_path / kind, ['calendar', 'walk'], template='Frame %03d.png')
+    if kind == 'GT':
+        clips(tmp_path / 'BIx4', ['calendar', 'walk'])
+    assert found(tmp_path)[1] == [('train', 'calendar', None),
+                                  ('train', 'walk', None)]
+
+
+def test_the_folder_that_would_be_taken_is_named(tmp_path):
+    clips(tmp_path / 'data' / 'a' / 'frames', ['c', 'd'])
+    with pytest.raises(
+            ValueError, match='those of .*/data/a/frames would be taken'):
+        found(tmp_path)
+    with pytest.raises(ValueError, match='no folder of frames in it$'):
+        (tmp_path / 'empty').mkdir()
+        found(tmp_path / 'empty')
+
+
+def test_pipes_and_other_files_are_named(tmp_path):
+    clips(tmp_path, ['c'])
+    os.mkfifo(tmp_path / 'p.mkv')
+    os.mkfifo(tmp_path / 'c' / '000001.png')
+    for name in ('cover.jpg', 'readme.txt', '.DS_Store'):
+        (tmp_path / name).touch()
+    source = Source(str(tmp_path), 16)
+    [clip] = source.select([])
+    assert len(clip.frames()) == 1
+    assert source.notes == [
+        f'{tmp_path}: not taken: p.mkv, readme.txt, cover.jpg'
+    ]
+
+
+def test_a_cover_among_frames_is_no_frame(tmp_path):
+    clips(tmp_path / 'in', ['c'], 3)
+    shutil.copy(tmp_path / 'in/c/000000.png', tmp_path / 'in/c/cover.png')
+    [clip] = Source(str(tmp_path / 'in'), 16).select([])
+    entry = ClipWriter(clip, str(tmp_path / 'out'), settings=Settings()).run()
+    assert entry['frames'] == 3
+    assert entry['notes'] == ['c: not taken: cover.png']

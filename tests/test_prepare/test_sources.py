@@ -238,7 +238,7 @@ def test_sound_without_pictures_is_named(tmp_path):
 
 
 def test_an_empty_folder_is_named(tmp_path):
-    with pytest.raises(ValueError, match='no PNG or JPEG frame'):
+    with pytest.raises(ValueError, match='no image in this folder'):
         read(str(tmp_path))
 
 

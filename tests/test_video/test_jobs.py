@@ -35,7 +35,7 @@ def test_equal_names_are_kept_apart(tmp_path):
 
 
 def test_what_is_one_video(tmp_path):
-    folder = write_frames(tmp_path / 'frames', [IMAGE])
+    folder = write_frames(tmp_path / 'frames', [IMAGE] * 2)
     (folder / 'a.mp4').touch()
     for path in (folder, folder / '*.png', folder / 'a.mp4',
                  folder / '000000.png', folder / 'nothing', '/dev/null'):

@@ -164,10 +164,10 @@ def test_a_video_without_frames(tmp_path):
 def test_nothing_there(tmp_path):
     with pytest.raises(FileNotFoundError, match='no file or folder'):
         open_source(tmp_path / 'nothing.mp4')
-    with pytest.raises(ValueError, match='no PNG or JPEG frame'):
+    with pytest.raises(ValueError, match='no image and no video'):
         open_source(tmp_path)
     (tmp_path / 'a.txt').touch()
-    with pytest.raises(ValueError, match='a.txt is none'):
+    with pytest.raises(ValueError, match='a.txt is neither'):
         open_source(tmp_path / '*.txt')
     (tmp_path / 'a.png').write_bytes(b'no image')
     with pytest.raises(ValueError, match='a.png: not a readable image'):

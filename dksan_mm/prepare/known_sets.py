@@ -1,0 +1,98 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Folders of well-known data sets: where in them the clips are."""
+import os
+import os.path as osp
+from typing import Dict, List, Optional, Tuple
+
+from .listing import read_folder
+
+# DAVIS: frames beside masks, which are images too; the largest come first.
+_DAVIS, _SIZES = 'JPEGImages', ('Full-Resolution', '1080p', '480p')
+# Vimeo-90K: lists of clips, 00001/0001, and the splits that they are.
+_VIMEO = 'sequences'
+_LISTS = {
+    'sep_trainlist.txt': 'train',
+    'sep_testlist.txt': 'test',
+    'tri_trainlist.txt': 'train',
+    'tri_testlist.txt': 'test'
+}
+
+
+def find_root(path: str) -> str:
+    """The folder of clips in a copy of DAVIS; ``path`` for all else.
+
+    Args:
+        path (str): A source as the user named it.
+    """
+    inner = osp.join(path, _DAVIS)
+    if osp.basename(osp.abspath(path)) == _DAVIS:
+        inner = path
+    for size in _SIZES:
+        if osp.isdir(osp.join(inner, size)):
+            return osp.join(inner, size)
+    return path
+
+
+def find_vimeo(path: str) -> Optional[Dict[str, List[Tuple[str, str]]]]:
+    """Clips of a copy of Vimeo-90K.
+
+    Args:
+        path (str): A source as the user named it.
+
+    Returns:
+        dict[str, list[tuple[str, str]]] | None: Of each split, names of its
+        clips, ``00001_0001``, and their folders. Without lists of clips all
+        are of the split ``train``. None for other sources.
+    """
+    root = osp.join(path, _VIMEO)
+    if not osp.isdir(root):
+        return None
+    splits: Dict[str, List[str]] = {}
+    for name, split in _LISTS.items():
+        if osp.isfile(osp.join(path, name)):
+            with open(osp.join(path, name), encoding='utf-8') as file:
+                splits.setdefault(split, []).extend(file.read().split())
+    if not splits:
+        splits['train'] = [
+            f'{group}/{clip}' for group in read_folder(root).folders
+            for clip in read_folder(osp.join(root, group)).folders
+        ]
+    found = {
+        split: [(name.replace('/', '_'), osp.join(root, *name.split('/')))
+                for name in names if '..' not in name]
+        for split, names in splits.items()
+    }
+    return found if any(found.values()) else None
+
+
+def find_deeper(path: str, depth: int = 3) -> str:
+    """The first folder below a folder that holds folders of images or videos.
+
+    Args:
+        path (str): A folder without clips.
+        depth (int): How far to look.
+
+    Returns:
+        str: Its path, '' if there is none.
+    """
+    level = [path]
+    for _ in range(depth):
+        level = [
+            osp.join(folder, name) for folder in level
+            for name in _folders(folder)
+        ][:1000]
+        for folder in level:
+            if any(_has_clips(osp.join(folder, n)) for n in _folders(folder)):
+                return folder
+    return ''
+
+
+def _folders(path: str) -> List[str]:
+    try:
+        return read_folder(path).folders
+    except OSError:
+        return []
+
+
+def _has_clips(folder: str) -> bool:
+    return os.access(folder, os.R_OK) and bool(read_folder(folder).images)

@@ -1,0 +1,98 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Inputs that a user names: one video, or several in a folder."""
+import glob
+import os.path as osp
+import re
+from typing import List, NamedTuple, Optional
+
+from dksan_mm.prepare.listing import (Content, group_names, is_image_name,
+                                      is_video_name, natural, not_taken,
+                                      read_folder)
+
+
+class Inputs(NamedTuple):
+    """Several videos.
+
+    Attributes:
+        paths (list[str]): Video files and folders of frames.
+        notes (list[str]): Sentences about files that are not taken.
+    """
+    paths: List[str]
+    notes: List[str]
+
+
+def find_inputs(source: str) -> Optional[Inputs]:
+    """List the videos in a folder, or of a pattern.
+
+    A folder of videos may hold images too, such as posters, and a folder of
+    frames a video: what there is more of is taken. Images named like a video
+    beside them are its posters, however many.
+
+    Args:
+        source (str): A folder of video files and of folders with frames, or
+            a pattern that stands for such.
+
+    Returns:
+        Inputs | None: In the order of their names; None if ``source`` is one
+        video, folder of frames or image, or is not there.
+
+    Raises:
+        OSError: If the folder cannot be read.
+    """
+    if osp.isdir(source):
+        content = read_folder(source)
+        content = Content(*([osp.join(source, name) for name in names]
+                            for names in content))
+    elif osp.exists(source):
+        return None
+    else:
+        content = _expand(source)
+    folders = [path for path in content.folders if _has_images(path)]
+    paths = sorted(content.videos + folders, key=natural)
+    if not paths or _is_sequence(content, len(paths)):
+        return None
+    others = sorted(content.images + content.others, key=natural)
+    names = [osp.basename(path) for path in others]
+    return Inputs(paths, [not_taken(source, names)] if names else [])
+
+
+def _expand(pattern: str) -> Content:
+    """What a pattern stands for."""
+    content = Content([], [], [], [])
+    for path in sorted(glob.glob(pattern, recursive=True), key=natural):
+        if osp.isdir(path):
+            content.folders.append(path)
+        elif not osp.isfile(path):
+            content.others.append(path)
+        elif is_image_name(path):
+            content.images.append(path)
+        elif is_video_name(path):
+            content.videos.append(path)
+        else:
+            content.others.append(path)
+    return content
+
+
+def _has_images(folder: str) -> bool:
+    try:
+        return bool(read_folder(folder).images)
+    except OSError:
+        return True  # it is named with the reason when it is read
+
+
+def _is_sequence(content: Content, num_videos: int) -> bool:
+    """Whether the images beside videos are frames, and the videos are not."""
+    stems = tuple(osp.splitext(path)[0] for path in content.videos)
+    images = [path for path in content.images if not path.startswith(stems)] \
+        if stems else content.images
+    if not content.videos:
+        return len(images) > num_videos
+    numbered = [
+        len(group) for form, group in group_names(images).items() if form
+    ]
+    return max(numbered, default=0) > num_videos
+
+
+def is_address(path: str) -> bool:
+    """Whether a path is an address of a network, such as ``http://...``."""
+    return bool(re.match('[A-Za-z][A-Za-z0-9+.-]+://', path))
