@@ -16,11 +16,13 @@ train_dataloader = dict(
             dict(ann_file='train/photos.txt', share=1)
         ],
         samples_per_clip=18))
+val_dataloader = dict(dataset=dict(frame_step=80))  # 29 frames
 
 max_iters = 120_000
 x4_iters = 100_000
 custom_hooks = [
     dict(type='ProgressiveScaleHook', scale=4, until=x4_iters),
+    dict(type='OpenReLUsHook'),
     # Over the last tenth of the training so far, at most 1,000 steps.
     dict(
         type='EMAHook',
@@ -41,4 +43,4 @@ param_scheduler = [
         by_epoch=False)
 ]
 train_cfg = dict(max_iters=max_iters, val_interval=2000)
-default_hooks = dict(checkpoint=dict(interval=1000))  # of a few minutes
+default_hooks = dict(checkpoint=dict(interval=500))  # a few minutes

@@ -3,11 +3,12 @@
 from .checkpoints import AtomicBackend, AtomicCheckpointHook, PlainWeightsHook
 from .divergence import DivergenceHook
 from .offsets import OffsetMonitorHook
+from .open_relus import OpenReLUsHook
 from .progressive import ProgressiveScaleHook
 from .results import ResultsFileHook
 
 __all__ = [
     'AtomicBackend', 'AtomicCheckpointHook', 'PlainWeightsHook',
-    'DivergenceHook', 'OffsetMonitorHook', 'ProgressiveScaleHook',
-    'ResultsFileHook'
+    'DivergenceHook', 'OffsetMonitorHook', 'OpenReLUsHook',
+    'ProgressiveScaleHook', 'ResultsFileHook'
 ]

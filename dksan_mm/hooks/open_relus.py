@@ -1,0 +1,85 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Training without ReLUs that are shut for good."""
+from typing import Tuple
+
+import torch
+from mmagic.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+
+@HOOKS.register_module()
+class OpenReLUsHook(Hook):
+    """Give the ReLUs of a network a gradient where they are shut.
+
+    *Chosen here*, for long trainings: a channel that is negative everywhere
+    has no gradient any more and is lost; of the 9,000 iterations of the
+    first released weights, the first residual block lost all of its 32
+    channels. Here the gradient is that of a LeakyReLU, while what a ReLU puts
+    out, and so the network, stays as it is.
+
+    Args:
+        slope (float): Factor of the gradient where a ReLU is shut.
+
+    Raises:
+        ValueError: If the slope is not in [0, 1].
+    """
+
+    def __init__(self, slope: float = 0.01) -> None:
+        if not 0 <= slope <= 1:
+            raise ValueError(f'slope must be in [0, 1], got {slope}')
+        self.slope = slope
+
+    def before_train(self, runner) -> None:
+        """Replace every ReLU."""
+        model = runner.model
+        replace_relus(
+            model.module if is_model_wrapper(model) else model, self.slope)
+
+
+def replace_relus(model: nn.Module, slope: float) -> None:
+    """Replace a model's ReLUs by those that have a gradient when shut.
+
+    Args:
+        model (nn.Module): Modified; its state dict stays as it is.
+        slope (float): Factor of the gradient where a ReLU is shut.
+    """
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if type(child) is nn.ReLU:
+                setattr(parent, name, _OpenReLU(slope))
+
+
+class _OpenReLU(nn.ReLU):
+    """A ReLU; in training with the gradient of a LeakyReLU."""
+
+    def __init__(self, slope: float) -> None:
+        super().__init__()
+        self.slope = slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        return _LeakyGradient.apply(x, self.slope)
+
+    def extra_repr(self) -> str:
+        return f'slope={self.slope}'
+
+
+class _LeakyGradient(torch.autograd.Function):
+
+    @staticmethod
+    def forward(ctx, x: Tensor, slope: float) -> Tensor:
+        out = x.relu()
+        ctx.save_for_backward(out)
+        ctx.slope = slope
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor) -> Tuple[Tensor, None]:
+        out, = ctx.saved_tensors
+        return torch.ops.aten.leaky_relu_backward(gradient, out, ctx.slope,
+                                                  True), None
