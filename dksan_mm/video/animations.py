@@ -91,7 +91,7 @@ def count_png_frames(path: str) -> int:
 
 
 def is_animated_png(path: str) -> bool:
-    """Whether a file is a PNG of more frames than one."""
+    """Tell an animated PNG from all other files."""
     return count_png_frames(path) > 1
 
 
@@ -112,7 +112,7 @@ def check_gif_end(path: str, frames: int) -> None:
 
 
 def _reaches_trailer(content: bytes) -> bool:
-    """Whether a GIF's blocks go on to its trailer; more may follow that."""
+    """Follow a GIF's blocks to its trailer, after which more may come."""
 
     def skip(place: int, flags: int) -> int:
         return place + (3 * 2**(flags % 8 + 1) if flags & 0x80 else 0)

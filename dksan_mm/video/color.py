@@ -54,7 +54,7 @@ SWSCALE, OWN = (1, 4, 5, 6, 7, 9), (8, 12)
 
 @dataclass(frozen=True)
 class Color:
-    """What the RGB numbers of a frame stand for.
+    """Meaning of a frame's RGB numbers.
 
     Attributes:
         primaries (int): A key of ``PRIMARIES``.
@@ -65,12 +65,12 @@ class Color:
 
     @property
     def is_hdr(self) -> bool:
-        """Whether white is not the brightest that it can show."""
+        """Tell HDR, which shows brighter things than white."""
         return self.transfer in (PQ, HLG)
 
     @property
     def can_be_kept(self) -> bool:
-        """Whether an upscaled video can have them.
+        """Tell colours that an upscaled video can have.
 
         BT.2020 has 10 bits or 12, since 8 are too few for its range, and so
         have other wide ones; x264 has no tag for EBU 3213.
@@ -86,7 +86,7 @@ class Color:
 
     @property
     def on_displays(self) -> 'Color':
-        """What a picture without tags is taken for.
+        """Colours that a picture without tags is taken to have.
 
         Displays of today are BT.709's or sRGB's, and programs show the same
         numbers on both.
@@ -99,7 +99,7 @@ class Color:
 
 
 def read_color(frame: av.VideoFrame) -> Color:
-    """What a decoded frame's colours are.
+    """Read the colours of a decoded frame from its tags.
 
     Args:
         frame (VideoFrame): A decoded frame.
@@ -120,7 +120,7 @@ def read_color(frame: av.VideoFrame) -> Color:
 
 
 def read_coding(frame: av.VideoFrame) -> Tuple[int, bool]:
-    """How a decoded frame's numbers are coded.
+    """Find out how a decoded frame's numbers are coded.
 
     Args:
         frame (VideoFrame): A decoded frame.

@@ -97,7 +97,7 @@ class Decoder:
 
     @property
     def color(self) -> Color:
-        """What the numbers of the images stand for, from the first on."""
+        """Colours of the images; known when the first is there."""
         return self._pixels.color
 
     @property

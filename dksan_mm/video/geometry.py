@@ -55,7 +55,7 @@ def read_orientation(frame: av.VideoFrame) -> Orientation:
 
 
 def is_slanted(frame: av.VideoFrame) -> bool:
-    """Whether a frame is to be shown at another angle than a right one."""
+    """Tell a frame that is to be shown at another than a right angle."""
     a, b, c, d = map(abs, _read_matrix(frame))
     one, other = a + d, b + c
     return min(one, other) > 0.02 * max(one, other)

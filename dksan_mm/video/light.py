@@ -158,7 +158,7 @@ _CURVES: Dict[int, Tuple[Curve, Curve]] = {
 
 
 def same_light(one: Color, other: Color) -> bool:
-    """Whether equal numbers stand for equal light."""
+    """Tell colours whose equal numbers stand for equal light."""
     return one == other or not (one.is_hdr or other.is_hdr) and (
         CHROMATICITIES[one.primaries] == CHROMATICITIES[other.primaries]
         and _CURVES.get(one.transfer, _BT1886) is _CURVES.get(
@@ -252,6 +252,6 @@ def _index(values: np.ndarray) -> np.ndarray:
 
 
 def _factors(light: np.ndarray, peak: float) -> np.ndarray:
-    """What light is multiplied by, for the tone curve."""
+    """Factors that apply the tone curve to light."""
     light = np.maximum(light, 1e-6)
     return (tone_curve(light, peak) / light).astype(np.float32)

@@ -151,7 +151,7 @@ class PixelReader:
 
 
 def _is_simple(frame: av.VideoFrame) -> bool:
-    """Whether swscale's 8 bits are exact to a rounding."""
+    """Tell formats of which swscale's 8 bits are exact to a rounding."""
     name = frame.format.name
     matrix, full = read_coding(frame)
     if name.startswith(('gray', 'ya')) or matrix in OWN:

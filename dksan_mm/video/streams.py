@@ -135,7 +135,7 @@ def _rank(stream: av.VideoStream) -> Tuple[bool, bool, int, int]:
 
 
 def _codec_name(path: str, index: int) -> str:
-    """What the file calls a codec that FFmpeg does not know, or nothing.
+    """Name that the file gives to a codec that FFmpeg does not know.
 
     PyAV tells nothing about such a stream, but FFmpeg's log does.
     """

@@ -65,7 +65,7 @@ def to_rgba(image):
 
 
 def compose(frames, size):
-    """What APNG's specification says, in float64, over black, 0 to 255."""
+    """Frames by APNG's specification, in float64, over black, 0 to 255."""
     canvas, shown = np.zeros((*size, 4)), []
     for image, x, y, _, _, dispose, blend in frames:
         before = canvas.copy()

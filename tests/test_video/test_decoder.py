@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What upscaling and preparation get of whole files."""
+"""Frames that upscaling and preparation get of whole files."""
 
 import av
 import numpy as np

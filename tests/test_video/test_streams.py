@@ -59,7 +59,7 @@ def replace(path, old, new):
 
 
 def greys(path):
-    """What both tools take: the grey of each frame."""
+    """Grey of each frame that the tools take; both take the same."""
     upscaled = [frame.image.mean().round() for frame in open_source(path)]
     prepared = [
         load().mean().round() for _, load in iter_frames(Clip('c', '', path))
