@@ -7,7 +7,7 @@ from typing import Callable, Iterator, List, Optional
 import av
 import numpy as np
 
-from .animations import Animation, open_animation
+from .animations import Animation, count_png_frames, open_animation
 from .color import Color
 from .deinterlace import Deinterlacer
 from .geometry import is_slanted, read_orientation
@@ -92,8 +92,9 @@ class Decoder:
         self.sample_aspect = stream.sample_aspect_ratio or Fraction(1)
         self.has_audio = bool(container.streams.audio)
         seconds = (container.duration or 0) / av.time_base
-        self.num_frames = stream.frames or round(
-            seconds * float(stream.average_rate or 0))
+        self.num_frames = (
+            stream.frames or count_png_frames(self.path)
+            or round(seconds * float(stream.average_rate or 0)))
 
     @property
     def color(self) -> Color:

@@ -121,6 +121,7 @@ def test_apng(tmp_path, channels, kind, has_default):
     path = write_apng(tmp_path / 'a.png', frames, default)
     wanted = compose(frames, (16, 24))
     source = open_source(path)
+    assert source.num_frames == 6
     # FFmpeg blends in 8 bits, and rounds each time.
     rounds = kind is np.uint8 and channels in (2, 4)
     check(source, wanted, TIMES, 2 if rounds else 0.51)
