@@ -4,6 +4,7 @@
 It reads jobs from its input and answers each with a line, both JSON. What
 runs in the fork is the tool as a person starts it, import time excepted.
 """
+import importlib
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ import time
 os.environ.update(CUDA_VISIBLE_DEVICES='-1', OMP_NUM_THREADS='1')
 
 import mmengine.config.config  # noqa: E402, F401
-from tool_runs import load_tool  # noqa: E402
+from tool_runs import ROOT, load_tool  # noqa: E402
 
 import dksan_mm.apis  # noqa: E402, F401
 import dksan_mm.datasets  # noqa: E402, F401
@@ -34,7 +35,9 @@ def super_resolve(arguments):
 def prepare_data(arguments):
     """Exit code of tools/prepare_data.py."""
     sys.argv = ['prepare_data.py', *arguments]
-    return load_tool('prepare_data').main(arguments)
+    # Its worker processes import it by this name.
+    sys.path.insert(0, str(ROOT / 'tools'))
+    return importlib.import_module('prepare_data').main(arguments)
 
 
 TOOLS = dict(super_resolve=super_resolve, prepare_data=prepare_data)

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from video_files import make_video, moving
 
-SIZE = (32, 48)
+SIZE = (48, 64)  # x265 writes beyond its memory for smaller frames
 # name: what make_video is told. Each is some kB.
 VIDEOS = {
     'h264.mp4': dict(codec='libx264', pix_fmt='yuv420p', audio='aac'),
