@@ -6,6 +6,8 @@ import av
 import numpy as np
 from av.sidedata.sidedata import Type
 
+from .side_data import read_side_data
+
 
 class Orientation(NamedTuple):
     """One of the eight ways to show a picture, in this order.
@@ -66,9 +68,8 @@ def _read_matrix(frame: av.VideoFrame) -> Tuple[int, int, int, int]:
 
     A stored point (x, y) is shown at (a x + c y, b x + d y).
     """
-    try:
-        data = bytes(frame.side_data[Type.DISPLAYMATRIX])
-    except KeyError:
+    data = read_side_data(frame).get(Type.DISPLAYMATRIX)
+    if data is None:
         return 1, 0, 0, 1
     a, b, _, c, d = np.frombuffer(data, np.int32)[:5].tolist()
     return a, b, c, d

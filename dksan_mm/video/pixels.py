@@ -14,6 +14,7 @@ from .color import (MATRICES, OWN, PQ, SWSCALE, TRANSFERS, Color, read_coding,
                     read_color)
 from .geometry import read_orientation
 from .light import HLG_PEAK, WHITE, Conversion, luma_weights, same_light
+from .side_data import read_side_data
 
 # swscale's flags: bicubic, full_chroma_int, full_chroma_inp, accurate_rnd.
 # Without them white of 10 bits becomes 253. PyAV passes them on.
@@ -139,8 +140,8 @@ class PixelReader:
             raise ValueError(f'{self.path}: its colours are coded with a '
                              f'matrix that is not known here: {name}')
         # Profile 5 has no tags, and colours that only its metadata explain.
-        if frame.color_trc not in TRANSFERS and Type.DOVI_METADATA in set(
-                data.type for data in frame.side_data):
+        if frame.color_trc not in TRANSFERS and \
+                Type.DOVI_METADATA in read_side_data(frame):
             raise ValueError(f'{self.path}: Dolby Vision without a base that '
                              'other players can show (profile 5)')
 
@@ -284,14 +285,15 @@ def _place_chroma(frame: av.VideoFrame) -> av.VideoFrame:
 
 def _read_peak(frame: av.VideoFrame) -> float:
     """The brightest light that an HDR video says it has, cd/m2."""
-    peak = 0.0
-    for data in frame.side_data:
-        if data.type is Type.MASTERING_DISPLAY_METADATA and not peak:
-            *_, top, per, _, known = np.frombuffer(bytes(data), np.int32)[:22]
-            peak = top / per if known and per else 0
-        elif data.type is Type.CONTENT_LIGHT_LEVEL:
-            most = int(np.frombuffer(bytes(data), np.uint32)[0])
-            peak = most or peak
+    peak, found = 0.0, read_side_data(frame)
+    if Type.MASTERING_DISPLAY_METADATA in found:
+        *_, top, per, _, known = np.frombuffer(
+            found[Type.MASTERING_DISPLAY_METADATA], np.int32)[:22]
+        peak = top / per if known and per else 0
+    if Type.CONTENT_LIGHT_LEVEL in found:
+        peak = int(
+            np.frombuffer(found[Type.CONTENT_LIGHT_LEVEL],
+                          np.uint32)[0]) or peak
     if read_color(frame).transfer != PQ or not peak:
         return HLG_PEAK
     return float(min(max(peak, WHITE), 1e4))
