@@ -52,7 +52,7 @@ class Decoder:
         num_frames (int): As far as known beforehand; 0 if not.
         sample_aspect (Fraction): Width to height of a pixel; complete when
             the first frame is there.
-        has_audio (bool): Whether the file has sound.
+        has_tracks (bool): Whether the file may have sound and other tracks.
 
     Raises:
         ValueError: If there is no video in it, or, while iterating, if no
@@ -71,7 +71,7 @@ class Decoder:
         self._threads = threads
         self._pixels = PixelReader(path, keep_color=keep_color)
         self._notes: List[str] = []
-        self.sample_aspect, self.has_audio = Fraction(1), False
+        self.sample_aspect, self.has_tracks = Fraction(1), False
         self._animation = open_animation(path)
         if self._animation is not None:
             self._describe_animation(self._animation)
@@ -90,7 +90,7 @@ class Decoder:
         self.rate = stream.average_rate or stream.guessed_rate
         self.time_base = stream.time_base
         self.sample_aspect = stream.sample_aspect_ratio or Fraction(1)
-        self.has_audio = bool(container.streams.audio)
+        self.has_tracks = True
         seconds = (container.duration or 0) / av.time_base
         self.num_frames = (
             stream.frames or count_png_frames(self.path)

@@ -8,6 +8,7 @@ import av
 
 from .animations import check_gif_end, count_png_frames
 from .streams import open_decoder
+from .timeline import move_video, open_timeline
 
 # Seconds, beside 2 %, that a file may end early: headers round up, and count
 # what decoders drop of the sound's beginning.
@@ -22,12 +23,16 @@ class Packets:
     def __init__(self, container: av.container.InputContainer) -> None:
         self._container = container
         self._end_byte, self._frames = 0, 0
+        self._timeline = open_timeline(container)
         # Of each stream: its latest time, and the longest step to one.
         self._times: Dict[int, Tuple[Fraction, Fraction]] = {}
 
     def decode(self,
                stream: av.VideoStream) -> Iterator[Optional[av.VideoFrame]]:
-        """Yield frames, and None for each packet that cannot be decoded."""
+        """Yield frames, and None for each packet that cannot be decoded.
+
+        Their times begin at zero; see :mod:`dksan_mm.video.timeline`.
+        """
         decoder = open_decoder(stream)
         for packet in self._container.demux():
             if packet.size and packet.pos is not None:
@@ -36,6 +41,7 @@ class Packets:
                 self._note(packet)
             if packet.stream.index != stream.index:
                 continue
+            move_video(packet, self._timeline)
             try:
                 for frame in decoder.decode(packet):
                     self._frames += 1
@@ -70,7 +76,8 @@ class Packets:
             raise ValueError(f'{path}: cut short, it has {self._frames} of '
                              f'{count_png_frames(path)} frames')
         if len(self._times) == 1 or kind in STATED:
-            _check_tail(path, self._container, stream, last)
+            _check_tail(path, self._container, stream, last,
+                        float(self._timeline.offset))
         if kind == 'avi':
             return  # its sound may have no times that could be compared
         duration = Fraction(self._container.duration or 0, av.time_base)
@@ -83,7 +90,8 @@ class Packets:
 
 
 def _check_tail(path: str, container: av.container.InputContainer,
-                stream: av.VideoStream, last: av.VideoFrame) -> None:
+                stream: av.VideoStream, last: av.VideoFrame,
+                offset: float) -> None:
     """Notice a file that was cut short, which decodes without an error.
 
     Raises:
@@ -106,7 +114,7 @@ def _check_tail(path: str, container: av.container.InputContainer,
             (container.start_time or 0) + container.duration) / av.time_base
     else:
         return
-    reached = float(last.pts * last.time_base) + step
+    reached = float(last.pts * last.time_base) - offset + step
     if reached < stated - max(3 * step, 0.02 * stated):
         raise ValueError(f'{path}: cut short, the frames end at '
                          f'{reached:.2f} s of {stated:.2f} s')

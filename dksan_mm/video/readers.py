@@ -21,6 +21,7 @@ from dksan_mm.video.animations import is_animated_png
 from dksan_mm.video.color import Color
 from dksan_mm.video.decoder import Decoder, Picture
 from dksan_mm.video.inputs import is_address
+from dksan_mm.video.timeline import FrameClock
 
 DEFAULT_RATE = Fraction(25)  # frames a second of images: chosen here
 
@@ -52,7 +53,8 @@ class Source:
         time_base (Fraction): Seconds of one unit of ``Frame.pts``.
         num_frames (int): As far as known beforehand; 0 if not.
         sample_aspect (Fraction): Width to height of a pixel.
-        audio (str | None): The file whose sound belongs to the frames.
+        tracks (str | None): The file whose sound, subtitles, chapters and
+            tags belong to the frames.
         color (Color): What the frames' numbers stand for.
         complaints (list[str]): What was wrong, complete after iterating.
         notes (list[str]): What was changed, though all frames are there;
@@ -60,7 +62,7 @@ class Source:
     """
     sample_aspect = Fraction(1)
     color = Color()
-    audio: Optional[str] = None
+    tracks: Optional[str] = None
 
     def __init__(self, path: str, rate: Fraction, num_frames: int) -> None:
         self.path, self.rate, self.num_frames = path, rate, num_frames
@@ -128,21 +130,17 @@ class VideoFile(Source):
         self._retime = rate is not None or not decoder.time_base
         if not self._retime:
             self.time_base = decoder.time_base
-            self.audio = path if decoder.has_audio else None
+            self.tracks = path if decoder.has_tracks else None
         self.sample_aspect = decoder.sample_aspect
 
     def _read(self) -> Iterator[Frame]:
         step = round(1 / (self.rate * self.time_base)) or 1
-        last = None
-        for number, picture in enumerate(self._decode()):
+        clock = FrameClock(step)
+        for picture in self._decode():
             pts, duration = picture.pts, picture.duration
             if self._retime or pts is None:
-                pts, duration = step * number, step
-            # Encoders refuse times that do not grow.
-            if last is not None and pts <= last:
-                pts = last + 1
-            last = pts
-            yield Frame(picture.load('rgb24'), pts, duration)
+                pts, duration = None, step
+            yield Frame(picture.load('rgb24'), clock.place(pts), duration)
 
     def _decode(self) -> Iterator[Picture]:
         found, damaged = False, 0

@@ -95,7 +95,7 @@ def choose_stream(path: str,
     if known:
         return max(known, key=_rank)
     if videos:
-        name = _codec_name(path, videos[0].index)
+        name = codec_name(path, videos[0].index)
         raise ValueError(f'{path}: its video codec{name} is not known, no '
                          'frame can be decoded')
     if container.streams.video:
@@ -134,7 +134,7 @@ def _rank(stream: av.VideoStream) -> Tuple[bool, bool, int, int]:
             context.width * context.height, -stream.index)
 
 
-def _codec_name(path: str, index: int) -> str:
+def codec_name(path: str, index: int) -> str:
     """Name that the file gives to a codec that FFmpeg does not know.
 
     PyAV tells nothing about such a stream, but FFmpeg's log does.
@@ -153,7 +153,7 @@ def _codec_name(path: str, index: int) -> str:
 
 def _find_name(logs: List[str], index: int) -> str:
     for text in logs:
-        match = re.search(rf'stream {index} \(Video: (\w+)(?: \((.*?) / 0x)?',
+        match = re.search(rf'stream {index} \(\w+: (\w+)(?: \((.*?) / 0x)?',
                           text)
         if match:
             name = match[2] or (match[1] if match[1] != 'none' else '')

@@ -16,15 +16,16 @@ import numpy as np
 
 from dksan_mm.prepare.images import write_png
 from dksan_mm.prepare.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from .audio import AudioCopy
 from .pixels import to_yuv
 from .readers import Source
+from .tracks import TrackCopy
 
 # Containers that hold H.264 and the time of each frame.
 H264_SUFFIXES = ('.mp4', '.mkv', '.mov', '.m4v')
 MAX_SIDE = 16384  # of x264
 CRF = 12  # chosen here: hardly to be told from the frames
 FRAME_NAME = '{:06d}.png'
+_FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION of FFmpeg
 # Also what a killed run left of the frame it was writing.
 OUR_NAME = re.compile(r'\.?[0-9]{6,}\.png(\.[0-9]+\.tmp)?')
 
@@ -86,7 +87,7 @@ class Writer:
 
 
 class VideoWriter(Writer):
-    """H.264 with the source's frame times, pixel shape and sound.
+    """H.264 with the source's frame times, pixel shape and other tracks.
 
     The file is tagged with the colours of the source's frames: those of the
     source, or BT.709 where it has no tags or is HDR.
@@ -99,21 +100,23 @@ class VideoWriter(Writer):
 
     def __init__(self, path: str, source: Source, crf: int = CRF) -> None:
         super().__init__(path, source)
-        self._crf, self._flushed = crf, False
+        self._crf, self._flushed, self._lift = crf, False, 0
         self._container: Optional[av.container.OutputContainer] = None
         self._stream: Optional[av.VideoStream] = None
-        self._audio: Optional[AudioCopy] = None
+        self._tracks: Optional[TrackCopy] = None
 
     def write(self, image: np.ndarray, pts: int, duration: int) -> None:
         """Append a frame; see :class:`Writer`."""
         if self._container is None:
+            self._lift = max(0, -pts)  # players hide what is before zero
             self._open(*image.shape[:2])
         frame = to_yuv(image, self.source.color.matrix)
+        pts += self._lift
         frame.time_base, frame.pts = self.source.time_base, pts
         frame.duration = duration
         self._mux(self._stream.encode(frame))
-        if self._audio:
-            self._audio.copy_until(pts * self.source.time_base)
+        if self._tracks:
+            self._tracks.copy_until(pts * self.source.time_base)
         self.num_frames += 1
 
     def close(self, *, whole: bool) -> str:
@@ -121,16 +124,20 @@ class VideoWriter(Writer):
         if not self._flushed:  # an interruption may have come in here
             self._flushed = True
             self._mux(self._stream.encode())
-        if self._audio:
+        if self._tracks:
             if whole:
-                self._audio.copy_until(None)
-            self._audio.close()
-            self.notes = self._audio.notes
+                self._tracks.copy_until(None)
+            self._tracks.close()
+            self.notes = self._tracks.notes
         self._container.close()
+        if self._tracks and whole:
+            self._tracks.check(self.part)
         return super().close(whole=whole)
 
     def discard(self) -> None:
         """Remove what was written."""
+        if self._tracks:
+            self._tracks.close()
         if self._container is not None:
             try:
                 self._container.close()
@@ -156,9 +163,11 @@ class VideoWriter(Writer):
         context.color_trc = color.transfer
         context.color_range = 1  # 16 to 235
         context.options = dict(crf=str(self._crf))
+        context.flags |= _FRAME_DURATION
         self._stream = stream
-        if self.source.audio:
-            self._audio = AudioCopy(self.source.audio, self._container)
+        if self.source.tracks:
+            self._tracks = TrackCopy(self.source.tracks, self._container,
+                                     self._lift * self.source.time_base)
 
     def _mux(self, packets: List[av.Packet]) -> None:
         for packet in packets:

@@ -182,8 +182,8 @@ def test_what_a_decoder_knows_beforehand(tmp_path):
     path = make_video(
         tmp_path / 'v.mp4', moving(5, (48, 64)), rate=10, audio='aac', **H264)
     decoder = Decoder(path)
-    assert (decoder.rate, decoder.num_frames, decoder.has_audio) == (10, 5,
-                                                                     True)
+    assert (decoder.rate, decoder.num_frames, decoder.has_tracks) == (10, 5,
+                                                                      True)
     times = [picture.pts * decoder.time_base for picture in decoder]
     assert times == [seconds for seconds, _ in read_video(path)]
 

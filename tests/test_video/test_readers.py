@@ -28,7 +28,7 @@ def test_a_video_gives_its_frames_and_times(tmp_path):
     frames = list(source)
     np.testing.assert_array_equal([f.image for f in frames], images)
     assert [f.pts * source.time_base * 1000 for f in frames] == times
-    assert source.complaints == [] and source.audio is None
+    assert source.complaints == [] and source.tracks == path
 
 
 def test_a_given_rate_replaces_the_times(tmp_path):
@@ -37,7 +37,7 @@ def test_a_given_rate_replaces_the_times(tmp_path):
     source = open_source(path, Fraction(30000, 1001))
     times = [f.pts * source.time_base for f in source]
     assert times == [0, Fraction(1001, 30000), Fraction(2002, 30000)]
-    assert source.rate == Fraction(30000, 1001) and source.audio is None
+    assert source.rate == Fraction(30000, 1001) and source.tracks is None
 
 
 def test_a_video_without_times(tmp_path):

@@ -78,7 +78,8 @@ def test_sound_that_the_container_cannot_hold(tmp_path):
     writer = copy(path, tmp_path / 'big.mov')
     assert len(read_video(tmp_path / 'big.mov')) == 5
     [note] = writer.notes
-    assert 'flac sound is left out, a mov file cannot hold it' in note
+    assert note == (f'{path}: flac sound (track 1) is left out, a .mov file '
+                    'cannot hold it; name the output .mkv to keep it')
 
 
 @pytest.mark.parametrize('target', ['big.mp4', 'big', 'big.png'])

@@ -1,0 +1,109 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Languages, titles, flags and chapters of a file and of its tracks."""
+import os.path as osp
+from fractions import Fraction
+from typing import Dict, List
+
+import av
+
+KINDS = dict(audio='sound', subtitle='subtitles', video='video')
+# What a container says of itself; it is not true of a copy. A display matrix
+# is undone in the frames.
+_OWN = ('major_brand', 'minor_version', 'compatible_brands', 'encoder',
+        'vendor_id', 'handler_name', 'duration', 'rotate', 'bps', 'timecode',
+        'number_of_frames', 'number_of_bytes', '_statistics')
+_FLAGS = av.stream.Disposition.default | av.stream.Disposition.forced
+
+
+def copy_tags(source, target) -> None:
+    """Copy tags, and flags of a stream.
+
+    Args:
+        source (InputContainer | Stream): Where they are.
+        target (OutputContainer | Stream): Of the same kind.
+    """
+    target.metadata.update(_tags(source))
+    if isinstance(source, av.stream.Stream):
+        target.disposition = source.disposition
+
+
+def _tags(source) -> Dict[str, str]:
+    return {
+        key: value
+        for key, value in source.metadata.items()
+        if not key.lower().startswith(_OWN) and (key, value) != ('language',
+                                                                 'und')
+    }
+
+
+def copy_chapters(source: av.container.InputContainer,
+                  target: av.container.OutputContainer,
+                  start: Fraction) -> None:
+    """Copy chapters.
+
+    Args:
+        source (InputContainer): The file that has them.
+        target (OutputContainer): Not written to yet.
+        start (Fraction): Time in ``source`` that is zero in ``target``.
+    """
+    chapters = []
+    for chapter in source.chapters():
+        base = chapter['time_base']
+        ticks = round(start / base)
+        begin, end = (
+            max(0, chapter[name] - ticks) for name in ('start', 'end'))
+        chapters.append(dict(chapter, start=begin, end=max(begin, end)))
+    if chapters:
+        target.set_chapters(chapters)
+
+
+def describe(stream: av.stream.Stream) -> str:
+    """Name a track: ``aac sound (track 1, eng)``."""
+    codec = stream.codec_context and stream.codec_context.name
+    language = stream.metadata.get('language', 'und')
+    where = f'track {stream.index}'
+    where += '' if language == 'und' else f', {language}'
+    return f'{codec + " " if codec else ""}{KINDS[stream.type]} ({where})'
+
+
+def find_lost(source: av.container.InputContainer,
+              target: av.container.InputContainer,
+              copies: Dict[av.stream.Stream, av.stream.Stream]) -> List[str]:
+    """Compare a file with its copy.
+
+    Args:
+        source (InputContainer): The file.
+        target (InputContainer): Its copy.
+        copies (dict[Stream, Stream]): Streams of both.
+
+    Returns:
+        list[str]: What the copy's container could not hold, named.
+    """
+    cannot, lost = f'left out, a {suffix_of(target)} file cannot hold', []
+    missing = _missing_tags(source, target)
+    if missing:
+        lost.append(f'{missing} {cannot} it')
+    for stream, copy in copies.items():
+        missing = _missing_tags(stream, copy)
+        if missing:
+            lost.append(f'{missing} of {describe(stream)} {cannot} it')
+        flags = stream.disposition & _FLAGS & ~copy.disposition
+        if flags:
+            names = ' and '.join(flag.name for flag in _FLAGS if flag & flags)
+            lost.append(f'flag {names} of {describe(stream)} {cannot} it')
+    if len(target.chapters()) < len(source.chapters()):
+        lost.append(f'chapters {cannot} them')
+    return lost
+
+
+def suffix_of(container: av.container.Container) -> str:
+    """Suffix of an open file, which names its kind: ``.mp4``."""
+    return osp.splitext(container.name)[1].lower()
+
+
+def _missing_tags(source, target) -> str:
+    there = {key.lower() for key in target.metadata}
+    names = [key for key in _tags(source) if key.lower() not in there]
+    if not names:
+        return ''
+    return f'{"tag" if len(names) == 1 else "tags"} {", ".join(names)}'

@@ -1,0 +1,177 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Copying a source's sound, subtitles, chapters and tags, unchanged."""
+from collections import Counter
+from fractions import Fraction
+from typing import Dict, Iterator, List, Optional, Set
+
+import av
+
+from .streams import COVERS, choose_stream, codec_name, open_container
+from .tags import copy_chapters, copy_tags, describe, find_lost, suffix_of
+from .timeline import move
+from .track_packets import TrackPackets, try_packets
+
+KINDS = ('audio', 'subtitle')
+OTHERS = dict(video='more video', data='data', attachment='attached file')
+
+
+class TrackCopy:
+    """Copies all tracks of a file but the video into an output container.
+
+    All packets are tried beforehand on a container of the same kind that
+    keeps nothing: those that it refuses, damaged ones for instance, are left
+    out, so that the video survives them.
+
+    Args:
+        source (str): The file that has the tracks.
+        target (OutputContainer): Not written to yet; has its video stream.
+        lift (Fraction): Seconds that all tracks are moved, as the video is.
+
+    Attributes:
+        notes (list[str]): A sentence for each thing that could not be copied.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        target: av.container.OutputContainer,
+        lift: Fraction = Fraction(0)
+    ) -> None:
+        self.source, self._target, self._lift = source, target, lift
+        self.notes: List[str] = []
+        self._streams: Dict[int, av.stream.Stream] = {}
+        self._refused: Dict[int, Set[int]] = {}
+        self._counts: Counter = Counter()
+        self._reader: Optional[TrackPackets] = None
+        self._packets: Iterator[av.Packet] = iter(())
+        self._next: Optional[av.Packet] = None
+        self._container = open_container(source)
+        try:
+            self._open()
+        except BaseException:
+            self._container.close()
+            raise
+
+    def _open(self) -> None:
+        container, target = self._container, self._target
+        video = choose_stream(self.source, container)
+        copy_tags(container, target)
+        copy_tags(video, target.streams.video[0])
+        copy_chapters(
+            container, target,
+            Fraction(container.start_time or 0, av.time_base) - self._lift)
+        self._note_others(video)
+        known = [
+            stream for stream in container.streams
+            if stream.type in KINDS and self._is_known(stream)
+        ]
+        self._refused = try_packets(self.source,
+                                    [stream.index for stream in known],
+                                    target.format.name)
+        for stream in known:
+            if self._fits(stream):
+                copy = target.add_stream_from_template(stream)
+                copy_tags(stream, copy)
+                self._streams[stream.index] = copy
+        if self._streams:
+            self._reader = TrackPackets(self.source, container,
+                                        list(self._streams))
+            self._packets = iter(self._reader)
+            self._advance()
+
+    def _note_others(self, video: av.VideoStream) -> None:
+        counts = Counter(
+            stream.type for stream in self._container.streams
+            if stream.type in OTHERS and stream.index != video.index
+            and not stream.disposition & COVERS)
+        for kind, count in counts.items():
+            what = OTHERS[kind] + ('' if kind == 'attachment' else ' track')
+            self.notes.append(f'{self.source}: {count} {what}'
+                              f'{"s are" if count > 1 else " is"} left out')
+
+    def _is_known(self, stream: av.stream.Stream) -> bool:
+        if stream.codec_context is None:
+            self.notes.append(
+                f'{self.source}: {describe(stream)} is left out, its codec'
+                f'{codec_name(self.source, stream.index)} is not known')
+        return stream.codec_context is not None
+
+    def _fits(self, stream: av.stream.Stream) -> bool:
+        """Note what the target refuses; whether anything is left."""
+        refused = self._refused.get(stream.index)
+        if refused is None:
+            suffix = suffix_of(self._target)
+            advice = '' if suffix == '.mkv' else \
+                '; name the output .mkv to keep it'
+            self.notes.append(
+                f'{self.source}: {describe(stream)} is left out, a {suffix} '
+                f'file cannot hold it{advice}')
+        elif refused:
+            count = len(refused)
+            self.notes.append(
+                f'{self.source}: {describe(stream)}: {count} damaged '
+                f'{"packet is" if count == 1 else "packets are"} left out')
+        return refused is not None
+
+    def copy_until(self, seconds: Optional[Fraction]) -> None:
+        """Copy what begins up to a time; all that is left for None."""
+        while self._next is not None:
+            packet = self._next
+            time = packet.dts * packet.time_base + self._lift
+            if seconds is not None and time > seconds:
+                break
+            self._copy(packet)
+            self._advance()
+
+    def _copy(self, packet: av.Packet) -> None:
+        index = packet.stream.index
+        number, self._counts[index] = self._counts[index], \
+            self._counts[index] + 1
+        if number in self._refused[index]:
+            return
+        move(packet, self._lift)
+        packet.stream = self._streams[index]
+        try:
+            self._target.mux(packet)
+        except (av.InvalidDataError, av.ArgumentError):
+            # The trial let it pass: the frames matter more than the track.
+            self._refused[index].add(number)
+            self.notes.append(f'{self.source}: a packet of '
+                              f'{describe(self._container.streams[index])} '
+                              'is left out')
+
+    def _advance(self) -> None:
+        try:
+            self._next = next(self._packets, None)
+        except av.FFmpegError as error:
+            self._next = None
+            self.notes.append(f'{self.source}: the sound cannot be read to '
+                              f'its end ({error.strerror or error})')
+
+    def close(self) -> None:
+        """Close the source."""
+        left_out = self._reader.left_out if self._reader else {}
+        for index, count in left_out.items():
+            self.notes.append(
+                f'{self.source}: {describe(self._container.streams[index])}: '
+                f'{count} {"packet" if count == 1 else "packets"} left out '
+                'where the recording begins again')
+        self._container.close()
+
+    def check(self, path: str) -> None:
+        """Note which tags and chapters a finished file does not have.
+
+        Args:
+            path (str): The file.
+        """
+        with open_container(self.source) as source, \
+                open_container(path) as target:
+            copies = {
+                source.streams[index]: target.streams[copy.index]
+                for index, copy in self._streams.items()
+            }
+            copies[choose_stream(self.source, source)] = target.streams[0]
+            self.notes += [
+                f'{self.source}: {lost}'
+                for lost in find_lost(source, target, copies)
+            ]
