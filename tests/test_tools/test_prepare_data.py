@@ -115,7 +115,7 @@ def test_bad_clips_stop_the_run_or_are_left_out(tmp_path):
     (source / 'empty').mkdir()
     reasons = (f'{bad}/000001.png: empty file',
                f'{source}/text.mp4: not a video',
-               f'{source}/empty: no PNG or JPEG frame')
+               f'{source}/empty: no image in this folder')
 
     done = run(source, out, '--jobs', 1)
     assert done.returncode == 1

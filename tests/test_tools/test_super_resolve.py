@@ -113,7 +113,7 @@ def test_inputs_that_are_none(tmp_path, said):
     (tmp_path / 'b.mp4').touch()
     (tmp_path / 'empty').mkdir()
     for name, match in [('a.mp4', 'not a video'), ('b.mp4', 'empty file'),
-                        ('empty', 'no PNG or JPEG frame in this folder'),
+                        ('empty', 'no image and no video in this folder'),
                         ('nothing', 'there is no file or folder')]:
         assert enlarge(tmp_path / name, tmp_path / 'out.mp4') == 2
         [sentence] = said()
