@@ -1,5 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Enlarge videos x16: python tools/super_resolve.py INPUT OUTPUT [options].
+"""Upscale videos: python tools/super_resolve.py INPUT OUTPUT [options].
+
+By 16, or by 2, 4 or 8 with --scale.
 
 INPUT is a video file, a folder of PNG or JPEG frames, a pattern of such
 ('frames/*.png') or one image; or a folder or a pattern of videos (and of
@@ -70,6 +72,12 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         choices=DTYPES,
         default=DTYPES[0],
         help='precision of the network (default: %(default)s)')
+    parser.add_argument(
+        '--scale',
+        type=int,
+        choices=(2, 4, 8, 16),
+        help='factor of width and height: 16, or that of an earlier level of '
+        'the network, in less time (default: 16)')
     parser.add_argument(
         '--tile',
         type=_tile,
@@ -213,6 +221,7 @@ def load_model(args: argparse.Namespace):
     import torch
 
     from dksan_mm.apis import init_model
+    from dksan_mm.inference.base import choose_scale
     device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     if device == 'cuda':
         device = f'cuda:{os.environ.get("LOCAL_RANK", 0)}'
@@ -224,6 +233,10 @@ def load_model(args: argparse.Namespace):
             f'--device {device}: {launch.last_line(error)}') from error
     if checkpoint is None and any(True for _ in model.parameters()):
         raise UserError(no_weights(args.config))
+    try:
+        choose_scale(model.generator, args.scale)
+    except ValueError as error:
+        raise UserError(f'--scale: {error}') from error
     return model
 
 
@@ -277,6 +290,7 @@ def enlarge(model, job, args: argparse.Namespace, progress: Callable):
             model,
             job.source,
             job.target,
+            scale=args.scale,
             tile=args.tile,
             ensemble=args.ensemble,
             cuts=not args.no_cuts,

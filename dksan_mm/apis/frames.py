@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dksan_mm.image_quality import round_to_uint8
-from dksan_mm.inference.base import WholeWindowEvaluator
+from dksan_mm.inference.base import WholeWindowEvaluator, choose_scale
 from dksan_mm.inference.tiles import choose_tiles
 from dksan_mm.models.window_vsr import pad_frames
 
@@ -20,6 +20,7 @@ def restore_frames(
     model: nn.Module,
     frames: Iterable[np.ndarray],
     *,
+    scale: Optional[int] = None,
     tile: Union[int, str, None] = 'auto',
     ensemble: bool = False,
     is_cut: Optional[Callable[[np.ndarray, np.ndarray], bool]] = None
@@ -34,6 +35,8 @@ def restore_frames(
         model (nn.Module): A ``WindowVSR``, such as
             :func:`dksan_mm.apis.init_model` gives.
         frames (Iterable[ndarray[h, w, 3]]): RGB of one size, uint8.
+        scale (int, optional): Factor: that of one of the network's levels, at
+            which a smaller one stops. Default: the last one's.
         tile (int | str | None): Side of the tiles, in LR pixels, that the
             cascade works on; None: the whole frame; 'auto': the whole frame
             if the memory suffices, else tiles that it suffices for. See
@@ -50,9 +53,11 @@ def restore_frames(
 
     Raises:
         TypeError: If a frame is no uint8 image.
-        ValueError: If a frame has another shape than the first.
+        ValueError: If a frame has another shape than the first, or no level
+            has the scale.
     """
-    restorer = _Restorer(model, tile, _TRANSFORMS if ensemble else ((0, 0), ))
+    restorer = _Restorer(model, tile, _TRANSFORMS if ensemble else ((0, 0), ),
+                         choose_scale(model.generator, scale))
     for scene in _scenes(_checked(frames), is_cut):
         yield from _restore_scene(restorer, scene)
 
@@ -149,7 +154,8 @@ class _Restorer:
     """The model, cut into what is done for a frame and for a window."""
 
     def __init__(self, model: nn.Module, tile: Union[int, str, None],
-                 transforms: Sequence[tuple]) -> None:
+                 transforms: Sequence[tuple], scale: int) -> None:
+        self.scale = scale
         self.model, self.tile, self.transforms = model, tile, transforms
         self.network = model.generator
         self.evaluator = model.evaluator or WholeWindowEvaluator(self.network)
@@ -182,7 +188,7 @@ class _Restorer:
         total = 0
         for i, transform in enumerate(self.transforms):
             size = window[0].size[::-1] if transform[0] else window[0].size
-            h, w = (self.network.scale * length for length in size)
+            h, w = (self.scale * length for length in size)
             with self._precision():
                 out = self._forward(window[len(window) // 2].inputs[i],
                                     [item.features[i] for item in window])
@@ -195,10 +201,11 @@ class _Restorer:
         """The network's output for one window of one transform."""
         fused = self.evaluator.fuse(features)
         tiles = choose_tiles(self.evaluator, self.tile, frame.shape[-2:],
-                             self.device)
+                             self.device, self.scale)
         if tiles is None:
-            return self.evaluator.reconstruct(frame, fused)[0]
-        return tiles.reconstruct(frame, fused)
+            return self.evaluator.reconstruct(
+                frame, fused, scale=self.scale)[0]
+        return tiles.reconstruct(frame, fused, self.scale)
 
     def _precision(self) -> contextlib.AbstractContextManager:
         """Autocast if the model asks for it (``inference_dtype``)."""

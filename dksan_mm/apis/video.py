@@ -10,6 +10,7 @@ from typing import Callable, Iterator, List, Optional, Union
 import numpy as np
 from torch import nn
 
+from dksan_mm.inference.base import choose_scale
 from dksan_mm.video.cuts import is_cut
 from dksan_mm.video.readers import Source, open_source
 from dksan_mm.video.threads import Background, Prefetch
@@ -41,6 +42,7 @@ def restore_video(
         source: Union[str, os.PathLike],
         target: Union[str, os.PathLike],
         *,
+        scale: Optional[int] = None,
         tile: Union[int, str, None] = 'auto',
         ensemble: bool = False,
         cuts: bool = True,
@@ -62,6 +64,7 @@ def restore_video(
         target (str | PathLike): A video (.mp4, .mkv, .mov, .m4v), which gets
             the source's frame times and sound; a .png for one image; else a
             folder of PNGs.
+        scale (int, optional): As in :func:`restore_frames`.
         tile (int | str | None): As in :func:`restore_frames`.
         ensemble (bool): As in :func:`restore_frames`.
         cuts (bool): Whether scenes are restored apart from one another.
@@ -79,11 +82,12 @@ def restore_video(
     Raises:
         FileExistsError: If the target exists.
         FileNotFoundError: If there is no source, or no folder for the target.
-        ValueError: If the source holds no frame, or the target cannot hold
-            them; no file is left.
+        ValueError: If the network has no such scale, the source holds no
+            frame, or the target cannot hold them; no file is left.
         OSError: If the disk is full, for example; no file is left.
         KeyboardInterrupt: On Ctrl-C; its text says where the frames are.
     """
+    choose_scale(model.generator, scale)
     _check_apart(source, target)
     check_target(target, overwrite=overwrite)
     rate = None if fps is None else Fraction(fps).limit_denominator(100_000)
@@ -99,6 +103,7 @@ def restore_video(
         return restore_frames(
             model,
             images,
+            scale=scale,
             tile=tile,
             ensemble=ensemble,
             is_cut=is_cut if cuts else None)

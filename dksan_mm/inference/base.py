@@ -56,6 +56,28 @@ class Evaluator(Protocol):
         """
 
 
+def choose_scale(network: nn.Module, scale: Optional[int]) -> int:
+    """Choose the factor that frames are upscaled by.
+
+    Args:
+        network (nn.Module): A network with ``scale``, and ``scales`` if it has
+            levels that give smaller frames.
+        scale (int, optional): What is asked for; None: the network's.
+
+    Returns:
+        int: The factor.
+
+    Raises:
+        ValueError: If the network has no such scale.
+    """
+    scales = getattr(network, 'scales', (network.scale, ))
+    if scale is not None and scale not in scales:
+        offered = ', '.join(map(str, scales))
+        raise ValueError(f'{type(network).__name__} upscales by {offered}, '
+                         f'got scale={scale}')
+    return scale or network.scale
+
+
 @TASK_UTILS.register_module()
 class WholeWindowEvaluator:
     """Evaluator of any network, which is called as it is.
@@ -95,14 +117,14 @@ class WholeWindowEvaluator:
         """Upscale a frame or a tile; see :class:`Evaluator`.
 
         Raises:
-            ValueError: If ``scale`` is another than the network's.
+            ValueError: If ``scale`` is none of the network's.
         """
-        if scale not in (None, self.network.scale):
-            raise ValueError(f'{type(self.network).__name__} upscales by '
-                             f'{self.network.scale} alone, got scale={scale}')
+        earlier = {}  # other networks have no such argument
+        if choose_scale(self.network, scale) != self.network.scale:
+            earlier = dict(scale=scale)
         if self._in_parts:
-            return self.network.reconstruct(frame, fused), []
-        return self.network(fused), []
+            return self.network.reconstruct(frame, fused, **earlier), []
+        return self.network(fused, **earlier), []
 
     @property
     def takes_tiles(self) -> bool:

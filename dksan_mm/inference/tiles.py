@@ -139,9 +139,11 @@ def _add(totals: Optional[Means], weight: int, means: Means) -> Means:
     ]
 
 
-def choose_tiles(evaluator: Evaluator, tile: Union[int, str, None],
-                 size: Tuple[int,
-                             int], device: torch.device) -> Optional[Tiles]:
+def choose_tiles(evaluator: Evaluator,
+                 tile: Union[int, str, None],
+                 size: Tuple[int, int],
+                 device: torch.device,
+                 scale: Optional[int] = None) -> Optional[Tiles]:
     """Choose the tiles to work on, or None for the whole frame.
 
     Args:
@@ -150,6 +152,7 @@ def choose_tiles(evaluator: Evaluator, tile: Union[int, str, None],
         tile (int | str | None): Side in LR pixels, 'auto', or None.
         size (tuple[int, int]): Height and width of the LR frame.
         device (torch.device): Where it runs.
+        scale (int, optional): Factor; default: the network's.
 
     Raises:
         ValueError: If ``tile`` is something else.
@@ -157,7 +160,10 @@ def choose_tiles(evaluator: Evaluator, tile: Union[int, str, None],
     if tile is None:
         return None
     if tile == 'auto':
-        tile = _side_that_fits(evaluator.bytes_per_pixel, size, device)
+        cost = evaluator.bytes_per_pixel  # of the last level's maps
+        if scale is not None:
+            cost = cost * scale**2 // evaluator.network.scale**2
+        tile = _side_that_fits(cost, size, device)
     elif type(tile) is not int or tile < 1:
         raise ValueError("tile must be a positive number, 'auto' or None, "
                          f'got {tile!r}')

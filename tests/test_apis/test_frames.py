@@ -188,6 +188,35 @@ def test_the_ensemble_is_the_mean_over_flips_and_rotations(model):
     assert (difference != 0).mean() < 1e-3
 
 
+@pytest.mark.parametrize('ensemble', [False, True])
+@pytest.mark.parametrize('scale', [2, 4, 8, 16])
+def test_smaller_scales_are_those_of_the_levels(model, scale, ensemble):
+    frames = clip(2, (4, 6))
+    out = restore(model, frames, scale=scale, ensemble=ensemble)
+    assert [image.shape for image in out] == [(4 * scale, 6 * scale, 3)] * 2
+    if not ensemble:
+        window = np.stack([frames[i] for i in (0, 0, 0, 0, 1, 1, 1)])
+        x = torch.from_numpy(window.transpose(0, 3, 1, 2) / np.float32(255))
+        with torch.no_grad():
+            image = model.generator(x[None], scale=scale)[0]
+        expected = round_to_uint8(255 * image.permute(1, 2, 0).numpy())
+        difference = out[0].astype(int) - expected
+        assert abs(difference).max() <= 1  # sums in another order
+        assert (difference != 0).mean() < 1e-2
+        # Tiles that the whole frame fits in with their halo.
+        tiled = restore(model, frames, scale=scale, tile=4)[0]
+        assert abs(tiled.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize('scale', [0, 1, 3, 32])
+def test_scales_without_a_level_are_refused(model, scale):
+    with pytest.raises(
+            ValueError, match=f'DKSANNet .* 2, 4, 8, 16, got scale={scale}'):
+        restore(model, clip(1), scale=scale)
+    with pytest.raises(ValueError, match='BicubicNet .* by 16, got scale=4'):
+        restore(make_model(BicubicNet), clip(1), scale=4)
+
+
 def test_half_precision_is_close(model):
     frames = clip(2)
     exact = np.array(restore(model, frames), float)

@@ -21,7 +21,7 @@ from dksan_mm import launch
 from dksan_mm.image_quality import psnr
 from dksan_mm.prepare.images import read_image
 
-pytest_plugins = ['tool_runs']  # the fixtures
+pytest_plugins = ['tool_runs', 'tiny_network']  # the fixtures
 
 BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')
 
@@ -95,6 +95,24 @@ def test_options_reach_the_network(small, tmp_path):
             config=CONFIG) == 0
         results[name] = (tmp_path / name / '000000.png').read_bytes()
     assert results['plain'] != results['bf16']
+
+
+def test_a_smaller_scale(small, tmp_path, said, tiny_checkpoint):
+    config, weights = tiny_checkpoint
+    assert enlarge(
+        small,
+        tmp_path / 'big.mkv',
+        '--checkpoint',
+        weights,
+        '--scale',
+        4,
+        config=config) == 0
+    assert [image.shape for _, image in read_video(tmp_path / 'big.mkv')
+            ] == [(48, 80, 3)] * 3
+    said()
+    assert enlarge(small, tmp_path / 'other.mkv', '--scale', 4) == 2
+    assert said() == ['--scale: BicubicNet upscales by 16, got scale=4']
+    assert not (tmp_path / 'other.mkv').exists()
 
 
 def test_an_output_that_exists(small, tmp_path, said):
