@@ -65,7 +65,7 @@ def test_nothing_else_is_shown():
 def test_commands_have_the_tool_s_options():
     tool = load_tool('super_resolve')
     commands = re.findall(r'tools/super_resolve.py (.*?)(?: #.*)?\n', README)
-    assert len(commands) == 7
+    assert len(commands) == 8
     for command in commands:
         args = tool.parse_args(shlex.split(command))
         assert args.input != args.output

@@ -116,6 +116,11 @@ def test_choice_of_tiles(net, monkeypatch):
     side = choose_tiles(net, 'auto', (2000, 2000), CPU).side
     with_halo = (side + 2 * tiles_module.HALO)**2 * net.bytes_per_pixel
     assert .5e9 < with_halo <= .6e9
+    # Earlier levels' maps are smaller.
+    side = choose_tiles(net, 'auto', (9000, 9000), CPU,
+                        net.network.scale // 2).side
+    with_halo = (side + 2 * tiles_module.HALO)**2 * net.bytes_per_pixel
+    assert 4 * .5e9 < with_halo <= 4 * .6e9
 
 
 def test_a_network_of_unknown_need_gets_the_whole_frame():
