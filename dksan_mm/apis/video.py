@@ -1,7 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """From a small video to a large one."""
 import os
-import os.path as osp
 from collections import deque
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -10,12 +9,13 @@ from typing import Callable, Iterator, List, Optional, Union
 import numpy as np
 from torch import nn
 
+from dksan_mm.files import claimed
 from dksan_mm.inference.base import choose_scale
 from dksan_mm.video.cuts import is_cut
 from dksan_mm.video.readers import Source, open_source
 from dksan_mm.video.threads import Background, Prefetch
-from dksan_mm.video.writers import (CRF, Writer, check_target, is_video,
-                                    open_writer)
+from dksan_mm.video.writers import (CRF, Writer, check_apart, check_target,
+                                    is_video, open_writer)
 from .frames import restore_frames
 
 
@@ -55,7 +55,8 @@ def restore_video(
 
     Decoding, the network and encoding overlap. A source that breaks off is
     enlarged as far as it goes, and the report says so. Ctrl-C leaves what is
-    done under the temporary name, ``big.part.mp4`` for ``big.mp4``.
+    done as ``big.part.mp4`` for ``big.mp4``, or ``big.part-2.mp4`` if that
+    exists. No file is replaced but the target, if it may be.
 
     Args:
         model (nn.Module): From :func:`init_model`.
@@ -80,7 +81,8 @@ def restore_video(
         Report: Where the frames are, how many, and what was wrong.
 
     Raises:
-        FileExistsError: If the target exists.
+        FileExistsError: If the target exists, or another run is writing it;
+            if it appears in the meantime, the text says where the frames are.
         FileNotFoundError: If there is no source, or no folder for the target.
         ValueError: If the network has no such scale, the source holds no
             frame, or the target cannot hold them; no file is left.
@@ -88,7 +90,6 @@ def restore_video(
         KeyboardInterrupt: On Ctrl-C; its text says where the frames are.
     """
     choose_scale(model.generator, scale)
-    _check_apart(source, target)
     check_target(target, overwrite=overwrite)
     rate = None if fps is None else Fraction(fps).limit_denominator(100_000)
     opened = open_source(
@@ -97,7 +98,7 @@ def restore_video(
         keep_color=is_video(target),
         deinterlace=deinterlace,
         animate=not os.fspath(target).lower().endswith('.png'))
-    writer = open_writer(target, opened, crf=crf)
+    check_apart(opened.inputs, target)
 
     def restore(images: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         return restore_frames(
@@ -108,15 +109,21 @@ def restore_video(
             ensemble=ensemble,
             is_cut=is_cut if cuts else None)
 
-    try:
-        _copy(opened, restore, writer, progress or _nothing)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(_keep(writer)) from None
-    except BaseException as error:
-        writer.discard()
-        if isinstance(error, OSError) and not error.filename:
-            raise OSError(error.errno, error.strerror, writer.path) from error
-        raise
+    with claimed(os.fspath(target)):
+        writer = open_writer(target, opened, crf=crf, overwrite=overwrite)
+        try:
+            _copy(opened, restore, writer, progress or _nothing)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_keep(writer)) from None
+        except BaseException as error:
+            part = writer.part
+            writer.discard()
+            if isinstance(error, OSError) and error.errno and (
+                    not error.filename
+                    or part and os.fspath(error.filename).endswith(part)):
+                raise OSError(error.errno, error.strerror,
+                              writer.path) from error
+            raise
     return Report(writer.path, writer.num_frames, opened.complaints,
                   opened.notes + writer.notes)
 
@@ -148,14 +155,6 @@ def _keep(writer: Writer) -> str:
     count = writer.num_frames
     return (f'stopped; the {"frame" if count == 1 else f"{count} frames"} '
             f'done so far: {path}')
-
-
-def _check_apart(source: Union[str, os.PathLike],
-                 target: Union[str, os.PathLike]) -> None:
-    if osp.exists(source) and osp.exists(target) and osp.samefile(
-            source, target):
-        raise ValueError(f'{os.fspath(target)}: the output would replace the '
-                         'input')
 
 
 def _nothing(*_: int) -> None:

@@ -7,6 +7,7 @@ import zlib
 import cv2
 import numpy as np
 
+from ..files import replacing
 from .image_decoding import decode
 
 # Level 1 against OpenCV's default strategy at level 3 and 6, measured on 720p
@@ -88,22 +89,13 @@ def write_bytes(path: str, content: bytes, *, sync: bool = False) -> None:
     Raises:
         OSError: If the file cannot be written; nothing is left at ``path``.
     """
-    # The process id keeps a killed run's leftovers apart from the next run.
-    folder, name = osp.split(path)
-    temporary = osp.join(folder, f'.{name}.{os.getpid()}.tmp')
     try:
-        with open(temporary, 'wb') as file:
+        with replacing(path, sync=sync) as file:
             file.write(content)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
         if sync:
-            sync_path(folder)
+            sync_path(osp.dirname(path))
     except OSError as error:
-        if osp.exists(temporary):
-            os.remove(temporary)
-        error.filename = error.filename or path  # a full disk names none
+        error.filename = path  # a full disk names none
         raise
 
 

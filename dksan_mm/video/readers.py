@@ -70,6 +70,11 @@ class Source:
         self.complaints: List[str] = []
         self.notes: List[str] = []
 
+    @property
+    def inputs(self) -> List[str]:
+        """The files that are read."""
+        return [self.path]
+
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames; all of one size.
 
@@ -187,6 +192,11 @@ class Images(Source):
         super().__init__(path, rate or DEFAULT_RATE, len(files))
         self.files = list(files)
         self.notes += notes
+
+    @property
+    def inputs(self) -> List[str]:
+        """The files that are read."""
+        return self.files
 
     def _read(self) -> Iterator[Frame]:
         said: Counter = Counter()

@@ -1,19 +1,21 @@
 # Copyright (c) DKSAN-MM contributors.
 """Enlarged frames as an H.264 video, a folder of PNGs or one PNG.
 
-Each is written under a temporary name beside the target, which it gets when
-it is finished: ``big.mp4`` as ``big.part.mp4``, the folder ``big`` as
-``big.part``.
+Each is written under a hidden name that nobody can guess, in the target's
+folder, and moved to the target when it is finished. Nothing else is replaced
+or removed, unless the user wants the target to be.
 """
+import errno
 import os
 import os.path as osp
 import re
-import shutil
-from typing import List, Optional, Union
+from typing import List, Optional, Sequence, Union
 
 import av
 import numpy as np
 
+from dksan_mm.files import (move_new, move_to_free_name, new_folder,
+                            part_names, remove, reserve_file)
 from dksan_mm.prepare.images import write_png
 from dksan_mm.prepare.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from .pixels import to_yuv
@@ -25,9 +27,8 @@ H264_SUFFIXES = ('.mp4', '.mkv', '.mov', '.m4v')
 MAX_SIDE = 16384  # of x264
 CRF = 12  # chosen here: hardly to be told from the frames
 FRAME_NAME = '{:06d}.png'
+OUR_NAME = re.compile(r'[0-9]{6,}\.png')
 _FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION of FFmpeg
-# Also what a killed run left of the frame it was writing.
-OUR_NAME = re.compile(r'\.?[0-9]{6,}\.png(\.[0-9]+\.tmp)?')
 
 
 class Writer:
@@ -36,17 +37,22 @@ class Writer:
     Args:
         path (str): The target.
         source (Source): Whose frames are written, enlarged.
+        overwrite (bool): Whether the target may be replaced.
 
     Attributes:
         path (str): The target.
-        part (str): Its temporary name.
+        part (str | None): Its temporary name, once there is a frame.
         num_frames (int): Frames written.
         notes (list[str]): What could not be kept.
     """
 
-    def __init__(self, path: str, source: Source) -> None:
-        self.path, self.source = path, source
-        self.part = part_name(path)
+    def __init__(self,
+                 path: str,
+                 source: Source,
+                 *,
+                 overwrite: bool = False) -> None:
+        self.path, self.source, self.overwrite = path, source, overwrite
+        self.part: Optional[str] = None
         self.num_frames = 0
         self.notes: List[str] = []
 
@@ -68,22 +74,43 @@ class Writer:
         """Finish the file.
 
         Args:
-            whole (bool): False keeps its temporary name.
+            whole (bool): False gives it another name, ``big.part.mp4`` for
+                ``big.mp4``, or ``big.part-2.mp4`` if that exists.
 
         Returns:
             str: Where it is.
+
+        Raises:
+            FileExistsError: If the target has appeared in the meantime; names
+                the file that has the frames.
         """
         if not whole:
-            return self.part
-        os.replace(self.part, self.path)
+            return self._keep()
+        try:
+            self._move()
+        except (FileExistsError, IsADirectoryError) as error:
+            raise FileExistsError(
+                f'{self.path} has appeared or changed in the meantime and is '
+                f'not replaced; the frames are in {self._keep()}') from error
+        self.part = None
         return self.path
+
+    def _keep(self) -> str:
+        path = move_to_free_name(self.part, part_names(self.path))
+        self.part = None
+        return path
+
+    def _move(self) -> None:
+        if self.overwrite:
+            os.replace(self.part, self.path)
+        else:
+            move_new(self.part, self.path)
 
     def discard(self) -> None:
         """Remove what was written."""
-        if osp.isdir(self.part):
-            shutil.rmtree(self.part)
-        elif osp.exists(self.part):
-            os.remove(self.part)
+        if self.part is not None:
+            remove(self.part)
+            self.part = None
 
 
 class VideoWriter(Writer):
@@ -96,10 +123,16 @@ class VideoWriter(Writer):
         path (str): The target; its suffix names the container.
         source (Source): Whose frames are written, enlarged.
         crf (int): x264's constant rate factor, 0 (lossless) to 51.
+        overwrite (bool): Whether the target may be replaced.
     """
 
-    def __init__(self, path: str, source: Source, crf: int = CRF) -> None:
-        super().__init__(path, source)
+    def __init__(self,
+                 path: str,
+                 source: Source,
+                 *,
+                 crf: int = CRF,
+                 overwrite: bool = False) -> None:
+        super().__init__(path, source, overwrite=overwrite)
         self._crf, self._flushed, self._lift = crf, False, 0
         self._container: Optional[av.container.OutputContainer] = None
         self._stream: Optional[av.VideoStream] = None
@@ -108,7 +141,8 @@ class VideoWriter(Writer):
     def write(self, image: np.ndarray, pts: int, duration: int) -> None:
         """Append a frame; see :class:`Writer`."""
         if self._container is None:
-            self._lift = max(0, -pts)  # players hide what is before zero
+            # Players do not show what is before zero.
+            self._lift = max(0, -pts)
             self._open(*image.shape[:2])
         frame = to_yuv(image, self.source.color.matrix)
         pts += self._lift
@@ -150,7 +184,9 @@ class VideoWriter(Writer):
             raise ValueError(
                 f'{self.path}: H.264 ends at {MAX_SIDE} pixels a side, the '
                 f'frames are {width}x{height}; name a folder, for PNGs')
-        self._container = av.open(self.part, 'w')
+        suffix = osp.splitext(self.path)[1].lower()
+        self.part = reserve_file(self.path, f'.tmp{suffix}')
+        self._container = av.open(f'file:{self.part}', 'w')
         stream = self._container.add_stream('libx264', rate=self.source.rate)
         stream.width, stream.height, stream.pix_fmt = width, height, 'yuv420p'
         stream.time_base = self.source.time_base
@@ -179,18 +215,40 @@ class FolderWriter(Writer):
 
     def write(self, image: np.ndarray, pts: int, duration: int) -> None:
         """Append a frame; see :class:`Writer`."""
-        if not self.num_frames:
-            self.discard()  # of an interrupted run
-            os.mkdir(self.part)
+        if self.part is None:
+            self.part = new_folder(self.path)
         name = FRAME_NAME.format(self.num_frames)
         write_png(osp.join(self.part, name), image[..., ::-1])
         self.num_frames += 1
 
-    def close(self, *, whole: bool) -> str:
-        """Finish the folder; see :class:`Writer`."""
-        if whole and osp.isdir(self.path):
-            shutil.rmtree(self.path)  # its content was checked
-        return super().close(whole=whole)
+    def _move(self) -> None:
+        old = None
+        if self.overwrite and osp.isdir(self.path):
+            _check_folder(self.path)
+            old = new_folder(self.path)
+            os.rename(self.path, old)
+        move_new(self.part, self.path)
+        if old is not None and not _remove_frames(old):
+            self.notes.append(f'{old}: other files of the folder that was '
+                              'replaced are kept here')
+
+    def discard(self) -> None:
+        """Remove what was written."""
+        if self.part is not None:
+            _remove_frames(self.part)
+            self.part = None
+
+
+def _remove_frames(folder: str) -> bool:
+    """Remove a folder of our frames; False if it holds anything else."""
+    for name in os.listdir(folder):
+        if OUR_NAME.fullmatch(name):
+            os.remove(osp.join(folder, name))
+    try:
+        os.rmdir(folder)
+    except OSError:
+        return False
+    return True
 
 
 class ImageWriter(Writer):
@@ -202,6 +260,7 @@ class ImageWriter(Writer):
             raise ValueError(
                 f'{self.path} is one image, and {self.source.path}'
                 ' has more frames; name a folder or a video')
+        self.part = reserve_file(self.path, '.tmp.png')
         write_png(self.part, image[..., ::-1])
         self.num_frames += 1
 
@@ -214,7 +273,8 @@ def is_video(path: Union[str, os.PathLike]) -> bool:
 def open_writer(path: Union[str, os.PathLike],
                 source: Source,
                 *,
-                crf: int = CRF) -> Writer:
+                crf: int = CRF,
+                overwrite: bool = False) -> Writer:
     """The writer for a target that :func:`check_target` let pass.
 
     Args:
@@ -222,6 +282,7 @@ def open_writer(path: Union[str, os.PathLike],
             (.png), or else a folder of PNGs.
         source (Source): Whose frames will be written, enlarged.
         crf (int): Of a video, x264's constant rate factor.
+        overwrite (bool): Whether the target may be replaced.
 
     Returns:
         Writer: Nothing is written before its first frame.
@@ -229,10 +290,11 @@ def open_writer(path: Union[str, os.PathLike],
     path = os.fspath(path)
     suffix = osp.splitext(path)[1].lower()
     if suffix in H264_SUFFIXES:
-        return VideoWriter(path, source, crf)
+        return VideoWriter(path, source, crf=crf, overwrite=overwrite)
     if suffix == '.png' and not osp.isdir(path):
-        return ImageWriter(path, source)
-    return FolderWriter(path.rstrip(os.sep), source)
+        return ImageWriter(path, source, overwrite=overwrite)
+    path = osp.realpath(path) if osp.isdir(path) else path.rstrip(os.sep)
+    return FolderWriter(path, source, overwrite=overwrite)
 
 
 def check_target(path: Union[str, os.PathLike],
@@ -248,9 +310,11 @@ def check_target(path: Union[str, os.PathLike],
     Raises:
         FileExistsError: If it exists.
         FileNotFoundError: If the folder that it should be in does not.
+        OSError: If its name is too long.
         ValueError: If its suffix is of another kind.
     """
-    path = os.fspath(path).rstrip(os.sep)
+    path = os.fspath(path)
+    path = path.rstrip(os.sep) or path
     suffix = osp.splitext(path)[1].lower()
     known = {*VIDEO_SUFFIXES, *IMAGE_SUFFIXES, '.gif', '.bmp', '.tif', '.tiff'}
     if suffix in known - {*H264_SUFFIXES, '.png'} and not osp.isdir(path):
@@ -264,22 +328,49 @@ def check_target(path: Union[str, os.PathLike],
     if osp.isdir(path) and suffix in H264_SUFFIXES:
         raise FileExistsError(f'{path} is a folder')
     is_empty = osp.isdir(path) and not os.listdir(path)
-    if osp.exists(path) and not overwrite and not is_empty:
+    if is_there(path) and not overwrite and not is_empty:
         raise FileExistsError(f'{path} exists; --overwrite replaces it')
     _check_folder(path)
-    _check_folder(part_name(path))
+
+
+def check_apart(inputs: Sequence[str], target: Union[str,
+                                                     os.PathLike]) -> None:
+    """Refuse a target that is an input, or a folder that holds one.
+
+    Args:
+        inputs (Sequence[str]): Files.
+        target (str | PathLike): What will be written.
+
+    Raises:
+        ValueError: If it is.
+    """
+    target = os.fspath(target)
+    if not osp.exists(target):
+        return
+    for path in inputs:
+        folder = osp.dirname(osp.realpath(path))
+        if osp.samefile(path, target) or (osp.isdir(target)
+                                          and osp.samefile(folder, target)):
+            raise ValueError(f'{target}: the output would replace the input')
 
 
 def _check_folder(path: str) -> None:
     """Refuse to replace a folder that holds other things than our frames."""
     for name in os.listdir(path) if osp.isdir(path) else ():
-        if not OUR_NAME.fullmatch(name):
+        if not OUR_NAME.fullmatch(name) or osp.isdir(osp.join(path, name)):
             raise FileExistsError(f'{path} is not replaced: it holds {name}')
 
 
-def part_name(path: str) -> str:
-    """Name of a target that is not finished: ``a.part.mp4`` of ``a.mp4``."""
-    stem, suffix = osp.splitext(path)
-    if suffix.lower() in (*H264_SUFFIXES, '.png'):
-        return f'{stem}.part{suffix}'
-    return f'{path}.part'
+def is_there(path: str) -> bool:
+    """Whether there is anything, also a link to nothing.
+
+    Raises:
+        OSError: If the name is too long to exist.
+    """
+    try:
+        os.lstat(path)
+        return True
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return False
+        raise

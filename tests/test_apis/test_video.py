@@ -130,8 +130,8 @@ def test_ctrl_c_leaves_what_is_done(bicubic, tmp_path, target, part):
     frames = pngs(tmp_path /
                   part) if part == 'big.part' else read_video(tmp_path / part)
     assert len(frames) == 8
-    restore_video(bicubic, path, tmp_path / target)
-    assert sorted(os.listdir(tmp_path)) == [target, 'v.mkv']
+    restore_video(bicubic, path, tmp_path / target)  # the part is the user's
+    assert sorted(os.listdir(tmp_path)) == sorted([part, target, 'v.mkv'])
 
 
 def test_the_input_is_not_replaced(bicubic, tmp_path):

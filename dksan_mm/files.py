@@ -1,0 +1,256 @@
+# Copyright (c) DKSAN-MM contributors.
+"""New files and folders that replace nothing which is not ours.
+
+What is being written has a hidden name that nobody can guess, is created
+exclusively, and is moved to its place when it is whole.
+"""
+import errno
+import fcntl
+import glob
+import hashlib
+import itertools
+import os
+import os.path as osp
+import re
+import secrets
+import tempfile
+from contextlib import contextmanager
+from typing import BinaryIO, Callable, Iterator, List, Optional
+
+MAX_NAME = 255  # bytes, of nearly all file systems
+END = '.dksan_mm.tmp'  # of the names of files that are being written
+_RANDOM = 8  # hexadecimal digits
+
+
+@contextmanager
+def replacing(path: str, *, sync: bool = False) -> Iterator[BinaryIO]:
+    """Write a file that appears at its path when it is whole.
+
+    Args:
+        path (str): The file to write, or to replace.
+        sync (bool): Wait until the content is on the disk, so that a power
+            cut leaves the old file or the new one.
+
+    Yields:
+        BinaryIO: To write to.
+
+    Raises:
+        OSError: If it cannot be written; what was at ``path`` stays.
+    """
+    handle, temporary = _new(path, END, _create)
+    try:
+        with open(handle, 'wb') as file:
+            yield file
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+    except BaseException:
+        remove(temporary)
+        raise
+
+
+def reserve_file(path: str, end: str) -> str:
+    """Create an empty file to be written by its name; return the name.
+
+    Args:
+        path (str): Where the file will be moved.
+        end (str): How its name ends, such as '.mp4'.
+    """
+    handle, temporary = _new(path, end, _create)
+    os.close(handle)
+    return temporary
+
+
+def new_folder(path: str) -> str:
+    """Create an empty folder to be moved to a path later; return its name."""
+    return _new(path, END, os.mkdir)[1]
+
+
+def _new(path: str, end: str, create: Callable) -> tuple:
+    folder, name = osp.split(path)
+    head = os.fsencode(name)[:_max_name(folder) - _RANDOM - len(end) - 2]
+    while True:
+        middle = f'.{secrets.token_hex(_RANDOM // 2)}{end}'
+        temporary = osp.join(folder,
+                             f'.{head.decode("utf-8", "ignore")}{middle}')
+        try:
+            return create(temporary), temporary
+        except FileExistsError:
+            pass
+
+
+def _max_name(folder: str) -> int:
+    try:
+        return os.pathconf(folder or '.', 'PC_NAME_MAX')
+    except (OSError, ValueError):
+        return MAX_NAME
+
+
+def _create(path: str) -> int:
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC,
+                     0o666)
+    _can_lock(handle)  # shows other runs that it is no leftover
+    return handle
+
+
+def move_new(temporary: str, path: str) -> None:
+    """Move a file or folder to a path where nothing is.
+
+    Raises:
+        FileExistsError: If something is there (an empty folder is not).
+    """
+    if osp.isdir(temporary):
+        return _move_folder(temporary, path)
+    try:
+        os.link(temporary, path, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except OSError as error:  # a file system without hard links
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS,
+                               errno.EMLINK, errno.EACCES):
+            raise
+        os.close(_create(path))  # nobody else can have it from here on
+        os.replace(temporary, path)
+        return
+    os.remove(temporary)
+
+
+def _move_folder(temporary: str, path: str) -> None:
+    # The system replaces an empty folder, and nothing else.
+    try:
+        os.rename(temporary, path)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST),
+                                  path) from error
+        raise
+
+
+def move_to_free_name(temporary: str, names: Iterator[str]) -> str:
+    """Move a file or folder to the first of some paths where nothing is."""
+    for path in names:
+        if osp.lexists(path):
+            continue
+        try:
+            move_new(temporary, path)
+            return path
+        except FileExistsError:
+            pass
+    raise ValueError(f'{temporary}: no free name to move it to')
+
+
+def part_names(path: str) -> Iterator[str]:
+    """Names for what is done of an output that is not whole.
+
+    Args:
+        path (str): The output.
+
+    Yields:
+        str: ``a.part.mp4`` of ``a.mp4``, then ``a.part-2.mp4`` and so on; of
+        a folder ``a`` ``a.part``. Longer names are cut off.
+    """
+    folder, name = osp.split(path)
+    stem, suffix = osp.splitext(name)
+    if not re.fullmatch(r'\.[A-Za-z0-9]{1,4}', suffix):
+        stem, suffix = name, ''
+    for number in itertools.count(1):
+        end = ('.part' if number == 1 else f'.part-{number}') + suffix
+        head = os.fsencode(stem)[:_max_name(folder) - len(end)]
+        yield osp.join(folder, os.fsdecode(head) + end)
+
+
+def remove(path: str) -> None:
+    """Remove a file if it is there."""
+    try:
+        os.remove(path)
+    except FileNotFoundError:
+        pass
+
+
+def find_leftovers(folder: str, names: str = '.*') -> List[str]:
+    """Files that killed runs were writing in a folder.
+
+    Args:
+        folder (str): The folder.
+        names (str): Regular expression of the names that they would have got.
+
+    Returns:
+        list[str]: Paths of those that no run is writing now, as their locks
+        tell.
+    """
+    ours = re.compile(rf'\.(?:{names})\.[0-9a-f]{{{_RANDOM}}}{re.escape(END)}')
+    found = glob.glob(osp.join(glob.escape(folder), f'.*{END}'))
+    return sorted(
+        path for path in found
+        if ours.fullmatch(osp.basename(path)) and _is_left(path))
+
+
+def remove_leftovers(folder: str, names: str = '.*') -> None:
+    """Remove what :func:`find_leftovers` finds."""
+    for path in find_leftovers(folder, names):
+        remove(path)
+
+
+def _is_left(path: str) -> bool:
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return _can_lock(handle) is True
+    finally:
+        os.close(handle)
+
+
+def _can_lock(handle: int) -> Optional[bool]:
+    """Lock a file; False if another run has, None if nobody can."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+
+
+@contextmanager
+def claimed(path: str) -> Iterator[None]:
+    """Keep other runs of this user and machine away from an output.
+
+    The lock lies in the folder for temporary files, not beside the output.
+
+    Args:
+        path (str): What will be written.
+
+    Raises:
+        FileExistsError: If another run is writing it.
+    """
+    try:
+        handle = _open_claim(path)
+    except OSError:  # no place for locks: a later move still replaces nothing
+        yield
+        return
+    try:
+        if _can_lock(handle) is False:
+            raise FileExistsError(f'{path} is being written by another run')
+        yield
+    finally:
+        os.close(handle)
+
+
+def _open_claim(path: str) -> int:
+    folder = osp.join(tempfile.gettempdir(), f'dksan_mm-{os.getuid()}')
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        pass
+    state = os.lstat(folder)
+    if state.st_uid != os.getuid() or not osp.isdir(folder) or \
+            osp.islink(folder):
+        raise PermissionError(folder)
+    parent, name = osp.split(osp.abspath(path))
+    key = os.fsencode(osp.join(osp.realpath(parent), name))
+    return os.open(
+        osp.join(folder, f'{hashlib.sha256(key).hexdigest()[:32]}.lock'),
+        os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
