@@ -8,9 +8,11 @@ INPUT is a video file, a folder of PNG or JPEG frames, a pattern of such
 folders of frames), each of which is enlarged into the folder OUTPUT.
 
 OUTPUT is a video (.mp4, .mkv, .mov, .m4v: H.264, with INPUT's frame times and
-its sound), a folder of PNGs, or a .png for one image. It has another name,
-out.part.mp4 for out.mp4, until it is finished; Ctrl-C leaves what is done
-there. Where INPUT breaks off, what comes before is enlarged.
+its sound, subtitles, chapters and tags, as far as it can hold them), a folder
+of PNGs, or a .png for one image. It appears when it is finished; Ctrl-C leaves
+what is done as out.part.mp4 for out.mp4, or out.part-2.mp4 if that exists.
+Nothing is replaced but OUTPUT, with --overwrite. Where INPUT breaks off, what
+comes before is enlarged.
 
 Of many videos, those whose output exists are skipped: the same command
 continues after an interruption. Under torchrun each process takes a share:
@@ -109,7 +111,7 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         help='frames per second, such as 24 or 30000/1001, of images '
         '(default: 25); of a video instead of its own, without sound')
     parser.add_argument(
-        '--overwrite', action='store_true', help='replace what exists')
+        '--overwrite', action='store_true', help='replace OUTPUT if it exists')
     parser.set_defaults(work_dir=None, launcher='none', local_rank=0)
     return parser.parse_args(argv)
 
@@ -141,7 +143,7 @@ def list_jobs(args: argparse.Namespace) -> list:
     try:
         jobs = find_jobs(args.input, args.output)
         inputs = find_inputs(args.input)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise UserError(explain(error)) from error
     if jobs is None or inputs is None:
         _check_one(args)
@@ -155,10 +157,11 @@ def list_jobs(args: argparse.Namespace) -> list:
 
 def _check_one(args: argparse.Namespace) -> None:
     from dksan_mm.video.readers import open_source
-    from dksan_mm.video.writers import check_target
+    from dksan_mm.video.writers import check_apart, check_target
     try:
-        open_source(args.input)
+        source = open_source(args.input)
         check_target(args.output, overwrite=args.overwrite)
+        check_apart(source.inputs, args.output)
     except (OSError, ValueError) as error:
         raise UserError(explain(error)) from error
 

@@ -2,8 +2,11 @@
 """Which videos of a folder become which files, and who does which."""
 import os
 import os.path as osp
+import unicodedata
+from collections import Counter
 from dataclasses import dataclass
-from typing import List, Optional, Sequence
+from pathlib import Path
+from typing import List, Optional, Sequence, Set, Tuple
 
 from .inputs import find_inputs
 from .writers import H264_SUFFIXES
@@ -31,18 +34,123 @@ def find_jobs(source: str, target: str) -> Optional[List[Job]]:
 
     Returns:
         list[Job] | None: In the order of their names; None if ``source`` is
-        one video, folder of frames or image, or is not there.
+        one video, folder of frames or image, or is not there. What lies in
+        ``target`` is a result and none.
+
+    Raises:
+        ValueError: If all videos are in ``target``, or one would be replaced.
+        OSError: If the folder cannot be read.
     """
     inputs = find_inputs(source)
     if inputs is None:
         return None
-    found = inputs.paths
-    names = [_target_name(path) for path in found]
-    return [
-        Job(path,
-            osp.join(target, name if names.count(name) == 1 else _long(path)))
-        for path, name in zip(found, names)
+    paths = _sources(inputs.paths, source, target)
+    jobs = [
+        Job(path, osp.join(target, name))
+        for path, name in zip(paths, _target_names(paths))
     ]
+    _check_apart(jobs)
+    return jobs
+
+
+def _sources(paths: Sequence[str], source: str, target: str) -> List[str]:
+    """Leave out what lies in the target: it is a result.
+
+    Raises:
+        ValueError: If all does, so that nobody could tell what is.
+    """
+    inside = [
+        path for path in paths
+        if _is_inside(osp.dirname(path), target) or _is_same(path, target)
+    ]
+    folder = _common_folder(paths)
+    if inside and _is_inside(folder, target) and not _is_same(folder, target):
+        return list(paths)  # the folder of the sources is in the target
+    if len(inside) == len(paths):
+        raise ValueError(f'{target}: the videos of {source} are in this '
+                         'folder; name another one for the output')
+    return [path for path in paths if path not in inside]
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    """Whether a folder is another or lies in it, links followed."""
+    folder = osp.realpath(folder)
+    return osp.commonpath([osp.realpath(path), folder]) == folder
+
+
+def _is_same(path: str, other: str) -> bool:
+    try:
+        return osp.samefile(path or '.', other)
+    except OSError:
+        return False
+
+
+def _check_apart(jobs: Sequence[Job]) -> None:
+    """Refuse a target that is a source, or a folder that holds one.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    files, folders = {}, {}
+    for job in jobs:
+        files[_identity(job.source)] = job.source
+        for folder in Path(osp.realpath(job.source)).parents:
+            folders[str(folder)] = job.source
+    for job in jobs:
+        identity = _identity(job.target)
+        path = files.get(identity) or folders.get(osp.realpath(job.target))
+        if identity is not None and path is not None:
+            raise ValueError(f'{job.target}, the output for {job.source}, '
+                             f'would replace the input {path}; name another '
+                             'folder')
+
+
+def _identity(path: str) -> Optional[Tuple[int, int]]:
+    """What hard and symbolic links to a file share; None if it is not."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
+
+
+def _common_folder(paths: Sequence[str]) -> str:
+    return osp.commonpath([osp.dirname(path) or '.' for path in paths]) or '.'
+
+
+def _target_names(paths: Sequence[str]) -> List[str]:
+    """A name for each source, also where letters' case is not told apart.
+
+    It depends on the sources alone, so that it is the same in each run.
+    """
+    names = [_target_name(path) for path in paths]
+    root = _common_folder(paths)
+    for rename in (_long, lambda path: _with_folders(path, root)):
+        counts = Counter(map(_plain, names))
+        names = [
+            name if counts[_plain(name)] == 1 else rename(path)
+            for name, path in zip(names, paths)
+        ]
+    taken: Set[str] = set()
+    for index, name in enumerate(names):
+        stem, suffix = osp.splitext(name)
+        number = 1
+        while _plain(names[index]) in taken:
+            number += 1
+            names[index] = f'{stem}-{number}{suffix}'
+        taken.add(_plain(names[index]))
+    return names
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize('NFC', name).casefold()
+
+
+def _with_folders(path: str, root: str) -> str:
+    """``b_a.avi.mp4`` for ``root/b/a.avi``."""
+    folders = osp.relpath(osp.dirname(path) or '.', root)
+    parts = [part for part in folders.split(os.sep) if part != os.curdir]
+    return '_'.join([*parts, _long(path)])
 
 
 def share(jobs: Sequence[Job], rank: int, world_size: int) -> List[Job]:

@@ -53,3 +53,63 @@ def test_each_job_has_one_process(tmp_path, world_size):
     if world_size == 3:
         sizes = [sum(Path(j.source).stat().st_size for j in s) for s in shares]
         assert sorted(sizes) == [50, 50, 50]
+
+
+def test_the_names_of_results_are_all_different(tmp_path):
+    """Also where the case of letters is not told apart."""
+    for name in ('a.avi', 'A.mp4', 'b/clip.mp4', 'c/clip.mp4', 'a.avi.mp4'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = dict(
+        (Path(job.source).relative_to(tmp_path).as_posix(), job.target)
+        for job in find_jobs(str(tmp_path / '**'), 'out'))
+    assert found == {
+        'A.mp4': 'out/A.mp4.mp4',
+        'a.avi': 'out/a.avi.mp4',
+        'a.avi.mp4': 'out/a.avi.mp4.mp4',
+        'b/clip.mp4': 'out/b_clip.mp4.mp4',
+        'c/clip.mp4': 'out/c_clip.mp4.mp4'
+    }
+
+
+def test_the_folder_of_the_sources_is_no_output(tmp_path):
+    videos = tmp_path / 'videos'
+    videos.mkdir()
+    (videos / 'a.avi').touch()
+    (tmp_path / 'link').symlink_to(videos)
+    for source in (videos, videos / '*', videos / '**'):
+        for target in (videos, tmp_path / 'link', f'{videos}/../videos/'):
+            with pytest.raises(ValueError, match='name another one'):
+                find_jobs(str(source), str(target))
+
+
+def test_results_are_no_sources(tmp_path):
+    large = tmp_path / 'large'
+    write_frames(large, [IMAGE])
+    for path in (tmp_path / 'a.mp4', large / 'a.mp4'):
+        path.touch()
+    for source in (tmp_path, tmp_path / '**'):
+        assert find_jobs(str(source), str(large)) == [
+            Job(str(tmp_path / 'a.mp4'), str(large / 'a.mp4'))
+        ]
+
+
+def test_sources_in_a_folder_of_the_output(tmp_path):
+    inner = tmp_path / 'in'
+    inner.mkdir()
+    (inner / 'a.mp4').touch()
+    job = Job(str(inner / 'a.mp4'), str(tmp_path / 'a.mp4'))
+    assert find_jobs(str(inner), str(tmp_path)) == [job]
+    (tmp_path / 'a.mp4').touch()  # the result
+    assert find_jobs(str(inner), str(tmp_path)) == [job]
+
+
+@pytest.mark.parametrize('link', [Path.symlink_to, Path.hardlink_to])
+def test_a_result_that_would_replace_a_source(tmp_path, link):
+    folders = [tmp_path / name for name in ('in', 'out')]
+    for folder in folders:
+        folder.mkdir()
+    (folders[0] / 'a.mp4').touch()
+    link(folders[1] / 'a.mp4', folders[0] / 'a.mp4')
+    with pytest.raises(ValueError, match='would replace the input .*in/a.mp4'):
+        find_jobs(str(folders[0]), str(folders[1]))
