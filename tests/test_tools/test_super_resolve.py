@@ -122,7 +122,7 @@ def test_an_output_that_exists(small, tmp_path, said):
     assert (tmp_path / 'big.mp4').read_text() == 'mine'
     assert enlarge(small, tmp_path / 'big.mp4', '--overwrite') == 0
     [note] = said()
-    assert 'pcm_s16le sound (track 1) is left out, a mp4 file' in note
+    assert 'pcm_s16le sound (track 1) is left out, a .mp4 file' in note
     assert len(read_video(tmp_path / 'big.mp4')) == 3
 
 
