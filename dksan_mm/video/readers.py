@@ -21,7 +21,7 @@ from dksan_mm.video.animations import is_animated_png
 from dksan_mm.video.color import Color
 from dksan_mm.video.decoder import Decoder, Picture
 from dksan_mm.video.inputs import is_address
-from dksan_mm.video.timeline import FrameClock
+from dksan_mm.video.timeline import place_frames
 
 DEFAULT_RATE = Fraction(25)  # frames a second of images: chosen here
 
@@ -140,12 +140,13 @@ class VideoFile(Source):
 
     def _read(self) -> Iterator[Frame]:
         step = round(1 / (self.rate * self.time_base)) or 1
-        clock = FrameClock(step)
-        for picture in self._decode():
-            pts, duration = picture.pts, picture.duration
-            if self._retime or pts is None:
-                pts, duration = None, step
-            yield Frame(picture.load('rgb24'), clock.place(pts), duration)
+        pictures = ((None if self._retime else picture.pts, picture.duration,
+                     picture) for picture in self._decode())
+        try:
+            for pts, duration, picture in place_frames(pictures, step):
+                yield Frame(picture.load('rgb24'), pts, duration)
+        finally:
+            self.notes += self._decoder.notes
 
     def _decode(self) -> Iterator[Picture]:
         found, damaged = False, 0
@@ -166,7 +167,6 @@ class VideoFile(Source):
             self.complaints.append(
                 f'{self.path}: cannot be read to its end ({reason})')
         finally:
-            self.notes += self._decoder.notes
             if damaged:
                 self.complaints.append(
                     f'{self.path}: {damaged} damaged '

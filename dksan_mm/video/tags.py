@@ -10,8 +10,8 @@ KINDS = dict(audio='sound', subtitle='subtitles', video='video')
 # What a container says of itself; it is not true of a copy. A display matrix
 # is undone in the frames.
 _OWN = ('major_brand', 'minor_version', 'compatible_brands', 'encoder',
-        'vendor_id', 'handler_name', 'duration', 'rotate', 'bps', 'timecode',
-        'number_of_frames', 'number_of_bytes', '_statistics')
+        'software', 'vendor_id', 'handler_name', 'duration', 'rotate', 'bps',
+        'timecode', 'number_of_frames', 'number_of_bytes', '_statistics')
 _FLAGS = av.stream.Disposition.default | av.stream.Disposition.forced
 
 
@@ -28,12 +28,17 @@ def copy_tags(source, target) -> None:
 
 
 def _tags(source) -> Dict[str, str]:
-    return {
+    tags = {
         key: value
         for key, value in source.metadata.items()
         if not key.lower().startswith(_OWN) and (key, value) != ('language',
                                                                  'und')
     }
+    if isinstance(source, av.stream.Stream):
+        tags.pop('creation_time', None)  # the file has it
+        if 'name' in tags:  # FFmpeg's key of a title that MP4 files have
+            tags.setdefault('title', tags.pop('name'))
+    return tags
 
 
 def copy_chapters(source: av.container.InputContainer,
@@ -64,6 +69,12 @@ def describe(stream: av.stream.Stream) -> str:
     where = f'track {stream.index}'
     where += '' if language == 'und' else f', {language}'
     return f'{codec + " " if codec else ""}{KINDS[stream.type]} ({where})'
+
+
+def left_out(stream: av.stream.Stream) -> str:
+    """Begin a sentence: ``aac sound (track 1) is left out``."""
+    verb = 'are' if stream.type == 'subtitle' else 'is'
+    return f'{describe(stream)} {verb} left out'
 
 
 def find_lost(source: av.container.InputContainer,
@@ -102,7 +113,7 @@ def suffix_of(container: av.container.Container) -> str:
 
 
 def _missing_tags(source, target) -> str:
-    there = {key.lower() for key in target.metadata}
+    there = {key.lower() for key in _tags(target)}
     names = [key for key in _tags(source) if key.lower() not in there]
     if not names:
         return ''

@@ -2,7 +2,8 @@
 """Time of a recording: from zero on, and even across breaks."""
 from collections import Counter
 from fractions import Fraction
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import (Iterable, Iterator, List, NamedTuple, Optional, Sequence,
+                    Tuple, TypeVar)
 
 import av
 
@@ -10,6 +11,8 @@ import av
 # of a jump forward, and of one back.
 FORWARD, BACK = Fraction(10), Fraction(1, 10)
 _TS_DISCONT = 512  # AVFMT_TS_DISCONT of FFmpeg
+MAX_EQUAL = 8  # frames of one time: more are an error
+T = TypeVar('T')
 
 
 class Part(NamedTuple):
@@ -35,28 +38,33 @@ class Timeline:
 
     Attributes:
         parts (list[Part]): What the video has been found to consist of.
+        breaks (bool): As given.
     """
 
     def __init__(self, start: Fraction, *, breaks: bool) -> None:
-        self.parts, self._breaks = [Part(-start, Fraction(0))], breaks
+        self.parts, self.breaks = [Part(-start, Fraction(0))], breaks
         self._latest: Optional[Fraction] = None
         self._due: Optional[Fraction] = None
+        self._end = Fraction(0)  # of the frames so far, when they are shown
 
-    def shift(self, time: Fraction, duration: Fraction) -> Fraction:
+    def shift(self, time: Fraction, shown: Fraction,
+              duration: Fraction) -> Fraction:
         """Find by how much the next packet is moved.
 
         Args:
             time (Fraction): When it is decoded, seconds.
+            shown (Fraction): When it is shown.
             duration (Fraction): How long it lasts.
 
         Returns:
             Fraction: Seconds to add to its stamps.
         """
         moved = time + self.offset
-        if self._breaks and is_break(moved, self._latest, self._due):
-            self.parts.append(Part(self._due - time, self._due))
-            moved = self._due
+        if self.breaks and is_break(moved, self._latest, self._due):
+            self.parts.append(Part(self._end - shown, self._end))
+            moved = time + self.offset
         self._latest, self._due = moved, moved + duration
+        self._end = max(self._end, shown + self.offset + duration)
         return self.offset
 
     @property
@@ -167,7 +175,12 @@ def move_video(packet: av.Packet, timeline: Timeline) -> None:
     """Change the stamps of the next packet of a video."""
     offset = timeline.offset
     if packet.dts is not None and packet.time_base:
+        delay = 0 if packet.pts is None else packet.pts - packet.dts
+        # Where recordings are joined, a packet may have the next one's time.
+        if timeline.breaks and abs(delay) * packet.time_base > FORWARD:
+            packet.pts, delay = None, 0
         offset = timeline.shift(packet.dts * packet.time_base,
+                                (packet.dts + delay) * packet.time_base,
                                 packet_seconds(packet))
     move(packet, offset)
 
@@ -191,35 +204,49 @@ def packet_seconds(packet: av.Packet) -> Fraction:
     return 1 / rate if rate else Fraction(0)
 
 
-class FrameClock:
-    """Gives frames times that grow.
+def place_frames(frames: Iterable[Tuple[Optional[int], int, T]],
+                 step: int) -> Iterator[Tuple[int, int, T]]:
+    """Give frames times that grow.
 
     A frame without a time follows the one before at the frame rate. So does
     one whose time goes back by several frames, and those after it are moved
-    as much.
+    as much. Frames of one time share the time until the next.
 
     Args:
-        step (int): Time from frame to frame, in ticks.
+        frames (Iterable[tuple[int | None, int, T]]): Time, duration (0 if
+            not known) and content of each frame, in ticks.
+        step (int): Ticks from frame to frame at the frame rate.
+
+    Yields:
+        tuple[int, int, T]: The same of the frames that will be shown.
     """
+    group: List[Tuple[int, T]] = []  # waits for a later time
+    start = moved = 0
+    try:
+        for pts, duration, content in frames:
+            due = start + step * len(group)
+            time = due if pts is None else pts + moved
+            if group and (start - time > 2 * step or len(group) == MAX_EQUAL):
+                moved, time = moved + due - time, due
+            if group and time - start >= len(group):
+                yield from _share(group, start, time)
+                group = []
+            if not group:
+                start = time
+            group.append((step if pts is None else duration, content))
+    except Exception:  # what there was before an error counts
+        yield from _share(group, start, start + step * len(group))
+        raise
+    yield from _share(group, start, start + step * len(group))
 
-    def __init__(self, step: int) -> None:
-        self._step, self._moved = step, 0
-        self._last: Optional[int] = None
 
-    def place(self, pts: Optional[int]) -> int:
-        """Return the time at which the next frame is shown.
-
-        Args:
-            pts (int | None): Its stamp, if it has one.
-        """
-        if pts is None:
-            time = 0 if self._last is None else self._last + self._step
-        else:
-            time = pts + self._moved
-            if self._last is not None and time <= self._last:
-                restarts = self._last - time > 2 * self._step
-                due = self._last + (self._step if restarts else 1)
-                self._moved += due - time if restarts else 0
-                time = due
-        self._last = time
-        return time
+def _share(group: List[Tuple[int, T]], start: int,
+           end: int) -> Iterator[Tuple[int, int, T]]:
+    if len(group) == 1:
+        yield (start, *group[0])
+        return
+    times = [
+        start + (end - start) * n // len(group) for n in range(len(group))
+    ] + [end]
+    for (_, content), time, later in zip(group, times, times[1:]):
+        yield time, later - time, content

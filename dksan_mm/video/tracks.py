@@ -7,7 +7,8 @@ from typing import Dict, Iterator, List, Optional, Set
 import av
 
 from .streams import COVERS, choose_stream, codec_name, open_container
-from .tags import copy_chapters, copy_tags, describe, find_lost, suffix_of
+from .tags import (copy_chapters, copy_tags, describe, find_lost, left_out,
+                   suffix_of)
 from .timeline import move
 from .track_packets import TrackPackets, try_packets
 
@@ -84,7 +85,10 @@ class TrackCopy:
             stream.type for stream in self._container.streams
             if stream.type in OTHERS and stream.index != video.index
             and not stream.disposition & COVERS)
-        for kind, count in counts.items():
+        kinds = self._container.format.name.split(',')
+        if 'mov' in kinds and self._container.chapters():
+            counts['data'] -= 1  # the titles of the chapters
+        for kind, count in (+counts).items():
             what = OTHERS[kind] + ('' if kind == 'attachment' else ' track')
             self.notes.append(f'{self.source}: {count} {what}'
                               f'{"s are" if count > 1 else " is"} left out')
@@ -92,7 +96,7 @@ class TrackCopy:
     def _is_known(self, stream: av.stream.Stream) -> bool:
         if stream.codec_context is None:
             self.notes.append(
-                f'{self.source}: {describe(stream)} is left out, its codec'
+                f'{self.source}: {left_out(stream)}, its codec'
                 f'{codec_name(self.source, stream.index)} is not known')
         return stream.codec_context is not None
 
@@ -104,8 +108,8 @@ class TrackCopy:
             advice = '' if suffix == '.mkv' else \
                 '; name the output .mkv to keep it'
             self.notes.append(
-                f'{self.source}: {describe(stream)} is left out, a {suffix} '
-                f'file cannot hold it{advice}')
+                f'{self.source}: {left_out(stream)}, a {suffix} file cannot '
+                f'hold it{advice}')
         elif refused:
             count = len(refused)
             self.notes.append(
@@ -133,7 +137,9 @@ class TrackCopy:
         packet.stream = self._streams[index]
         try:
             self._target.mux(packet)
-        except (av.InvalidDataError, av.ArgumentError):
+        except av.FFmpegError as error:
+            if isinstance(error, OSError):  # the disk is full, for instance
+                raise
             # The trial let it pass: the frames matter more than the track.
             self._refused[index].add(number)
             self.notes.append(f'{self.source}: a packet of '
@@ -150,8 +156,8 @@ class TrackCopy:
 
     def close(self) -> None:
         """Close the source."""
-        left_out = self._reader.left_out if self._reader else {}
-        for index, count in left_out.items():
+        dropped = self._reader.left_out if self._reader else {}
+        for index, count in dropped.items():
             self.notes.append(
                 f'{self.source}: {describe(self._container.streams[index])}: '
                 f'{count} {"packet" if count == 1 else "packets"} left out '

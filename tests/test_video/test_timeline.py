@@ -1,0 +1,159 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Time from zero on, even across breaks, on lists of stamps."""
+from fractions import Fraction
+
+import pytest
+
+from dksan_mm.video.timeline import (MAX_EQUAL, Follower, Part, Timeline,
+                                     place_frames)
+
+STEP = Fraction(1, 25)
+
+
+def move(stamps, start=0, *, breaks=True, shown=None):
+    """Times at which frames are shown, in frames; the timeline."""
+    timeline = Timeline(Fraction(start), breaks=breaks)
+    moved = []
+    for time, pts in zip(stamps, shown or stamps):
+        offset = timeline.shift(time * STEP, pts * STEP, STEP)
+        moved.append((pts * STEP + offset) / STEP)
+    return moved, timeline
+
+
+@pytest.mark.parametrize('start', [90000, -11, 0])
+def test_the_start_is_zero(start):
+    stamps = [start + n for n in range(5)]
+    assert move(stamps, start * STEP)[0] == [0, 1, 2, 3, 4]
+
+
+def test_sound_that_begins_earlier_stays_earlier():
+    assert move([103, 104], 100 * STEP)[0] == [3, 4]
+
+
+@pytest.mark.parametrize('second', [0, 1000, 1, 10**6])
+def test_a_second_recording_follows_at_the_frame_rate(second):
+    first = [500 + n for n in range(4)]
+    moved, timeline = move(first + [second + n for n in range(3)], 500 * STEP)
+    assert moved == [0, 1, 2, 3, 4, 5, 6]
+    assert timeline.parts == [
+        Part(-500 * STEP, 0),
+        Part((4 - second) * STEP, 4 * STEP)
+    ]
+
+
+def test_three_recordings_of_one_time():
+    assert move([7, 8, 9, 10] * 3, 7 * STEP)[0] == list(range(12))
+
+
+def test_reordered_frames_before_a_break():
+    """The next recording begins when the latest frame has been shown."""
+    moved, _ = move([-2, -1, 0, 1, -2, -1, 0], shown=[0, 3, 1, 2, 0, 2, 1])
+    assert moved == [0, 3, 1, 2, 4, 6, 5]
+
+
+@pytest.mark.parametrize('pause', [2, 240])
+def test_pauses_are_kept(pause):
+    assert move([0, 1, 1 + pause])[0] == [0, 1, 1 + pause]
+
+
+def test_pauses_of_containers_that_cannot_be_joined():
+    assert move([0, 1, 9000], breaks=False)[0] == [0, 1, 9000]
+
+
+def follow(stamps, parts, breaks, numbers=None):
+    follower = Follower(parts, breaks)
+    numbers = numbers or [0] * len(stamps)
+    moved = []
+    for time, number in zip(stamps, numbers):
+        offset = follower.shift(time * STEP, STEP, number)
+        moved.append(None if offset is None else (time * STEP + offset) / STEP)
+    return moved
+
+
+def test_sound_is_moved_as_the_video():
+    """Its second part begins a frame later than the video's."""
+    parts = [Part(-50 * STEP, Fraction(0)), Part(Fraction(0), 50 * STEP)]
+    stamps = [51, 60, 70, 80, 90, 99, 51, 60]
+    assert follow(stamps, parts, 1) == [1, 10, 20, 30, 40, 49, 51, 60]
+
+
+def test_sound_that_is_longer_than_its_video_ends_with_it():
+    parts = [Part(Fraction(0), Fraction(0)), Part(5 * STEP, 5 * STEP)]
+    stamps = [0, 1, 2, 3, 4, 5, 6, 7, 0, 1]
+    assert follow(stamps, parts, 1) == [0, 1, 2, 3, 4, None, None, None, 5, 6]
+
+
+def test_sound_that_is_longer_at_the_end_is_kept():
+    assert follow([0, 1, 2], [Part(Fraction(0), Fraction(0))], 0) == [0, 1, 2]
+
+
+def test_sound_of_the_second_recording_alone():
+    parts = [Part(Fraction(0), Fraction(0)), Part(5 * STEP, 5 * STEP)]
+    assert follow([0, 1], parts, 0, [1, 1]) == [5, 6]
+
+
+def place(stamps, step=40, durations=None):
+    frames = zip(stamps, durations or [step] * len(stamps), range(len(stamps)))
+    placed = list(place_frames(frames, step))
+    assert [number for _, _, number in placed] == list(range(len(stamps)))
+    times = [time for time, _, _ in placed]
+    assert all(a < b for a, b in zip(times, times[1:]))
+    return times
+
+
+@pytest.mark.parametrize(
+    'stamps, times',
+    [
+        ([0, 40, 130, 140, 1000], [0, 40, 130, 140, 1000]),
+        ([-80, -40, 0], [-80, -40, 0]),
+        ([None, None, None], [0, 40, 80]),
+        ([100, None, 180, None], [100, 140, 180, 220]),
+        # Frames of one time share the time until the next.
+        ([0, 0, 80, 80, 160], [0, 40, 80, 120, 160]),
+        ([0, 40, 40, 80, 120], [0, 40, 60, 80, 120]),
+        ([0, 40, 30, 120], [0, 40, 80, 120]),
+        ([0, 0, 1, 40], [0, 13, 26, 40]),
+        ([0, 40, 40], [0, 40, 80]),
+        ([0] * 20, list(range(0, 800, 40))),
+        # Stamps that restart: what follows is moved as much.
+        ([0, 40, 80, 120, 0, 40, 80], [0, 40, 80, 120, 160, 200, 240]),
+        ([1000, 1040, 0, 40, None], [1000, 1040, 1080, 1120, 1160]),
+    ])
+def test_times_of_frames(stamps, times):
+    assert place(stamps) == times
+
+
+def test_durations_of_frames():
+    frames = [(0, 40, 'a'), (40, 0, 'b'), (100, 40, 'c'), (100, 40, 'd'),
+              (None, 0, 'e'), (300, 500, 'f')]
+    found = [(time, lasts) for time, lasts, _ in place_frames(frames, 40)]
+    assert found == [(0, 40), (40, 0), (100, 40), (140, 40), (180, 40),
+                     (300, 500)]
+
+
+def test_frames_before_an_error_are_given():
+
+    def frames():
+        yield 0, 40, 'a'
+        yield 40, 40, 'b'
+        raise ValueError('cut short')
+
+    given = []
+    with pytest.raises(ValueError, match='cut short'):
+        for frame in place_frames(frames(), 40):
+            given.append(frame)
+    assert given == [(0, 40, 'a'), (40, 40, 'b')]
+
+
+def test_few_frames_wait():
+    """However many have the same time."""
+    taken = 0
+
+    def frames():
+        nonlocal taken
+        for taken in range(1, 1000):
+            yield 0, 40, None
+
+    for given, _ in enumerate(place_frames(frames(), 40), 1):
+        assert taken - given <= MAX_EQUAL + 1
+    assert given == 999
