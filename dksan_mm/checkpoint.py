@@ -12,7 +12,7 @@ import pickle
 import re
 import zipfile
 from contextlib import AbstractContextManager
-from typing import Dict, Mapping, Tuple
+from typing import Dict, Iterable, Mapping, Tuple
 
 import numpy as np
 import torch
@@ -21,6 +21,14 @@ from .errors import UserError
 
 HISTORY = 'mmengine.logging.history_buffer.HistoryBuffer'
 NUMPY_MODULES = ('numpy.core.multiarray', 'numpy._core.multiarray')
+
+# Where other projects put a state dict, averaged weights first.
+WRAPPERS = ('params_ema', 'ema', 'model_ema', 'params', 'model_state_dict',
+            'model', 'net', 'generator')
+# Prefixes of wrappers: of DDP and averaged models, and of torch.compile.
+WRAPPED = ('module.', '_orig_mod.')
+# Entries that count steps: mmagic's models have or had one.
+COUNTERS = ('step_counter', 'n_averaged')
 
 # Parameters of DKSANNet that had other names: patterns and replacements.
 RENAMED = (
@@ -86,22 +94,59 @@ def read_checkpoint(path: str) -> dict:
         raise UserError(f'there is no checkpoint file {path}')
     try:
         _check_sums(path)
-        with mmengine_globals():
-            checkpoint = torch.load(
-                path, map_location='cpu', weights_only=True)
+        checkpoint = _load(path)
     except Exception as error:  # torch raises what its parsers happen to
         asked = re.search(r'GLOBAL (\S+)', str(error))
         if isinstance(error, pickle.UnpicklingError) and asked:
             raise UserError(f'{path} is not loaded: it asks for '
                             f'{asked[1]}, and a checkpoint must hold nothing '
                             'but data') from error
-        raise DamagedError(f'{path} is damaged or no checkpoint') from error
+        raise DamagedError(f'{path} is {_describe(path)}') from error
     if not isinstance(checkpoint, dict):
         raise UserError(f'{path} holds no state dict')
-    if 'state_dict' not in checkpoint:
-        checkpoint = dict(state_dict=checkpoint)
+    checkpoint = _with_state_dict(checkpoint)
     _check_state_dict(path, checkpoint['state_dict'])
     return checkpoint
+
+
+def _load(path: str) -> object:
+    if path.endswith('.safetensors'):
+        from safetensors.torch import load_file
+        return load_file(path)
+    with mmengine_globals():
+        return torch.load(path, map_location='cpu', weights_only=True)
+
+
+def _describe(path: str) -> str:
+    """What a file is that is no checkpoint, by its beginning."""
+    with open(path, 'rb') as file:
+        start = file.read(200).lstrip()
+    if start.startswith(b'version https://git-lfs'):
+        return ('a pointer of Git LFS, not the file that it stands for; '
+                '"git lfs pull" fetches that')
+    if start[:1] == b'<':
+        return 'a web page, no checkpoint; download the file itself'
+    return 'damaged or no checkpoint'
+
+
+def _with_state_dict(checkpoint: dict) -> dict:
+    """Find the state dict where other projects put it."""
+    if 'state_dict' in checkpoint:
+        return checkpoint
+    for key in WRAPPERS:
+        found = checkpoint.get(key)
+        if isinstance(found, dict) and any(
+                map(torch.is_tensor, found.values())):
+            break
+    else:
+        found = checkpoint
+    # Numbers beside the weights count steps or epochs.
+    weights = {
+        name: value
+        for name, value in found.items()
+        if not isinstance(value, (int, float))
+    }
+    return dict(state_dict=weights)
 
 
 def _check_sums(path: str) -> None:
@@ -116,6 +161,10 @@ def _check_state_dict(path: str, state_dict: object) -> None:
     if not isinstance(state_dict, dict) or not state_dict or not all(
             torch.is_tensor(value) for value in state_dict.values()):
         raise UserError(f'{path} holds no state dict')
+    for name, value in state_dict.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise DamagedError(f'{path} is of no use: {name} holds values '
+                               'that are not finite')
 
 
 def load_weights(model: torch.nn.Module, path: str) -> None:
@@ -128,21 +177,51 @@ def load_weights(model: torch.nn.Module, path: str) -> None:
     Raises:
         UserError: As :func:`read_checkpoint` and :func:`check_fits`.
     """
-    state_dict = read_checkpoint(path)['state_dict']
-    check_fits(path, shapes(state_dict), shapes(model.state_dict()))
-    model.load_state_dict({
-        name.removeprefix('module.'): value
-        for name, value in state_dict.items()
-    })
+    before = model.state_dict()
+    state_dict = rename(read_checkpoint(path)['state_dict'], before)
+    check_fits(path, shapes(state_dict), shapes(before))
+    counters = {name: before[name] for name in COUNTERS if name in before}
+    model.load_state_dict({**counters, **state_dict})
+
+
+def rename(state_dict: Mapping[str, torch.Tensor],
+           wanted: Iterable[str]) -> Dict[str, torch.Tensor]:
+    """Give weights the names that a model has for them.
+
+    Args:
+        state_dict (dict[str, Tensor]): Of the model, or of its generator
+            alone; wrapped for several processes or not.
+        wanted (Iterable[str]): The model's names.
+
+    Returns:
+        dict[str, Tensor]: Renamed as far as that is known, without counters.
+    """
+    found = {_unwrapped(name): value for name, value in state_dict.items()}
+    found = {name: v for name, v in found.items() if name not in COUNTERS}
+    prefix = 'generator.'
+    if any(name.startswith(prefix) for name in wanted) and not any(
+            name.startswith(prefix) for name in found):
+        return {prefix + name: value for name, value in found.items()}
+    return found
+
+
+def _unwrapped(name: str) -> str:
+    while name.startswith(WRAPPED):
+        name = name.split('.', 1)[1]
+    return name
 
 
 def shapes(
         state_dict: Mapping[str, torch.Tensor]) -> Dict[str, Tuple[int, ...]]:
-    """Shape of each tensor by its present name, without ``module.``."""
-    return {
-        current_name(name.removeprefix('module.')): tuple(value.shape)
+    """Shape of each tensor by its present name, without ``module.``.
+
+    Counters of steps, which some models have, are left out.
+    """
+    found = {
+        current_name(_unwrapped(name)): tuple(value.shape)
         for name, value in state_dict.items()
     }
+    return {name: v for name, v in found.items() if name not in COUNTERS}
 
 
 def current_name(name: str) -> str:

@@ -15,10 +15,16 @@ from typing import Callable, Optional, Sequence
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
-from mmengine.config import Config, DictAction  # noqa: E402
+from mmengine.config import Config  # noqa: E402
 
+from .config_options import OptionAction  # noqa: E402
+from .config_options import check_arguments, check_options  # noqa: E402
+from .environment import lost_output, prepare_streams  # noqa: E402
 from .errors import UserError  # noqa: E402
 
+# What building from a config raises where the config is wrong.
+BUILD_ERRORS = (TypeError, KeyError, ValueError, AssertionError,
+                AttributeError, IndexError)
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 
 
@@ -49,7 +55,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionAction,
         metavar='KEY=VALUE',
         help='change settings of the config, e.g. train_cfg.max_iters=100 '
         'or model.generator.num_blocks="[6,4,3,2]" (no spaces)')
@@ -70,9 +76,12 @@ def load_config(args: argparse.Namespace) -> Config:
         raise UserError(f'cannot read the config {args.config}: '
                         f'{last_line(error)}') from error
     if args.cfg_options:
+        # What only the classes know is checked when they are imported.
+        args.unknown_options = check_options(
+            dict(config.items()), args.cfg_options)
         try:
             config.merge_from_dict(args.cfg_options)
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, ValueError, IndexError) as error:
             raise UserError('--cfg-options do not fit the config: '
                             f'{last_line(error)}') from error
     if args.work_dir:
@@ -82,6 +91,21 @@ def load_config(args: argparse.Namespace) -> Config:
     config.launcher = args.launcher
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return config
+
+
+def check_work_dir(config: Config) -> None:
+    """Refuse a folder for logs and checkpoints that cannot be written.
+
+    Raises:
+        UserError: If it is a file or read-only, or cannot be made.
+    """
+    path = Path(os.path.abspath(config.work_dir))
+    there = next(p for p in (path, *path.parents) if os.path.lexists(p))
+    if not there.is_dir():
+        raise UserError(f'--work-dir {config.work_dir}: {there} is no folder')
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f'--work-dir {config.work_dir}: {there} cannot be '
+                        'written')
 
 
 def check_launcher(launcher: str) -> None:
@@ -135,6 +159,15 @@ def import_modules(config: Config) -> None:
             raise UserError(f'{error}{reason}') from error
 
 
+def check_imported(args: argparse.Namespace) -> None:
+    """Check options against the classes that they are for, once imported.
+
+    Raises:
+        UserError: If a class has no such argument.
+    """
+    check_arguments(getattr(args, 'unknown_options', None) or ())
+
+
 def build_runner(kind: type, config: Config):
     """Build mmengine's Runner, and with it all that the config describes.
 
@@ -150,7 +183,7 @@ def build_runner(kind: type, config: Config):
     """
     try:
         return kind.from_cfg(config)
-    except (TypeError, KeyError) as error:
+    except BUILD_ERRORS as error:
         raise UserError('the config does not fit what it is for: '
                         f'{last_line(error)}{_log_traceback()}') from error
 
@@ -171,6 +204,16 @@ def run_tool(main: Callable[[Optional[Sequence[str]]], None],
         settings (``OSError``, ``ValueError``), or 130 when interrupted.
     """
     _let_threads_sleep()
+    prepare_streams()
+    try:
+        return _run(main, argv, when_interrupted)
+    finally:
+        if lost_output():
+            _complain(lost_output())
+
+
+def _run(main: Callable[[Optional[Sequence[str]]], None],
+         argv: Optional[Sequence[str]], when_interrupted: str) -> int:
     try:
         main(argv)
     except UserError as error:
@@ -179,11 +222,20 @@ def run_tool(main: Callable[[Optional[Sequence[str]]], None],
         _complain(when_interrupted)
         return 130
     except (OSError, ValueError) as error:
-        log = _log_traceback()
-        if not log and _is_first_process():
+        return _complain(f'{_explain(error)}{_log_traceback()}')
+    except Exception as error:
+        # A wrong setting shows as any error, anywhere.
+        if '--cfg-options' not in (sys.argv if argv is None else argv):
             raise
-        return _complain(f'{last_line(error)}{log}')
+        return _complain(f'with these --cfg-options: {type(error).__name__}: '
+                         f'{last_line(error)}{_log_traceback()}')
     return 0
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f'{os.fsdecode(error.filename)}: {error.strerror}'
+    return last_line(error)
 
 
 def _is_first_process() -> bool:

@@ -95,7 +95,7 @@ def analyze(path: str, config: launch.Config,
     try:
         network = network_of(MODELS.build(config.model)).eval()
         found = count_cost(network, args.size, within=args.within)
-    except (ValueError, RuntimeError) as error:
+    except (*launch.BUILD_ERRORS, RuntimeError) as error:
         raise UserError(f'{path}: {launch.last_line(error)}') from error
     found.update(lr_size=args.size, threads=torch.get_num_threads())
     for name, part in found['parts'].items():

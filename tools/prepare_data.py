@@ -37,6 +37,7 @@ from typing import Callable, List, NoReturn, Tuple
 sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
 
 from dksan_mm.arguments import positive
+from dksan_mm.environment import lost_output, prepare_streams
 
 SPLITS = ('train', 'val', 'test')
 
@@ -306,4 +307,8 @@ def main(argv: List[str]) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:]))
+    prepare_streams()
+    code = main(sys.argv[1:])
+    if lost_output():
+        print(lost_output(), file=sys.stderr)
+    sys.exit(code)

@@ -64,7 +64,7 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=launch.DictAction,
+        action=launch.OptionAction,
         metavar='KEY=VALUE',
         help='change settings of the config, as they were in training')
     parser.add_argument(
@@ -221,6 +221,7 @@ def load_model(args: argparse.Namespace):
         from dksan_mm.checkpoint import read_checkpoint
         read_checkpoint(checkpoint)  # refused before the slow imports
     launch.import_modules(config)
+    launch.check_imported(args)
     import torch
 
     from dksan_mm.apis import init_model
@@ -231,6 +232,9 @@ def load_model(args: argparse.Namespace):
     try:
         model = init_model(config, checkpoint, device,
                            getattr(torch, args.dtype))
+    except launch.BUILD_ERRORS as error:
+        raise UserError(f'{args.config} does not describe a network that can '
+                        f'be built: {launch.last_line(error)}') from error
     except RuntimeError as error:  # of the device
         raise UserError(
             f'--device {device}: {launch.last_line(error)}') from error

@@ -33,6 +33,7 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
 def prepare_config(args: argparse.Namespace) -> launch.Config:
     """The config as the command line wants it; all quick checks made."""
     config = launch.load_config(args)
+    launch.check_work_dir(config)
     for name in ('model', 'test_dataloader', 'test_cfg', 'test_evaluator'):
         if not config.get(name):
             raise UserError(f'{args.config} cannot be tested: it has no '
@@ -42,7 +43,7 @@ def prepare_config(args: argparse.Namespace) -> launch.Config:
     if args.data_root:
         data_checks.redirect_data(config, args.data_root)
     data_checks.check_data(config, ['test_dataloader'])
-    config.load_from, config.resume = args.checkpoint, False
+    config.load_from, config.resume = None, False  # main loads it
     if args.deterministic:
         config.setdefault('randomness', {}).update(deterministic=True)
     return config
@@ -70,19 +71,19 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     config = prepare_config(args)
     launch.check_launcher(config.launcher)
     from dksan_mm import checkpoint
-    found = {}
     if args.checkpoint:
-        found = checkpoint.shapes(
-            checkpoint.read_checkpoint(args.checkpoint)['state_dict'])
+        checkpoint.read_checkpoint(args.checkpoint)  # refused right away
 
     launch.import_modules(config)
+    launch.check_imported(args)
     launch.start_cpu_group(config)
     runner = build_runner(config)
-    wanted = checkpoint.shapes(runner.model.state_dict())
-    if wanted and not args.checkpoint:
+    if args.checkpoint:
+        checkpoint.load_weights(runner.model, args.checkpoint)
+        runner.logger.info(f'weights of {args.checkpoint}')
+    elif checkpoint.shapes(runner.model.state_dict()):
         raise UserError(f'{args.config} describes a model with parameters: '
                         'name its CHECKPOINT')
-    checkpoint.check_fits(args.checkpoint, found, wanted)
     if args.out:
         from dksan_mm.hooks import ResultsFileHook
         runner.register_hook(ResultsFileHook(args.out), priority='LOWEST')

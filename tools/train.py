@@ -49,6 +49,7 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
 def prepare_config(args: argparse.Namespace) -> launch.Config:
     """The config as the command line wants it; all quick checks made."""
     config = launch.load_config(args)
+    launch.check_work_dir(config)
     for name in ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'):
         if not config.get(name):
             raise UserError(f'{args.config} cannot be trained: it has no '
@@ -111,6 +112,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     config.resume = bool(asked and start.path)
 
     launch.import_modules(config)
+    launch.check_imported(args)
     from mmengine.runner import Runner
 
     from dksan_mm.checkpoint import mmengine_globals

@@ -1,0 +1,282 @@
+# Copyright (c) DKSAN-MM contributors.
+"""``--cfg-options``: keys that exist, and values of the right kind."""
+import argparse
+import difflib
+import inspect
+import numbers
+from typing import (Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple,
+                    Optional, Sequence, Set, Tuple)
+
+from mmengine.config import DictAction
+
+from .errors import UserError
+
+# What mmengine's Runner, or a tool, reads at the top of a config.
+TOP = ('model', 'work_dir', 'train_dataloader', 'val_dataloader',
+       'test_dataloader', 'train_cfg', 'val_cfg', 'test_cfg', 'auto_scale_lr',
+       'optim_wrapper', 'param_scheduler', 'val_evaluator', 'test_evaluator',
+       'default_hooks', 'custom_hooks', 'data_preprocessor', 'load_from',
+       'resume', 'launcher', 'env_cfg', 'log_processor', 'log_level',
+       'visualizer', 'default_scope', 'randomness', 'experiment_name',
+       'custom_imports', 'model_wrapper_cfg', 'compile')
+_LOOP = ('by_epoch', 'max_epochs', 'max_iters', 'val_begin', 'val_interval',
+         'dynamic_intervals', 'fp16')
+_LOADER = ('dataset', 'batch_size', 'num_workers', 'sampler', 'batch_sampler',
+           'collate_fn', 'shuffle', 'pin_memory', 'drop_last', 'timeout',
+           'worker_init_fn', 'multiprocessing_context', 'prefetch_factor',
+           'persistent_workers', 'pin_memory_device', 'num_batch_per_epoch')
+# Keys that dicts without a type may have beside those of the config.
+KNOWN: Dict[str, Tuple[str, ...]] = dict(
+    train_cfg=_LOOP,
+    val_cfg=_LOOP,
+    test_cfg=_LOOP,
+    train_dataloader=_LOADER,
+    val_dataloader=_LOADER,
+    test_dataloader=_LOADER,
+    randomness=('seed', 'diff_rank_seed', 'deterministic'),
+    auto_scale_lr=('enable', 'base_batch_size'),
+    env_cfg=('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'),
+    mp_cfg=('mp_start_method', 'opencv_num_threads'),
+    dist_cfg=('backend', 'timeout'),
+    clip_grad=('max_norm', 'norm_type', 'error_if_nonfinite', 'foreach'),
+    paramwise_cfg=('lr_mult', 'decay_mult', 'bias_lr_mult', 'bias_decay_mult',
+                   'norm_decay_mult', 'flat_decay_mult', 'dwconv_decay_mult',
+                   'dcn_offset_lr_mult', 'bypass_duplicate', 'custom_keys',
+                   'offset_lr_mult', 'align_lr_mult'),
+    optim_wrapper=('optimizer', 'accumulative_counts', 'clip_grad', 'dtype',
+                   'loss_scale', 'use_fsdp', 'constructor', 'paramwise_cfg'))
+# Dicts whose keys are names of the user's choice.
+FREE = ('data_prefix', 'custom_keys', 'default_hooks', 'resource_limit')
+# Keys that are read, and taken away, before a class is built.
+SPECIAL = ('type', '_delete_', '_scope_', 'priority', 'convert_to_iter_based')
+
+
+class OptionAction(DictAction):
+    """mmengine's ``DictAction``; a value without ``=`` is named."""
+
+    def __call__(self,
+                 parser: argparse.ArgumentParser,
+                 namespace: argparse.Namespace,
+                 values: Sequence[str],
+                 option_string: Optional[str] = None) -> None:
+        for value in values:
+            key, equals, _ = value.partition('=')
+            if not equals or not key:
+                parser.error(f'{option_string} takes KEY=VALUE without '
+                             f'spaces, got {value!r}')
+        before = getattr(namespace, self.dest, None) or {}
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except (ValueError, AssertionError) as error:
+            parser.error(f'{option_string}: {" ".join(values)!r} cannot be '
+                         f'read ({error})')
+        setattr(namespace, self.dest, {
+            **before,
+            **getattr(namespace, self.dest)
+        })
+
+
+class Place(NamedTuple):
+    """A key of a dict that names a class, and may be an argument of it.
+
+    Attributes:
+        option (str): As on the command line.
+        kind (str | type): The class, or its name in a registry.
+        key (str): The last part of the option.
+        known (tuple[str, ...]): Keys that the dict has.
+    """
+    option: str
+    kind: Any
+    key: str
+    known: Tuple[str, ...]
+
+
+def check_options(config: Mapping[str, Any],
+                  options: Mapping[str, Any]) -> List[Place]:
+    """Refuse keys that nothing reads, and values of another kind.
+
+    Args:
+        config (dict): The config without the options.
+        options (dict[str, Any]): Dotted keys and values.
+
+    Returns:
+        list[Place]: Keys that only their classes know; see
+        :func:`check_arguments`.
+
+    Raises:
+        UserError: Names the key and the nearest right one.
+    """
+    places = []
+    for option, value in options.items():
+        place = _check(config, option, value, options)
+        places += [place] if place else []
+    return places
+
+
+def _check(config: Mapping[str, Any], option: str, value: Any,
+           options: Mapping[str, Any]) -> Optional[Place]:
+    parts, here, name = option.split('.'), config, ''
+    for depth, part in enumerate(parts):
+        if isinstance(here, (list, tuple)):
+            _check_index(option, part, len(here))
+            here = here[int(part)]
+            continue
+        if not isinstance(here, Mapping):
+            # Nothing or a value becomes a dict; what it is has to be said.
+            if here is None and f'{".".join(parts[:depth])}.type' in options:
+                return None
+            raise UserError(f'--cfg-options {option}: '
+                            f'{".".join(parts[:depth])} has no parts, it is '
+                            f'{here!r}')
+        if part not in here or not depth:
+            prefix = '.'.join(parts[:depth])
+            if f'{prefix}.{part}.type'.strip('.') in options:
+                return None
+            place = _find_key(config, option, part, here, name, prefix)
+            if part not in here:
+                kind = options.get(f'{prefix}.type')
+                return place and (place._replace(kind=kind) if kind else place)
+        if not part.isdecimal():
+            name = part
+        here = here[part]
+    _check_value(option, here, value)
+    return None
+
+
+def _check_index(option: str, part: str, length: int) -> None:
+    if not part.isdecimal() or int(part) >= length:
+        raise UserError(f'--cfg-options {option}: {part!r} is no index of a '
+                        f'list of {length}, which begin at 0')
+
+
+def _find_key(config: Mapping[str, Any], option: str, part: str,
+              here: Mapping[str,
+                            Any], name: str, prefix: str) -> Optional[Place]:
+    """Accept a key, leave it to its class, or refuse it."""
+    if not prefix:
+        if part in TOP:
+            return None
+        if part in here:
+            # A variable of the config: what was made of it stays as it is.
+            if not isinstance(here[part], (Mapping, list, tuple)) and \
+                    option == part:
+                _refuse_variable(config, option)
+            return None
+        _refuse(option, part, [*here, *TOP])
+    if part in SPECIAL or part in KNOWN.get(name, ()) or name in FREE:
+        return None
+    if here.get('type') is not None:
+        return Place(option, here['type'], option[len(prefix) + 1:],
+                     (*here, *KNOWN.get(name, ())))
+    _refuse(option, part, [*here, *KNOWN.get(name, ())], prefix)
+    return None
+
+
+def _refuse_variable(config: Mapping[str, Any], option: str) -> None:
+    others = sorted(
+        key for key in _leaves(config)
+        if key.rpartition('.')[2] == option and key != option)
+    hint = f'; set {", ".join(others[:3])}' if others else ''
+    raise UserError(f'--cfg-options {option}: has no effect, it is a variable '
+                    f'that the config was made with{hint}')
+
+
+def _leaves(value: Any, prefix: str = '') -> Iterator[str]:
+    """Dotted keys of all values."""
+    items: Iterable[Tuple[Any, Any]] = ()
+    if isinstance(value, Mapping):
+        items = value.items()
+    elif isinstance(value, (list, tuple)):
+        items = enumerate(value)
+    elif prefix:
+        yield prefix
+    for key, part in items:
+        yield from _leaves(part, f'{prefix}.{key}'.strip('.'))
+
+
+def _refuse(option: str,
+            part: str,
+            known: Iterable[str],
+            prefix: str = '') -> None:
+    known = sorted({key for key in known if not key.startswith('_')})
+    where = f' in {prefix}' if prefix else ''
+    near = difflib.get_close_matches(part, known, 1, 0.5)
+    hint = f'; {near[0]} is near' if near else \
+        f'; there are {", ".join(known[:8])}'
+    raise UserError(f'--cfg-options {option}: there is no {part}{where}{hint}')
+
+
+def _check_value(option: str, old: Any, new: Any) -> None:
+    """Refuse text in the place of a number, and parts in that of a list."""
+    if isinstance(new, str) and isinstance(old, (numbers.Number, bool)):
+        kind = 'True or False' if isinstance(old, bool) else 'a number'
+        raise UserError(f'--cfg-options {option}: must be {kind}, such as '
+                        f'{old}, got {new!r}')
+    if isinstance(
+            old, Mapping) and new is not None and not isinstance(new, Mapping):
+        raise UserError(f'--cfg-options {option}: has parts, such as '
+                        f'{option}.{next(iter(old), "type")}; name one of '
+                        'them')
+
+
+def check_arguments(places: Iterable[Place]) -> None:
+    """Refuse keys that the classes of a config do not take.
+
+    Args:
+        places (Iterable[Place]): From :func:`check_options`, once the modules
+            are imported that register the classes.
+
+    Raises:
+        UserError: Names the key and the nearest right one.
+    """
+    for place in places:
+        kind = _find_class(place.kind)
+        first, *rest = place.key.split('.')
+        accepted = _arguments(kind) if kind else None
+        if accepted is None or first in accepted and not rest:
+            continue
+        if first in accepted:
+            continue  # a dict of its own, which the class looks into
+        _refuse(place.option, first, accepted | set(place.known),
+                place.option[:-len(place.key) - 1])
+
+
+def _find_class(kind: Any) -> Optional[type]:
+    """A class by its name in any registry; None if there is none."""
+    if not isinstance(kind, str):
+        return kind
+    from mmagic import registry as own
+    from mmengine import registry as root
+    from mmengine.registry import Registry
+    for module in (own, root):
+        for found in vars(module).values():
+            if isinstance(found, Registry):
+                kept = found.module_dict.get(kind)
+                if kept is not None:
+                    return kept
+    return None
+
+
+def _arguments(kind: Any) -> Optional[Set[str]]:
+    """Names of a class's arguments; None if it takes any."""
+    names: Set[str] = set()
+    classes = kind.__mro__ if inspect.isclass(kind) else (kind, )
+    takes_more = False
+    for cls in classes:
+        if cls is object:
+            return None if takes_more else names
+        if inspect.isclass(cls) and '__init__' not in vars(cls):
+            continue
+        try:
+            parameters = inspect.signature(cls).parameters.values()
+        except (TypeError, ValueError):
+            return None
+        names |= {
+            p.name
+            for p in parameters
+            if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        }
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return names
+        takes_more = True  # its base class gets what is left over
+    return None
