@@ -139,14 +139,16 @@ def _with_state_dict(checkpoint: dict) -> dict:
                 map(torch.is_tensor, found.values())):
             break
     else:
-        found = checkpoint
+        key, found = '', checkpoint
     # Numbers beside the weights count steps or epochs.
     weights = {
         name: value
         for name, value in found.items()
         if not isinstance(value, (int, float))
     }
-    return dict(state_dict=weights)
+    converted = bool(key) or any('_orig_mod.' in str(n) for n in weights)
+    return dict(
+        state_dict=weights, **dict(converted=True) if converted else {})
 
 
 def _check_sums(path: str) -> None:
