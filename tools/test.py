@@ -79,7 +79,11 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     launch.start_cpu_group(config)
     runner = build_runner(config)
     if args.checkpoint:
-        checkpoint.load_weights(runner.model, args.checkpoint)
+        from mmengine.model import is_model_wrapper
+        model = runner.model
+        checkpoint.load_weights(
+            model.module if is_model_wrapper(model) else model,
+            args.checkpoint)
         runner.logger.info(f'weights of {args.checkpoint}')
     elif checkpoint.shapes(runner.model.state_dict()):
         raise UserError(f'{args.config} describes a model with parameters: '
