@@ -90,11 +90,11 @@ def check_arguments(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
     dilation = pair('dilation', dilation, 1)
     size = output_size(x, kernel_size, stride, padding, dilation)
     geometry = Geometry(kernel_size, stride, padding, dilation,
-                        _count_groups(x, weight), (len(x), *size))
+                        _count_groups(x, weight), (x.shape[0], *size))
     taps = geometry.taps
     for name, channels in (('image_offset', 2 * taps),
                            ('kernel_offset', 2 * taps), ('mask', taps)):
-        _check_shape(name, named[name], (len(x), channels, *size))
+        _check_shape(name, named[name], (x.shape[0], channels, *size))
     return geometry
 
 
@@ -152,7 +152,8 @@ def output_size(x: Tensor, kernel_size: Tuple[int, int],
     size = tuple((length + 2 * p - d * (k - 1) - 1) // s + 1
                  for length, k, s, p, d in zip(x.shape[2:], kernel_size,
                                                stride, padding, dilation))
-    if min(x.shape[2:]) < 1 or min(size) < 1:
+    # Not min(): it would tie torch.export to one order of the sizes.
+    if any(length < 1 for length in (*x.shape[2:], *size)):
         raise ValueError(
             f'x of {x.shape[2]} x {x.shape[3]} pixels is too small for '
             f'kernel_size {kernel_size}, padding {padding}, dilation '

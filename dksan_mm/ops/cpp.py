@@ -2,12 +2,12 @@
 """The C++ operators: their gradients and what torch.compile must know."""
 
 import functools
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
 
-from . import extension
+from . import extension, torch_path
 from .checks import Geometry
 
 FORMS = ('depthwise', 'dense')
@@ -43,12 +43,19 @@ def convolve(x: Tensor,
     Returns:
         Tensor[n, c_out, h_out, w_out]: Output, in the memory format of ``x``.
     """
+    if torch.jit.is_tracing():
+        raise RuntimeError('torch.jit.trace would keep the size of the traced '
+                           'input in a deformable convolution; use '
+                           'torch.export')
     settings = [
         *geometry.kernel_size, *geometry.stride, *geometry.padding,
         *geometry.dilation, *geometry.out_shape[1:], weight.shape[-1],
         int(flat_edge), geometry.groups, offset_groups
     ]
     pixel_inputs = (image_offset, kernel_offset, mask)
+    if torch_path.needs_plain():
+        _check_plain(offset_groups, 'forward mode and torch.func')
+        return torch_path.convolve(x, weight, *pixel_inputs, geometry)
     single = weight.shape[1] == 1 and offset_groups == 1
     if not single:
         return torch.ops.dksan_mm.dense_forward(x, weight.flatten(2),
@@ -115,5 +122,32 @@ def _save(ctx, inputs: tuple, output: Tensor) -> None:
 
 def _backward(operator, ctx, grad_out: Tensor) -> tuple:
     tensors = ctx.saved_tensors
+    if torch.is_grad_enabled() or torch_path.needs_plain():
+        # Asked for by create_graph=True: gradients of gradients.
+        return *_differentiable(grad_out, tensors, ctx.settings), None
     grads = iter(operator(grad_out, *tensors, ctx.settings))
     return (*(None if t is None else next(grads) for t in tensors), None)
+
+
+def _differentiable(grad_out: Tensor, tensors: Sequence[Optional[Tensor]],
+                    settings: List[int]) -> List[Optional[Tensor]]:
+    """Gradients that can be differentiated again, in pure torch."""
+    x, weight, *others = tensors
+    kernel, stride, padding, dilation, size = (
+        tuple(settings[i:i + 2]) for i in range(0, 10, 2))
+    scope, _, groups, offset_groups = settings[10:]
+    _check_plain(offset_groups, 'a second derivative')
+    geometry = Geometry(kernel, stride, padding, dilation, groups,
+                        (x.shape[0], *size))
+    square = kernel if others[1] is None else (scope, scope)
+    whole = weight.reshape(weight.shape[0], -1, *square)
+    grads = torch_path.differentiable_gradients(grad_out, (x, whole, *others),
+                                                geometry)
+    return [grads[0], grads[1].reshape(weight.shape), *grads[2:]]
+
+
+def _check_plain(offset_groups: int, what: str) -> None:
+    if offset_groups > 1:
+        raise NotImplementedError(
+            f'{what} of a deformable convolution with {offset_groups} groups '
+            'of offsets is not implemented; with one group it is')

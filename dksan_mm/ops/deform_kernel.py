@@ -32,7 +32,9 @@ Which implementation computes it (see :func:`dksan_mm.ops.set_backend`):
   of the columns of an image ever exists;
 * anything else, and where there is no compiler: pure torch in bands
   (``torch_path.py``);
-* inside ``torch.compile``: C++ as one operator, or one plain graph.
+* inside ``torch.compile``: C++ as one operator, or one plain graph;
+* second derivatives (``create_graph=True``), forward mode and ``torch.func``:
+  pure torch of the whole image, which needs several times the memory.
 
 Measured by ``tools/benchmark_ops.py`` on two cores of an AMD EPYC (Zen 5,
 AVX-512), 128 channels, 64x64, float32, medians of 30 rounds; a dense 3x3
@@ -121,7 +123,8 @@ def _convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
     if kernel_offset is None:
         weight = kernel_at_rest(weight, geometry)
     at_rest = image_offset is kernel_offset is mask is None
-    if not at_rest and backend.use_triton(x, weight):
+    if not at_rest and not torch_path.needs_plain() and \
+            backend.use_triton(x, weight):
         # Reads every float type itself.
         return triton_path.convolve(x, weight, image_offset, kernel_offset,
                                     mask, geometry)
@@ -131,6 +134,7 @@ def _convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
     if at_rest:
         return F.conv2d(x, weight, None, geometry.stride, geometry.padding,
                         geometry.dilation, geometry.groups)
-    path = cpp if backend.use_cpp(x) else torch_path
+    fast = backend.use_cpp(x) and not torch_path.needs_plain()
+    path = cpp if fast else torch_path
     return path.convolve(x, weight, image_offset, kernel_offset, mask,
                          geometry)

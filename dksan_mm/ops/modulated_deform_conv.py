@@ -67,14 +67,14 @@ class ModulatedDeformConv2d(mmcv.ops.ModulatedDeformConv2d):
         settings = (self.kernel_size, self.stride, self.padding, self.dilation)
         size = tuple((length + 2 * p - d * (k - 1) - 1) // s + 1
                      for length, k, s, p, d in zip(x.shape[2:], *settings))
-        if min(size) < 1:
+        if any(length < 1 for length in size):
             raise ValueError(f'x of {x.shape[2]} x {x.shape[3]} pixels is too '
                              f'small for kernel_size {self.kernel_size}')
         sets = self.deform_groups * self.kernel_size[0] * self.kernel_size[1]
         for name, tensor, channels in (('offset', offset, 2 * sets),
                                        ('mask', mask, sets)):
-            shape = (len(x), channels, *size)
+            shape = (x.shape[0], channels, *size)
             if tuple(tensor.shape) != shape:
                 raise ValueError(f'{name} must have shape {shape}, got '
                                  f'{tuple(tensor.shape)}')
-        return Geometry(*settings, self.groups, (len(x), *size))
+        return Geometry(*settings, self.groups, (x.shape[0], *size))

@@ -5,12 +5,12 @@ The columns of a whole image would take 9 to 25 times the image. A band's are
 made, used and forgotten, and made again for the gradients.
 """
 
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+from torch.autograd import forward_ad
 
 from .checks import Geometry
 from .sampling import image_corners, per_pixel, scope_matrix
@@ -37,15 +37,60 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
     Returns:
         Tensor[n, c_out, h_out, w_out]: Output.
     """
+    if torch.jit.is_tracing():
+        raise RuntimeError('torch.jit.trace would keep the size of the traced '
+                           'input in a deformable convolution; use '
+                           'torch.export')
     pixel_inputs = (per_pixel(image_offset,
                               2), per_pixel(kernel_offset,
                                             2), per_pixel(mask, 1))
     # torch.compile fuses the plain form, and cannot see into bands.
-    run = _plain if torch.compiler.is_compiling() else _Banded.apply
+    plain = torch.compiler.is_compiling() or needs_plain()
+    run = _plain if plain else _Banded.apply
     out = run(x, weight, *pixel_inputs, geometry)
     n, h_out, w_out = geometry.out_shape
     out = out.reshape(n, h_out, w_out, weight.shape[0])
     return out.permute(0, 3, 1, 2).contiguous()
+
+
+def needs_plain() -> bool:
+    """Whether derivatives beyond plain backpropagation are asked for.
+
+    Forward-mode derivatives and ``torch.func``'s transforms: they look into
+    the plain form, as they cannot into an operator of our own.
+    """
+    return (forward_ad._current_level >= 0
+            or torch._C._are_functorch_transforms_active())
+
+
+def differentiable_gradients(grad_out: Tensor,
+                             tensors: Sequence[Optional[Tensor]],
+                             geometry: Geometry) -> List[Optional[Tensor]]:
+    """Gradients that can be differentiated again, as often as wanted.
+
+    From the plain form of the whole image: several times the memory of the
+    operators.
+
+    Args:
+        grad_out (Tensor[n, c_out, h_out, w_out]): Gradient of the output.
+        tensors (Sequence[Tensor | None]): The first five arguments of
+            :func:`convolve`.
+        geometry (Geometry): As checked.
+
+    Returns:
+        list[Tensor | None]: One for each tensor.
+    """
+    x, weight, image_offset, kernel_offset, mask = tensors
+    rows = per_pixel(grad_out, 1).squeeze(2)
+    pixel_inputs = [(image_offset, 2), (kernel_offset, 2), (mask, 1)]
+    grads = _plain_gradients(rows, (x, weight, *(per_pixel(*pair)
+                                                 for pair in pixel_inputs)),
+                             geometry)
+    n, h_out, w_out = geometry.out_shape
+    return grads[:2] + [
+        None if g is None else g.reshape(n, h_out, w_out, -1).permute(
+            0, 3, 1, 2) for g in grads[2:]
+    ]
 
 
 def _plain(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
@@ -130,9 +175,11 @@ class _Banded(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad_out: Tensor) -> tuple:
         x, weight, *pixel_inputs = ctx.saved_tensors
+        if torch.is_grad_enabled() or needs_plain():
+            return *_plain_gradients(grad_out, ctx.saved_tensors,
+                                     ctx.geometry), None
         rows = _image_rows(x)
         grad_rows = torch.zeros_like(rows)
         grads = [
@@ -152,6 +199,20 @@ class _Banded(torch.autograd.Function):
         n, channels, h, w = x.shape
         grad_x = grad_rows[:-1].reshape(n, h, w, channels).permute(0, 3, 1, 2)
         return grad_x.contiguous(), grad_weight, *grads, None
+
+
+def _plain_gradients(grad_out: Tensor, tensors: Sequence[Optional[Tensor]],
+                     geometry: Geometry) -> List[Optional[Tensor]]:
+    """Gradients of ``_plain`` that can be differentiated again."""
+
+    def run(*present: Tensor) -> Tensor:
+        given = iter(present)
+        return _plain(*(None if t is None else next(given) for t in tensors),
+                      geometry)
+
+    _, pull = torch.func.vjp(run, *(t for t in tensors if t is not None))
+    grads = iter(pull(grad_out))
+    return [None if t is None else next(grads) for t in tensors]
 
 
 def _gather(rows: Tensor, index: Tensor, corner: Tensor) -> Tensor:

@@ -18,11 +18,12 @@ tap and block of pixels, on the tensor cores.
 import functools
 import importlib.util
 import os
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
 
+from . import torch_path
 from .checks import Geometry
 
 DTYPES = {torch.float32, torch.bfloat16, torch.float16}
@@ -272,9 +273,35 @@ def _save(ctx, inputs: tuple, output: Tensor) -> None:
 
 
 def _backward(ctx, grad_out: Tensor) -> tuple:
+    if torch.is_grad_enabled() or torch_path.needs_plain():
+        return *_differentiable(grad_out, ctx.saved_tensors,
+                                ctx.settings), None
     wanted = list(ctx.needs_input_grad[:5])
     grads = iter(backward(grad_out, *ctx.saved_tensors, ctx.settings, wanted))
     return (*(next(grads) if want else None for want in wanted), None)
+
+
+def _differentiable(grad_out: Tensor, tensors: Sequence[Optional[Tensor]],
+                    settings: List[int]) -> List[Optional[Tensor]]:
+    """Gradients that can be differentiated again, in pure torch."""
+    kernel, stride, padding, dilation, size = (
+        tuple(settings[i:i + 2]) for i in range(0, 10, 2))
+    x, weight, *others = tensors
+    channels, scope = x.shape[1], settings[10]
+    geometry = Geometry(kernel, stride, padding, dilation, channels,
+                        (x.shape[0], *size))
+    square = kernel if others[1] is None else (scope, scope)
+    tensors = [
+        None if t is None else t.float()
+        for t in (x, weight.reshape(channels, 1, *square), *others)
+    ]
+    grads = torch_path.differentiable_gradients(grad_out.float(), tensors,
+                                                geometry)
+    grads[1] = grads[1].reshape(weight.shape)
+    return [
+        None if t is None else grad.to(t.dtype)
+        for t, grad in zip((x, weight, *others), grads)
+    ]
 
 
 forward.register_autograd(_backward, setup_context=_save)

@@ -7,7 +7,7 @@ from compare import assert_close
 from op_cases import NAMES, Case, as_arrays, gradients
 from reference import (deform_kernel_conv2d_gradients,
                        deform_kernel_conv2d_reference)
-from torch.autograd import gradcheck
+from torch.autograd import gradcheck, gradgradcheck
 
 from dksan_mm.ops import deform_kernel_conv2d
 
@@ -243,8 +243,47 @@ def test_shared_offsets_collect_their_gradients(groups):
     assert_close(shared.grad, expected.sum((2, 3), keepdims=True), atol=1e-11)
 
 
+SECOND = dict(
+    depthwise=Case(batch=1, c_in=2, c_out=2, groups=2, size=(2, 3)),
+    dense=Case(batch=1, c_in=2, c_out=2, groups=1, size=(2, 2)),
+    grouped=Case(batch=1, groups=2, size=(2, 2), scope=3),
+    multiplied=Case(batch=1, c_in=2, groups=2, size=(2, 2)),
+    no_image_offset=Case(batch=1, groups=4, size=(2, 2), image_reach=None),
+    no_kernel_offset=Case(
+        batch=1, groups=4, size=(2, 2), kernel_reach=None, mask=False),
+)
+
+
+def function_of(case):
+    """The operator as a function of tensors alone, and such tensors."""
+    inputs = case.inputs()
+    names = [name for name in NAMES if inputs[name] is not None]
+
+    def op(*values):
+        return deform_kernel_conv2d(**{
+            **inputs,
+            **dict(zip(names, values))
+        }, **case.settings)
+
+    return op, [inputs[name] for name in names]
+
+
+@pytest.mark.parametrize('name', SECOND)
+def test_forward_mode_and_second_derivatives(name):
+    op, values = function_of(SECOND[name])
+    leaves = [value.requires_grad_() for value in values]
+    # They compare with numerical differences.
+    assert gradcheck(op, leaves, fast_mode=True, check_forward_ad=True)
+    assert gradgradcheck(
+        op,
+        leaves,
+        fast_mode=True,
+        check_rev_over_rev=True,
+        check_fwd_over_rev=True)
+
+
 @pytest.mark.parametrize('groups', [1, 4])
-def test_second_derivative_is_right_or_refused(groups):
+def test_mixed_second_derivative_against_the_reference(groups):
     case = Case(batch=1, groups=groups, size=(3, 3))
     inputs, grad_out = drawn(case)
     offset = inputs['kernel_offset'].requires_grad_()
@@ -257,16 +296,45 @@ def test_second_derivative_is_right_or_refused(groups):
 
     out = deform_kernel_conv2d(**inputs, **case.settings)
     direction = torch.randn_like(weight)
-    try:
-        grad, = torch.autograd.grad(out, weight, grad_out, create_graph=True)
-        second, = torch.autograd.grad(grad, offset, direction)
-    except RuntimeError:
-        return
+    grad, = torch.autograd.grad(out, weight, grad_out, create_graph=True)
+    second, = torch.autograd.grad(grad, offset, direction)
     step = 1e-3 * torch.randn_like(offset).clamp(-3, 3)
     change = first(offset + step) - first(offset - step)
     assert np.isclose(
         (change * direction.numpy()).sum() / 2, (second * step).sum().item(),
         rtol=1e-5)
+
+
+@pytest.mark.parametrize('groups', [1, 4])
+def test_transforms_of_torch_func(groups):
+    op, values = function_of(Case(batch=1, groups=groups, size=(2, 2)))
+    x, weight, *others = values
+
+    def loss(x):
+        return op(x, weight, *others).square().sum()
+
+    hessian = torch.func.hessian(loss)(x)
+    # The loss is a quadratic form of x.
+    assert_close(
+        torch.einsum('abcdefgh,abcd,efgh->', hessian, x, x) / 2,
+        loss(x),
+        atol=1e-10)
+    assert_close(
+        torch.autograd.functional.hessian(loss, x, strict=True),
+        hessian,
+        atol=1e-11)
+    several = torch.stack([x, 2 * x])
+    grads = torch.func.vmap(torch.func.grad(loss))(several)
+    leaf = x.clone().requires_grad_()
+    expected, = torch.autograd.grad(loss(leaf), leaf)
+    assert_close(grads[1], 2 * expected, atol=1e-11)
+
+
+@pytest.mark.parametrize('groups', [1, 4])
+def test_a_traced_size_is_not_kept_in_silence(groups):
+    op, values = function_of(Case(groups=groups))
+    with pytest.raises(RuntimeError, match='use torch.export'):
+        torch.jit.trace(op, tuple(values))
 
 
 def test_training_step_repeats_exactly():
