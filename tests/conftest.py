@@ -2,6 +2,7 @@
 """What every test shares: a fixed seed and a fixed number of threads."""
 import os
 import random
+import signal
 
 # Threads that wait should sleep: where other programs use the cores too,
 # OpenMP's spinning makes small tensors ten times slower. Read once, at load.
@@ -14,6 +15,12 @@ from data_fixtures import tiny_vid3oc  # noqa: E402, F401  (a fixture)
 
 # Two threads, as on the smallest machine: tiny tensors get slower with more.
 NUM_THREADS = min(2, os.cpu_count() or 1)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def signals_as_in_a_terminal() -> None:
+    """Ctrl-C interrupts, also where the tests run under ``nohup ... &``."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

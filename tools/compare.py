@@ -36,6 +36,7 @@ from dksan_mm.comparison import scores
 from dksan_mm.comparison.request import (DataSpec, ModelSpec, Task,
                                          parse_models, read_config)
 from dksan_mm.errors import UserError
+from dksan_mm.shutdown import finish
 
 INTERRUPTED = 'interrupted; the same command continues'
 
@@ -198,4 +199,4 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
 
 
 if __name__ == '__main__':
-    sys.exit(launch.run_tool(main, when_interrupted=INTERRUPTED))
+    finish(launch.run_tool(main, when_interrupted=INTERRUPTED))

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dksan_mm import data_checks, launch, scaling
 from dksan_mm.errors import UserError
+from dksan_mm.shutdown import finish
 
 INTERRUPTED = 'interrupted; --resume goes on from the last checkpoint'
 
@@ -131,4 +132,4 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
 
 
 if __name__ == '__main__':
-    sys.exit(launch.run_tool(main, when_interrupted=INTERRUPTED))
+    finish(launch.run_tool(main, when_interrupted=INTERRUPTED))

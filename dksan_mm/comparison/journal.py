@@ -6,6 +6,7 @@ the frames depend on; the others say which frames are written and which clips
 are scored. A line is added after what it speaks of is on the disk, so a run
 that is killed loses the frame it was at and nothing else.
 """
+import ast
 import hashlib
 import json
 import os
@@ -21,9 +22,9 @@ from ..prepare.images import decode_image, write_png
 
 FILE = 'journal.jsonl'
 _PACKAGE = osp.dirname(osp.dirname(osp.abspath(__file__)))
-# The package's code that frames depend on.
-_CODE = ('models', 'ops', 'datasets', 'resize.py')
-_SCORING_CODE = ('metrics', 'metrics.py', 'image_quality.py')
+# What frames depend on, and what scores do: with all that these import.
+_CODE = ('models', 'inference', 'datasets')
+_SCORING_CODE = ('metrics', )
 
 
 class Journal:
@@ -220,11 +221,57 @@ def scoring_digest() -> str:
 
 
 def _sources(names: Sequence[str]) -> List[str]:
-    """Source files of the package, by file or folder."""
+    """Source files of modules, and of all of the package that they import.
+
+    Raises:
+        FileNotFoundError: If there is no such module.
+    """
+    found, waiting = set(), [f'dksan_mm.{name}' for name in names]
+    while waiting:
+        for path in _files(waiting.pop()):
+            if path not in found:
+                found.add(path)
+                waiting += _imports(path)
+    return sorted(found)
+
+
+def _files(module: str) -> List[str]:
+    """Files of a module; of a package, also those beside it, C++ included."""
+    path = osp.join(osp.dirname(_PACKAGE), *module.split('.'))
+    if osp.isfile(f'{path}.py'):
+        return [f'{path}.py']
+    if not osp.isdir(path):
+        raise FileNotFoundError(f'there is no module {module} to digest')
+    return [
+        osp.join(folder, name) for folder, _, files in os.walk(path)
+        for name in files if name.endswith(('.py', '.cpp', '.h'))
+    ]
+
+
+def _imports(path: str) -> List[str]:
+    """Modules of the package that a source file imports, at any place."""
+    if not path.endswith('.py'):
+        return []
+    with open(path, encoding='utf-8') as file:
+        tree = ast.parse(file.read())
+    folder = osp.relpath(osp.dirname(path), osp.dirname(_PACKAGE))
     found = []
-    for name in names:
-        path = osp.join(_PACKAGE, name)
-        for folder, _, files in sorted(os.walk(path)):
-            found += [osp.join(folder, file) for file in sorted(files)]
-        found += [path] if osp.isfile(path) else []
-    return [p for p in found if p.endswith(('.py', '.cpp', '.h'))]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parts = folder.split(os.sep)
+            parts = parts[:len(parts) + 1 - node.level] if node.level else []
+            base = '.'.join([*parts, *filter(None, [node.module])])
+            found += [f'{base}.{alias.name}' for alias in node.names]
+            found.append(base)
+    return [
+        name for name in found
+        if name.startswith('dksan_mm.') and _is_module(name)
+    ]
+
+
+def _is_module(name: str) -> bool:
+    """Tell a module from a class or function of one."""
+    path = osp.join(osp.dirname(_PACKAGE), *name.split('.'))
+    return osp.isfile(f'{path}.py') or osp.isdir(path)

@@ -39,6 +39,20 @@ class ProgressiveScaleHook(Hook):
         if self.scale not in scales:
             raise ValueError(f'scale must be one of {scales}, those of the '
                              f"network's levels, got {self.scale}")
+        self._warn(runner)
+
+    def after_train(self, runner) -> None:
+        """Say once more what has not been trained."""
+        self._warn(runner)
+
+    def _warn(self, runner) -> None:
+        if runner.max_iters <= self.until:
+            runner.logger.warning(
+                f'The training ends at iteration {runner.max_iters}, before '
+                f'all levels are trained (from iteration {self.until} on): '
+                f'the levels above x{self.scale} stay untrained. A longer '
+                "train_cfg.max_iters or a smaller 'until' of "
+                'ProgressiveScaleHook trains them.')
 
     def before_train_iter(self,
                           runner,

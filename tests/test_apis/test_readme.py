@@ -10,7 +10,8 @@ import pytest
 from data_fixtures import write_frames
 from mmagic.apis.inferencers.video_restoration_inferencer import \
     VideoRestorationInferencer
-from tool_runs import load_tool
+from mmengine.config import Config
+from tool_runs import ROOT, load_tool
 from video_files import make_video, moving, read_video
 
 README = (Path(__file__).resolve().parents[2] / 'README.md').read_text()
@@ -69,3 +70,18 @@ def test_commands_have_the_tool_s_options():
     for command in commands:
         args = tool.parse_args(shlex.split(command))
         assert args.input != args.output
+
+
+def test_own_data_are_trained_on_validated_and_tested(tmp_path):
+    """No split of the example reads the paper's data."""
+    code, = [
+        code for code in re.findall(r'```python\n(.*?)```', README, re.DOTALL)
+        if 'data/mine' in code
+    ]
+    shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
+    (tmp_path / 'configs' / 'mine.py').write_text(code)
+    config = Config.fromfile(
+        tmp_path / 'configs' / 'mine.py', import_custom_modules=False)
+    for split in ('train', 'val', 'test'):
+        dataset = config[f'{split}_dataloader'].dataset
+        assert dataset.data_root == 'data/mine', split

@@ -1,4 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -96,3 +98,28 @@ def test_digests_notice_names_and_contents(tmp_path):
     digests.add(journal.content_digest([str(paths[0])]))
     assert len(digests) == 3
     assert journal.code_digest() != journal.scoring_digest()
+
+
+def digested(names):
+    package = Path(journal.__file__).parents[1]
+    return {
+        Path(path).relative_to(package).as_posix()
+        for path in journal._sources(names)
+    }
+
+
+def test_all_code_that_frames_depend_on_is_digested():
+    names = digested(journal._CODE)
+    assert names >= {
+        'models/dksan_net.py', 'inference/bands.py', 'ops/dkc.py',
+        'ops/csrc/dense.cpp', 'datasets/transforms.py', 'resize.py',
+        'prepare/image_decoding.py', 'checkpoint.py'
+    }
+    assert not any(name.startswith('metrics') for name in names)
+    assert digested(
+        journal._SCORING_CODE) >= {'metrics/temporal.py', 'image_quality.py'}
+
+
+def test_a_module_that_is_not_there_is_an_error():
+    with pytest.raises(FileNotFoundError, match='dksan_mm.modles'):
+        journal._sources(['modles'])

@@ -26,8 +26,9 @@ def build():
             pixel_loss=dict(type='MSELoss')))
 
 
-def runner_of(model):
-    return SimpleNamespace(model=model, logger=logging.getLogger('test'))
+def runner_of(model, max_iters=4):
+    return SimpleNamespace(
+        model=model, logger=logging.getLogger('test'), max_iters=max_iters)
 
 
 def batch():
@@ -105,3 +106,18 @@ def test_a_scale_without_a_level_is_refused(scale):
 def test_a_negative_number_of_iterations_is_refused():
     with pytest.raises(ValueError, match='-1'):
         ProgressiveScaleHook(4, until=-1)
+
+
+@pytest.mark.parametrize('max_iters, warned', [(2, True), (1, True),
+                                               (3, False)])
+def test_levels_that_stay_untrained_are_said(max_iters, warned, caplog):
+    """Before the training and at its end."""
+    hook = ProgressiveScaleHook(4, until=2)
+    runner = runner_of(build(), max_iters)
+    hook.before_train(runner)
+    hook.after_train(runner)
+    said = [r.message for r in caplog.records if r.levelname == 'WARNING']
+    assert len(said) == 2 * warned
+    for sentence in said:
+        assert f'ends at iteration {max_iters}' in sentence
+        assert 'levels above x4 stay untrained' in sentence
