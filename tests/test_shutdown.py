@@ -31,13 +31,13 @@ def run(size, last=0):
     """Exit codes and output of so many processes."""
     port = get_free_port()
     processes = [
-        subprocess.Popen(
-            [sys.executable, '-c', SCRIPT,
-             *map(str, (rank, size, port, last))],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True) for rank in range(max(size, 1))
+        subprocess.Popen([
+            sys.executable, '-c', SCRIPT, *map(str, (rank, size, port, last))
+        ],
+                         cwd=ROOT,
+                         stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE,
+                         text=True) for rank in range(max(size, 1))
     ]
     ends = [process.communicate(timeout=240) for process in processes]
     return [process.returncode for process in processes], ends
