@@ -67,6 +67,12 @@ def new_folder(path: str) -> str:
     return _new(path, END, os.mkdir)[1]
 
 
+def is_temporary(name: str) -> bool:
+    """Return whether a name, without its folder, is of a file in writing."""
+    form = rf'\..+\.[0-9a-f]{{{_RANDOM}}}{re.escape(END)}'
+    return re.fullmatch(form, name, re.DOTALL) is not None
+
+
 def _new(path: str, end: str, create: Callable) -> tuple:
     folder, name = osp.split(path)
     head = os.fsencode(name)[:_max_name(folder) - _RANDOM - len(end) - 2]

@@ -8,7 +8,6 @@ the share of time on the CPU; then the peak memory at some LR sizes.
 import argparse
 import contextlib
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
@@ -230,10 +229,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         results[path] = analyze(path, config, args)
         print(report(Path(path).stem, results[path]), flush=True)
     if args.out:
-        part = f'{args.out}.part'
-        with open(part, 'w', encoding='utf-8') as file:
-            json.dump(results, file, indent=2)
-        os.replace(part, args.out)
+        from dksan_mm.prepare.images import write_bytes
+        write_bytes(args.out, json.dumps(results, indent=2).encode())
 
 
 if __name__ == '__main__':

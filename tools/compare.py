@@ -38,6 +38,8 @@ from dksan_mm.comparison.request import (DataSpec, ModelSpec, Task,
 from dksan_mm.errors import UserError
 from dksan_mm.shutdown import finish
 
+LOCK = '.lock'  # stays, to tell that the folder is a comparison's
+RESULTS = ('results.json', 'results.md', 'results.csv', 'report.html')
 INTERRUPTED = 'interrupted; the same command continues'
 
 
@@ -149,11 +151,21 @@ def show(results: dict, out: str) -> None:
     print(f'\nwritten: {files}')
 
 
+def check_out(out: str) -> None:
+    """Refuse a folder that holds files of the user under names of ours."""
+    if osp.exists(osp.join(out, LOCK)):
+        return
+    for name in (*RESULTS, 'runs'):
+        if osp.lexists(osp.join(out, name)):
+            raise UserError(f'--out: {out} holds {name}, which no comparison '
+                            'wrote; choose another folder')
+
+
 @contextmanager
 def locked(out: str) -> Iterator[None]:
     """Keep a second run away from the same folder."""
     os.makedirs(out, exist_ok=True)
-    handle = os.open(osp.join(out, '.lock'), os.O_CREAT | os.O_RDWR, 0o666)
+    handle = os.open(osp.join(out, LOCK), os.O_CREAT | os.O_RDWR, 0o666)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -188,6 +200,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     for model in models:
         read_config(model)
     scores.check_metrics(args.metrics)
+    check_out(args.out)
     signal.signal(signal.SIGTERM, interrupt)
     try:
         with locked(args.out):

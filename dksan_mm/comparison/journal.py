@@ -11,13 +11,14 @@ import hashlib
 import json
 import os
 import os.path as osp
-import shutil
+import re
 import zlib
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence
 
 import numpy as np
 
 from ..errors import UserError
+from ..files import is_temporary
 from ..prepare.images import decode_image, write_png
 
 FILE = 'journal.jsonl'
@@ -61,7 +62,7 @@ class Journal:
             **fingerprint
         } if before and before.get(name) != fingerprint.get(name))
         if before != fingerprint:
-            shutil.rmtree(frames, ignore_errors=True)
+            _remove_frames(frames)
             with open(self.path, 'w', encoding='utf-8'):
                 pass
             self._append(dict(fingerprint=dict(fingerprint)))
@@ -159,8 +160,25 @@ class Journal:
         folder = osp.join(self.folder, clip)
         names = {osp.basename(self.path_of(key)) for key in keep}
         for name in os.listdir(folder) if osp.isdir(folder) else ():
-            if name not in names:
+            if name not in names and _is_ours(name):
                 os.remove(osp.join(folder, name))
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a file is called as those that are written here."""
+    return is_temporary(name) or \
+        re.fullmatch(r'[0-9]+\.png', name) is not None
+
+
+def _remove_frames(folder: str) -> None:
+    """Remove all clips; a file of the user and its folders stay."""
+    for place, _, names in os.walk(folder, topdown=False):
+        for name in filter(_is_ours, names):
+            os.remove(osp.join(place, name))
+        try:
+            os.rmdir(place)
+        except OSError:
+            pass
 
 
 def _read_lines(path: str) -> Iterator[dict]:

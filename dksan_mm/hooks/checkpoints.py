@@ -1,6 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
 """Checkpoints that survive being killed, and load everywhere."""
-import glob
 import os
 import re
 from collections import deque
@@ -17,12 +16,13 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import weights_to_cpu
 
+from ..files import remove_leftovers
 from ..prepare.images import write_bytes
 from ..random_state import random_state
 from ..resume import POINTER
 
-# What a killed run may leave of a file that it was writing.
-UNFINISHED = ('.*.pth.*.tmp', f'.{POINTER}.*.tmp')
+# What a killed run may have been writing: a regular expression.
+UNFINISHED = rf'.*\.pth|{re.escape(POINTER)}'
 
 
 @register_backend('atomic', force=True)
@@ -91,9 +91,8 @@ class AtomicCheckpointHook(CheckpointHook):
             self.last_ckpt = runner._load_from
         if not is_main_process():
             return
-        for pattern in UNFINISHED:
-            for folder in {self.out_dir, runner.work_dir}:
-                _remove(glob.glob(os.path.join(glob.escape(folder), pattern)))
+        for folder in {self.out_dir, runner.work_dir}:
+            remove_leftovers(folder, UNFINISHED)
         if runner.iter > 0:
             self._adopt_best(runner)
             self._remove_superseded_best(runner)
@@ -270,8 +269,7 @@ class AtomicCheckpointHook(CheckpointHook):
         for path in _named(runner.message_hub, 'best_ckpt').values():
             inside = Path(path).parent == Path(self.out_dir)
             if inside and os.path.isfile(path):
-                others = re.sub(r'\d+(?=\D*$)', '*', glob.escape(path))
-                _remove(set(glob.glob(others)) - {path})
+                _remove(set(_of_other_steps(path)) - {path})
 
 
 def _named(hub, start: Union[str, Tuple[str, ...]]) -> Dict[str, Any]:
@@ -294,6 +292,16 @@ def _forgotten_on_error(hub, start: Union[str, Tuple[str,
             hub.pop_info(name)
         hub.update_info_dict(before)
         raise
+
+
+def _of_other_steps(path: str) -> Iterator[str]:
+    """Files that are named like one, but for its last number."""
+    folder, name = os.path.split(path)
+    start, end = re.split(r'\d+(?=\D*$)', name, maxsplit=1)
+    form = re.compile(rf'{re.escape(start)}\d+{re.escape(end)}')
+    for other in os.listdir(folder):
+        if form.fullmatch(other):
+            yield os.path.join(folder, other)
 
 
 def _remove(paths) -> None:

@@ -1,12 +1,13 @@
 # Copyright (c) DKSAN-MM contributors.
 """A test's results as a file."""
 import json
-import os
 from typing import Dict
 
 from mmagic.registry import HOOKS
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
+
+from ..prepare.images import write_bytes
 
 
 @HOOKS.register_module()
@@ -30,10 +31,8 @@ class ResultsFileHook(Hook):
         for metric in _metrics_of(runner.test_loop):
             for video, values in getattr(metric, 'videos', {}).items():
                 videos.setdefault(video, {}).update(values)
-        part = f'{self.path}.part'
-        with open(part, 'w', encoding='utf-8') as file:
-            json.dump(dict(metrics=metrics, videos=videos), file, indent=2)
-        os.replace(part, self.path)
+        content = json.dumps(dict(metrics=metrics, videos=videos), indent=2)
+        write_bytes(self.path, content.encode())
 
 
 def _metrics_of(loop) -> list:

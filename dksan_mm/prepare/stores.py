@@ -34,12 +34,14 @@ encoder among the dependencies.
 """
 import os
 import os.path as osp
+import re
 import zlib
-from typing import Callable, Dict, Iterator, List, Union
+from typing import Callable, Collection, Dict, Iterator, List, Union
 
 import cv2
 import numpy as np
 
+from ..files import find_leftovers, replacing
 from .arrays import FrameArray, write_array
 from .images import read_image
 from .layout import HR_DIR, list_frames
@@ -103,19 +105,12 @@ def write_store(
     """
     path = store_path(folder, suffix)
     _refuse_folder(folder, path)
-    temporary = temporary_path(path)
     frames = list_frames(folder)
     try:
-        with open(temporary, 'wb') as file:
+        with replacing(path, sync=True) as file:
             KINDS[suffix][1](file, _read_rgb(frames, on_frame), len(frames))
-            # In its place only when it is on the disk.
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
-        remove_temporary(folder)
-        if isinstance(error, OSError):  # a full disk has no name by itself
-            error.filename = error.filename or path
+    except OSError as error:  # a full disk has no name by itself
+        error.filename = error.filename or path
         raise
     return dict(bytes=osp.getsize(path), crc32=large_file_crc32(path))
 
@@ -146,10 +141,10 @@ def large_file_crc32(path: str) -> str:
             value = zlib.crc32(part, value)
 
 
-def temporary_path(path: str) -> str:
-    """Where a file is built; hidden, so that nothing takes it for whole."""
+def unfinished_paths(path: str) -> List[str]:
+    """What killed runs have left of a file; hidden, not taken for whole."""
     folder, name = osp.split(path)
-    return osp.join(folder, f'.{name}.tmp')
+    return find_leftovers(folder or '.', re.escape(name))
 
 
 def _refuse_folder(folder: str, path: str) -> None:
@@ -159,20 +154,35 @@ def _refuse_folder(folder: str, path: str) -> None:
                          'the two clips')
 
 
-def remove_stores(folder: str) -> None:
-    """Remove the files of a clip's folder, whole or not."""
+def remove_stores(folder: str, stated: Collection[str] = ()) -> None:
+    """Remove the files of a clip's folder, whole or not.
+
+    Args:
+        folder (str): The clip's folder.
+        stated (Collection[str]): Suffixes of files that are known to be
+            prepared ones; others go if they are of such a kind.
+    """
     for suffix in KINDS:
         path = store_path(folder, suffix)
-        if osp.isfile(path):  # a folder is another clip
+        # A folder is another clip.
+        if osp.isfile(path) and (suffix in stated or is_store(path)):
             os.remove(path)
     remove_temporary(folder)
+
+
+def is_store(path: str) -> bool:
+    """Whether a file is a clip's frames, by its header and size."""
+    try:
+        open_store(path).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def remove_temporary(folder: str) -> None:
     """Remove what a killed run left of a clip's files."""
     for suffix in KINDS:
-        path = temporary_path(store_path(folder, suffix))
-        if osp.exists(path):
+        for path in unfinished_paths(store_path(folder, suffix)):
             os.remove(path)
 
 

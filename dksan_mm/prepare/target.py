@@ -45,7 +45,7 @@ def _lock(out: str) -> Iterator[None]:
     The system lets go of a killed run's lock; its file is taken over.
     """
     path = osp.join(out, '.prepare.lock')
-    handle = os.open(path, os.O_CREAT | os.O_RDWR)
+    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Not one that a run ending just now has removed.
@@ -58,7 +58,8 @@ def _lock(out: str) -> Iterator[None]:
     try:
         yield
     finally:
-        os.remove(path)
+        if not os.fstat(handle).st_size:  # else it is the user's
+            os.remove(path)
         os.close(handle)
 
 

@@ -12,7 +12,7 @@ from .images import file_crc32, read_image
 from .layout import HR_DIR, SPLITS, list_clips, lr_dir, number_frames
 from .manifest import read_manifest
 from .stores import (KINDS, Store, large_file_crc32, open_store, store_path,
-                     temporary_path)
+                     unfinished_paths)
 from .writer import PARTIAL_DIR
 
 
@@ -156,9 +156,10 @@ class _FrameChecker:
             path = store_path(folder, suffix)
             stated = (self.clip.entry or {}).get('stores', {})
             stated = stated.get(kind + suffix)
-            if osp.exists(temporary_path(path)):
-                problems.append(f'{temporary_path(path)}: unfinished; run the '
-                                'preparation again')
+            problems += [
+                f'{left}: unfinished; run the preparation again'
+                for left in unfinished_paths(path)
+            ]
             if stated or osp.isfile(path):
                 problems += self._open_store(folder, path, stated)
         return problems

@@ -7,20 +7,21 @@ is complete, so that training never sees a part of one.
 import json
 import os
 import os.path as osp
-import shutil
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
+from ..files import is_temporary
 from ..resize import matlab_resize
 from .images import (file_crc32, is_image, read_image, sync_folder, sync_path,
                      write_bytes, write_png)
 from .layout import HR_DIR, frame_number, list_frames, lr_dir, number_frames
 from .sources import Clip, iter_frames
-from .stores import (KINDS, is_as_stated, remove_stores, remove_temporary,
-                     store_path, suffix_of, write_store)
+from .stores import (KINDS, is_as_stated, is_store, remove_stores,
+                     remove_temporary, store_path, suffix_of, write_store)
 
 PARTIAL_DIR = '.partial'
 SOURCE_FILE = 'source.json'
@@ -103,8 +104,10 @@ class ClipWriter:
             self._check_not_fewer(known['frames'])
             same_limit = known.get('max_frames') == recipe['max_frames']
             if same_limit and self._is_whole(known['frames']):
+                self._refuse_foreign_stores(known)
                 return self._with_stores(known)
-        self._open_partial(recipe, ours)
+        self._refuse_foreign_stores(known if ours else None)
+        self._open_partial(recipe, known if ours else None)
         try:
             self._write_frames()
         except ValueError:  # a damaged clip adds nothing to the target
@@ -140,7 +143,19 @@ class ClipWriter:
 
     def close(self) -> None:
         """Forget the building place, once the manifest knows the clip."""
-        shutil.rmtree(self.partial, ignore_errors=True)
+        _remove_ours(self.partial)
+
+    def _refuse_foreign_stores(self, known: Optional[dict]) -> None:
+        """Raise if a file of the user stands where one would be written."""
+        for final in self.finals if self.settings.store != 'png' else ():
+            suffix = suffix_of(final, self.settings.store)
+            path = store_path(final, suffix)
+            if osp.lexists(path) and not osp.isdir(path) and \
+                    suffix not in _stated(known, final) and \
+                    not is_store(path):
+                raise ValueError(
+                    f'{path}: is there already, but was not prepared here; '
+                    'move or delete it, or choose another target folder')
 
     def _with_stores(self, entry: Dict[str, object]) -> Dict[str, object]:
         """Make the files asked for; the clip's entry with those there."""
@@ -174,22 +189,27 @@ class ClipWriter:
         except (ValueError, FileNotFoundError):
             return False
 
-    def _open_partial(self, recipe: Dict[str, object], ours: bool) -> None:
+    def _open_partial(self, recipe: Dict[str, object],
+                      known: Optional[dict]) -> None:
         """Start the building place, or take up one of the same recipe."""
         note = osp.join(self.partial, SOURCE_FILE)
         if _read_json(note) != recipe:
             present = [f for f in self.finals if osp.exists(f)]
-            if present and not ours:
+            if present and known is None:
                 raise ValueError(
                     f'{present[0]}: is there already, but was not prepared '
                     'from this source with these settings; move or delete '
                     'it, or choose another target folder')
-            shutil.rmtree(self.partial, ignore_errors=True)
+            _remove_ours(self.partial)
+            if osp.lexists(self.partial):
+                raise ValueError(f'{self.partial}: holds files that were not '
+                                 'prepared here; move or delete it')
             os.makedirs(self.partial)
             write_bytes(note, json.dumps(recipe).encode(), sync=True)
         for part, final in zip(self.parts, self.finals):
-            remove_stores(final)  # before the frames that it copies change
-            if ours and osp.isdir(final):  # frames are missing: add them
+            # Before the frames that it copies change.
+            remove_stores(final, _stated(known, final))
+            if known and osp.isdir(final):  # frames are missing: add them
                 os.rename(final, part)
             if not osp.isdir(final):
                 os.makedirs(part, exist_ok=True)
@@ -238,7 +258,7 @@ class ClipWriter:
         for part in filter(osp.isdir, self.parts):
             numbered = number_frames(part)
             for number, path in numbered.items():
-                if number >= min(numbered) + frames:
+                if number >= min(numbered) + frames and _is_ours(path):
                     os.remove(path)
 
     def _move_in_place(self) -> None:
@@ -326,8 +346,35 @@ def _read_json(path: str) -> Optional[dict]:
         return None
 
 
+def _stated(known: Optional[dict], final: str) -> List[str]:
+    """Suffixes of the files that the manifest states for a folder."""
+    kind, stores = osp.basename(osp.dirname(final)), {}
+    if known:
+        stores = known.get('stores', {})
+    return [suffix for suffix in KINDS if kind + suffix in stores]
+
+
+def _is_ours(path: str) -> bool:
+    """Whether a file is called as those that are written here."""
+    name = osp.basename(path)
+    return name == SOURCE_FILE or is_temporary(name) or \
+        re.fullmatch(r'[0-9]{6,}\.png', name) is not None
+
+
+def _remove_ours(folder: str) -> None:
+    """Remove a building place; a file of the user and its folders stay."""
+    for place, _, names in os.walk(folder, topdown=False):
+        for path in [osp.join(place, name) for name in names]:
+            if _is_ours(path):
+                os.remove(path)
+        try:
+            os.rmdir(place)
+        except OSError:
+            pass
+
+
 def _remove_leftovers(folder: str) -> None:
     """Remove the half-written temporary files of a killed run."""
     for name in os.listdir(folder):
-        if name.startswith('.') and name.endswith('.tmp'):
+        if is_temporary(name):
             os.remove(osp.join(folder, name))

@@ -7,6 +7,7 @@ import pytest
 from dksan_mm.comparison import journal
 from dksan_mm.comparison.journal import Journal
 from dksan_mm.errors import UserError
+from dksan_mm.files import END, reserve_file
 
 IMAGE = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
 
@@ -83,10 +84,15 @@ def test_frames_that_no_journal_knows_are_left_alone(folder):
 
 
 def test_tidying_keeps_what_is_named(folder):
-    (folder / 'frames' / 'c' / '.000000.png.1.tmp').write_bytes(b'part')
+    reserve_file(str(folder / 'frames' / 'c' / '000000.png'), END)
+    (folder / 'frames' / 'c' / 'mine.png').write_bytes(b'mine')
     open_journal(folder, code='1').tidy('c', ['c/000001'])
+    assert sorted(p.name for p in (folder / 'frames' / 'c').iterdir()) == [
+        '000001.png', 'mine.png'
+    ]
+    open_journal(folder, code='2')  # all frames go
     assert [p.name
-            for p in (folder / 'frames' / 'c').iterdir()] == ['000001.png']
+            for p in (folder / 'frames' / 'c').iterdir()] == ['mine.png']
 
 
 def test_digests_notice_names_and_contents(tmp_path):

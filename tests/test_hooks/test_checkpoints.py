@@ -17,6 +17,7 @@ from toy_runs import RISING, toy_run
 
 from dksan_mm.checkpoint import read_checkpoint
 from dksan_mm.comparison.processes import _start_server
+from dksan_mm.files import END, reserve_file
 from dksan_mm.hooks import (AtomicBackend, AtomicCheckpointHook,
                             PlainWeightsHook)
 from dksan_mm.resume import list_checkpoints
@@ -133,10 +134,20 @@ def test_the_new_is_in_place_before_the_old_goes(begun, tmp_path, monkeypatch):
 def test_unfinished_files_of_a_killed_run_are_removed(begun, tmp_path):
     work_dir = tmp_path / 'w'
     shutil.copytree(begun, work_dir)
-    for name in ('.iter_4.pth.77.tmp', '.last_checkpoint.77.tmp', '.mine.tmp'):
+    for name in ('iter_4.pth', 'last_checkpoint'):
+        reserve_file(str(work_dir / name), END)
+    token = '0123456789abcdef'
+    mine = [
+        '.mine.tmp', '.iter_4.pth.77.tmp', f'.mine.pth.{token}.tmp',
+        'best_score_iter_mine.pth', 'best_score_iter_1_mine.pth'
+    ]
+    for name in mine:
         (work_dir / name).write_bytes(b'PK')
     toy_run(work_dir, 4, resume=True)
-    assert [name for name in files(work_dir) if 'tmp' in name] == ['.mine.tmp']
+    kept = [
+        name for name in files(work_dir) if 'tmp' in name or 'mine' in name
+    ]
+    assert sorted(kept) == sorted(mine)
 
 
 def full_disk(monkeypatch, names):

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from data_fixtures import sample_frames, write_frames
 
+from dksan_mm.files import END, reserve_file
 from dksan_mm.prepare.images import write_png
 from dksan_mm.prepare.manifest import read_manifest, write_manifest
 from dksan_mm.prepare.sources import Clip
 from dksan_mm.prepare.stores import (KINDS, open_store, remove_stores,
-                                     store_path, temporary_path, write_store)
+                                     store_path, write_store)
 from dksan_mm.prepare.verify import find_prepared, verify_clip
 from dksan_mm.prepare.writer import ClipWriter, Settings
 from dksan_mm.process_memory import resident_memory
@@ -286,9 +287,7 @@ def flip_a_bit(path):
      ['HR/c.npy: is not the file that was', 'HR/c.npy: differs from 000010']),
     (lambda d: (d / 'LRx16/c.npy').write_bytes(b''),
      ['LRx16/c.npy: not an array of frames']),
-    (lambda d:
-     (d / 'HR/.c.npy.tmp').write_bytes(b'half'), ['HR/.c.npy.tmp: unfinished'
-                                                  ]),
+    (lambda d: reserve_file(str(d / 'HR/c.npy'), END), ['HR/.c.npy.']),
     (lambda d: os.replace(d / 'LRx16/c.npy', d / 'HR/c.npy'), [
         'LRx16/c.npy: No such file', 'HR/c.npy: is not the file', *[
             f'HR/c.npy: differs from {number:06d}.png'
@@ -310,7 +309,20 @@ def test_verify_compares_arrays_with_the_frames(folder, tmp_path, harm,
 def test_what_a_killed_run_left_is_removed(folder, tmp_path):
     out = tmp_path / 'out'
     prepare(folder, out)
-    left = Path(temporary_path(str(out / 'train/HR/c.npy')))
+    left = Path(reserve_file(str(out / 'train/HR/c.npy'), END))
     left.write_bytes(b'half')
     prepare(folder, out)
     assert not left.exists()
+
+
+@pytest.mark.parametrize('content', [b'mine', np.zeros(3).tobytes()])
+def test_files_of_the_user_are_not_replaced_by_arrays(folder, tmp_path,
+                                                      content):
+    mine = tmp_path / 'out' / 'train' / 'HR' / 'c.npy'
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(content)
+    with pytest.raises(ValueError, match='c.npy: is there already, but was'):
+        prepare(folder, tmp_path / 'out', store='array')
+    assert mine.read_bytes() == content
+    prepare(folder, tmp_path / 'out')  # needs no array
+    assert mine.read_bytes() == content

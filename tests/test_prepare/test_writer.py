@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from data_fixtures import SAMPLE, write_frames
 
+from dksan_mm.files import END, reserve_file
 from dksan_mm.prepare.images import read_image, write_png
 from dksan_mm.prepare.manifest import (read_manifest, write_annotation,
                                        write_manifest)
@@ -143,7 +144,7 @@ def test_an_interrupted_clip_is_continued(tmp_path, stop_after):
     assert len(list(part.iterdir())) == stop_after
     assert find_unfinished(str(tmp_path / 'out'), []) == [str(part.parent)]
     # What a killed process leaves, and a mark to see what is written again.
-    (part / '.000003.png.77.tmp').write_bytes(b'half')
+    reserve_file(str(part / '000003.png'), END)
     mark = read_image(str(part / '000000.png')) // 2
     write_png(str(part / '000000.png'), mark)
     prepare(source, tmp_path / 'out')
@@ -369,3 +370,13 @@ def test_a_damaged_manifest_is_named(tmp_path, text):
     (tmp_path / 'val' / 'manifest.json').write_text(text)
     with pytest.raises(ValueError, match='manifest.json: damaged manifest'):
         read_manifest(str(tmp_path), 'val')
+
+
+def test_a_building_place_with_files_of_the_user(tmp_path):
+    source = write_frames(tmp_path / 'c', noise(2))
+    mine = tmp_path / 'out' / 'train' / '.partial' / 'c' / 'HR' / 'thesis.png'
+    mine.parent.mkdir(parents=True)
+    mine.write_text('mine')
+    with pytest.raises(ValueError, match='partial/c: holds files that were'):
+        prepare(source, tmp_path / 'out')
+    assert mine.read_text() == 'mine'

@@ -14,6 +14,7 @@ from data_fixtures import write_frames
 from tool_runs import CONFIG, ROOT, TINY, load_tool, run
 
 from dksan_mm import launch
+from dksan_mm.errors import UserError
 
 pytest_plugins = ['tool_runs']  # the fixtures
 BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')
@@ -284,3 +285,14 @@ def test_arguments_are_checked_before_heavy_imports():
             f'runpy.run_path({str(ROOT / "tools" / "compare.py")!r})\n'
             'assert not {"torch", "mmagic", "cv2"} & set(sys.modules)')
     subprocess.run([sys.executable, '-c', code], check=True)
+
+
+@pytest.mark.parametrize('name', ['results.json', 'report.html', 'runs'])
+def test_a_folder_with_files_of_the_user_is_refused(tmp_path, name):
+    (tmp_path / name).write_text('mine')
+    tool = load_tool('compare')
+    with pytest.raises(UserError, match=f'holds {name}, which no comparison'):
+        tool.check_out(str(tmp_path))
+    assert (tmp_path / name).read_text() == 'mine'
+    (tmp_path / tool.LOCK).touch()  # of a comparison
+    tool.check_out(str(tmp_path))
