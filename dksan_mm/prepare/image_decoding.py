@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from .image_headers import PNG_START, Header, read_header
+from .image_headers import PNG_START, Header, read_header, without_animation
 
 PNG_END = b'IEND'
 # Pillow's own limit. A larger image is an attack or a mistake; a few KB can
@@ -59,6 +59,8 @@ def decode(content: bytes, path: str) -> Tuple[np.ndarray, List[str]]:
     if content.startswith(PNG_START) and content.rfind(PNG_END) < 0:
         # Said here, since libpng says it on stderr without a name.
         raise ValueError(f'{path}: not a readable image (cut short)')
+    if content.startswith(PNG_START) and b'acTL' in content:
+        content = without_animation(content)
     header = read_header(content)
     if header is None:
         return _decode_with_pillow(content, path)

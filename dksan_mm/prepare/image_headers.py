@@ -64,6 +64,22 @@ def is_animated_webp(content: bytes) -> bool:
             and bool(content[20:21]) and bool(content[20] & 2))
 
 
+def without_animation(content: bytes) -> bytes:
+    """Make a still PNG of an animated one: its default image.
+
+    OpenCV's own reader of animations ends the process on damaged ones.
+    """
+    kept, start = [content[:8]], 8
+    while start < len(content):
+        length, name = struct.unpack_from('>I4s',
+                                          content[start:start + 8] + bytes(8))
+        end = start + 12 + length
+        if name not in (b'acTL', b'fcTL', b'fdAT'):
+            kept.append(content[start:end])
+        start = end
+    return b''.join(kept)
+
+
 def _read_png(content: bytes) -> Header:
     width, height, bits, kind = struct.unpack_from('>IIBB', content, 16)
     chunks = dict(_chunks(content))

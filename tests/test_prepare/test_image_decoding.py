@@ -11,7 +11,8 @@ from PIL import Image, ImageCms
 
 from dksan_mm.prepare import image_decoding
 from dksan_mm.prepare.image_decoding import decode
-from dksan_mm.prepare.image_headers import is_animated_webp, read_header
+from dksan_mm.prepare.image_headers import (is_animated_webp, read_header,
+                                            without_animation)
 from dksan_mm.prepare.sources import Clip, iter_frames
 
 COLOURS = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]],
@@ -308,3 +309,40 @@ def test_plain_files_take_the_quick_way(monkeypatch):
         content = encoded(Image.fromarray(COLOURS), kind)
         assert read_header(content).is_plain
         decode(content, 'x')
+
+
+def test_an_animation_s_default_image(tmp_path):
+    pictures = [
+        Image.fromarray(np.full((4, 5, 3), level, np.uint8))
+        for level in (10, 200)
+    ]
+    file = io.BytesIO()
+    pictures[0].save(
+        file, 'PNG', save_all=True, append_images=pictures[1:], duration=40)
+    image, notes = decode(file.getvalue(), 'a.png')
+    assert image.shape == (4, 5, 3) and (image == 10).all() and notes == []
+    still = without_animation(file.getvalue())
+    assert b'acTL' not in still and b'fdAT' not in still
+
+
+def test_damaged_animations_end_in_one_sentence():
+    """OpenCV's reader of animations ended the process on some of them."""
+    rng = np.random.default_rng(0)
+    frames = [
+        Image.fromarray(rng.integers(0, 256, (48, 64, 3), np.uint8))
+        for _ in range(3)
+    ]
+    file = io.BytesIO()
+    frames[0].save(
+        file, 'PNG', save_all=True, append_images=frames[1:], duration=40)
+    outcomes = set()
+    for _ in range(200):
+        content = bytearray(file.getvalue())
+        for place in rng.integers(33, len(content), 20):
+            content[place] ^= 1 << int(rng.integers(8))
+        try:
+            outcomes.add(decode(bytes(content), 'a.png')[0].shape)
+        except ValueError as error:
+            assert str(error).startswith('a.png: ')
+            outcomes.add('refused')
+    assert 'refused' in outcomes
