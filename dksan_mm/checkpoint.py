@@ -118,7 +118,7 @@ def _load(path: str) -> object:
 
 
 def _describe(path: str) -> str:
-    """What a file is that is no checkpoint, by its beginning."""
+    """Name what a file is that is no checkpoint, by its beginning."""
     with open(path, 'rb') as file:
         start = file.read(200).lstrip()
     if start.startswith(b'version https://git-lfs'):

@@ -119,7 +119,7 @@ class ConvMuon(torch.optim.Optimizer):
 
 
 def _is_matrix(parameter: Tensor, group: dict) -> bool:
-    """Whether a parameter says enough as a matrix; see :class:`ConvMuon`."""
+    """Return whether a parameter is large as a matrix; see ConvMuon."""
     return group['orthogonal'] and parameter.ndim == 4 and \
         parameter.shape[0] > 4 and parameter.shape[1] > 1
 

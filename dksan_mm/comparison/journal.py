@@ -125,7 +125,7 @@ class Journal:
         return decode_image(content, path)
 
     def has_frame(self, key: str, source: str) -> bool:
-        """Whether a frame is there; its bytes are counted, not read."""
+        """Return whether a frame is there; its bytes are counted, not read."""
         record = self._frames.get(key)
         try:
             return record is not None and record.get('source') == source and \
@@ -165,7 +165,7 @@ class Journal:
 
 
 def _is_ours(name: str) -> bool:
-    """Whether a file is called as those that are written here."""
+    """Return whether a file is called as those that are written here."""
     return is_temporary(name) or \
         re.fullmatch(r'[0-9]+\.png', name) is not None
 

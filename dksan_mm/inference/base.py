@@ -128,7 +128,7 @@ class WholeWindowEvaluator:
 
     @property
     def takes_tiles(self) -> bool:
-        """Whether the network's cascade can be called by itself."""
+        """Return whether the network's cascade can be called by itself."""
         return self._in_parts
 
     @property

@@ -106,7 +106,7 @@ def _make_residual(block: nn.Module, total: Tensor, last: Optional[_Step],
 
 
 def _factor(block: nn.Module, mean: Tensor) -> Tensor:
-    """What a block multiplies its residual with."""
+    """Compute the factor of a block's residual."""
     if type(block) is ResidualBlockNoBN:
         return torch.full_like(mean, block.res_scale)
     return block.attention[1:](mean.to(block.attention[1].weight.dtype))

@@ -118,7 +118,7 @@ class Tiles(NamedTuple):
 
 
 def _cut(box: Box, *maps: Tensor) -> List[Tensor]:
-    """What a tile reads of maps on the LR grid."""
+    """Cut what a tile reads out of maps on the LR grid."""
     rows, columns = box
     return [
         x[..., rows.first:rows.last, columns.first:columns.last] for x in maps

@@ -54,7 +54,7 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
 
 
 def needs_plain() -> bool:
-    """Whether derivatives beyond plain backpropagation are asked for.
+    """Return whether derivatives beyond plain backpropagation are asked for.
 
     Forward-mode derivatives and ``torch.func``'s transforms: they look into
     the plain form, as they cannot into an operator of our own.

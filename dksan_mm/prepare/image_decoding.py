@@ -194,7 +194,7 @@ def _decode_with_pillow(content: bytes,
 
 
 def _is_deep(file: Image.Image, path: str) -> bool:
-    """Whether a TIFF file has 16-bit values; other large ones are refused."""
+    """Return whether a TIFF file has 16-bit values; refuse larger ones."""
     bits = max(file.tag_v2.get(BITS, (1, )))
     kind = max(file.tag_v2.get(SAMPLE_FORMAT, (1, )))
     if bits not in (1, 2, 4, 8, 16) or kind != 1:

@@ -31,7 +31,7 @@ class Header:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the decoded values are the image, without further steps."""
+        """Return whether the decoded values are the image as they are."""
         return not (self.bits > 8 or self.alpha or self.cmyk or self.parts)
 
 
@@ -55,7 +55,7 @@ def read_header(content: bytes) -> Optional[Header]:
 
 
 def is_animated_webp(content: bytes) -> bool:
-    """Whether a file is a WebP of several frames.
+    """Return whether a file is a WebP of several frames.
 
     Args:
         content (bytes): The file, or its first 21 bytes.

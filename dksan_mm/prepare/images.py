@@ -53,7 +53,7 @@ def decode_image(content: bytes, path: str) -> np.ndarray:
 
 
 def is_image(path: str) -> bool:
-    """Whether there is a file, and it is a whole image."""
+    """Return whether there is a file, and it is a whole image."""
     try:
         read_image(path)
         return True

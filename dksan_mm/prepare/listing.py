@@ -71,12 +71,12 @@ def refuse_special(path: str) -> None:
 
 
 def is_video_name(name: str) -> bool:
-    """Whether a file's suffix is a video's."""
+    """Return whether a file's suffix is a video's."""
     return name.lower().endswith(VIDEO_SUFFIXES)
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file's suffix is an image's."""
+    """Return whether a file's suffix is an image's."""
     return name.lower().endswith(IMAGE_SUFFIXES)
 
 

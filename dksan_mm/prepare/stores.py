@@ -171,7 +171,7 @@ def remove_stores(folder: str, stated: Collection[str] = ()) -> None:
 
 
 def is_store(path: str) -> bool:
-    """Whether a file is a clip's frames, by its header and size."""
+    """Return whether a file is a clip's frames, by its header and size."""
     try:
         open_store(path).close()
     except (OSError, ValueError):
@@ -187,7 +187,7 @@ def remove_temporary(folder: str) -> None:
 
 
 def is_as_stated(path: str, stated: Dict[str, object]) -> bool:
-    """Whether a file is there, by its size.
+    """Return whether a file is there, by its size.
 
     Args:
         path (str): The file.

@@ -355,7 +355,7 @@ def _stated(known: Optional[dict], final: str) -> List[str]:
 
 
 def _is_ours(path: str) -> bool:
-    """Whether a file is called as those that are written here."""
+    """Return whether a file is called as those that are written here."""
     name = osp.basename(path)
     return name == SOURCE_FILE or is_temporary(name) or \
         re.fullmatch(r'[0-9]{6,}\.png', name) is not None

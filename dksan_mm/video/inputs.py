@@ -81,7 +81,7 @@ def _has_images(folder: str) -> bool:
 
 
 def _is_sequence(content: Content, num_videos: int) -> bool:
-    """Whether the images beside videos are frames, and the videos are not."""
+    """Return whether a folder is one of frames, with a video among them."""
     stems = tuple(osp.splitext(path)[0] for path in content.videos)
     images = [path for path in content.images if not path.startswith(stems)] \
         if stems else content.images
@@ -94,5 +94,5 @@ def _is_sequence(content: Content, num_videos: int) -> bool:
 
 
 def is_address(path: str) -> bool:
-    """Whether a path is an address of a network, such as ``http://...``."""
+    """Return whether a path is a network address, as ``http://...``."""
     return bool(re.match('[A-Za-z][A-Za-z0-9+.-]+://', path))

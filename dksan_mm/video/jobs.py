@@ -73,7 +73,7 @@ def _sources(paths: Sequence[str], source: str, target: str) -> List[str]:
 
 
 def _is_inside(path: str, folder: str) -> bool:
-    """Whether a folder is another or lies in it, links followed."""
+    """Return whether a folder is another or lies in it, links followed."""
     folder = osp.realpath(folder)
     return osp.commonpath([osp.realpath(path), folder]) == folder
 

@@ -275,7 +275,7 @@ def _open_pattern(path: str, rate: Optional[Fraction]) -> Images:
 
 
 def is_image(path: str) -> bool:
-    """Whether a file is an image, by its suffix or, without, its content.
+    """Tell whether a file is an image, by its suffix or, without, its content.
 
     Raises:
         OSError: If it cannot be opened.
@@ -292,7 +292,7 @@ def is_image(path: str) -> bool:
 
 
 def is_animated(path: str) -> bool:
-    """Whether a file is an animated PNG or WebP."""
+    """Return whether a file is an animated PNG or WebP."""
     if is_animated_png(path):
         return True
     with open(path, 'rb') as file:

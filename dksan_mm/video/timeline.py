@@ -122,7 +122,7 @@ class Follower:
 
 def is_break(time: Fraction, latest: Optional[Fraction],
              due: Optional[Fraction]) -> bool:
-    """Whether stamps jump.
+    """Return whether stamps jump.
 
     Args:
         time (Fraction): Of a packet, seconds.
@@ -141,7 +141,7 @@ def open_timeline(container: av.container.InputContainer) -> Timeline:
 
 
 def has_breaks(container: av.container.InputContainer) -> bool:
-    """Whether stamps may jump in files of this kind, as in MPEG streams."""
+    """Return whether stamps may jump in such files, as in MPEG streams."""
     return bool(container.format.flags & _TS_DISCONT)
 
 

@@ -266,7 +266,7 @@ class ImageWriter(Writer):
 
 
 def is_video(path: Union[str, os.PathLike]) -> bool:
-    """Whether a target is a video file, which is tagged with its colours."""
+    """Return whether a target is a video file, tagged with its colours."""
     return os.fspath(path).lower().endswith(H264_SUFFIXES)
 
 
@@ -362,7 +362,7 @@ def _check_folder(path: str) -> None:
 
 
 def is_there(path: str) -> bool:
-    """Whether there is anything, also a link to nothing.
+    """Return whether there is anything, also a link to nothing.
 
     Raises:
         OSError: If the name is too long to exist.
