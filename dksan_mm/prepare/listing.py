@@ -139,7 +139,7 @@ def not_taken(path: str, names: Sequence[str]) -> str:
 
 
 def _form(name: str) -> str:
-    """What names of one sequence have in common: all but the numbers."""
+    """Reduce a name to what its sequence shares: all but the numbers."""
     return re.sub('[0-9]+', '#', osp.splitext(name)[0])
 
 

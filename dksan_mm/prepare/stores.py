@@ -142,7 +142,7 @@ def large_file_crc32(path: str) -> str:
 
 
 def unfinished_paths(path: str) -> List[str]:
-    """What killed runs have left of a file; hidden, not taken for whole."""
+    """List what killed runs have left of a file, under hidden names."""
     folder, name = osp.split(path)
     return find_leftovers(folder or '.', re.escape(name))
 

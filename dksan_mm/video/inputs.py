@@ -57,7 +57,7 @@ def find_inputs(source: str) -> Optional[Inputs]:
 
 
 def _expand(pattern: str) -> Content:
-    """What a pattern stands for."""
+    """List the paths that a pattern stands for."""
     content = Content([], [], [], [])
     for path in sorted(glob.glob(pattern, recursive=True), key=natural):
         if osp.isdir(path):

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What FFmpeg attaches to decoded frames."""
+"""Side data that FFmpeg attaches to decoded frames."""
 import functools
 from typing import Dict
 

@@ -16,7 +16,7 @@ T = TypeVar('T')
 
 
 class Part(NamedTuple):
-    """What lies between two breaks of a video.
+    """Part of a video between two breaks.
 
     Attributes:
         offset (Fraction): Seconds that are added to its stamps.
@@ -197,7 +197,7 @@ def move(packet: av.Packet, seconds: Fraction) -> None:
 
 
 def packet_seconds(packet: av.Packet) -> Fraction:
-    """How long a packet lasts; 0 if that is not known."""
+    """Return how long a packet lasts; 0 if that is not known."""
     if packet.duration:
         return packet.duration * packet.time_base
     rate = getattr(packet.stream, 'average_rate', None)
