@@ -11,7 +11,7 @@ os.environ.setdefault('GOMP_SPINCOUNT', '1000')
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
-from data_fixtures import tiny_vid3oc  # noqa: E402, F401  (a fixture)
+from helpers.data_fixtures import tiny_vid3oc  # noqa: E402, F401  (a fixture)
 
 # Two threads, as on the smallest machine: tiny tensors get slower with more.
 NUM_THREADS = min(2, os.cpu_count() or 1)

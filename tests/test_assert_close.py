@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from compare import assert_close, assert_same
+from helpers.closeness import assert_close, assert_same
 
 
 def test_equal_within_tolerance():

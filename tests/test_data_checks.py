@@ -3,7 +3,7 @@ import re
 
 import numpy as np
 import pytest
-from data_fixtures import write_frames
+from helpers.data_fixtures import write_frames
 from mmengine.config import Config
 
 from dksan_mm.data_checks import check_crops

@@ -1,11 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
 import pytest
-from compare import assert_same
+from helpers.closeness import assert_same
+from helpers.tool_runs import contents
+from helpers.toy_runs import toy_run
 from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop
-from tool_runs import contents
-from toy_runs import toy_run
 
 from dksan_mm.datasets import SeededInfiniteSampler
 

@@ -2,8 +2,8 @@
 import os
 from pathlib import Path
 
-import child_functions
 import pytest
+from helpers import child_functions
 from mmengine.config import Config
 
 from dksan_mm import memory

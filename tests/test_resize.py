@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from data_fixtures import sample_frames
+from helpers.data_fixtures import sample_frames
 from mmagic.datasets.transforms import MATLABLikeResize
 
 from dksan_mm.resize import (bicubic_weights, cubic_kernel, matlab_resize,

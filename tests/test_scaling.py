@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 import pytest
 import torch
+from helpers.tool_runs import ROOT
 from mmengine.config import Config
-from tool_runs import ROOT
 
 from dksan_mm import scaling
 from dksan_mm.errors import UserError

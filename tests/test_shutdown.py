@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from tool_runs import ROOT
+from helpers.tool_runs import ROOT
 from torch.distributed.elastic.utils.distributed import get_free_port
 
 SCRIPT = """

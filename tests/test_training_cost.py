@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 import pytest
+from helpers.tool_runs import CONFIG, LIGHT, TINY
 from mmengine.config import Config, DictAction
-from tool_runs import CONFIG, LIGHT, TINY
 
 from dksan_mm.data_checks import redirect_data
 from dksan_mm.training_cost import (StepCost, crop_size, measure_here,

@@ -1,7 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """Models that are quick enough to run on every frame of a test."""
 import pytest
-from tiny_network import CONFIGS, tiny_checkpoint  # noqa: F401  (a fixture)
+from helpers.tiny_network import (CONFIGS,  # noqa: F401  (a fixture)
+                                  tiny_checkpoint)
 
 from dksan_mm.apis import init_model
 

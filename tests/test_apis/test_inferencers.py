@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_fixtures import write_frames
+from helpers.data_fixtures import write_frames
+from helpers.video_files import make_video, moving
 from mmagic.apis import MMagicInferencer
 from mmagic.apis.inferencers.video_restoration_inferencer import \
     VideoRestorationInferencer
-from video_files import make_video, moving
 
 import dksan_mm.apis.inferencers  # noqa: F401  (registers 'dksan')
 from dksan_mm.apis import init_model, restore_frames

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from helpers.tiny_network import CONFIGS, tiny_config
 from mmengine.hooks import EMAHook
 from mmengine.model import ExponentialMovingAverage
-from tiny_network import CONFIGS, tiny_config
 
 from dksan_mm.apis import init_model, restore_frames
 from dksan_mm.errors import UserError

@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from data_fixtures import write_frames
+from helpers.data_fixtures import write_frames
+from helpers.tool_runs import ROOT, load_tool
+from helpers.video_files import make_video, moving, read_video
 from mmagic.apis.inferencers.video_restoration_inferencer import \
     VideoRestorationInferencer
 from mmengine.config import Config
-from tool_runs import ROOT, load_tool
-from video_files import make_video, moving, read_video
 
 README = (Path(__file__).resolve().parents[2] / 'README.md').read_text()
 EXAMPLES = [

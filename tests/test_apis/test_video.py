@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from data_fixtures import SAMPLE, write_frames
-from video_files import make_video, moving, read_packets, read_video
+from helpers.data_fixtures import SAMPLE, write_frames
+from helpers.video_files import make_video, moving, read_packets, read_video
 
 from dksan_mm.apis import init_model, restore_frames, restore_video
 from dksan_mm.prepare.images import read_image

@@ -3,9 +3,10 @@
 import av
 import numpy as np
 import pytest
-from color_frames import decode, encode, make_frame, patches, write_frames
-from interlaced_files import write_interlaced
-from video_files import make_video, moving, read_video
+from helpers.color_frames import (decode, encode, make_frame, patches,
+                                  write_frames)
+from helpers.interlaced_files import write_interlaced
+from helpers.video_files import make_video, moving, read_video
 
 from dksan_mm.apis import restore_video
 

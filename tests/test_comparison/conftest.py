@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from comparison_data import VIDEOS, make_results, model_results
+from helpers.comparison_data import VIDEOS, make_results, model_results
 
 from dksan_mm.comparison.request import DataSpec, ModelSpec, Task
 from dksan_mm.image_quality import psnr

@@ -3,8 +3,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from chromium import CHROMIUM, Browser
-from comparison_data import VIDEOS
+from helpers.chromium import CHROMIUM, Browser
+from helpers.comparison_data import VIDEOS
 
 from dksan_mm.comparison import report
 from dksan_mm.comparison.paper import find_paper

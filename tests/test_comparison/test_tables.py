@@ -3,7 +3,7 @@ import csv
 import io
 
 import pytest
-from comparison_data import VIDEOS, make_results, model_results
+from helpers.comparison_data import VIDEOS, make_results, model_results
 
 from dksan_mm.comparison.paper import find_paper
 from dksan_mm.comparison.tables import (AVERAGE, format_cost, make_tables,

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from data_fixtures import write_frames
+from helpers.data_fixtures import write_frames
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from data_fixtures import write_frames
+from helpers.data_fixtures import write_frames
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope

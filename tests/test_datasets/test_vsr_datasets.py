@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_fixtures import write_frames
+from helpers.data_fixtures import write_frames
 from mmagic.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope

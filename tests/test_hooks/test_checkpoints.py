@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from compare import assert_same
+from helpers.closeness import assert_same
+from helpers.tool_runs import contents
+from helpers.toy_runs import RISING, toy_run
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
-from tool_runs import contents
-from toy_runs import RISING, toy_run
 
 from dksan_mm.checkpoint import read_checkpoint
 from dksan_mm.comparison.processes import _start_server

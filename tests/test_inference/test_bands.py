@@ -2,7 +2,7 @@
 """Chains in bands of rows give what they give on whole maps."""
 import pytest
 import torch
-from compare import assert_close
+from helpers.closeness import assert_close
 from torch import nn
 
 from dksan_mm.inference.bands import (Rows, can_cut, reach, run_chain,

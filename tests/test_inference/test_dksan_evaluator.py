@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from compare import assert_close
+from helpers.closeness import assert_close
 from mmagic.registry import MODELS
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn

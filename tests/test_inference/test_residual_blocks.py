@@ -2,7 +2,7 @@
 """Residual blocks in bands give what they give on whole maps."""
 import pytest
 import torch
-from compare import assert_close
+from helpers.closeness import assert_close
 from mmagic.models.archs import ResidualBlockNoBN
 from torch import nn
 

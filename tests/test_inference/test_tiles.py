@@ -2,7 +2,7 @@
 """The cascade in tiles."""
 import pytest
 import torch
-from compare import assert_close
+from helpers.closeness import assert_close
 
 from dksan_mm.inference import DKSANEvaluator, WholeWindowEvaluator
 from dksan_mm.inference import tiles as tiles_module

@@ -9,7 +9,7 @@ import mmagic.evaluation.metrics
 import numpy as np
 import pytest
 import torch
-from metric_samples import sample, score
+from helpers.metric_samples import sample, score
 from mmagic.registry import METRICS
 from scipy.special import gamma
 from torch import nn

@@ -3,7 +3,7 @@ import weakref
 
 import numpy as np
 import pytest
-from metric_samples import frames, sample, score
+from helpers.metric_samples import frames, sample, score
 from mmagic.registry import METRICS
 
 from dksan_mm.datasets import ConsecutiveSampler

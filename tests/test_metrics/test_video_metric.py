@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 import torch
-from metric_samples import frames, sample, score
+from helpers.metric_samples import frames, sample, score
 from mmagic.datasets.transforms import PackInputs
 from mmagic.evaluation import psnr as mmagic_psnr
 from mmagic.models import DataPreprocessor

@@ -8,7 +8,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from training_steps import DKSAN, EDVR, build_model, draw_batch
+from helpers.training_steps import DKSAN, EDVR, build_model, draw_batch
 
 from dksan_mm.hooks.offsets import predictors
 

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 import pytest
 import torch
-from compare import assert_close
+from helpers.closeness import assert_close
 from torch import nn
 
 from dksan_mm.models import DKSA, LightDKSA

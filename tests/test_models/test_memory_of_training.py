@@ -2,8 +2,8 @@
 """Activation checkpointing, and channels last."""
 import pytest
 import torch
-from compare import assert_close
-from training_steps import DKSAN, EDVR, build_model, draw_batch
+from helpers.closeness import assert_close
+from helpers.training_steps import DKSAN, EDVR, build_model, draw_batch
 
 NETWORKS = dict(dksan=DKSAN, edvr=EDVR)
 

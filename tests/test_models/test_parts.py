@@ -5,10 +5,10 @@ All in float64, where sums in another order differ by 1e-15 of their terms.
 """
 import pytest
 import torch
-from compare import assert_close
+from helpers.closeness import assert_close
+from helpers.training_steps import (DKSAN, EDVR, build_model, build_optimizer,
+                                    draw_batch, train, train_together)
 from torch.multiprocessing import start_processes
-from training_steps import (DKSAN, EDVR, build_model, build_optimizer,
-                            draw_batch, train, train_together)
 
 from dksan_mm.comparison.processes import _start_server
 

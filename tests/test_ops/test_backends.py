@@ -2,8 +2,8 @@
 """The C++ operators beside pure torch, and the choice between them."""
 import pytest
 import torch
-from compare import assert_close
-from op_cases import Case, gradients
+from helpers.closeness import assert_close
+from helpers.op_cases import Case, gradients
 from torch.library import opcheck
 
 from dksan_mm.ops import (DeformKernelConv2d, deform_kernel_conv2d,

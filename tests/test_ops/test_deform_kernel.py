@@ -4,9 +4,9 @@ from itertools import product
 
 import pytest
 import torch
-from compare import assert_close
-from op_cases import NAMES, Case, as_arrays
-from reference import deform_kernel_conv2d_reference
+from helpers.closeness import assert_close
+from helpers.op_cases import NAMES, Case, as_arrays
+from helpers.op_reference import deform_kernel_conv2d_reference
 
 from dksan_mm.ops import deform_kernel_conv2d
 

@@ -2,7 +2,7 @@
 """What ``deform_kernel_conv2d`` refuses, and how it says so."""
 import pytest
 import torch
-from op_cases import NAMES, Case
+from helpers.op_cases import NAMES, Case
 
 from dksan_mm.ops import deform_kernel_conv2d
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from compare import assert_close
-from op_cases import NAMES, Case, as_arrays, gradients
-from reference import (deform_kernel_conv2d_gradients,
-                       deform_kernel_conv2d_reference)
+from helpers.closeness import assert_close
+from helpers.op_cases import NAMES, Case, as_arrays, gradients
+from helpers.op_reference import (deform_kernel_conv2d_gradients,
+                                  deform_kernel_conv2d_reference)
 from torch.autograd import gradcheck, gradgradcheck
 
 from dksan_mm.ops import deform_kernel_conv2d

@@ -3,8 +3,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from compare import assert_close
-from op_cases import Case, gradients
+from helpers.closeness import assert_close
+from helpers.op_cases import Case, gradients
 from torchvision.ops import deform_conv2d
 
 from dksan_mm.ops import deform_kernel_conv2d

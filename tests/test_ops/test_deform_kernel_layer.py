@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from compare import assert_close
+from helpers.closeness import assert_close
 from torch import nn
 
 from dksan_mm.ops import DeformKernelConv2d, deform_kernel_conv2d

@@ -3,7 +3,7 @@
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from compare import assert_close
+from helpers.closeness import assert_close
 from torch import nn
 
 from dksan_mm.ops import DeformKernelConv2d

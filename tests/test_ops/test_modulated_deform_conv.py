@@ -4,7 +4,7 @@ import mmcv.ops
 import pytest
 import torch
 import torch.nn.functional as F
-from compare import assert_close
+from helpers.closeness import assert_close
 
 from dksan_mm.ops import ModulatedDeformConv2d, set_backend
 

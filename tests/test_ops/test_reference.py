@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from compare import assert_close
-from op_cases import NAMES, Case, as_arrays
-from reference import (deform_kernel_conv2d_gradients,
-                       deform_kernel_conv2d_reference, kernel_corners,
-                       modulated_deform_conv2d_reference)
+from helpers.closeness import assert_close
+from helpers.op_cases import NAMES, Case, as_arrays
+from helpers.op_reference import (deform_kernel_conv2d_gradients,
+                                  deform_kernel_conv2d_reference,
+                                  kernel_corners,
+                                  modulated_deform_conv2d_reference)
 from torchvision.ops import deform_conv2d
 
 GEOMETRIES = [

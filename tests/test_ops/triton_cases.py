@@ -7,10 +7,10 @@ it on a GPU, which has not been tried yet.
 """
 import pytest
 import torch
-from compare import assert_close
-from op_cases import NAMES, Case, as_arrays, gradients
-from reference import (deform_kernel_conv2d_gradients,
-                       deform_kernel_conv2d_reference)
+from helpers.closeness import assert_close
+from helpers.op_cases import NAMES, Case, as_arrays, gradients
+from helpers.op_reference import (deform_kernel_conv2d_gradients,
+                                  deform_kernel_conv2d_reference)
 from torch.library import opcheck
 
 from dksan_mm.ops import (DeformKernelConv2d, deform_kernel_conv2d,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_fixtures import sample_frames, write_frames
+from helpers.data_fixtures import sample_frames, write_frames
 
 from dksan_mm.files import END, reserve_file
 from dksan_mm.prepare.images import write_png

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_fixtures import sample_frames, write_frames
+from helpers.data_fixtures import sample_frames, write_frames
 
 from dksan_mm.prepare.images import read_image
 from dksan_mm.prepare.layouts import Source

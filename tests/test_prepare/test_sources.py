@@ -9,8 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from data_fixtures import SAMPLE, write_frames
-from video_files import H264, LOSSLESS, make_video, moving
+from helpers.data_fixtures import SAMPLE, write_frames
+from helpers.video_files import H264, LOSSLESS, make_video, moving
 
 from dksan_mm.prepare.layouts import Source
 from dksan_mm.prepare.sources import Clip, count_frames, iter_frames

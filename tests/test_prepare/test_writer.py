@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from data_fixtures import SAMPLE, write_frames
+from helpers.data_fixtures import SAMPLE, write_frames
 
 from dksan_mm.files import END, reserve_file
 from dksan_mm.prepare.images import read_image, write_png

@@ -2,13 +2,13 @@
 import json
 
 import pytest
+from helpers.tool_runs import ROOT, load_tool
 from mmagic.registry import MODELS
-from tool_runs import ROOT, load_tool
 
 from dksan_mm import launch, memory
 from dksan_mm.analysis import count_cost
 
-pytest_plugins = ['tool_runs']  # the fixtures
+pytest_plugins = ['helpers.tool_runs']  # the fixtures
 
 BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')
 

@@ -7,11 +7,11 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from tool_runs import ROOT, load_tool
+from helpers.tool_runs import ROOT, load_tool
 
 from dksan_mm.prepare.stores import write_store
 
-pytest_plugins = ['tool_runs']  # the fixtures
+pytest_plugins = ['helpers.tool_runs']  # the fixtures
 pytestmark = pytest.mark.usefixtures('own_environment')
 
 

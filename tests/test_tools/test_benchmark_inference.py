@@ -4,13 +4,13 @@ import re
 import numpy as np
 import pytest
 import torch
-from tool_runs import load_tool
+from helpers.tool_runs import load_tool
 
 from dksan_mm.apis import init_model, restore_frames
 from dksan_mm.image_quality import psnr
 from dksan_mm.inference.tiles import Tiles
 
-pytest_plugins = ['tiny_network']  # the fixture
+pytest_plugins = ['helpers.tiny_network']  # the fixture
 
 ROW = re.compile('  (.*?) +at most +([0-9]+) .* apart, ([0-9.]+) on average, '
                  'PSNR ([+-][0-9.]+) dB')

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tool_runs import load_tool
+from helpers.tool_runs import load_tool
 
 from dksan_mm.prepare.stores import open_store, write_store
 
-pytest_plugins = ['tool_runs']  # the fixtures
+pytest_plugins = ['helpers.tool_runs']  # the fixtures
 pytestmark = pytest.mark.usefixtures('own_environment')
 
 

@@ -1,11 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
 import pytest
-from tool_runs import CONFIG, load_tool
+from helpers.tool_runs import CONFIG, load_tool
 
 from dksan_mm import launch
 from dksan_mm.training_cost import StepCost
 
-pytest_plugins = ['tool_runs']  # the fixtures
+pytest_plugins = ['helpers.tool_runs']  # the fixtures
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from data_fixtures import write_frames
-from tool_runs import CONFIG, ROOT, TINY, load_tool, run
+from helpers.data_fixtures import write_frames
+from helpers.tool_runs import CONFIG, ROOT, TINY, load_tool, run
 
 from dksan_mm import launch
 from dksan_mm.errors import UserError
 
-pytest_plugins = ['tool_runs']  # the fixtures
+pytest_plugins = ['helpers.tool_runs']  # the fixtures
 BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')
 EDVR = str(ROOT / 'configs' / 'edvr-s_vid3oc_x16.py')
 
@@ -175,7 +175,8 @@ def test_a_killed_model_goes_on(tiny_vid3oc, tmp_path, capsys, compared):
     config, marker = tmp_path / 'dying.py', tmp_path / 'marker'
     config.write_text(
         f'_base_ = {BICUBIC!r}\n'
-        'custom_imports = dict(imports=["dksan_mm.models", "dying_net"])\n'
+        'custom_imports = dict('
+        'imports=["dksan_mm.models", "helpers.dying_net"])\n'
         'model = dict(generator=dict(type="DyingNet", '
         f'marker={str(marker)!r}))\n')
     marker.touch()

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 import numpy as np
 import pytest
-from tool_runs import load_tool
+from helpers.tool_runs import load_tool
 
 from dksan_mm.image_quality import psnr
 from dksan_mm.prepare.images import read_image, write_png

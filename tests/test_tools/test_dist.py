@@ -7,8 +7,9 @@ import sys
 
 import pytest
 import torch
-from compare import assert_close
-from tool_runs import CONFIG, LIGHT, ROOT, TINY, run_together, train, weights
+from helpers.closeness import assert_close
+from helpers.tool_runs import (CONFIG, LIGHT, ROOT, TINY, run_together, train,
+                               weights)
 from torch.distributed.elastic.utils.distributed import get_free_port
 
 BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')

@@ -9,10 +9,10 @@ import os
 import subprocess
 import sys
 
-import fuzzing
 import numpy as np
 import pytest
-from tool_runs import ROOT
+from helpers import fuzzing
+from helpers.tool_runs import ROOT
 
 from dksan_mm.prepare.layout import IMAGE_SUFFIXES
 
@@ -26,14 +26,14 @@ BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')
 def run():
     """Function: exit code and output of a tool's run in a process."""
     tests = ROOT / 'tests'
-    process = subprocess.Popen([sys.executable, tests / 'fuzz_runner.py'],
-                               stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE,
-                               env={
-                                   **os.environ, 'PYTHONPATH':
-                                   f'{tests}:{ROOT}'
-                               },
-                               text=True)
+    process = subprocess.Popen(
+        [sys.executable, tests / 'helpers' / 'fuzz_runner.py'],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={
+            **os.environ, 'PYTHONPATH': f'{tests}:{ROOT}'
+        },
+        text=True)
 
     def run(tool, *arguments, log):
         job = dict(

@@ -4,7 +4,7 @@ import json
 import cv2
 import numpy as np
 import pytest
-from tool_runs import load_tool
+from helpers.tool_runs import load_tool
 
 
 @pytest.fixture(scope='module')

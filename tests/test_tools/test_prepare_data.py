@@ -13,12 +13,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from color_frames import encode, make_frame, patches
-from color_frames import write_frames as write_frames_of_video
-from data_fixtures import SAMPLE, write_frames
-from interlaced_files import write_interlaced
-from tool_runs import ROOT, load_tool
-from video_files import H264, make_video, moving
+from helpers.color_frames import encode, make_frame, patches
+from helpers.color_frames import write_frames as write_frames_of_video
+from helpers.data_fixtures import SAMPLE, write_frames
+from helpers.interlaced_files import write_interlaced
+from helpers.tool_runs import ROOT, load_tool
+from helpers.video_files import H264, make_video, moving
 
 TOOL = ROOT / 'tools' / 'prepare_data.py'
 

@@ -10,18 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from data_fixtures import write_frames
-from interlaced_files import write_interlaced
+from helpers.data_fixtures import write_frames
+from helpers.interlaced_files import write_interlaced
+from helpers.tiny_network import tiny_config
+from helpers.tool_runs import CONFIG, ROOT, TINY, load_tool
+from helpers.video_files import (H264, make_video, moving, read_packets,
+                                 read_video)
 from test_tools.test_test import evaluate, results
-from tiny_network import tiny_config
-from tool_runs import CONFIG, ROOT, TINY, load_tool
-from video_files import H264, make_video, moving, read_packets, read_video
 
 from dksan_mm import launch
 from dksan_mm.image_quality import psnr
 from dksan_mm.prepare.images import read_image
 
-pytest_plugins = ['tool_runs', 'tiny_network']  # the fixtures
+pytest_plugins = ['helpers.tool_runs', 'helpers.tiny_network']  # the fixtures
 
 BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')
 

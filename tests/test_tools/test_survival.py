@@ -10,8 +10,8 @@ import subprocess
 import sys
 
 import pytest
-from compare import assert_same
-from tool_runs import CONFIG, LIGHT, ROOT, TINY, contents, weights
+from helpers.closeness import assert_same
+from helpers.tool_runs import CONFIG, LIGHT, ROOT, TINY, contents, weights
 
 KILLS = int(os.environ.get('DKSAN_KILLS', 20))
 SEED = int(os.environ.get('DKSAN_KILL_SEED', 0))
@@ -25,14 +25,14 @@ custom_hooks = [dict(type='EMAHook', momentum=0.1)]
 def ask():
     """Function: gives a job to kill_runner.py, returns its answer."""
     tests = ROOT / 'tests'
-    process = subprocess.Popen([sys.executable, tests / 'kill_runner.py'],
-                               stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE,
-                               env={
-                                   **os.environ, 'PYTHONPATH':
-                                   f'{tests}:{ROOT}'
-                               },
-                               text=True)
+    process = subprocess.Popen(
+        [sys.executable, tests / 'helpers' / 'kill_runner.py'],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={
+            **os.environ, 'PYTHONPATH': f'{tests}:{ROOT}'
+        },
+        text=True)
 
     def ask(do, *arguments, **job):
         job.update(do=do, arguments=[str(part) for part in arguments])

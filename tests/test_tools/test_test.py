@@ -4,11 +4,11 @@ import json
 import numpy as np
 import pytest
 import torch
-from tool_runs import CONFIG, ROOT, TINY, run
+from helpers.tool_runs import CONFIG, ROOT, TINY, run
 
 from dksan_mm.image_quality import psnr
 
-pytest_plugins = ['tool_runs']  # the fixtures
+pytest_plugins = ['helpers.tool_runs']  # the fixtures
 
 BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')
 

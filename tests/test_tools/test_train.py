@@ -10,15 +10,16 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from compare import assert_close, assert_same
-from data_fixtures import write_frames
+from helpers.closeness import assert_close, assert_same
+from helpers.data_fixtures import write_frames
+from helpers.tool_runs import (CONFIG, ROOT, contents, load_tool, run, train,
+                               weights)
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
-from tool_runs import CONFIG, ROOT, contents, load_tool, run, train, weights
 
 from dksan_mm.checkpoint import mmengine_globals
 
-pytest_plugins = ['tool_runs']  # the fixtures
+pytest_plugins = ['helpers.tool_runs']  # the fixtures
 
 
 def same(first, second):

@@ -2,9 +2,9 @@
 """Trainings that go wrong stop, and leave nothing but good checkpoints."""
 import pytest
 import torch
-from tool_runs import train
+from helpers.tool_runs import train
 
-pytest_plugins = ['tool_runs']  # the fixtures
+pytest_plugins = ['helpers.tool_runs']  # the fixtures
 
 
 def spoil(what, value, rank=0):

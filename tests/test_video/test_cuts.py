@@ -4,8 +4,8 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from data_fixtures import SAMPLE
-from video_files import moving
+from helpers.data_fixtures import SAMPLE
+from helpers.video_files import moving
 
 from dksan_mm.prepare.sources import Clip, iter_frames
 from dksan_mm.video.cuts import is_cut

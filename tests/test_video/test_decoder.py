@@ -4,8 +4,9 @@
 import av
 import numpy as np
 import pytest
-from color_frames import centers, encode, make_frame, patches, write_frames
-from video_files import H264, make_video, moving, read_video
+from helpers.color_frames import (centers, encode, make_frame, patches,
+                                  write_frames)
+from helpers.video_files import H264, make_video, moving, read_video
 
 from dksan_mm.prepare.sources import Clip, iter_frames
 from dksan_mm.video.color import Color

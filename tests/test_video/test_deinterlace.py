@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from interlaced_files import TIMES, scene, write_interlaced
+from helpers.interlaced_files import TIMES, scene, write_interlaced
 
 from dksan_mm.prepare.sources import Clip, iter_frames
 from dksan_mm.video.readers import open_source

@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from video_files import H264, make_video, moving
+from helpers.video_files import H264, make_video, moving
 
 from dksan_mm.prepare.sources import Clip, iter_frames
 from dksan_mm.video.readers import open_source

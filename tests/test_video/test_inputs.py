@@ -5,8 +5,8 @@ import os
 import cv2
 import numpy as np
 import pytest
-from data_fixtures import write_frames
-from video_files import make_video, moving
+from helpers.data_fixtures import write_frames
+from helpers.video_files import make_video, moving
 
 from dksan_mm.prepare.image_decoding import TRANSPARENT
 from dksan_mm.video.inputs import find_inputs

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_fixtures import write_frames
+from helpers.data_fixtures import write_frames
 
 from dksan_mm.video.jobs import Job, find_jobs, share
 

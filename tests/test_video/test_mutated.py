@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from color_frames import encode, make_frame, patches, write_frames
-from interlaced_files import write_interlaced
+from helpers.animated_files import random_frames, write_apng
+from helpers.color_frames import encode, make_frame, patches, write_frames
+from helpers.interlaced_files import write_interlaced
+from helpers.video_files import H264, LOSSLESS, make_video, moving
 from PIL import Image
-from test_animations import random_frames, write_apng
-from video_files import H264, LOSSLESS, make_video, moving
 
 # Reads each file as both tools do; says which it was at if it crashes.
 CHILD = '''

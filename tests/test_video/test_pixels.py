@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 from av.sidedata.sidedata import Type
-from color_frames import (WEIGHTS, YCGCO, centers, decode, encode, make_frame,
-                          patches)
+from helpers.color_frames import (WEIGHTS, YCGCO, centers, decode, encode,
+                                  make_frame, patches)
 
 from dksan_mm.video.color import Color, read_coding, read_color
 from dksan_mm.video.pixels import PixelReader, to_yuv

@@ -5,7 +5,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from video_files import H264, LOSSLESS, make_video, moving
+from helpers.video_files import H264, LOSSLESS, make_video, moving
 
 from dksan_mm.video.readers import open_source
 

@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 from av.sidedata.sidedata import Type
+from helpers.video_files import moving
 from PIL import Image
-from video_files import moving
 
 from dksan_mm.video.readers import VideoFile
 from dksan_mm.video.side_data import read_side_data

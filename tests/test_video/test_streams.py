@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
-from video_files import H264, LOSSLESS, make_video, moving
+from helpers.video_files import H264, LOSSLESS, make_video, moving
 
 from dksan_mm.prepare.sources import Clip, count_frames, iter_frames
 from dksan_mm.video.decoder import Decoder

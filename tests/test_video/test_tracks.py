@@ -7,7 +7,8 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
-from video_files import H264, make_video, moving, read_packets, read_video
+from helpers.video_files import (H264, make_video, moving, read_packets,
+                                 read_video)
 
 from dksan_mm.video.readers import open_source
 from dksan_mm.video.writers import open_writer

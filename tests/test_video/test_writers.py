@@ -5,7 +5,8 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from video_files import H264, make_video, moving, read_packets, read_video
+from helpers.video_files import (H264, make_video, moving, read_packets,
+                                 read_video)
 
 from dksan_mm.prepare.images import read_image
 from dksan_mm.video.readers import open_source

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Callable, Dict, Optional, Tuple
 
 import torch
-from reference import output_size, pair
+from helpers.op_reference import output_size, pair
 from torch import Tensor
 
 Inputs = Dict[str, Optional[Tensor]]

@@ -21,10 +21,10 @@ import traceback
 # Forked processes cannot compute on a GPU, nor with several threads.
 os.environ.update(CUDA_VISIBLE_DEVICES='-1', OMP_NUM_THREADS='1')
 
+import helpers.random_net  # noqa: E402, F401
 import mmengine.config.config  # noqa: E402
-import random_net  # noqa: E402, F401
 import torch  # noqa: E402
-from tool_runs import load_tool  # noqa: E402
+from helpers.tool_runs import load_tool  # noqa: E402
 
 import dksan_mm.datasets  # noqa: E402, F401
 import dksan_mm.hooks  # noqa: E402, F401

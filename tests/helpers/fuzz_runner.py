@@ -15,7 +15,7 @@ import time
 os.environ.update(CUDA_VISIBLE_DEVICES='-1', OMP_NUM_THREADS='1')
 
 import mmengine.config.config  # noqa: E402, F401
-from tool_runs import ROOT, load_tool  # noqa: E402
+from helpers.tool_runs import ROOT, load_tool  # noqa: E402
 
 import dksan_mm.apis  # noqa: E402, F401
 import dksan_mm.datasets  # noqa: E402, F401

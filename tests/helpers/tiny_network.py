@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 from dksan_mm.apis import init_model
 
-CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 
 
 def tiny_config():

@@ -5,8 +5,8 @@ import io
 import av
 import cv2
 import numpy as np
+from helpers.video_files import make_video, moving
 from PIL import Image
-from video_files import make_video, moving
 
 SIZE = (48, 64)  # x265 writes beyond its memory for smaller frames
 # name: what make_video is told. Each is some kB.

@@ -8,7 +8,7 @@ import pytest
 from dksan_mm.prepare.sources import Clip, iter_frames
 from dksan_mm.prepare.writer import ClipWriter, Settings
 
-SAMPLE = Path(__file__).resolve().parents[1] / 'data' / 'sample'
+SAMPLE = Path(__file__).resolve().parents[2] / 'data' / 'sample'
 # Split, sample clip, frames, HR size (rows, columns) before cropping.
 TINY = (('train', 'egret-lake', 9, (520, 544)), ('train', 'carpenter-bee', 9,
                                                  (512, 512)),

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-import poison  # noqa: F401  (registers a hook)
+import helpers.poison  # noqa: F401  (registers a hook)
 import pytest
 import torch
 from torch.distributed.elastic.utils.distributed import get_free_port
@@ -16,7 +16,7 @@ from torch.multiprocessing import start_processes
 from dksan_mm import launch
 from dksan_mm.comparison.processes import _start_server
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CONFIG = str(ROOT / 'configs' / 'dksan-s_vid3oc_x16.py')
 # The smallest network of the family; small crops, all in one process.
 TINY = ['model.generator.channels=8', 'model.generator.num_blocks=[1,1,1,1]']
