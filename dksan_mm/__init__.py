@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """Video extreme super-resolution (x16) with DKSAN, on mmagic."""
 
-from dksan_mm.environment import name_user
-from dksan_mm.versions import check_torch
+from dksan_mm.utils.environment import name_user
+from dksan_mm.utils.versions import check_torch
 
 __version__ = '0.1.0'
 

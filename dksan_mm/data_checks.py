@@ -6,7 +6,7 @@ Before anything slow is imported: a run without data should end at once.
 import os
 from typing import TYPE_CHECKING, Dict, Iterator, List, Sequence, Tuple
 
-from .errors import UserError
+from .utils.errors import UserError
 
 if TYPE_CHECKING:  # launch.py imports mmengine, without its warnings
     from mmengine.config import Config, ConfigDict

@@ -19,8 +19,8 @@ from mmengine.config import Config  # noqa: E402
 
 from .config_options import OptionAction  # noqa: E402
 from .config_options import check_arguments, check_options  # noqa: E402
-from .environment import lost_output, prepare_streams  # noqa: E402
-from .errors import UserError  # noqa: E402
+from .utils.environment import lost_output, prepare_streams  # noqa: E402
+from .utils.errors import UserError  # noqa: E402
 
 # What building from a config raises where the config is wrong.
 BUILD_ERRORS = (TypeError, KeyError, ValueError, AssertionError,
@@ -144,7 +144,7 @@ def import_modules(config: Config) -> None:
     """
     from mmengine.utils import import_modules_from_strings
 
-    from .versions import check_openmmlab
+    from .utils.versions import check_openmmlab
     if _is_first_process():
         print('Importing mmagic (about 15 seconds) ...', flush=True)
     with warnings.catch_warnings():

@@ -67,7 +67,7 @@ def _measure(config: Config, lr_size: Tuple[int, int],
     from . import launch
     from .analysis import network_of, window_shape
     from .comparison.meter import Meter
-    from .process_memory import resident_memory
+    from .utils.process_memory import resident_memory
     if threads:
         torch.set_num_threads(threads)
     with contextlib.redirect_stdout(None):

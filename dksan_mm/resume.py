@@ -8,7 +8,7 @@ from typing import Dict, List, NamedTuple, Tuple
 from mmengine.config import Config
 
 from .checkpoint import DamagedError, read_checkpoint, shapes
-from .errors import UserError
+from .utils.errors import UserError
 
 POINTER = 'last_checkpoint'  # mmengine's; it holds the newest one's path
 FIRST = 'iter_0.pth'  # what checkpoints are called

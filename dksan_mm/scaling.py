@@ -5,7 +5,7 @@ from typing import Optional
 
 from mmengine.config import Config
 
-from .errors import UserError
+from .utils.errors import UserError
 
 PRECISIONS = dict(bf16='bfloat16', fp16='float16')
 _PROCESSES = dict(

@@ -168,7 +168,7 @@ def _waiting_and_working(batches: Iterator[dict], step,
 
 def _begin_memory(device: str) -> int:
     """Bytes in use; the record of the peak begins anew."""
-    from .process_memory import forget_peak, resident_memory
+    from .utils.process_memory import forget_peak, resident_memory
     if device == 'cuda':
         import torch
         torch.cuda.reset_peak_memory_stats()
@@ -178,7 +178,7 @@ def _begin_memory(device: str) -> int:
 
 
 def _peak_memory(device: str) -> int:
-    from .process_memory import peak_resident_memory
+    from .utils.process_memory import peak_resident_memory
     if device == 'cuda':
         import torch
         return torch.cuda.max_memory_allocated()

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from dksan_mm.checkpoint import load_weights, read_checkpoint
-from dksan_mm.errors import UserError
+from dksan_mm.utils.errors import UserError
 
 
 class Model(nn.Module):

@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 from dksan_mm import launch
 from dksan_mm.config_options import Place, check_arguments, check_options
-from dksan_mm.errors import UserError
+from dksan_mm.utils.errors import UserError
 
 PATH = str(
     Path(__file__).resolve().parents[1] / 'configs' / 'dksan-s_vid3oc_x16.py')

@@ -7,7 +7,7 @@ from helpers.data_fixtures import write_frames
 from mmengine.config import Config
 
 from dksan_mm.data_checks import check_crops
-from dksan_mm.errors import UserError
+from dksan_mm.utils.errors import UserError
 
 
 def repeated(dataset):

@@ -7,8 +7,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from dksan_mm.errors import UserError
 from dksan_mm.resume import find_start, list_checkpoints
+from dksan_mm.utils.errors import UserError
 
 
 def save(path, **changes):

@@ -5,7 +5,7 @@ from helpers.tool_runs import ROOT
 from mmengine.config import Config
 
 from dksan_mm import scaling
-from dksan_mm.errors import UserError
+from dksan_mm.utils.errors import UserError
 
 PAPER = ROOT / 'configs' / 'dksan_vid3oc_x16.py'
 

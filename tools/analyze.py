@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dksan_mm import launch
 from dksan_mm.arguments import frame_size
-from dksan_mm.errors import UserError
+from dksan_mm.utils.errors import UserError
 
 Size = Tuple[int, int]
 

@@ -182,7 +182,7 @@ def measure(datasets: Dict[str, object],
 
 def _read(dataset, order: Iterator, count: int) -> Tuple[float, float, float]:
     """CPU and wall seconds a sample, and the memory in MB after the last."""
-    from dksan_mm.process_memory import resident_memory
+    from dksan_mm.utils.process_memory import resident_memory
     cpu, wall = time.process_time(), time.perf_counter()
     for index in islice(order, count):
         dataset[index]

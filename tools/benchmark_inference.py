@@ -167,7 +167,7 @@ def measure(model, args: argparse.Namespace) -> None:
     import torch
 
     from dksan_mm.apis import restore_frames
-    from dksan_mm.process_memory import peak_resident_memory
+    from dksan_mm.utils.process_memory import peak_resident_memory
     before = peak_resident_memory()
     with recorded_convolutions() as calls:
         next(restore_frames(model, noise(args.size, 1), tile=None))

@@ -209,8 +209,9 @@ def peak_memory(step: Callable, operator: Operator) -> Optional[float]:
 
     None where the system does not tell (it is Linux that does).
     """
-    from dksan_mm.process_memory import (forget_peak, peak_resident_memory,
-                                         resident_memory)
+    from dksan_mm.utils.process_memory import (forget_peak,
+                                               peak_resident_memory,
+                                               resident_memory)
     if not forget_peak():
         return None
     step(operator)

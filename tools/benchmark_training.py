@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from dksan_mm import data_checks, launch, scaling, training_cost
 from dksan_mm.arguments import positive
-from dksan_mm.errors import UserError
+from dksan_mm.utils.errors import UserError
 
 MEGABYTE = 2**20
 CONFIGS = [

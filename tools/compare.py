@@ -35,8 +35,8 @@ from dksan_mm.arguments import positive
 from dksan_mm.comparison import scores
 from dksan_mm.comparison.request import (DataSpec, ModelSpec, Task,
                                          parse_models, read_config)
-from dksan_mm.errors import UserError
-from dksan_mm.shutdown import finish
+from dksan_mm.utils.errors import UserError
+from dksan_mm.utils.shutdown import finish
 
 LOCK = '.lock'  # stays, to tell that the folder is a comparison's
 RESULTS = ('results.json', 'results.md', 'results.csv', 'report.html')

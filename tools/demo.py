@@ -196,7 +196,7 @@ def write_comparison(path: Path, name: str, folder: Path, ours) -> None:
 
     from dksan_mm.image_quality import psnr
     from dksan_mm.prepare.images import read_image, write_png
-    from dksan_mm.resize import matlab_resize
+    from dksan_mm.utils.resize import matlab_resize
     truth = read_image(str(folder.parents[1] / 'HR' / folder.name / name))
     bicubic = matlab_resize(read_image(str(folder / name)), 16)
     panels = [

@@ -13,8 +13,8 @@ from typing import Dict, List, Optional, Sequence, Tuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from dksan_mm.errors import UserError
 from dksan_mm.launch import run_tool
+from dksan_mm.utils.errors import UserError
 
 
 def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:

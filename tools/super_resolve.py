@@ -38,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from dksan_mm import launch
-from dksan_mm.errors import UserError
+from dksan_mm.utils.errors import UserError
 
 CONFIG = ROOT / 'configs' / 'dksan-s_vid3oc_x16.py'
 WEIGHTS = ROOT / 'weights'  # released ones: {name of the config}.pth

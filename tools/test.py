@@ -8,8 +8,8 @@ from typing import Optional, Sequence
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dksan_mm import data_checks, launch
-from dksan_mm.errors import UserError
-from dksan_mm.shutdown import finish
+from dksan_mm.utils.errors import UserError
+from dksan_mm.utils.shutdown import finish
 
 
 def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:

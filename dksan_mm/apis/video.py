@@ -11,9 +11,9 @@ from torch import nn
 
 from dksan_mm.files import claimed
 from dksan_mm.inference.base import choose_scale
+from dksan_mm.utils.threads import Background, Prefetch
 from dksan_mm.video.cuts import is_cut
 from dksan_mm.video.readers import Source, open_source
-from dksan_mm.video.threads import Background, Prefetch
 from dksan_mm.video.writers import (CRF, Writer, check_apart, check_target,
                                     is_video, open_writer)
 from .frames import restore_frames

@@ -4,7 +4,7 @@ import os
 import os.path as osp
 from typing import List, Optional, Sequence
 
-from ..errors import UserError
+from dksan_mm.utils.errors import UserError
 from ..prepare.images import write_bytes
 from ..prepare.layout import SPLITS, list_clips
 from ..prepare.manifest import read_manifest

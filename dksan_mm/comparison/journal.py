@@ -17,7 +17,7 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence
 
 import numpy as np
 
-from ..errors import UserError
+from dksan_mm.utils.errors import UserError
 from ..files import is_temporary
 from ..prepare.images import decode_image, write_png
 

@@ -7,7 +7,7 @@ from typing import Any, Callable, Optional, Tuple
 import torch
 from torch import nn
 
-from ..process_memory import forget_peak, peak_resident_memory
+from dksan_mm.utils.process_memory import forget_peak, peak_resident_memory
 
 
 class Meter:

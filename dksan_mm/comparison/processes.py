@@ -17,7 +17,7 @@ from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from typing import Dict, Iterator, NamedTuple, Sequence
 
-from ..errors import UserError
+from dksan_mm.utils.errors import UserError
 from ..launch import last_line
 from ..prepare.parallel import Progress
 from .request import Task

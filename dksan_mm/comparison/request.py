@@ -7,7 +7,7 @@ from typing import List, Optional, Sequence, Tuple
 
 from mmengine.config import Config, ConfigDict
 
-from ..errors import UserError
+from dksan_mm.utils.errors import UserError
 from ..launch import load_config
 from ..prepare.layout import HR_DIR, lr_dir
 

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from typing import Dict, NamedTuple, Sequence
 
-from ..errors import UserError
+from dksan_mm.utils.errors import UserError
 
 # Name on the command line -> config. They are the test_evaluator of
 # configs/_base_/vid3oc_x16.py, so tools/test.py gives the same numbers.

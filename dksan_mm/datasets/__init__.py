@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Data sets, samplers and transforms; importing it registers them."""
 
-from dksan_mm.versions import check_openmmlab
+from dksan_mm.utils.versions import check_openmmlab
 
 check_openmmlab()
 

@@ -8,7 +8,7 @@ import torch
 from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from ..resize import bicubic_weights, to_uint8
+from dksan_mm.utils.resize import bicubic_weights, to_uint8
 
 REACH = 2  # LR pixels beyond a crop that its outermost samples are made of
 

@@ -9,7 +9,7 @@ from mmengine.dist import all_gather_object, all_reduce, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import find_latest_checkpoint
 
-from dksan_mm.errors import UserError
+from dksan_mm.utils.errors import UserError
 
 
 def stop_together(runner, reason: str) -> None:

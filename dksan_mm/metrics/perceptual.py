@@ -10,7 +10,7 @@ from mmagic.registry import METRICS
 from torch import nn
 from torch.utils.data import DataLoader
 
-from dksan_mm.errors import UserError
+from dksan_mm.utils.errors import UserError
 from .video_metric import VideoMetric, frame_number
 
 NIQE_BLOCK = 96  # pixels; the authors' value

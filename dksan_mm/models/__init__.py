@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Networks and the model around them; importing registers them in mmagic."""
 
-from dksan_mm.versions import check_openmmlab
+from dksan_mm.utils.versions import check_openmmlab
 
 check_openmmlab()
 

@@ -8,7 +8,7 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from dksan_mm.resize import bicubic_weights
+from dksan_mm.utils.resize import bicubic_weights
 
 
 @MODELS.register_module()

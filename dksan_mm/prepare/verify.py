@@ -7,7 +7,7 @@ from typing import Callable, Dict, List, Optional
 
 import numpy as np
 
-from ..resize import matlab_resize
+from dksan_mm.utils.resize import matlab_resize
 from .images import file_crc32, read_image
 from .layout import HR_DIR, SPLITS, list_clips, lr_dir, number_frames
 from .manifest import read_manifest

@@ -14,8 +14,8 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
+from dksan_mm.utils.resize import matlab_resize
 from ..files import is_temporary
-from ..resize import matlab_resize
 from .images import (file_crc32, is_image, read_image, sync_folder, sync_path,
                      write_bytes, write_png)
 from .layout import HR_DIR, frame_number, list_frames, lr_dir, number_frames

@@ -11,7 +11,7 @@ from mmengine.hooks import EMAHook
 from mmengine.model import ExponentialMovingAverage
 
 from dksan_mm.apis import init_model, restore_frames
-from dksan_mm.errors import UserError
+from dksan_mm.utils.errors import UserError
 
 
 def test_a_config_file_or_its_content(tiny_checkpoint):

@@ -14,8 +14,8 @@ from helpers.video_files import make_video, moving, read_packets, read_video
 
 from dksan_mm.apis import init_model, restore_frames, restore_video
 from dksan_mm.prepare.images import read_image
-from dksan_mm.process_memory import (forget_peak, peak_resident_memory,
-                                     resident_memory)
+from dksan_mm.utils.process_memory import (forget_peak, peak_resident_memory,
+                                           resident_memory)
 
 
 def pngs(folder):

@@ -9,7 +9,7 @@ from helpers.comparison_data import VIDEOS, make_results, model_results
 
 from dksan_mm.comparison.request import DataSpec, ModelSpec, Task
 from dksan_mm.image_quality import psnr
-from dksan_mm.resize import matlab_resize
+from dksan_mm.utils.resize import matlab_resize
 
 SIZE = (96, 128)
 

@@ -2,8 +2,8 @@
 import pytest
 
 from dksan_mm.comparison import data
-from dksan_mm.errors import UserError
 from dksan_mm.prepare.manifest import write_manifest
+from dksan_mm.utils.errors import UserError
 
 
 @pytest.fixture

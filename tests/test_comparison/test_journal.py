@@ -6,8 +6,8 @@ import pytest
 
 from dksan_mm.comparison import journal
 from dksan_mm.comparison.journal import Journal
-from dksan_mm.errors import UserError
 from dksan_mm.files import END, reserve_file
+from dksan_mm.utils.errors import UserError
 
 IMAGE = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
 

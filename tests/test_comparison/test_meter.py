@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from dksan_mm.comparison.meter import Meter
-from dksan_mm.process_memory import resident_memory
+from dksan_mm.utils.process_memory import resident_memory
 
 
 class Slow(nn.Module):

@@ -7,7 +7,7 @@ import pytest
 
 from dksan_mm.comparison.pictures import (Panel, choose_crop, encode_panels,
                                           make_panels)
-from dksan_mm.resize import matlab_resize
+from dksan_mm.utils.resize import matlab_resize
 
 
 def most_different(images, side):

@@ -2,7 +2,7 @@
 import pytest
 
 from dksan_mm.comparison.request import ModelSpec, parse_model
-from dksan_mm.errors import UserError
+from dksan_mm.utils.errors import UserError
 
 
 @pytest.mark.parametrize('config, checkpoint', [

@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from dksan_mm.comparison import scores
-from dksan_mm.errors import UserError
+from dksan_mm.utils.errors import UserError
 
 BASE = Path(__file__).parents[2] / 'configs' / '_base_' / 'vid3oc_x16.py'
 

@@ -5,7 +5,7 @@ import pytest
 
 from dksan_mm.datasets import SyntheticMotion
 from dksan_mm.datasets.synthetic_motion import _Motion, _Stage
-from dksan_mm.resize import matlab_resize
+from dksan_mm.utils.resize import matlab_resize
 
 PATCH, SIZE = 80, 176  # 5x5 LR pixels, with 3 on each side
 MIDDLE = (SIZE - 1) / 2

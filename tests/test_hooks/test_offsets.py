@@ -5,11 +5,11 @@ import pytest
 import torch
 from mmengine.logging import MessageHub
 
-from dksan_mm.errors import UserError
 from dksan_mm.hooks import OffsetMonitorHook
 from dksan_mm.hooks.offsets import measure, predictors
 from dksan_mm.models import DKSANNet, EDVRX16Net
 from dksan_mm.ops import DeformKernelConv2d
+from dksan_mm.utils.errors import UserError
 
 NETWORKS = {
     'dksan':

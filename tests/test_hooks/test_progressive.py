@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 
 from dksan_mm.hooks import ProgressiveScaleHook
 from dksan_mm.models import window_vsr
-from dksan_mm.resize import matlab_resize
+from dksan_mm.utils.resize import matlab_resize
 
 
 def build():

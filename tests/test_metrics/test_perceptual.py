@@ -14,9 +14,9 @@ from mmagic.registry import METRICS
 from scipy.special import gamma
 from torch import nn
 
-from dksan_mm.errors import UserError
 from dksan_mm.metrics import VideoLPIPS, VideoNIQE
-from dksan_mm.resize import bicubic_weights
+from dksan_mm.utils.errors import UserError
+from dksan_mm.utils.resize import bicubic_weights
 
 MODEL = Path(mmagic.evaluation.metrics.__file__).parent / \
     'niqe_pris_params.npz'

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dksan_mm.models import BicubicNet
-from dksan_mm.resize import matlab_resize
+from dksan_mm.utils.resize import matlab_resize
 
 
 @pytest.mark.parametrize('size', [(5, 7), (1, 1), (3, 1)])

@@ -17,7 +17,7 @@ from dksan_mm.prepare.stores import (KINDS, open_store, remove_stores,
                                      store_path, write_store)
 from dksan_mm.prepare.verify import find_prepared, verify_clip
 from dksan_mm.prepare.writer import ClipWriter, Settings
-from dksan_mm.process_memory import resident_memory
+from dksan_mm.utils.process_memory import resident_memory
 
 
 @pytest.fixture(scope='module')

@@ -13,7 +13,7 @@ from dksan_mm.prepare.layouts import Source
 from dksan_mm.prepare.manifest import write_manifest
 from dksan_mm.prepare.verify import find_prepared, verify_clip
 from dksan_mm.prepare.writer import ClipWriter, Settings
-from dksan_mm.resize import matlab_resize
+from dksan_mm.utils.resize import matlab_resize
 
 IMAGE = np.zeros((20, 24, 3), np.uint8)
 

@@ -18,7 +18,7 @@ from dksan_mm.prepare.manifest import (read_manifest, write_annotation,
 from dksan_mm.prepare.sources import Clip, iter_frames
 from dksan_mm.prepare.verify import find_prepared, find_unfinished, verify_clip
 from dksan_mm.prepare.writer import ClipWriter, Settings
-from dksan_mm.resize import matlab_resize
+from dksan_mm.utils.resize import matlab_resize
 
 
 def noise(count, size=(37, 50)):

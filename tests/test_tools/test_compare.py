@@ -14,7 +14,7 @@ from helpers.data_fixtures import write_frames
 from helpers.tool_runs import CONFIG, ROOT, TINY, load_tool, run
 
 from dksan_mm import launch
-from dksan_mm.errors import UserError
+from dksan_mm.utils.errors import UserError
 
 pytest_plugins = ['helpers.tool_runs']  # the fixtures
 BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')
@@ -173,12 +173,11 @@ def test_a_second_run_computes_nothing_again(compared, tiny_vid3oc, tiny,
 def test_a_killed_model_goes_on(tiny_vid3oc, tmp_path, capsys, compared):
     """kill -9 after two frames; the same results after a second run."""
     config, marker = tmp_path / 'dying.py', tmp_path / 'marker'
-    config.write_text(
-        f'_base_ = {BICUBIC!r}\n'
-        'custom_imports = dict('
-        'imports=["dksan_mm.models", "helpers.dying_net"])\n'
-        'model = dict(generator=dict(type="DyingNet", '
-        f'marker={str(marker)!r}))\n')
+    config.write_text(f'_base_ = {BICUBIC!r}\n'
+                      'custom_imports = dict('
+                      'imports=["dksan_mm.models", "helpers.dying_net"])\n'
+                      'model = dict(generator=dict(type="DyingNet", '
+                      f'marker={str(marker)!r}))\n')
     marker.touch()
     assert compare(tiny_vid3oc, tmp_path / 'out', f'a={config}') == 1
     assert 'ended by signal 9' in capsys.readouterr().out

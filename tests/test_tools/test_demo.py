@@ -5,7 +5,7 @@ from helpers.tool_runs import load_tool
 
 from dksan_mm.image_quality import psnr
 from dksan_mm.prepare.images import read_image, write_png
-from dksan_mm.resize import matlab_resize
+from dksan_mm.utils.resize import matlab_resize
 
 demo = load_tool('demo')
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dksan_mm import environment
+from dksan_mm.utils import environment
 
 PROGRAM = '''
 import importlib.util, sys

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from dksan_mm.video.threads import Background, Prefetch
+from dksan_mm.utils.threads import Background, Prefetch
 
 
 def test_items_arrive_in_order_and_no_more_than_asked_for():

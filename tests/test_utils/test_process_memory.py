@@ -4,8 +4,8 @@ import sys
 
 import numpy as np
 
-from dksan_mm.process_memory import (forget_peak, peak_resident_memory,
-                                     resident_memory)
+from dksan_mm.utils.process_memory import (forget_peak, peak_resident_memory,
+                                           resident_memory)
 
 # Bytes, far above what an allocator keeps for itself.
 LARGE = 64 << 20
@@ -27,10 +27,11 @@ def test_what_was_freed_is_in_the_peak_until_it_is_forgotten():
 
 def test_its_import_brings_nothing_heavy():
     code = ('import sys, dksan_mm; before = set(sys.modules); '
-            'import dksan_mm.process_memory; '
+            'import dksan_mm.utils.process_memory; '
             'print(*sorted(set(sys.modules) - before))')
     out = subprocess.run([sys.executable, '-c', code],
                          capture_output=True,
                          text=True,
                          check=True)
-    assert set(out.stdout.split()) <= {'dksan_mm.process_memory', 'resource'}
+    assert set(
+        out.stdout.split()) <= {'dksan_mm.utils.process_memory', 'resource'}

@@ -8,8 +8,8 @@ import torch
 from helpers.data_fixtures import sample_frames
 from mmagic.datasets.transforms import MATLABLikeResize
 
-from dksan_mm.resize import (bicubic_weights, cubic_kernel, matlab_resize,
-                             to_uint8)
+from dksan_mm.utils.resize import (bicubic_weights, cubic_kernel,
+                                   matlab_resize, to_uint8)
 
 
 def test_kernel_by_hand():

@@ -12,7 +12,7 @@ import atexit
 import sys
 import torch
 from torch import distributed
-from dksan_mm.shutdown import finish
+from dksan_mm.utils.shutdown import finish
 rank, size, port, last = map(int, sys.argv[1:])
 atexit.register(print, 'handlers ran', rank)
 if size:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dksan_mm import versions
+from dksan_mm.utils import versions
 
 ROOT = Path(__file__).parent.parent
 PINS = dict(
@@ -101,7 +101,7 @@ def test_the_check_can_be_turned_off(monkeypatch):
 
 
 def test_the_package_and_its_operators_are_light():
-    code = ('import sys, dksan_mm.ops, dksan_mm.versions as v; '
+    code = ('import sys, dksan_mm.ops, dksan_mm.utils.versions as v; '
             'v.check_openmmlab(); '
             'print([m for m in ("mmagic", "mmcv", "mmengine") '
             'if m in sys.modules])')
