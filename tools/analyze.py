@@ -229,7 +229,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         results[path] = analyze(path, config, args)
         print(report(Path(path).stem, results[path]), flush=True)
     if args.out:
-        from dksan_mm.prepare.images import write_bytes
+        from dksan_mm.io.images import write_bytes
         write_bytes(args.out, json.dumps(results, indent=2).encode())
 
 

@@ -103,7 +103,7 @@ def make_data(root: str, frames: int) -> Dict[str, float]:
 def _write_source(folder: str, name: str, frames: int) -> None:
     import cv2
 
-    from dksan_mm.prepare.images import write_png
+    from dksan_mm.io.images import write_png
     from dksan_mm.prepare.sources import Clip, iter_frames
     os.makedirs(folder)
     video = osp.join(ROOT, 'data', 'sample', 'train', f'{name}.mp4')

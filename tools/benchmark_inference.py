@@ -199,8 +199,8 @@ def lr_folder(clip: Path) -> Path:
 
 def read_frames(folder: Path, count: int) -> list:
     """The first frames, RGB."""
-    from dksan_mm.prepare.images import read_image
-    from dksan_mm.prepare.layout import list_frames
+    from dksan_mm.io.images import read_image
+    from dksan_mm.io.layout import list_frames
     paths = list_frames(str(folder))[:count]
     return [read_image(path)[..., ::-1] for path in paths]
 

@@ -63,7 +63,7 @@ def candidates() -> Dict[str, Callable]:
     """
     import cv2
 
-    from dksan_mm.prepare.tiles import TILE
+    from dksan_mm.io.stores.tiles import TILE
     png = partial(_encode_image, '.png', [cv2.IMWRITE_PNG_COMPRESSION, 1])
     webp = partial(_encode_image, '.webp', [cv2.IMWRITE_WEBP_QUALITY, 101])
     codes = {
@@ -180,7 +180,7 @@ class CodedClip:
             for item in self.coded.values())
 
     def read(self, frame: int, box):
-        """As :meth:`dksan_mm.prepare.clip_files.ClipFile.read`."""
+        """As :meth:`dksan_mm.io.stores.clip_file.ClipFile.read`."""
         import numpy as np
         top, left, height, width = box
         out = np.empty((height, width, 3), np.uint8)
@@ -214,7 +214,7 @@ class TiledClip:
 
     def open(self):
         """The file, open for reading."""
-        from dksan_mm.prepare.tiles import TileFile
+        from dksan_mm.io.stores.tiles import TileFile
         return TileFile(self.file.name)
 
     def bytes(self) -> int:
@@ -226,7 +226,7 @@ class CodedDataset:
     """A data set with arrays, its HR crops read from other forms instead."""
 
     def __init__(self, dataset, frames: int, form: Callable) -> None:
-        from dksan_mm.prepare.stores import open_store
+        from dksan_mm.io.stores.stores import open_store
         self.dataset = dataset
         self.clips = {}
         start = time.process_time()
@@ -241,7 +241,7 @@ class CodedDataset:
 
     def __getitem__(self, index):
         from dksan_mm.datasets import transforms
-        from dksan_mm.prepare.stores import open_store
+        from dksan_mm.io.stores.stores import open_store
         transforms.open_store = lambda path: self.clips[path].open(
         ) if path in self.clips else open_store(path)
         try:

@@ -119,7 +119,7 @@ def write_results(results: dict, tasks: Sequence[Task], out: str) -> None:
     """Write the four files, each whole or as it was."""
     from dksan_mm.comparison.report import write_report
     from dksan_mm.comparison.tables import to_csv, to_markdown
-    from dksan_mm.prepare.images import write_bytes
+    from dksan_mm.io.images import write_bytes
     for name, text in (('results.json', json.dumps(results, indent=1)),
                        ('results.md', to_markdown(results)), ('results.csv',
                                                               to_csv(results)),

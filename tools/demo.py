@@ -162,7 +162,7 @@ def enlarge(args: argparse.Namespace) -> List[Path]:
     import torch
 
     from dksan_mm.apis import init_model, restore_frames, restore_video
-    from dksan_mm.prepare.images import read_image
+    from dksan_mm.io.images import read_image
     model = init_model(*RELEASED,
                        'cuda' if torch.cuda.is_available() else 'cpu')
     folder = PREPARED / 'val' / 'LRx16' / args.clip
@@ -195,7 +195,7 @@ def write_comparison(path: Path, name: str, folder: Path, ours) -> None:
     import numpy as np
 
     from dksan_mm.image_quality import psnr
-    from dksan_mm.prepare.images import read_image, write_png
+    from dksan_mm.io.images import read_image, write_png
     from dksan_mm.utils.resize import matlab_resize
     truth = read_image(str(folder.parents[1] / 'HR' / folder.name / name))
     bicubic = matlab_resize(read_image(str(folder / name)), 16)

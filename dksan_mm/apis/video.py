@@ -9,8 +9,8 @@ from typing import Callable, Iterator, List, Optional, Union
 import numpy as np
 from torch import nn
 
-from dksan_mm.files import claimed
 from dksan_mm.inference.base import choose_scale
+from dksan_mm.io.files import claimed
 from dksan_mm.utils.threads import Background, Prefetch
 from dksan_mm.video.cuts import is_cut
 from dksan_mm.video.readers import Source, open_source

@@ -4,9 +4,9 @@ import os
 import os.path as osp
 from typing import List, Optional, Sequence
 
+from dksan_mm.io.images import write_bytes
+from dksan_mm.io.layout import SPLITS, list_clips
 from dksan_mm.utils.errors import UserError
-from ..prepare.images import write_bytes
-from ..prepare.layout import SPLITS, list_clips
 from ..prepare.manifest import read_manifest
 from .request import SCALE, DataSpec
 

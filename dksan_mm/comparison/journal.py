@@ -17,9 +17,9 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence
 
 import numpy as np
 
+from dksan_mm.io.files import is_temporary
+from dksan_mm.io.images import decode_image, write_png
 from dksan_mm.utils.errors import UserError
-from ..files import is_temporary
-from ..prepare.images import decode_image, write_png
 
 FILE = 'journal.jsonl'
 _PACKAGE = osp.dirname(osp.dirname(osp.abspath(__file__)))

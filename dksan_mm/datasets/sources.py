@@ -3,7 +3,7 @@
 import os.path as osp
 from typing import Dict, Optional, Sequence, Tuple
 
-from ..prepare.layout import read_annotation
+from dksan_mm.io.layout import read_annotation
 
 # Of each clip: its stated number of frames, and its samples in an epoch.
 Clips = Tuple[Dict[str, Optional[int]], Dict[str, int]]

@@ -8,9 +8,9 @@ from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.fileio import get
 
-from ..prepare.arrays import Box
-from ..prepare.images import decode_image
-from ..prepare.stores import open_store
+from dksan_mm.io.images import decode_image
+from dksan_mm.io.stores.arrays import Box
+from dksan_mm.io.stores.stores import open_store
 from .windows import window_indices
 
 
@@ -170,7 +170,7 @@ class LoadPairedCrop(BaseTransform):
 
     In place of ``LoadFrames``, ``CheckFrames`` and mmagic's
     ``PairedRandomCrop``, with the crops that these give at the same seed.
-    From a clip's files (see :mod:`dksan_mm.prepare.stores`) nothing but the
+    From a clip's files (see :mod:`dksan_mm.io.stores.stores`) nothing but the
     crop's rows or tiles are read; from image files the frames are decoded
     first.
 

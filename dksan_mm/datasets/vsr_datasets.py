@@ -6,9 +6,9 @@ from typing import Callable, Dict, List, Optional, Sequence, Union
 from mmagic.datasets import BasicFramesDataset
 from mmagic.registry import DATASETS
 
-from ..prepare.layout import (frame_number, list_clips, list_frames,
-                              read_annotation)
-from ..prepare.stores import KINDS, open_store, store_path
+from dksan_mm.io.layout import (frame_number, list_clips, list_frames,
+                                read_annotation)
+from dksan_mm.io.stores.stores import KINDS, open_store, store_path
 from .samplers import SeededIndex, numpy_seed
 from .sources import check_sources, samples_of_clips
 

@@ -16,8 +16,8 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import weights_to_cpu
 
-from ..files import remove_leftovers
-from ..prepare.images import write_bytes
+from dksan_mm.io.files import remove_leftovers
+from dksan_mm.io.images import write_bytes
 from ..random_state import random_state
 from ..resume import POINTER
 

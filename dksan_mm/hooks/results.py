@@ -7,7 +7,7 @@ from mmagic.registry import HOOKS
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 
-from ..prepare.images import write_bytes
+from dksan_mm.io.images import write_bytes
 
 
 @HOOKS.register_module()

@@ -4,7 +4,7 @@ import os
 import os.path as osp
 from typing import Dict, List, Optional, Tuple
 
-from .listing import read_folder
+from dksan_mm.io.listing import read_folder
 
 # DAVIS: frames beside masks, which are images too; the largest come first.
 _DAVIS, _SIZES = 'JPEGImages', ('Full-Resolution', '1080p', '480p')

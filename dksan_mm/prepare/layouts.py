@@ -24,9 +24,9 @@ import os.path as osp
 import re
 from typing import Dict, List, Optional, Sequence, Set
 
+from dksan_mm.io.layout import IMAGE_SUFFIXES, SPLITS
+from dksan_mm.io.listing import not_taken, read_folder, refuse_special
 from .known_sets import find_deeper, find_root, find_vimeo
-from .layout import IMAGE_SUFFIXES, SPLITS
-from .listing import not_taken, read_folder, refuse_special
 from .sources import Clip
 
 LAYOUTS = ('vid3oc', 'intvid', 'videos')

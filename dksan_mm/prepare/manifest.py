@@ -5,7 +5,7 @@ import json
 import os.path as osp
 from typing import Dict
 
-from .images import write_bytes
+from dksan_mm.io.images import write_bytes
 
 KERNEL = 'bicubic a=-0.5, antialiased, float64, rounded once to 8 bits'
 

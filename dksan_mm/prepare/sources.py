@@ -9,10 +9,10 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 import av
 import numpy as np
 
+from dksan_mm.io.image_decoding import decode, sum_up
+from dksan_mm.io.layout import frame_number, list_frames
+from dksan_mm.io.listing import list_frames_of, read_folder
 from ..video.decoder import Decoder
-from .image_decoding import decode, sum_up
-from .layout import frame_number, list_frames
-from .listing import list_frames_of, read_folder
 
 # A frame's number and a function that gives its pixels, 8-bit BGR (h, w, 3).
 LazyFrame = Tuple[int, Callable[[], np.ndarray]]

@@ -6,7 +6,7 @@ import os.path as osp
 from contextlib import contextmanager
 from typing import Iterator
 
-from .layout import HR_DIR, SPLITS, lr_dir
+from dksan_mm.io.layout import HR_DIR, SPLITS, lr_dir
 from .writer import PARTIAL_DIR
 
 

@@ -7,12 +7,14 @@ from typing import Callable, Dict, List, Optional
 
 import numpy as np
 
+from dksan_mm.io.images import file_crc32, read_image
+from dksan_mm.io.layout import (HR_DIR, SPLITS, list_clips, lr_dir,
+                                number_frames)
+from dksan_mm.io.stores.stores import (KINDS, Store, large_file_crc32,
+                                       open_store, store_path,
+                                       unfinished_paths)
 from dksan_mm.utils.resize import matlab_resize
-from .images import file_crc32, read_image
-from .layout import HR_DIR, SPLITS, list_clips, lr_dir, number_frames
 from .manifest import read_manifest
-from .stores import (KINDS, Store, large_file_crc32, open_store, store_path,
-                     unfinished_paths)
 from .writer import PARTIAL_DIR
 
 

@@ -14,14 +14,16 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
+from dksan_mm.io.files import is_temporary
+from dksan_mm.io.images import (file_crc32, is_image, read_image, sync_folder,
+                                sync_path, write_bytes, write_png)
+from dksan_mm.io.layout import (HR_DIR, frame_number, list_frames, lr_dir,
+                                number_frames)
+from dksan_mm.io.stores.stores import (KINDS, is_as_stated, is_store,
+                                       remove_stores, remove_temporary,
+                                       store_path, suffix_of, write_store)
 from dksan_mm.utils.resize import matlab_resize
-from ..files import is_temporary
-from .images import (file_crc32, is_image, read_image, sync_folder, sync_path,
-                     write_bytes, write_png)
-from .layout import HR_DIR, frame_number, list_frames, lr_dir, number_frames
 from .sources import Clip, iter_frames
-from .stores import (KINDS, is_as_stated, is_store, remove_stores,
-                     remove_temporary, store_path, suffix_of, write_store)
 
 PARTIAL_DIR = '.partial'
 SOURCE_FILE = 'source.json'
@@ -37,7 +39,7 @@ class Settings:
         scale (int): HR pixels per LR pixel along each axis.
         max_frames (int | None): Frames to take from each clip's beginning.
         store (str): 'png', or what to add to the frames, 'array' or 'tiles'
-            (see :mod:`dksan_mm.prepare.stores`).
+            (see :mod:`dksan_mm.io.stores.stores`).
         deinterlace (bool): Whether interlaced videos are deinterlaced.
     """
     scale: int = 16

@@ -5,9 +5,9 @@ import os.path as osp
 import re
 from typing import List, NamedTuple, Optional
 
-from dksan_mm.prepare.listing import (Content, group_names, is_image_name,
-                                      is_video_name, natural, not_taken,
-                                      read_folder)
+from dksan_mm.io.listing import (Content, group_names, is_image_name,
+                                 is_video_name, natural, not_taken,
+                                 read_folder)
 
 
 class Inputs(NamedTuple):

@@ -11,12 +11,11 @@ from typing import Iterator, List, Optional, Sequence, Tuple, Union
 import av
 import numpy as np
 
-from dksan_mm.prepare.image_decoding import decode, sum_up
-from dksan_mm.prepare.image_headers import (JPEG_START, PNG_START,
-                                            is_animated_webp)
-from dksan_mm.prepare.listing import (find_gaps, is_image_name, is_video_name,
-                                      list_frames_of, natural, not_taken,
-                                      refuse_special)
+from dksan_mm.io.image_decoding import decode, sum_up
+from dksan_mm.io.image_headers import JPEG_START, PNG_START, is_animated_webp
+from dksan_mm.io.listing import (find_gaps, is_image_name, is_video_name,
+                                 list_frames_of, natural, not_taken,
+                                 refuse_special)
 from dksan_mm.video.animations import is_animated_png
 from dksan_mm.video.color import Color
 from dksan_mm.video.decoder import Decoder, Picture

@@ -14,10 +14,10 @@ from typing import List, Optional, Sequence, Union
 import av
 import numpy as np
 
-from dksan_mm.files import (move_new, move_to_free_name, new_folder,
-                            part_names, remove, reserve_file)
-from dksan_mm.prepare.images import write_png
-from dksan_mm.prepare.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from dksan_mm.io.files import (move_new, move_to_free_name, new_folder,
+                               part_names, remove, reserve_file)
+from dksan_mm.io.images import write_png
+from dksan_mm.io.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from .pixels import to_yuv
 from .readers import Source
 from .tracks import TrackCopy

@@ -12,7 +12,7 @@ from mmagic.apis.inferencers.video_restoration_inferencer import \
 
 import dksan_mm.apis.inferencers  # noqa: F401  (registers 'dksan')
 from dksan_mm.apis import init_model, restore_frames
-from dksan_mm.prepare.images import read_image
+from dksan_mm.io.images import read_image
 
 NAMES = dict(filename_tmpl='{:06d}.png', start_idx=0)
 

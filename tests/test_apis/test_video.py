@@ -13,7 +13,7 @@ from helpers.data_fixtures import SAMPLE, write_frames
 from helpers.video_files import make_video, moving, read_packets, read_video
 
 from dksan_mm.apis import init_model, restore_frames, restore_video
-from dksan_mm.prepare.images import read_image
+from dksan_mm.io.images import read_image
 from dksan_mm.utils.process_memory import (forget_peak, peak_resident_memory,
                                            resident_memory)
 

@@ -6,7 +6,7 @@ import pytest
 
 from dksan_mm.comparison import journal
 from dksan_mm.comparison.journal import Journal
-from dksan_mm.files import END, reserve_file
+from dksan_mm.io.files import END, reserve_file
 from dksan_mm.utils.errors import UserError
 
 IMAGE = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)

@@ -18,7 +18,7 @@ from mmengine.runner import Runner
 
 from dksan_mm.datasets import ConsecutiveSampler, SeededInfiniteSampler
 from dksan_mm.datasets.samplers import numpy_seed
-from dksan_mm.prepare.stores import suffix_of, write_store
+from dksan_mm.io.stores.stores import suffix_of, write_store
 
 CONFIG = Path(__file__).parents[2] / 'configs' / '_base_' / 'vid3oc_x16.py'
 

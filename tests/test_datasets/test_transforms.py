@@ -14,7 +14,7 @@ from mmengine.registry import DefaultScope
 from dksan_mm.datasets import (CheckFrames, GenerateWindowIndices, LoadFrames,
                                LoadPairedCrop, RandomTransposeFrames,
                                SeededIndex, Vid3oCDataset, window_indices)
-from dksan_mm.prepare.stores import store_path, suffix_of, write_store
+from dksan_mm.io.stores.stores import store_path, suffix_of, write_store
 
 CONFIG = Path(__file__).parents[2] / 'configs' / '_base_' / 'vid3oc_x16.py'
 ROWS, COLS, LENGTH = 34, 40, 4  # of LR

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from dksan_mm.datasets import IntVIDDataset, Vid3oCDataset, VideoWindowDataset
-from dksan_mm.prepare.stores import write_store
+from dksan_mm.io.stores.stores import write_store
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 PREFIX = dict(img='train/LRx16', gt='train/HR')

@@ -17,9 +17,9 @@ from mmengine.logging import HistoryBuffer
 
 from dksan_mm.checkpoint import read_checkpoint
 from dksan_mm.comparison.processes import _start_server
-from dksan_mm.files import END, reserve_file
 from dksan_mm.hooks import (AtomicBackend, AtomicCheckpointHook,
                             PlainWeightsHook)
+from dksan_mm.io.files import END, reserve_file
 from dksan_mm.resume import list_checkpoints
 
 KILLED = 9

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers.data_fixtures import sample_frames, write_frames
 
-from dksan_mm.prepare.images import read_image
+from dksan_mm.io.images import read_image
 from dksan_mm.prepare.layouts import Source
 from dksan_mm.prepare.manifest import write_manifest
 from dksan_mm.prepare.verify import find_prepared, verify_clip

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from helpers.data_fixtures import SAMPLE, write_frames
 
-from dksan_mm.files import END, reserve_file
-from dksan_mm.prepare.images import read_image, write_png
+from dksan_mm.io.files import END, reserve_file
+from dksan_mm.io.images import read_image, write_png
 from dksan_mm.prepare.manifest import (read_manifest, write_annotation,
                                        write_manifest)
 from dksan_mm.prepare.sources import Clip, iter_frames

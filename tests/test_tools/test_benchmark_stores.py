@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers.tool_runs import load_tool
 
-from dksan_mm.prepare.stores import open_store, write_store
+from dksan_mm.io.stores.stores import open_store, write_store
 
 pytest_plugins = ['helpers.tool_runs']  # the fixtures
 pytestmark = pytest.mark.usefixtures('own_environment')

@@ -4,7 +4,7 @@ import pytest
 from helpers.tool_runs import load_tool
 
 from dksan_mm.image_quality import psnr
-from dksan_mm.prepare.images import read_image, write_png
+from dksan_mm.io.images import read_image, write_png
 from dksan_mm.utils.resize import matlab_resize
 
 demo = load_tool('demo')

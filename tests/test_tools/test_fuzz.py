@@ -14,7 +14,7 @@ import pytest
 from helpers import fuzzing
 from helpers.tool_runs import ROOT
 
-from dksan_mm.prepare.layout import IMAGE_SUFFIXES
+from dksan_mm.io.layout import IMAGE_SUFFIXES
 
 COUNT = int(os.environ.get('DKSAN_FUZZ', 100))
 SEED = int(os.environ.get('DKSAN_FUZZ_SEED', 0))

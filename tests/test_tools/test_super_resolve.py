@@ -20,7 +20,7 @@ from test_tools.test_test import evaluate, results
 
 from dksan_mm import launch
 from dksan_mm.image_quality import psnr
-from dksan_mm.prepare.images import read_image
+from dksan_mm.io.images import read_image
 
 pytest_plugins = ['helpers.tool_runs', 'helpers.tiny_network']  # the fixtures
 

@@ -12,7 +12,7 @@ import pytest
 
 from dksan_mm.utils import versions
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PINS = dict(
     re.findall(r'^([\w-]+)==([^\s#]+)',
                (ROOT / 'requirements.txt').read_text(), re.M))

@@ -8,7 +8,7 @@ import pytest
 from helpers.data_fixtures import write_frames
 from helpers.video_files import make_video, moving
 
-from dksan_mm.prepare.image_decoding import TRANSPARENT
+from dksan_mm.io.image_decoding import TRANSPARENT
 from dksan_mm.video.inputs import find_inputs
 from dksan_mm.video.readers import open_source
 

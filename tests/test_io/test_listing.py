@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from dksan_mm.prepare.listing import list_frames_of, refuse_special
+from dksan_mm.io.listing import list_frames_of, refuse_special
 
 
 def make(folder, *names):

@@ -7,7 +7,7 @@ import zlib
 import cv2
 import numpy as np
 
-from ..files import replacing
+from .files import replacing
 from .image_decoding import decode
 
 # Level 1 against OpenCV's default strategy at level 3 and 6, measured on 720p
@@ -19,7 +19,7 @@ def read_image(path: str) -> np.ndarray:
     """Read one image as 8-bit sRGB, in the order BGR.
 
     Grey images are repeated to three channels; see
-    :func:`dksan_mm.prepare.image_decoding.decode` for what is done to 16-bit
+    :func:`dksan_mm.io.image_decoding.decode` for what is done to 16-bit
     values, colour profiles, transparency and EXIF orientation.
 
     Args:

@@ -41,10 +41,10 @@ from typing import Callable, Collection, Dict, Iterator, List, Union
 import cv2
 import numpy as np
 
-from ..files import find_leftovers, replacing
+from dksan_mm.io.files import find_leftovers, replacing
+from dksan_mm.io.images import read_image
+from dksan_mm.io.layout import HR_DIR, list_frames
 from .arrays import FrameArray, write_array
-from .images import read_image
-from .layout import HR_DIR, list_frames
 from .tiles import TileFile, write_tiles
 
 Store = Union[FrameArray, TileFile]

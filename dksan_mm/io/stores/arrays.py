@@ -2,7 +2,7 @@
 """Clips as arrays of pixels: ``{clip}.npy`` beside the folder ``{clip}/``.
 
 uint8, ``(t, h, w, 3)``, RGB; ``numpy.load`` reads it, too. See
-:mod:`dksan_mm.prepare.stores` for what it is good for.
+:mod:`dksan_mm.io.stores.stores` for what it is good for.
 """
 import ast
 import os
@@ -12,7 +12,7 @@ from typing import BinaryIO, Iterator, Tuple
 import numpy as np
 from numpy.lib import format as npy
 
-from .clip_files import Box, ClipFile
+from .clip_file import Box, ClipFile
 
 
 class FrameArray(ClipFile):

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from helpers.data_fixtures import sample_frames, write_frames
 
-from dksan_mm.files import END, reserve_file
-from dksan_mm.prepare.images import write_png
+from dksan_mm.io.files import END, reserve_file
+from dksan_mm.io.images import write_png
+from dksan_mm.io.stores.stores import (KINDS, open_store, remove_stores,
+                                       store_path, write_store)
 from dksan_mm.prepare.manifest import read_manifest, write_manifest
 from dksan_mm.prepare.sources import Clip
-from dksan_mm.prepare.stores import (KINDS, open_store, remove_stores,
-                                     store_path, write_store)
 from dksan_mm.prepare.verify import find_prepared, verify_clip
 from dksan_mm.prepare.writer import ClipWriter, Settings
 from dksan_mm.utils.process_memory import resident_memory

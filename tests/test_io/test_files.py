@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dksan_mm import files
+from dksan_mm.io import files
 
 
 def test_a_file_appears_whole(tmp_path):

@@ -2,7 +2,7 @@
 """Clips as losslessly coded tiles: ``{clip}.tiles`` beside ``{clip}/``.
 
 Smaller than the PNG frames, and a crop costs what its tiles cost to decode.
-See :mod:`dksan_mm.prepare.stores` for the measurements.
+See :mod:`dksan_mm.io.stores.stores` for the measurements.
 
 A file holds ``DKTILES2``; t, h, w and the tiles' side (uint32); the offset of
 each tile and of the end (uint64), tiles ordered by frame, row and column; the
@@ -22,7 +22,7 @@ from typing import BinaryIO, Iterator, List, Tuple
 import cv2
 import numpy as np
 
-from .clip_files import Box, ClipFile
+from .clip_file import Box, ClipFile
 
 MAGIC = b'DKTILES2'
 HEADER = struct.Struct('<8s4I')

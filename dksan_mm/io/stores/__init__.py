@@ -1,0 +1,2 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Forms in which a clip's frames are kept."""
