@@ -12,8 +12,8 @@ from mmengine.fileio import load
 from dksan_mm.apis import init_model, restore_frames
 from dksan_mm.checkpoint import check_fits, shapes
 from dksan_mm.image_quality import psnr
+from dksan_mm.io.video.readers import open_source
 from dksan_mm.utils.resize import matlab_resize
-from dksan_mm.video.readers import open_source
 
 ROOT = Path(__file__).resolve().parents[1]
 MIM = ROOT / 'dksan_mm' / '.mim'

@@ -138,8 +138,8 @@ def _rate(text: str) -> Fraction:
 
 def list_jobs(args: argparse.Namespace) -> list:
     """What this process is to enlarge; what is wrong is said now."""
-    from dksan_mm.video.inputs import find_inputs
-    from dksan_mm.video.jobs import Job, find_jobs, share
+    from dksan_mm.cli.jobs import Job, find_jobs, share
+    from dksan_mm.io.video.inputs import find_inputs
     try:
         jobs = find_jobs(args.input, args.output)
         inputs = find_inputs(args.input)
@@ -156,8 +156,8 @@ def list_jobs(args: argparse.Namespace) -> list:
 
 
 def _check_one(args: argparse.Namespace) -> None:
-    from dksan_mm.video.readers import open_source
-    from dksan_mm.video.writers import check_apart, check_target
+    from dksan_mm.io.video.readers import open_source
+    from dksan_mm.io.video.writers import check_apart, check_target
     try:
         source = open_source(args.input)
         check_target(args.output, overwrite=args.overwrite)
@@ -278,7 +278,7 @@ def process(jobs: list, args: argparse.Namespace) -> int:
 
 def count_frames(jobs: list) -> Tuple[dict, int]:
     """Number of frames of each job, and how many cannot be read at all."""
-    from dksan_mm.video.readers import open_source
+    from dksan_mm.io.video.readers import open_source
     counts, bad = {}, 0
     for job in jobs:
         try:

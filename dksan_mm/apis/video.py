@@ -10,12 +10,12 @@ import numpy as np
 from torch import nn
 
 from dksan_mm.inference.base import choose_scale
+from dksan_mm.inference.scene_cuts import is_cut
 from dksan_mm.io.files import claimed
+from dksan_mm.io.video.readers import Source, open_source
+from dksan_mm.io.video.writers import (CRF, Writer, check_apart, check_target,
+                                       is_video, open_writer)
 from dksan_mm.utils.threads import Background, Prefetch
-from dksan_mm.video.cuts import is_cut
-from dksan_mm.video.readers import Source, open_source
-from dksan_mm.video.writers import (CRF, Writer, check_apart, check_target,
-                                    is_video, open_writer)
 from .frames import restore_frames
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from dksan_mm.io.image_decoding import decode, sum_up
 from dksan_mm.io.layout import frame_number, list_frames
 from dksan_mm.io.listing import list_frames_of, read_folder
-from ..video.decoder import Decoder
+from dksan_mm.io.video.decoder import Decoder
 
 # A frame's number and a function that gives its pixels, 8-bit BGR (h, w, 3).
 LazyFrame = Tuple[int, Callable[[], np.ndarray]]

@@ -8,9 +8,9 @@ import pytest
 from helpers.animated_files import random_frames, write_apng
 from PIL import Image
 
+from dksan_mm.io.video.animations import is_animated_png
+from dksan_mm.io.video.readers import Images, open_source
 from dksan_mm.prepare.sources import Clip, iter_frames
-from dksan_mm.video.animations import is_animated_png
-from dksan_mm.video.readers import Images, open_source
 
 
 def to_rgba(image):

@@ -5,10 +5,10 @@ from math import exp
 import numpy as np
 import pytest
 
-from dksan_mm.video.color import Color
-from dksan_mm.video.light import (Conversion, exchange, light_to_pq,
-                                  luma_weights, pq_to_light, same_light,
-                                  tone_curve)
+from dksan_mm.io.video.color import Color
+from dksan_mm.io.video.light import (Conversion, exchange, light_to_pq,
+                                     luma_weights, pq_to_light, same_light,
+                                     tone_curve)
 
 # Report ITU-R BT.2407, 2: linear BT.2020 to BT.709.
 BT2407 = [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083],

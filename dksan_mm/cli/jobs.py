@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional, Sequence, Set, Tuple
 
-from .inputs import find_inputs
-from .writers import H264_SUFFIXES
+from dksan_mm.io.video.inputs import find_inputs
+from dksan_mm.io.video.writers import H264_SUFFIXES
 
 
 @dataclass(frozen=True)

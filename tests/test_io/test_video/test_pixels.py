@@ -9,8 +9,8 @@ from av.sidedata.sidedata import Type
 from helpers.color_frames import (WEIGHTS, YCGCO, centers, decode, encode,
                                   make_frame, patches)
 
-from dksan_mm.video.color import Color, read_coding, read_color
-from dksan_mm.video.pixels import PixelReader, to_yuv
+from dksan_mm.io.video.color import Color, read_coding, read_color
+from dksan_mm.io.video.pixels import PixelReader, to_yuv
 
 
 def read(frame, **kwargs):

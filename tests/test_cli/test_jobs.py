@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from helpers.data_fixtures import write_frames
 
-from dksan_mm.video.jobs import Job, find_jobs, share
+from dksan_mm.cli.jobs import Job, find_jobs, share
 
 IMAGE = np.zeros((4, 4, 3), np.uint8)
 

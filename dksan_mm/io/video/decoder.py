@@ -42,7 +42,7 @@ class Decoder:
     Args:
         path (str): The file: a video, or an animation (GIF, APNG, WebP).
         keep_color (bool): Whether the target can be tagged with the video's
-            colours; see :class:`~dksan_mm.video.pixels.PixelReader`.
+            colours; see :class:`~dksan_mm.io.video.pixels.PixelReader`.
         deinterlace (bool): Whether interlaced frames are deinterlaced.
         threads (int, optional): Threads of the decoder.
 

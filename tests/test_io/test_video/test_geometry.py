@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from helpers.video_files import H264, make_video, moving
 
+from dksan_mm.io.video.readers import open_source
 from dksan_mm.prepare.sources import Clip, iter_frames
-from dksan_mm.video.readers import open_source
 
 # (a, b, c, d): a stored point (x, y) is shown at (a x + c y, b x + d y).
 MATRICES = [(1, 0, 0, 1), (-1, 0, 0, 1), (1, 0, 0, -1), (-1, 0, 0, -1),

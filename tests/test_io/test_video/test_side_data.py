@@ -9,8 +9,8 @@ from av.sidedata.sidedata import Type
 from helpers.video_files import moving
 from PIL import Image
 
-from dksan_mm.video.readers import VideoFile
-from dksan_mm.video.side_data import read_side_data
+from dksan_mm.io.video.readers import VideoFile
+from dksan_mm.io.video.side_data import read_side_data
 
 
 @pytest.fixture

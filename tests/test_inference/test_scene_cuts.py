@@ -7,8 +7,8 @@ import pytest
 from helpers.data_fixtures import SAMPLE
 from helpers.video_files import moving
 
+from dksan_mm.inference.scene_cuts import is_cut
 from dksan_mm.prepare.sources import Clip, iter_frames
-from dksan_mm.video.cuts import is_cut
 
 CLIPS = sorted(SAMPLE.glob('*/*.mp4'))
 

@@ -9,8 +9,8 @@ from helpers.data_fixtures import write_frames
 from helpers.video_files import make_video, moving
 
 from dksan_mm.io.image_decoding import TRANSPARENT
-from dksan_mm.video.inputs import find_inputs
-from dksan_mm.video.readers import open_source
+from dksan_mm.io.video.inputs import find_inputs
+from dksan_mm.io.video.readers import open_source
 
 
 def make(folder, *names):

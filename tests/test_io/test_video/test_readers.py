@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers.video_files import H264, LOSSLESS, make_video, moving
 
-from dksan_mm.video.readers import open_source
+from dksan_mm.io.video.readers import open_source
 
 
 def images_of(source):

@@ -16,11 +16,11 @@ from dksan_mm.io.image_headers import JPEG_START, PNG_START, is_animated_webp
 from dksan_mm.io.listing import (find_gaps, is_image_name, is_video_name,
                                  list_frames_of, natural, not_taken,
                                  refuse_special)
-from dksan_mm.video.animations import is_animated_png
-from dksan_mm.video.color import Color
-from dksan_mm.video.decoder import Decoder, Picture
-from dksan_mm.video.inputs import is_address
-from dksan_mm.video.timeline import place_frames
+from dksan_mm.io.video.animations import is_animated_png
+from dksan_mm.io.video.color import Color
+from dksan_mm.io.video.decoder import Decoder, Picture
+from dksan_mm.io.video.inputs import is_address
+from dksan_mm.io.video.timeline import place_frames
 
 DEFAULT_RATE = Fraction(25)  # frames a second of images: chosen here
 
@@ -113,7 +113,7 @@ class VideoFile(Source):
         rate (Fraction, optional): Show the frames at this rate, without
             sound, whatever their times in the file.
         keep_color (bool): Whether the target can be tagged with the video's
-            colours; see :class:`~dksan_mm.video.pixels.PixelReader`.
+            colours; see :class:`~dksan_mm.io.video.pixels.PixelReader`.
         deinterlace (bool): Whether interlaced frames are deinterlaced.
 
     Raises:

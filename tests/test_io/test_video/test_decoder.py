@@ -8,10 +8,10 @@ from helpers.color_frames import (centers, encode, make_frame, patches,
                                   write_frames)
 from helpers.video_files import H264, make_video, moving, read_video
 
+from dksan_mm.io.video.color import Color
+from dksan_mm.io.video.decoder import Decoder
+from dksan_mm.io.video.readers import open_source
 from dksan_mm.prepare.sources import Clip, iter_frames
-from dksan_mm.video.color import Color
-from dksan_mm.video.decoder import Decoder
-from dksan_mm.video.readers import open_source
 
 
 def both(path):

@@ -30,7 +30,7 @@ class PixelReader:
     """Makes RGB images of a video's frames.
 
     HDR and BT.2020, which 8 bits are too few for, become BT.709 (see
-    :mod:`dksan_mm.video.light`). Other colours stay as they are where the
+    :mod:`dksan_mm.io.video.light`). Other colours stay as they are where the
     target can be tagged with them; where it cannot, such as a PNG, they become
     what a BT.709 or sRGB display should show. Transparent pixels are shown
     over black.

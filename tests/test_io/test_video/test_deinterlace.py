@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from helpers.interlaced_files import TIMES, scene, write_interlaced
 
+from dksan_mm.io.video.readers import open_source
 from dksan_mm.prepare.sources import Clip, iter_frames
-from dksan_mm.video.readers import open_source
 
 
 def greys(source):

@@ -10,8 +10,8 @@ from av.stream import Disposition
 from helpers.video_files import (H264, make_video, moving, read_packets,
                                  read_video)
 
-from dksan_mm.video.readers import open_source
-from dksan_mm.video.writers import open_writer
+from dksan_mm.io.video.readers import open_source
+from dksan_mm.io.video.writers import open_writer
 
 HOUR, WRAP = 3600, Fraction(2**33, 90000)
 TS_PACKET, SOUND_PID = 188, 0x101

@@ -9,10 +9,10 @@ import pytest
 from av.stream import Disposition
 from helpers.video_files import H264, LOSSLESS, make_video, moving
 
+from dksan_mm.io.video.decoder import Decoder
+from dksan_mm.io.video.readers import open_source
+from dksan_mm.io.video.streams import has_mp4_index
 from dksan_mm.prepare.sources import Clip, count_frames, iter_frames
-from dksan_mm.video.decoder import Decoder
-from dksan_mm.video.readers import open_source
-from dksan_mm.video.streams import has_mp4_index
 
 
 def add_sound(container, codec):

@@ -9,8 +9,8 @@ from helpers.video_files import (H264, make_video, moving, read_packets,
                                  read_video)
 
 from dksan_mm.io.images import read_image
-from dksan_mm.video.readers import open_source
-from dksan_mm.video.writers import check_target, open_writer
+from dksan_mm.io.video.readers import open_source
+from dksan_mm.io.video.writers import check_target, open_writer
 
 
 def copy(source, target, *, times=2, whole=True, **kwargs):

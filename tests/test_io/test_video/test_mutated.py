@@ -18,7 +18,7 @@ from PIL import Image
 CHILD = '''
 import sys
 from dksan_mm.prepare.sources import Clip, count_frames, iter_frames
-from dksan_mm.video.readers import open_source
+from dksan_mm.io.video.readers import open_source
 for path in sys.argv[1:]:
     print('at', path, flush=True)
     for read in (lambda: list(open_source(path)),
@@ -88,7 +88,7 @@ def test_mutated_files(tmp_path, number):
                           capture_output=True,
                           text=True,
                           timeout=60 + 10 * COUNT,
-                          cwd=Path(__file__).parents[2])
+                          cwd=Path(__file__).parents[3])
     assert done.returncode == 0, (done.stdout[-300:], done.stderr[-2000:])
     assert [
         line for line in done.stdout.splitlines() if not line.startswith('at ')

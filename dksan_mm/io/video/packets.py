@@ -31,7 +31,7 @@ class Packets:
                stream: av.VideoStream) -> Iterator[Optional[av.VideoFrame]]:
         """Yield frames, and None for each packet that cannot be decoded.
 
-        Their times begin at zero; see :mod:`dksan_mm.video.timeline`.
+        Their times begin at zero; see :mod:`dksan_mm.io.video.timeline`.
         """
         decoder = open_decoder(stream)
         for packet in self._container.demux():

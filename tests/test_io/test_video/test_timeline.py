@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from dksan_mm.video.timeline import (MAX_EQUAL, Follower, Part, Timeline,
-                                     place_frames)
+from dksan_mm.io.video.timeline import (MAX_EQUAL, Follower, Part, Timeline,
+                                        place_frames)
 
 STEP = Fraction(1, 25)
 
