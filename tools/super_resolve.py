@@ -218,7 +218,7 @@ def load_model(args: argparse.Namespace):
     """The network, as the command line wants it."""
     config, checkpoint = launch.load_config(args), find_checkpoint(args)
     if checkpoint:
-        from dksan_mm.checkpoint import read_checkpoint
+        from dksan_mm.engine.runner.checkpoint import read_checkpoint
         read_checkpoint(checkpoint)  # refused before the slow imports
     launch.import_modules(config)
     launch.check_imported(args)

@@ -71,7 +71,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     args = parse_args(argv)
     config = prepare_config(args)
     launch.check_launcher(config.launcher)
-    from dksan_mm import checkpoint
+    from dksan_mm.engine.runner import checkpoint
     if args.checkpoint:
         checkpoint.read_checkpoint(args.checkpoint)  # refused right away
 
@@ -90,7 +90,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         raise UserError(f'{args.config} describes a model with parameters: '
                         'name its CHECKPOINT')
     if args.out:
-        from dksan_mm.hooks import ResultsFileHook
+        from dksan_mm.engine.hooks import ResultsFileHook
         runner.register_hook(ResultsFileHook(args.out), priority='LOWEST')
     with checkpoint.mmengine_globals():
         runner.test()

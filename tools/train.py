@@ -7,7 +7,8 @@ from typing import Optional, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dksan_mm import data_checks, launch, scaling
+from dksan_mm import data_checks, launch
+from dksan_mm.engine.runner import scaling
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.shutdown import finish
 
@@ -87,7 +88,7 @@ def check_start(config: launch.Config, start, runner) -> None:
 
     To resume, all must fit; a new run may start with part of them.
     """
-    from dksan_mm.checkpoint import check_fits, shapes
+    from dksan_mm.engine.runner.checkpoint import check_fits, shapes
     for sentence in start.damaged:
         runner.logger.warning(sentence)
     found, wanted = start.shapes, shapes(runner.model.state_dict())
@@ -105,7 +106,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     if args.amp:
         scaling.use_autocast(config, args.amp)
     config.model_wrapper_cfg = scaling.data_parallel(config)
-    from dksan_mm.resume import find_start
+    from dksan_mm.engine.runner.resume import find_start
     start = find_start(config)
     # Without one, mmengine must not look for another.
     asked = config.get('resume')
@@ -116,7 +117,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     launch.check_imported(args)
     from mmengine.runner import Runner
 
-    from dksan_mm.checkpoint import mmengine_globals
+    from dksan_mm.engine.runner.checkpoint import mmengine_globals
     launch.start_cpu_group(config)
     runner = launch.build_runner(Runner, config)
     check_start(config, start, runner)

@@ -8,8 +8,8 @@ _base_ = 'mmagic::_base_/default_runtime.py'
 custom_imports = dict(
     imports=[
         'dksan_mm.models', 'dksan_mm.inference', 'dksan_mm.datasets',
-        'dksan_mm.metrics', 'dksan_mm.hooks', 'dksan_mm.loops',
-        'dksan_mm.optim'
+        'dksan_mm.metrics', 'dksan_mm.engine.hooks',
+        'dksan_mm.engine.runner.loops', 'dksan_mm.engine.optimizers'
     ],
     allow_failed_imports=False)
 

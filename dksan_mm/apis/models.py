@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from dksan_mm.checkpoint import load_weights
+from dksan_mm.engine.runner.checkpoint import load_weights
 
 
 def init_model(config: Union[str, os.PathLike, Config],

@@ -8,7 +8,7 @@ from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from dksan_mm.checkpoint import current_name
+from dksan_mm.engine.runner.checkpoint import current_name
 from .checkpointing import checkpoint_activations
 from .dkc_align import DKCAlign, PlainAlign
 from .dksa import DKSA, LightDKSA

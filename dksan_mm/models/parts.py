@@ -15,7 +15,7 @@ def train_in_parts(step: Callable, data: dict,
     Args:
         step (Callable): mmengine's ``train_step``.
         data (dict): A batch: lists or tensors of one length.
-        optim_wrapper (OptimWrapper): A :class:`~dksan_mm.optim.
+        optim_wrapper (OptimWrapper): A :class:`~dksan_mm.engine.optimizers.
             StepOptimWrapper`, which accumulates gradients; with any other,
             the batch is one part.
 

@@ -47,7 +47,7 @@ class WindowVSR(BaseEditModel):
     Attributes:
         train_scale (int, optional): Train the network's first levels alone,
             up to this scale, against smaller ground truth; None: all. Set by
-            :class:`~dksan_mm.hooks.ProgressiveScaleHook`.
+            :class:`~dksan_mm.engine.hooks.ProgressiveScaleHook`.
 
     Raises:
         ValueError: If the data preprocessor pads, or the weight is negative.

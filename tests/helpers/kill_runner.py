@@ -27,11 +27,11 @@ import torch  # noqa: E402
 from helpers.tool_runs import load_tool  # noqa: E402
 
 import dksan_mm.datasets  # noqa: E402, F401
-import dksan_mm.hooks  # noqa: E402, F401
-import dksan_mm.loops  # noqa: E402, F401
+import dksan_mm.engine.hooks  # noqa: E402, F401
+import dksan_mm.engine.runner.loops  # noqa: E402, F401
 import dksan_mm.metrics  # noqa: E402, F401
-from dksan_mm.checkpoint import read_checkpoint  # noqa: E402
-from dksan_mm.resume import list_checkpoints  # noqa: E402
+from dksan_mm.engine.runner.checkpoint import read_checkpoint  # noqa: E402
+from dksan_mm.engine.runner.resume import list_checkpoints  # noqa: E402
 
 # What a run writes to its log as it begins something: one of the first few
 # times, and how many seconds after it the run may be killed.

@@ -9,11 +9,11 @@ from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
-from dksan_mm.checkpoint import mmengine_globals
 from dksan_mm.datasets import SeededInfiniteSampler
-from dksan_mm.hooks import AtomicCheckpointHook
-from dksan_mm.loops import ResumableTrainLoop
-from dksan_mm.resume import list_checkpoints
+from dksan_mm.engine.hooks import AtomicCheckpointHook
+from dksan_mm.engine.runner.checkpoint import mmengine_globals
+from dksan_mm.engine.runner.loops import ResumableTrainLoop
+from dksan_mm.engine.runner.resume import list_checkpoints
 
 NUMBERS = itertools.count()
 RISING = dict.fromkeys(range(100), 0.) | {2: 1., 4: 3., 6: 2., 8: 4.}

@@ -8,10 +8,10 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
+import dksan_mm.engine.optimizers  # noqa: F401
 import dksan_mm.models  # noqa: F401  (registers)
-import dksan_mm.optim  # noqa: F401
-from dksan_mm import scaling
-from dksan_mm.optim import OFFSET_PREDICTORS
+from dksan_mm.engine.optimizers.offset_lr_constructor import OFFSET_PREDICTORS
+from dksan_mm.engine.runner import scaling
 
 DKSAN = dict(
     type='DKSANNet',

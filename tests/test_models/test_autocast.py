@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from helpers.training_steps import DKSAN, EDVR, build_model, draw_batch
 
-from dksan_mm.hooks.offsets import predictors
+from dksan_mm.engine.hooks.offsets import predictors
 
 NETWORKS = dict(
     dksan=DKSAN,

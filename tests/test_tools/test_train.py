@@ -17,7 +17,7 @@ from helpers.tool_runs import (CONFIG, ROOT, contents, load_tool, run, train,
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 
-from dksan_mm.checkpoint import mmengine_globals
+from dksan_mm.engine.runner.checkpoint import mmengine_globals
 
 pytest_plugins = ['helpers.tool_runs']  # the fixtures
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from dksan_mm.muon import ConvMuon, orthogonalize
+from dksan_mm.engine.optimizers.conv_muon import ConvMuon, orthogonalize
 
 
 @pytest.mark.parametrize('shape', [(6, 20), (20, 6), (8, 8), (1, 5)])

@@ -8,7 +8,7 @@ from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from mmengine.registry import init_default_scope
 
-from dksan_mm.hooks import ProgressiveScaleHook
+from dksan_mm.engine.hooks import ProgressiveScaleHook
 from dksan_mm.models import window_vsr
 from dksan_mm.utils.resize import matlab_resize
 

@@ -7,7 +7,7 @@ import torch
 from mmagic.models.archs import ResidualBlockNoBN
 from torch import nn
 
-from dksan_mm.hooks import OpenReLUsHook
+from dksan_mm.engine.hooks import OpenReLUsHook
 from dksan_mm.models import RCAB
 
 

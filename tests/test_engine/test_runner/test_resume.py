@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from dksan_mm.resume import find_start, list_checkpoints
+from dksan_mm.engine.runner.resume import find_start, list_checkpoints
 from dksan_mm.utils.errors import UserError
 
 

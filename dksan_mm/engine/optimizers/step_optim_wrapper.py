@@ -1,83 +1,12 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The optimizer's parameter groups, and what an update is."""
+"""An optimizer wrapper with one update in every iteration."""
 from contextlib import contextmanager
-from typing import Iterator, List, Optional, Union
+from typing import Iterator, Optional
 
 import torch
-from mmagic.registry import (OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS,
-                             OPTIMIZERS)
-from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
+from mmagic.registry import OPTIM_WRAPPERS
+from mmengine.optim import OptimWrapper
 from torch import nn
-
-from .muon import ConvMuon
-
-__all__ = ['ConvMuon', 'OffsetLrConstructor', 'StepOptimWrapper']
-
-# Parts of the names of convolutions that predict offsets.
-OFFSET_PREDICTORS = ('image_offset', 'kernel_offset', 'conv_offset')
-
-
-@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
-class OffsetLrConstructor(DefaultOptimWrapperConstructor):
-    """Parameter groups: two kinds of offset predictors, and all the rest.
-
-    ``paramwise_cfg=dict(offset_lr_mult=0.1)`` multiplies the learning rate of
-    every convolution that predicts offsets (``image_offset`` and
-    ``kernel_offset`` of a DKC layer, ``conv_offset`` of the alignment);
-    ``align_lr_mult`` is for the last kind alone, by default the same.
-
-    mmengine's own ``custom_keys`` does the same with one group for each
-    parameter, hundreds of them: the optimizer then updates tensor by tensor,
-    and each is printed.
-
-    Raises:
-        ValueError: If the model has nothing to train, or the multiplier is
-            negative.
-    """
-
-    def add_params(self,
-                   params: List[dict],
-                   module: nn.Module,
-                   prefix: str = '',
-                   is_dcn_module: Optional[Union[int, float]] = None) -> None:
-        """Add the groups of ``module`` to ``params`` (mmengine's hook)."""
-        offset = self.paramwise_cfg.get('offset_lr_mult', 1.)
-        align = self.paramwise_cfg.get('align_lr_mult', offset)
-        if offset < 0 or align < 0:
-            raise ValueError('offset_lr_mult and align_lr_mult must be >= 0, '
-                             f'got {offset} and {align}')
-        kinds = dict(rest=[], offset=[], align=[])
-        for name, parameter in module.named_parameters():
-            if parameter.requires_grad:
-                kinds[_kind(name)].append(parameter)
-        if not any(kinds.values()):
-            raise ValueError(
-                f'{type(module).__name__} has no parameter to train')
-        # The first group's rate is the one that is logged.
-        groups = [
-            dict(params=kinds['rest']),
-            self._offset_group(kinds['offset'], offset),
-            self._offset_group(kinds['align'], align)
-        ]
-        params.extend(group for group in groups if group['params'])
-
-    def _offset_group(self, parameters: List[nn.Parameter],
-                      factor: float) -> dict:
-        group = dict(params=parameters)
-        if self.base_lr is not None:
-            group['lr'] = self.base_lr * factor
-        # Muon's steps are as large for weights that start at zero, however
-        # small their gradients: offsets left the frame.
-        if OPTIMIZERS.get(self.optimizer_cfg['type']) is ConvMuon:
-            group['orthogonal'] = False
-        return group
-
-
-def _kind(name: str) -> str:
-    """What a parameter of this name predicts."""
-    if any(key in name for key in OFFSET_PREDICTORS):
-        return 'align' if 'conv_offset' in name else 'offset'
-    return 'rest'
 
 
 @OPTIM_WRAPPERS.register_module()

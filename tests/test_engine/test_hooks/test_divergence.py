@@ -7,7 +7,7 @@ from mmengine.hooks import CheckpointHook, EMAHook, LoggerHook, RuntimeInfoHook
 from mmengine.logging import MessageHub
 from mmengine.runner import get_priority
 
-from dksan_mm.hooks import DivergenceHook, OffsetMonitorHook
+from dksan_mm.engine.hooks import DivergenceHook, OffsetMonitorHook
 from dksan_mm.utils.errors import UserError
 
 NAN, INF = float('nan'), float('inf')

@@ -5,7 +5,7 @@ from typing import Optional
 
 from mmengine.config import Config
 
-from .utils.errors import UserError
+from dksan_mm.utils.errors import UserError
 
 PRECISIONS = dict(bf16='bfloat16', fp16='float16')
 _PROCESSES = dict(

@@ -5,8 +5,8 @@ import pytest
 import torch
 from mmengine.logging import MessageHub
 
-from dksan_mm.hooks import OffsetMonitorHook
-from dksan_mm.hooks.offsets import measure, predictors
+from dksan_mm.engine.hooks import OffsetMonitorHook
+from dksan_mm.engine.hooks.offsets import measure, predictors
 from dksan_mm.models import DKSANNet, EDVRX16Net
 from dksan_mm.ops import DeformKernelConv2d
 from dksan_mm.utils.errors import UserError

@@ -2,7 +2,7 @@
 import json
 from types import SimpleNamespace
 
-from dksan_mm.hooks import ResultsFileHook
+from dksan_mm.engine.hooks import ResultsFileHook
 
 
 def loop(*videos):

@@ -15,12 +15,12 @@ from helpers.toy_runs import RISING, toy_run
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
 
-from dksan_mm.checkpoint import read_checkpoint
 from dksan_mm.comparison.processes import _start_server
-from dksan_mm.hooks import (AtomicBackend, AtomicCheckpointHook,
-                            PlainWeightsHook)
+from dksan_mm.engine.hooks import (AtomicBackend, AtomicCheckpointHook,
+                                   PlainWeightsHook)
+from dksan_mm.engine.runner.checkpoint import read_checkpoint
+from dksan_mm.engine.runner.resume import list_checkpoints
 from dksan_mm.io.files import END, reserve_file
-from dksan_mm.resume import list_checkpoints
 
 KILLED = 9
 

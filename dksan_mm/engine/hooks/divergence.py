@@ -55,7 +55,7 @@ class DivergenceHook(Hook):
     checkpoint with a value that is not finite is ever written.
 
     With float16, updates with infinite gradients are a matter of course
-    (:attr:`~dksan_mm.optim.StepOptimWrapper.skips_updates`).
+    (:attr:`~dksan_mm.engine.optimizers.StepOptimWrapper.skips_updates`).
     """
 
     priority = 'ABOVE_NORMAL'  # after the numbers are there, before the rest

@@ -7,8 +7,8 @@ from typing import Dict, List, NamedTuple, Tuple
 
 from mmengine.config import Config
 
+from dksan_mm.utils.errors import UserError
 from .checkpoint import DamagedError, read_checkpoint, shapes
-from .utils.errors import UserError
 
 POINTER = 'last_checkpoint'  # mmengine's; it holds the newest one's path
 FIRST = 'iter_0.pth'  # what checkpoints are called

@@ -16,10 +16,10 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import weights_to_cpu
 
+from dksan_mm.engine.runner.random_state import random_state
+from dksan_mm.engine.runner.resume import POINTER
 from dksan_mm.io.files import remove_leftovers
 from dksan_mm.io.images import write_bytes
-from ..random_state import random_state
-from ..resume import POINTER
 
 # What a killed run may have been writing: a regular expression.
 UNFINISHED = rf'.*\.pth|{re.escape(POINTER)}'

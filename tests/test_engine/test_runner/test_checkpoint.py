@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dksan_mm.checkpoint import load_weights, read_checkpoint
+from dksan_mm.engine.runner.checkpoint import load_weights, read_checkpoint
 from dksan_mm.utils.errors import UserError
 
 

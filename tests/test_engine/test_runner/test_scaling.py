@@ -4,7 +4,7 @@ import torch
 from helpers.tool_runs import ROOT
 from mmengine.config import Config
 
-from dksan_mm import scaling
+from dksan_mm.engine.runner import scaling
 from dksan_mm.utils.errors import UserError
 
 PAPER = ROOT / 'configs' / 'dksan_vid3oc_x16.py'

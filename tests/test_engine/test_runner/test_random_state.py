@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from dksan_mm.random_state import (kept_random_state, random_state,
-                                   set_random_state)
+from dksan_mm.engine.runner.random_state import (kept_random_state,
+                                                 random_state,
+                                                 set_random_state)
 
 DRAWS = dict(
     torch=lambda: torch.rand(3).tolist(),

@@ -17,7 +17,7 @@ from typing import Dict, Iterable, Mapping, Tuple
 import numpy as np
 import torch
 
-from .utils.errors import UserError
+from dksan_mm.utils.errors import UserError
 
 HISTORY = 'mmengine.logging.history_buffer.HistoryBuffer'
 NUMPY_MODULES = ('numpy.core.multiarray', 'numpy._core.multiarray')

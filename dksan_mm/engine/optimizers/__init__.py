@@ -1,0 +1,7 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Optimizers and their wrappers; importing registers them in mmagic."""
+from .conv_muon import ConvMuon
+from .offset_lr_constructor import OffsetLrConstructor
+from .step_optim_wrapper import StepOptimWrapper
+
+__all__ = ['ConvMuon', 'OffsetLrConstructor', 'StepOptimWrapper']

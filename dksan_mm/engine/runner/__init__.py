@@ -1,0 +1,2 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Loops, checkpoints and resuming."""
