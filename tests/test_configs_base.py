@@ -49,7 +49,10 @@ def test_all_modules_that_register_something_are_imported(config):
     assert not config.custom_imports.allow_failed_imports
     for name in imports:
         import_module(name)
-    package = {'models', 'datasets', 'metrics', 'hooks', 'loops', 'optim'}
+    package = {
+        'models', 'inference', 'datasets', 'evaluation.metrics',
+        'engine.hooks', 'engine.runner.loops', 'engine.optimizers'
+    }
     assert {f'dksan_mm.{name}' for name in package} <= set(imports)
 
 

@@ -11,7 +11,7 @@ from mmengine.fileio import load
 
 from dksan_mm.apis import init_model, restore_frames
 from dksan_mm.engine.runner.checkpoint import check_fits, shapes
-from dksan_mm.image_quality import psnr
+from dksan_mm.evaluation.functional.image_quality import psnr
 from dksan_mm.io.video.readers import open_source
 from dksan_mm.utils.resize import matlab_resize
 

@@ -209,7 +209,7 @@ def compare(model, clip: Path, args: argparse.Namespace) -> None:
     """Print what bfloat16 and tiles change of a clip's frames."""
     import numpy as np
 
-    from dksan_mm.image_quality import psnr
+    from dksan_mm.evaluation.functional.image_quality import psnr
     lr, hr = (
         read_frames(path, args.frames) for path in (lr_folder(clip), clip))
     whole = restore(model, lr)

@@ -194,7 +194,7 @@ def write_comparison(path: Path, name: str, folder: Path, ours) -> None:
     """Draw bicubic | DKSAN | HR of one frame, with their PSNR."""
     import numpy as np
 
-    from dksan_mm.image_quality import psnr
+    from dksan_mm.evaluation.functional.image_quality import psnr
     from dksan_mm.io.images import read_image, write_png
     from dksan_mm.utils.resize import matlab_resize
     truth = read_image(str(folder.parents[1] / 'HR' / folder.name / name))

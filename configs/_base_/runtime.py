@@ -8,7 +8,7 @@ _base_ = 'mmagic::_base_/default_runtime.py'
 custom_imports = dict(
     imports=[
         'dksan_mm.models', 'dksan_mm.inference', 'dksan_mm.datasets',
-        'dksan_mm.metrics', 'dksan_mm.engine.hooks',
+        'dksan_mm.evaluation.metrics', 'dksan_mm.engine.hooks',
         'dksan_mm.engine.runner.loops', 'dksan_mm.engine.optimizers'
     ],
     allow_failed_imports=False)

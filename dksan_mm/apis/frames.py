@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dksan_mm.image_quality import round_to_uint8
+from dksan_mm.evaluation.functional.image_quality import round_to_uint8
 from dksan_mm.inference.base import WholeWindowEvaluator, choose_scale
 from dksan_mm.inference.tiles import choose_tiles
 from dksan_mm.models.window_vsr import pad_frames

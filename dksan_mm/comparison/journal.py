@@ -25,7 +25,7 @@ FILE = 'journal.jsonl'
 _PACKAGE = osp.dirname(osp.dirname(osp.abspath(__file__)))
 # What frames depend on, and what scores do: with all that these import.
 _CODE = ('models', 'inference', 'datasets')
-_SCORING_CODE = ('metrics', )
+_SCORING_CODE = ('evaluation.metrics', )
 
 
 class Journal:

@@ -7,9 +7,9 @@ from typing import List, Mapping, Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
+from dksan_mm.evaluation.functional.image_quality import psnr
 from dksan_mm.io.images import read_image
 from dksan_mm.utils.resize import matlab_resize
-from ..image_quality import psnr
 from .request import SCALE
 
 Box = Tuple[int, int, int, int]  # top, left, height, width

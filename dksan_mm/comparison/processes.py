@@ -26,7 +26,7 @@ LOG = 'log.txt'
 # What the configs import, and what takes a second in itself.
 _PRELOAD = [
     'dksan_mm.models', 'dksan_mm.inference', 'dksan_mm.datasets',
-    'dksan_mm.metrics', 'dksan_mm.engine.hooks',
+    'dksan_mm.evaluation.metrics', 'dksan_mm.engine.hooks',
     'dksan_mm.engine.optimizers', 'dksan_mm.analysis',
     'dksan_mm.comparison.worker', 'torch.utils.flop_counter',
     'torch._subclasses.fake_tensor'

@@ -19,7 +19,7 @@ from helpers.tool_runs import ROOT, load_tool  # noqa: E402
 
 import dksan_mm.apis  # noqa: E402, F401
 import dksan_mm.datasets  # noqa: E402, F401
-import dksan_mm.metrics  # noqa: E402, F401
+import dksan_mm.evaluation.metrics  # noqa: E402, F401
 import dksan_mm.models  # noqa: E402, F401
 from dksan_mm import launch  # noqa: E402
 

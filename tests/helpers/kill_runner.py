@@ -29,7 +29,7 @@ from helpers.tool_runs import load_tool  # noqa: E402
 import dksan_mm.datasets  # noqa: E402, F401
 import dksan_mm.engine.hooks  # noqa: E402, F401
 import dksan_mm.engine.runner.loops  # noqa: E402, F401
-import dksan_mm.metrics  # noqa: E402, F401
+import dksan_mm.evaluation.metrics  # noqa: E402, F401
 from dksan_mm.engine.runner.checkpoint import read_checkpoint  # noqa: E402
 from dksan_mm.engine.runner.resume import list_checkpoints  # noqa: E402
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from dksan_mm.apis.frames import restore_frames
 from dksan_mm.datasets.windows import window_indices
-from dksan_mm.image_quality import round_to_uint8
+from dksan_mm.evaluation.functional.image_quality import round_to_uint8
 from dksan_mm.models import BicubicNet, DKSANNet, WindowVSR
 
 PIXELS = dict(type='CharbonnierLoss')

@@ -8,7 +8,7 @@ import pytest
 from helpers.comparison_data import VIDEOS, make_results, model_results
 
 from dksan_mm.comparison.request import DataSpec, ModelSpec, Task
-from dksan_mm.image_quality import psnr
+from dksan_mm.evaluation.functional.image_quality import psnr
 from dksan_mm.utils.resize import matlab_resize
 
 SIZE = (96, 128)

@@ -118,12 +118,14 @@ def test_all_code_that_frames_depend_on_is_digested():
     names = digested(journal._CODE)
     assert names >= {
         'models/dksan_net.py', 'inference/bands.py', 'ops/dkc.py',
-        'ops/csrc/dense.cpp', 'datasets/transforms.py', 'resize.py',
-        'prepare/image_decoding.py', 'checkpoint.py'
+        'ops/csrc/dense.cpp', 'datasets/transforms.py', 'utils/resize.py',
+        'io/image_decoding.py', 'engine/runner/checkpoint.py'
     }
-    assert not any(name.startswith('metrics') for name in names)
-    assert digested(
-        journal._SCORING_CODE) >= {'metrics/temporal.py', 'image_quality.py'}
+    assert not any(name.startswith('evaluation/metrics') for name in names)
+    assert digested(journal._SCORING_CODE) >= {
+        'evaluation/metrics/temporal.py',
+        'evaluation/functional/image_quality.py'
+    }
 
 
 def test_a_module_that_is_not_there_is_an_error():

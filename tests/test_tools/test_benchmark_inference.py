@@ -7,7 +7,7 @@ import torch
 from helpers.tool_runs import load_tool
 
 from dksan_mm.apis import init_model, restore_frames
-from dksan_mm.image_quality import psnr
+from dksan_mm.evaluation.functional.image_quality import psnr
 from dksan_mm.inference.tiles import Tiles
 
 pytest_plugins = ['helpers.tiny_network']  # the fixture

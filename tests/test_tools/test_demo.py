@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from helpers.tool_runs import load_tool
 
-from dksan_mm.image_quality import psnr
+from dksan_mm.evaluation.functional.image_quality import psnr
 from dksan_mm.io.images import read_image, write_png
 from dksan_mm.utils.resize import matlab_resize
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from helpers.tool_runs import CONFIG, ROOT, TINY, run
 
-from dksan_mm.image_quality import psnr
+from dksan_mm.evaluation.functional.image_quality import psnr
 
 pytest_plugins = ['helpers.tool_runs']  # the fixtures
 

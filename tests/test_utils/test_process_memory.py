@@ -33,5 +33,5 @@ def test_its_import_brings_nothing_heavy():
                          capture_output=True,
                          text=True,
                          check=True)
-    assert set(
-        out.stdout.split()) <= {'dksan_mm.utils.process_memory', 'resource'}
+    brought = set(out.stdout.split())
+    assert brought <= {'dksan_mm.utils.process_memory', 'resource'}

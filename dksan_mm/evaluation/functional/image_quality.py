@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """PSNR and SSIM of two 8-bit frames: plain functions, numpy and OpenCV only.
 
-The metrics of :mod:`dksan_mm.metrics` are averages of these values. Frames
-are ``(h, w, 3)`` in RGB order or one channel ``(h, w)``, values 0-255.
+The metrics of :mod:`dksan_mm.evaluation.metrics` are averages of these values.
+Frames are ``(h, w, 3)`` in RGB order or one channel ``(h, w)``, values 0-255.
 """
 import os
 from concurrent.futures import ThreadPoolExecutor

@@ -12,7 +12,8 @@ from mmagic.evaluation.metrics.base_sample_wise_metric import \
 from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 
-from dksan_mm.image_quality import crop_border, luma, round_to_uint8
+from dksan_mm.evaluation.functional.image_quality import (crop_border, luma,
+                                                          round_to_uint8)
 
 CHANNELS = ('RGB', 'Y')
 
@@ -24,7 +25,7 @@ class VideoMetric(BaseSampleWiseMetric):
     Here every video counts alike, and frames are scored as they would be
     written: rounded to 8 bits. Values are named after the metric in RGB
     (``PSNR``) and with ``_Y`` for the luma of
-    :func:`dksan_mm.image_quality.luma`.
+    :func:`dksan_mm.evaluation.functional.image_quality.luma`.
 
     Frames are ``(3, h, w)`` tensors, 0-255; the ground truth must have the
     prediction's size. A frame that a metric is not defined for does not

@@ -5,8 +5,9 @@ import cv2
 import numpy as np
 import pytest
 
-from dksan_mm.image_quality import (crop_border, luma, psnr, round_to_uint8,
-                                    ssim)
+from dksan_mm.evaluation.functional.image_quality import (crop_border, luma,
+                                                          psnr, round_to_uint8,
+                                                          ssim)
 
 
 def slow_ssim(first, second):

@@ -7,7 +7,7 @@ from helpers.metric_samples import frames, sample, score
 from mmagic.registry import METRICS
 
 from dksan_mm.datasets import ConsecutiveSampler
-from dksan_mm.metrics import VideoTemporalError, temporal
+from dksan_mm.evaluation.metrics import VideoTemporalError, temporal
 
 
 def clip(video, numbers):
@@ -90,8 +90,10 @@ def test_neighbours_of_different_videos_are_no_neighbours():
 def gathered(monkeypatch, ranks):
     """What each of several processes evaluates to."""
     shares = {
-        'dksan_mm.metrics.video_metric': [list(r.results) for r in ranks],
-        'dksan_mm.metrics.temporal': [(r._first, r._last) for r in ranks]
+        'dksan_mm.evaluation.metrics.video_metric':
+        [list(r.results) for r in ranks],
+        'dksan_mm.evaluation.metrics.temporal':
+        [(r._first, r._last) for r in ranks]
     }
     for module, share in shares.items():
         monkeypatch.setattr(

@@ -8,7 +8,7 @@ from mmagic.registry import METRICS
 from mmengine.dist import all_gather_object, get_world_size
 from mmengine.logging import print_log
 
-from dksan_mm.image_quality import LUMA_WEIGHTS
+from dksan_mm.evaluation.functional.image_quality import LUMA_WEIGHTS
 from .video_metric import VideoMetric, frame_number
 
 # Video, number of the frame, and its error (prediction - ground truth), int16.

@@ -9,9 +9,9 @@ from mmagic.models import DataPreprocessor
 from mmagic.registry import METRICS
 from mmagic.structures import DataSample
 
-from dksan_mm.image_quality import luma, psnr, ssim
-from dksan_mm.metrics import VideoPSNR, VideoSSIM, frame_name
-from dksan_mm.metrics.video_metric import frame_number
+from dksan_mm.evaluation.functional.image_quality import luma, psnr, ssim
+from dksan_mm.evaluation.metrics import VideoPSNR, VideoSSIM, frame_name
+from dksan_mm.evaluation.metrics.video_metric import frame_number
 
 PREPROCESSOR = dict(mean=[0., 0., 0.], std=[255., 255., 255.])
 
@@ -105,8 +105,9 @@ def test_processes_together_score_like_one(monkeypatch):
     ranks[0].process(None, samples[::2])
     ranks[1].process(None, [*samples[1::2], samples[0]])
     everything = [list(rank.results) for rank in ranks]
-    monkeypatch.setattr('dksan_mm.metrics.video_metric.all_gather_object',
-                        lambda results: everything)
+    monkeypatch.setattr(
+        'dksan_mm.evaluation.metrics.video_metric.all_gather_object',
+        lambda results: everything)
     together = [rank.evaluate(5) for rank in ranks]
     monkeypatch.undo()
     assert together[0] == together[1] == score(VideoPSNR(), samples)
@@ -139,7 +140,7 @@ def test_identical_frames_leave_the_mean_finite():
 
 def test_prefix_and_table(monkeypatch):
     logged = []
-    monkeypatch.setattr('dksan_mm.metrics.video_metric.print_log',
+    monkeypatch.setattr('dksan_mm.evaluation.metrics.video_metric.print_log',
                         lambda text, logger: logged.extend(text.splitlines()))
     pairs = zip(('050/0010', '0515/0010'), frames(2))
     metric = VideoPSNR('RGB', prefix='IntVID')

@@ -14,7 +14,7 @@ from mmagic.registry import METRICS
 from scipy.special import gamma
 from torch import nn
 
-from dksan_mm.metrics import VideoLPIPS, VideoNIQE
+from dksan_mm.evaluation.metrics import VideoLPIPS, VideoNIQE
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.resize import bicubic_weights
 

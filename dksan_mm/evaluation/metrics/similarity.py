@@ -3,7 +3,7 @@
 import numpy as np
 from mmagic.registry import METRICS
 
-from dksan_mm.image_quality import psnr, ssim
+from dksan_mm.evaluation.functional.image_quality import psnr, ssim
 from .video_metric import VideoMetric
 
 
@@ -11,8 +11,8 @@ from .video_metric import VideoMetric
 class VideoPSNR(VideoMetric):
     """Peak signal-to-noise ratio per video, in dB.
 
-    See :func:`dksan_mm.image_quality.psnr` (also for identical frames) and
-    :class:`VideoMetric`.
+    See :func:`~dksan_mm.evaluation.functional.image_quality.psnr`, also for
+    identical frames, and :class:`VideoMetric`.
     """
 
     metric = 'PSNR'
@@ -26,7 +26,8 @@ class VideoPSNR(VideoMetric):
 class VideoSSIM(VideoMetric):
     """Structural similarity per video.
 
-    See :func:`dksan_mm.image_quality.ssim` and :class:`VideoMetric`.
+    See :func:`~dksan_mm.evaluation.functional.image_quality.ssim` and
+    :class:`VideoMetric`.
     """
 
     metric = 'SSIM'

@@ -1,0 +1,2 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Measuring how close images are to the truth."""
