@@ -9,7 +9,7 @@ from mmagic.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from dksan_mm.analysis import count_cost
+from dksan_mm.analysis.complexity import count_cost
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(

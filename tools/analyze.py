@@ -2,8 +2,9 @@
 """What networks cost: python tools/analyze.py CONFIG ... [options].
 
 For each config a table of its network's parts: parameters, multiply-adds and
-activations per LR pixel (see dksan_mm/analysis.py for what is counted), and
-the share of time on the CPU; then the peak memory at some LR sizes.
+activations per LR pixel (dksan_mm/analysis/complexity.py says what is
+counted), and the share of time on the CPU; then the peak memory at some LR
+sizes.
 """
 import argparse
 import contextlib
@@ -14,8 +15,8 @@ from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dksan_mm import launch
-from dksan_mm.arguments import frame_size
+from dksan_mm.cli import launch
+from dksan_mm.cli.arguments import frame_size
 from dksan_mm.utils.errors import UserError
 
 Size = Tuple[int, int]
@@ -88,7 +89,7 @@ def analyze(path: str, config: launch.Config,
     import torch
     from mmengine.registry import init_default_scope
 
-    from dksan_mm.analysis import count_cost, network_of, time_parts
+    from dksan_mm.analysis.complexity import count_cost, network_of, time_parts
     init_default_scope(config.get('default_scope', 'mmagic'))
     from mmagic.registry import MODELS
     try:
@@ -114,7 +115,7 @@ def analyze(path: str, config: launch.Config,
 def measure_memory(config: launch.Config, args: argparse.Namespace,
                    size: Size) -> dict:
     """Peak memory at one size; None bytes where it was not enough."""
-    from dksan_mm.memory import peak_memory
+    from dksan_mm.analysis.peak_memory import peak_memory
     progress(f'peak memory at {size[0]}x{size[1]} ...')
     try:
         used = peak_memory(config, size, threads=args.threads)

@@ -28,7 +28,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-from dksan_mm.arguments import positive
+from dksan_mm.cli.arguments import positive
 
 STORES = ('png', 'tiles', 'array')
 TURNS = 10

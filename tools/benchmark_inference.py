@@ -27,8 +27,8 @@ from typing import Callable, Counter, Iterator, Optional, Sequence, Tuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from dksan_mm import launch
-from dksan_mm.arguments import frame_size, positive
+from dksan_mm.cli import launch
+from dksan_mm.cli.arguments import frame_size, positive
 
 MEGABYTE = 2**20
 Size = Tuple[int, int]

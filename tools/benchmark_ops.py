@@ -18,7 +18,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dksan_mm.arguments import frame_size, positive
+from dksan_mm.cli.arguments import frame_size, positive
 
 UNIT = 'dense 3x3 conv2d'
 MEGABYTE = 2**20

@@ -26,7 +26,7 @@ sys.path.insert(0, osp.dirname(osp.abspath(__file__)))
 
 import benchmark_data
 
-from dksan_mm.arguments import positive
+from dksan_mm.cli.arguments import positive
 
 
 class Code(NamedTuple):

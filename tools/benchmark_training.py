@@ -14,8 +14,9 @@ from typing import Iterator, List, Optional, Sequence
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from dksan_mm import data_checks, launch, training_cost
-from dksan_mm.arguments import positive
+from dksan_mm.analysis import training_cost
+from dksan_mm.cli import data_checks, launch
+from dksan_mm.cli.arguments import positive
 from dksan_mm.engine.runner import scaling
 from dksan_mm.utils.errors import UserError
 

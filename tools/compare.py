@@ -30,8 +30,8 @@ from typing import Iterator, List, NoReturn, Optional, Sequence, Tuple
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-from dksan_mm import launch
-from dksan_mm.arguments import positive
+from dksan_mm.cli import launch
+from dksan_mm.cli.arguments import positive
 from dksan_mm.comparison import scores
 from dksan_mm.comparison.request import (DataSpec, ModelSpec, Task,
                                          parse_models, read_config)

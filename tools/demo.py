@@ -18,7 +18,7 @@ from typing import Dict, List, Sequence
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from dksan_mm.arguments import positive
+from dksan_mm.cli.arguments import positive
 
 SAMPLE = Path('data/sample')
 PREPARED = Path('data/Vid3oC-sample')

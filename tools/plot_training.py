@@ -13,7 +13,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from dksan_mm.launch import run_tool
+from dksan_mm.cli.launch import run_tool
 from dksan_mm.utils.errors import UserError
 
 

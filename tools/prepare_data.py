@@ -36,7 +36,7 @@ from typing import Callable, List, NoReturn, Tuple
 
 sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
 
-from dksan_mm.arguments import positive
+from dksan_mm.cli.arguments import positive
 from dksan_mm.utils.environment import lost_output, prepare_streams
 
 SPLITS = ('train', 'val', 'test')

@@ -37,7 +37,7 @@ from typing import (Callable, Iterator, NoReturn, Optional, Sequence, Tuple,
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from dksan_mm import launch
+from dksan_mm.cli import launch
 from dksan_mm.utils.errors import UserError
 
 CONFIG = ROOT / 'configs' / 'dksan-s_vid3oc_x16.py'

@@ -7,7 +7,7 @@ from typing import Optional, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dksan_mm import data_checks, launch
+from dksan_mm.cli import data_checks, launch
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.shutdown import finish
 

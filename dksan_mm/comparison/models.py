@@ -7,10 +7,10 @@ from mmagic.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import set_random_seed
 
+from dksan_mm.analysis.complexity import count_cost
+from dksan_mm.cli.launch import last_line
 from dksan_mm.engine.runner.checkpoint import load_weights
 from dksan_mm.utils.errors import UserError
-from ..analysis import count_cost
-from ..launch import last_line
 from .request import ModelSpec
 
 

@@ -17,8 +17,8 @@ from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from typing import Dict, Iterator, NamedTuple, Sequence
 
+from dksan_mm.cli.launch import last_line
 from dksan_mm.utils.errors import UserError
-from ..launch import last_line
 from ..prepare.parallel import Progress
 from .request import Task
 
@@ -27,7 +27,7 @@ LOG = 'log.txt'
 _PRELOAD = [
     'dksan_mm.models', 'dksan_mm.inference', 'dksan_mm.datasets',
     'dksan_mm.evaluation.metrics', 'dksan_mm.engine.hooks',
-    'dksan_mm.engine.optimizers', 'dksan_mm.analysis',
+    'dksan_mm.engine.optimizers', 'dksan_mm.analysis.complexity',
     'dksan_mm.comparison.worker', 'torch.utils.flop_counter',
     'torch._subclasses.fake_tensor'
 ]
@@ -172,7 +172,7 @@ def _attempt(task: Task, connection: Connection, log: str) -> tuple:
         connection.send(message)
 
     try:
-        from ..launch import import_modules
+        from dksan_mm.cli.launch import import_modules
         from .request import read_config
         import_modules(read_config(task.model))
         from .worker import ModelRun

@@ -7,9 +7,9 @@ from typing import List, Optional, Sequence, Tuple
 
 from mmengine.config import Config, ConfigDict
 
+from dksan_mm.cli.launch import load_config
 from dksan_mm.io.layout import HR_DIR, lr_dir
 from dksan_mm.utils.errors import UserError
-from ..launch import load_config
 
 SCALE = 16
 # Titles that the report gives to pictures that are no model's.

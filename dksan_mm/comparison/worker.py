@@ -15,11 +15,11 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from torch.utils.data import DataLoader, Subset
 
+from dksan_mm.analysis.meter import Meter
 from dksan_mm.evaluation.functional.image_quality import round_to_uint8
 from dksan_mm.io.images import read_image
 from dksan_mm.utils.process_memory import resident_memory
 from . import journal, scores
-from .meter import Meter
 from .models import build_model, count_multiply_adds, device_name, find_device
 from .request import Task, dataset_config, read_config
 

@@ -21,7 +21,7 @@ import dksan_mm.apis  # noqa: E402, F401
 import dksan_mm.datasets  # noqa: E402, F401
 import dksan_mm.evaluation.metrics  # noqa: E402, F401
 import dksan_mm.models  # noqa: E402, F401
-from dksan_mm import launch  # noqa: E402
+from dksan_mm.cli import launch  # noqa: E402
 
 PATIENCE = 120  # seconds after which a run hangs
 

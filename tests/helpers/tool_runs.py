@@ -13,7 +13,7 @@ import torch
 from torch.distributed.elastic.utils.distributed import get_free_port
 from torch.multiprocessing import start_processes
 
-from dksan_mm import launch
+from dksan_mm.cli import launch
 from dksan_mm.comparison.processes import _start_server
 
 ROOT = Path(__file__).resolve().parents[2]

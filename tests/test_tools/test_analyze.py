@@ -5,8 +5,9 @@ import pytest
 from helpers.tool_runs import ROOT, load_tool
 from mmagic.registry import MODELS
 
-from dksan_mm import launch, memory
-from dksan_mm.analysis import count_cost
+from dksan_mm.analysis import peak_memory as memory
+from dksan_mm.analysis.complexity import count_cost
+from dksan_mm.cli import launch
 
 pytest_plugins = ['helpers.tool_runs']  # the fixtures
 

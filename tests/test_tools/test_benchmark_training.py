@@ -2,8 +2,8 @@
 import pytest
 from helpers.tool_runs import CONFIG, load_tool
 
-from dksan_mm import launch
-from dksan_mm.training_cost import StepCost
+from dksan_mm.analysis.training_cost import StepCost
+from dksan_mm.cli import launch
 
 pytest_plugins = ['helpers.tool_runs']  # the fixtures
 

@@ -13,7 +13,7 @@ import pytest
 from helpers.data_fixtures import write_frames
 from helpers.tool_runs import CONFIG, ROOT, TINY, load_tool, run
 
-from dksan_mm import launch
+from dksan_mm.cli import launch
 from dksan_mm.utils.errors import UserError
 
 pytest_plugins = ['helpers.tool_runs']  # the fixtures

@@ -18,7 +18,7 @@ from helpers.video_files import (H264, make_video, moving, read_packets,
                                  read_video)
 from test_tools.test_test import evaluate, results
 
-from dksan_mm import launch
+from dksan_mm.cli import launch
 from dksan_mm.evaluation.functional.image_quality import psnr
 from dksan_mm.io.images import read_image
 

@@ -3,7 +3,7 @@ import argparse
 
 import pytest
 
-from dksan_mm.arguments import frame_size, positive
+from dksan_mm.cli.arguments import frame_size, positive
 
 
 @pytest.mark.parametrize('read, text, value', [

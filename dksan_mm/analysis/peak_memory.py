@@ -64,10 +64,10 @@ def _measure(config: Config, lr_size: Tuple[int, int],
     import torch
     from mmengine.registry import init_default_scope
 
-    from . import launch
-    from .analysis import network_of, window_shape
-    from .comparison.meter import Meter
-    from .utils.process_memory import resident_memory
+    from dksan_mm.cli import launch
+    from dksan_mm.utils.process_memory import resident_memory
+    from .complexity import network_of, window_shape
+    from .meter import Meter
     if threads:
         torch.set_num_threads(threads)
     with contextlib.redirect_stdout(None):

@@ -8,7 +8,7 @@ from typing import Iterator, NamedTuple, Optional, Tuple
 
 from mmengine.config import Config
 
-from .memory import in_new_process
+from .peak_memory import in_new_process
 
 NUM_COPIES = 4  # of parameters: they, gradients, Adam's two moments
 
@@ -74,7 +74,7 @@ def measure_here(config: Config, steps: int, device: str,
     """:func:`measure_step`, in this process."""
     import torch
 
-    from . import launch
+    from dksan_mm.cli import launch
     if threads:
         torch.set_num_threads(threads)
     with contextlib.redirect_stdout(None):
@@ -168,7 +168,7 @@ def _waiting_and_working(batches: Iterator[dict], step,
 
 def _begin_memory(device: str) -> int:
     """Bytes in use; the record of the peak begins anew."""
-    from .utils.process_memory import forget_peak, resident_memory
+    from dksan_mm.utils.process_memory import forget_peak, resident_memory
     if device == 'cuda':
         import torch
         torch.cuda.reset_peak_memory_stats()
@@ -178,7 +178,7 @@ def _begin_memory(device: str) -> int:
 
 
 def _peak_memory(device: str) -> int:
-    from .utils.process_memory import peak_resident_memory
+    from dksan_mm.utils.process_memory import peak_resident_memory
     if device == 'cuda':
         import torch
         return torch.cuda.max_memory_allocated()

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from dksan_mm import launch
-from dksan_mm.config_options import Place, check_arguments, check_options
+from dksan_mm.cli import launch
+from dksan_mm.cli.config_options import Place, check_arguments, check_options
 from dksan_mm.utils.errors import UserError
 
 PATH = str(
-    Path(__file__).resolve().parents[1] / 'configs' / 'dksan-s_vid3oc_x16.py')
+    Path(__file__).resolve().parents[2] / 'configs' / 'dksan-s_vid3oc_x16.py')
 
 
 @pytest.fixture(scope='module')

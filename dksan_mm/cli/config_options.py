@@ -9,7 +9,7 @@ from typing import (Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple,
 
 from mmengine.config import DictAction
 
-from .utils.errors import UserError
+from dksan_mm.utils.errors import UserError
 
 # What mmengine's Runner, or a tool, reads at the top of a config.
 TOP = ('model', 'work_dir', 'train_dataloader', 'val_dataloader',

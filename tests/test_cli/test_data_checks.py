@@ -6,7 +6,7 @@ import pytest
 from helpers.data_fixtures import write_frames
 from mmengine.config import Config
 
-from dksan_mm.data_checks import check_crops
+from dksan_mm.cli.data_checks import check_crops
 from dksan_mm.utils.errors import UserError
 
 

@@ -17,10 +17,11 @@ warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 from mmengine.config import Config  # noqa: E402
 
+from dksan_mm.utils.environment import lost_output  # noqa: E402
+from dksan_mm.utils.environment import prepare_streams  # noqa: E402
+from dksan_mm.utils.errors import UserError  # noqa: E402
 from .config_options import OptionAction  # noqa: E402
 from .config_options import check_arguments, check_options  # noqa: E402
-from .utils.environment import lost_output, prepare_streams  # noqa: E402
-from .utils.errors import UserError  # noqa: E402
 
 # What building from a config raises where the config is wrong.
 BUILD_ERRORS = (TypeError, KeyError, ValueError, AssertionError,
@@ -144,7 +145,7 @@ def import_modules(config: Config) -> None:
     """
     from mmengine.utils import import_modules_from_strings
 
-    from .utils.versions import check_openmmlab
+    from dksan_mm.utils.versions import check_openmmlab
     if _is_first_process():
         print('Importing mmagic (about 15 seconds) ...', flush=True)
     with warnings.catch_warnings():

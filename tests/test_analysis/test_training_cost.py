@@ -3,9 +3,9 @@ import pytest
 from helpers.tool_runs import CONFIG, LIGHT, TINY
 from mmengine.config import Config, DictAction
 
-from dksan_mm.data_checks import redirect_data
-from dksan_mm.training_cost import (StepCost, crop_size, measure_here,
-                                    predict_run)
+from dksan_mm.analysis.training_cost import (StepCost, crop_size, measure_here,
+                                             predict_run)
+from dksan_mm.cli.data_checks import redirect_data
 
 
 def tiny_config(**changes):

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .ops import set_backend
+from dksan_mm.ops import set_backend
 
 REST = 'rest'  # what happens in none of the parts
 

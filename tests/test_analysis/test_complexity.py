@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from dksan_mm.analysis import count_cost, time_parts
+from dksan_mm.analysis.complexity import count_cost, time_parts
 from dksan_mm.models import BicubicNet, DKSANNet, WindowVSR
 from dksan_mm.models.dksa import ExpandToOneMap
 from dksan_mm.ops import DeformKernelConv2d, ModulatedDeformConv2d

@@ -6,9 +6,9 @@ import pytest
 from helpers import child_functions
 from mmengine.config import Config
 
-from dksan_mm import memory
+from dksan_mm.analysis import peak_memory as memory
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_it_is_that_of_what_is_allocated():

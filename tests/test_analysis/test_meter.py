@@ -4,7 +4,7 @@ import time
 import torch
 from torch import nn
 
-from dksan_mm.comparison.meter import Meter
+from dksan_mm.analysis.meter import Meter
 from dksan_mm.utils.process_memory import resident_memory
 
 

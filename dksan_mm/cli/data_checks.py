@@ -6,7 +6,7 @@ Before anything slow is imported: a run without data should end at once.
 import os
 from typing import TYPE_CHECKING, Dict, Iterator, List, Sequence, Tuple
 
-from .utils.errors import UserError
+from dksan_mm.utils.errors import UserError
 
 if TYPE_CHECKING:  # launch.py imports mmengine, without its warnings
     from mmengine.config import Config, ConfigDict
@@ -100,8 +100,8 @@ def _check_crop(dataset: 'ConfigDict', place: str, step: dict) -> None:
 
 def _shorter_sides(dataset: 'ConfigDict') -> Dict[str, int]:
     """Clip name to the shorter side of its first HR frame."""
-    from .io.images import read_image
-    from .io.layout import list_frames
+    from dksan_mm.io.images import read_image
+    from dksan_mm.io.layout import list_frames
     folder, sides = _hr_folder(dataset), {}
     for clip in _clips(dataset, folder):
         for path in list_frames(os.path.join(folder, clip))[:1]:
@@ -118,7 +118,7 @@ def _hr_folder(dataset: 'ConfigDict') -> str:
 
 def _clips(dataset: 'ConfigDict', folder: str) -> List[str]:
     """Names of the clips that a data set takes."""
-    from .io.layout import list_clips, read_annotation
+    from dksan_mm.io.layout import list_clips, read_annotation
     lists = [source['ann_file'] for source in dataset.get('sources') or ()]
     if dataset.get('ann_file'):
         lists.append(dataset['ann_file'])

@@ -1,0 +1,2 @@
+# Copyright (c) DKSAN-MM contributors.
+"""What a network costs: operations, memory and time."""
