@@ -248,7 +248,7 @@ def restore(model,
         return chosen and chosen._replace(shared=shared)
 
     model.inference_dtype = getattr(torch, dtype)
-    with mock.patch('dksan_mm.apis.frames.choose_tiles', choose):
+    with mock.patch('dksan_mm.inference.streaming.choose_tiles', choose):
         return list(restore_frames(model, frames, tile=tile))
 
 

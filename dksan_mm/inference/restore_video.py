@@ -16,7 +16,7 @@ from dksan_mm.io.video.readers import Source, open_source
 from dksan_mm.io.video.writers import (CRF, Writer, check_apart, check_target,
                                        is_video, open_writer)
 from dksan_mm.utils.threads import Background, Prefetch
-from .frames import restore_frames
+from .streaming import restore_frames
 
 
 @dataclass

@@ -1,0 +1,11 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Models that are quick enough to run on every frame of a test."""
+import pytest
+from helpers.tiny_network import CONFIGS
+
+from dksan_mm.apis import init_model
+
+
+@pytest.fixture(scope='session')
+def bicubic():
+    return init_model(CONFIGS / 'bicubic_vid3oc_x16.py')
