@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from mmagic.registry import TASK_UTILS
 from torch import Tensor, nn
 
-from dksan_mm.models.dksa import SpatialAttention
-from dksan_mm.models.dksan_net import DKSANNet, Level
+from dksan_mm.models.dksan.dksa import SpatialAttention
+from dksan_mm.models.dksan.dksan_net import DKSANNet, Level
 from dksan_mm.models.layers import Extractor, UpscaleX2, in_float32, upsample2
 from dksan_mm.models.utils import is_plain, is_untouched
 from .bands import can_cut, run_chain

@@ -8,13 +8,11 @@ check_openmmlab()
 from mmagic.registry import MODELS
 
 from dksan_mm.ops import DeformKernelConv2d
+from .batch_parts import PartsDataParallel
 from .bicubic import BicubicNet
-from .dkc_align import DKCAlign
-from .dksa import DKSA, LightDKSA
-from .dksan_net import DKSANNet
+from .dksan import DKSA, DKCAlign, DKSANNet, LightDKSA
 from .edvr_net import EDVRX16Net
 from .layers import RCAB, UpscaleX2
-from .parts import PartsDataParallel
 from .window_vsr import WindowVSR
 
 # The layer itself stays free of mmagic, hence no decorator there.

@@ -12,8 +12,8 @@ from mmengine.dist import is_distributed
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
-from .motion import motion_loss, watch_offsets
-from .parts import train_in_parts
+from .batch_parts import train_in_parts
+from .losses import motion_loss, watch_offsets
 
 
 @MODELS.register_module()
@@ -37,7 +37,7 @@ class WindowVSR(BaseEditModel):
         data_preprocessor (dict, optional): Config; must not pad, for mmagic
             would take LR rows off the HR output.
         motion_weight (float): Weight of the
-            :func:`~dksan_mm.models.motion.motion_loss` in training, for data
+            :func:`~dksan_mm.models.losses.motion_loss` in training, for data
             samples with ``motion`` (:class:`~dksan_mm.datasets.
             SyntheticMotion`) and networks with an ``offset_predictor``.
         channels_last (bool): Keep the network's parameters in torch's

@@ -7,7 +7,7 @@ from torch import nn
 
 from dksan_mm.analysis.complexity import count_cost, time_parts
 from dksan_mm.models import BicubicNet, DKSANNet, WindowVSR
-from dksan_mm.models.dksa import ExpandToOneMap
+from dksan_mm.models.dksan.dksa import ExpandToOneMap
 from dksan_mm.ops import DeformKernelConv2d, ModulatedDeformConv2d
 
 SMALL = dict(channels=8, num_blocks=(2, 1, 1, 1), deform_groups=2, reduction=1)

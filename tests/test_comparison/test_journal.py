@@ -117,7 +117,7 @@ def digested(names):
 def test_all_code_that_frames_depend_on_is_digested():
     names = digested(journal._CODE)
     assert names >= {
-        'models/dksan_net.py', 'inference/bands.py', 'ops/dkc.py',
+        'models/dksan/dksan_net.py', 'inference/bands.py', 'ops/dkc.py',
         'ops/csrc/dense.cpp', 'datasets/transforms.py', 'utils/resize.py',
         'io/image_decoding.py', 'engine/runner/checkpoint.py'
     }

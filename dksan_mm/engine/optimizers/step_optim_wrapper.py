@@ -16,8 +16,8 @@ class StepOptimWrapper(OptimWrapper):
     mmengine accumulates gradients over iterations: the length of a run, its
     schedules and its intervals then count something else than updates, and a
     checkpoint may fall between two of them. Here an iteration's batch is cut
-    into parts (:func:`dksan_mm.models.parts.train_in_parts`), whose gradients
-    are accumulated. All else is as without parts.
+    into parts (:func:`dksan_mm.models.batch_parts.train_in_parts`), whose
+    gradients are accumulated. All else is as without parts.
 
     mmengine's ``AmpOptimWrapper`` wants a GPU, and scales the loss in
     bfloat16 too, which has float32's range.

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from dksan_mm.models import DKSANNet
-from dksan_mm.models.dkc_align import DKCAlign
+from dksan_mm.models.dksan.dkc_align import DKCAlign
 
 ABLATIONS = {
     'backbone': dict(channel_attention=False, align=False, dksa=False),

@@ -9,11 +9,11 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from dksan_mm.engine.runner.checkpoint import current_name
-from .checkpointing import checkpoint_activations
+from dksan_mm.models.checkpointing import checkpoint_activations
+from dksan_mm.models.layers import (RCAB, Extractor, UpscaleX2, conv3x3,
+                                    in_float32, lrelu, upsample2)
 from .dkc_align import DKCAlign, PlainAlign
 from .dksa import DKSA, LightDKSA
-from .layers import (RCAB, Extractor, UpscaleX2, conv3x3, in_float32, lrelu,
-                     upsample2)
 
 
 class Level(nn.Module):

@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 
+from dksan_mm.models.layers import conv3x3
+from dksan_mm.models.utils import is_plain
 from dksan_mm.ops import DeformKernelConv2d
-from .layers import conv3x3
-from .utils import is_plain
 
 
 class ExpandToOneMap(nn.Module):

@@ -5,9 +5,9 @@ import torch
 from mmagic.registry import MODELS
 from torch import Tensor, nn
 
+from dksan_mm.models.deform_conv_pack import DeformConvPack
+from dksan_mm.models.layers import conv3x3, lrelu
 from dksan_mm.ops import DeformKernelConv2d
-from .deform_conv_pack import DeformConvPack
-from .layers import conv3x3, lrelu
 
 
 @MODELS.register_module()

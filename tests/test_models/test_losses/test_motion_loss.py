@@ -7,7 +7,7 @@ from mmagic.structures import DataSample
 from torch import nn
 
 from dksan_mm.models import DKSANNet, EDVRX16Net, WindowVSR
-from dksan_mm.models.motion import motion_loss, watch_offsets
+from dksan_mm.models.losses.motion_loss import motion_loss, watch_offsets
 
 SMALL = {
     DKSANNet:
