@@ -5,15 +5,13 @@ from dksan_mm.utils.versions import check_openmmlab
 
 check_openmmlab()
 
-from .augmentation import RandomPermuteChannels
-from .clip_windows import StackWindows
-from .mmagic_transforms import PackFrames, RandomTransposeFrames
 from .samplers import ConsecutiveSampler, SeededIndex, SeededInfiniteSampler
-from .synthetic_motion import SyntheticMotion
 from .transforms import (CheckFrames, GenerateWindowIndices, LoadFrames,
-                         LoadPairedCrop)
-from .vsr_datasets import IntVIDDataset, Vid3oCDataset, VideoWindowDataset
-from .windows import window_indices
+                         LoadPairedCrop, PackFrames, RandomPermuteChannels,
+                         RandomTransposeFrames, StackWindows, SyntheticMotion,
+                         window_indices)
+from .video_window_dataset import (IntVIDDataset, Vid3oCDataset,
+                                   VideoWindowDataset)
 
 __all__ = [
     'CheckFrames', 'ConsecutiveSampler', 'GenerateWindowIndices',

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dksan_mm.datasets import SyntheticMotion
-from dksan_mm.datasets.synthetic_motion import _Motion, _Stage
+from dksan_mm.datasets.transforms.synthetic_motion import _Motion, _Stage
 from dksan_mm.utils.resize import matlab_resize
 
 PATCH, SIZE = 80, 176  # 5x5 LR pixels, with 3 on each side

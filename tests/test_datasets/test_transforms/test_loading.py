@@ -16,7 +16,7 @@ from dksan_mm.datasets import (CheckFrames, GenerateWindowIndices, LoadFrames,
                                SeededIndex, Vid3oCDataset, window_indices)
 from dksan_mm.io.stores.stores import store_path, suffix_of, write_store
 
-CONFIG = Path(__file__).parents[2] / 'configs' / '_base_' / 'vid3oc_x16.py'
+CONFIG = Path(__file__).parents[3] / 'configs' / '_base_' / 'vid3oc_x16.py'
 ROWS, COLS, LENGTH = 34, 40, 4  # of LR
 
 
@@ -159,7 +159,8 @@ def test_an_array_is_read_without_the_frames(coded_root, config, monkeypatch):
     def refuse(*args):
         raise AssertionError('a frame was decoded')
 
-    monkeypatch.setattr('dksan_mm.datasets.transforms.decode_image', refuse)
+    monkeypatch.setattr('dksan_mm.datasets.transforms.loading.decode_image',
+                        refuse)
     assert dataset(coded_root, config.train_pipeline, 'array')[1]
     with pytest.raises(AssertionError, match='decoded'):
         dataset(coded_root, config.train_pipeline, 'png')[1]

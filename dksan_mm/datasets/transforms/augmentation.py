@@ -6,7 +6,7 @@ import numpy as np
 from mmagic.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from .mmagic_transforms import on_images
+from .formatting import on_images
 
 
 @TRANSFORMS.register_module()

@@ -1,0 +1,15 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Steps of the data pipelines; importing registers them in mmagic."""
+from .augmentation import RandomPermuteChannels
+from .clip_windows import StackWindows
+from .formatting import PackFrames, RandomTransposeFrames
+from .loading import (CheckFrames, GenerateWindowIndices, LoadFrames,
+                      LoadPairedCrop)
+from .synthetic_motion import SyntheticMotion
+from .windows import window_indices
+
+__all__ = [
+    'CheckFrames', 'GenerateWindowIndices', 'LoadFrames', 'LoadPairedCrop',
+    'PackFrames', 'RandomPermuteChannels', 'RandomTransposeFrames',
+    'StackWindows', 'SyntheticMotion', 'window_indices'
+]
