@@ -202,7 +202,7 @@ class TiledClip:
     """A clip's first frames in a file of tiles of some size."""
 
     def __init__(self, array, count: int, side: int) -> None:
-        from dksan_mm.prepare import tiles
+        from dksan_mm.io.stores import tiles
         count = min(count, len(array))
         self.file = tempfile.NamedTemporaryFile(suffix='.tiles')
         tiles.TILE, chosen = side, tiles.TILE

@@ -1,0 +1,102 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The package's rooms: imports run downwards, and quick rooms stay quick."""
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / 'dksan_mm'
+# From the ground up. A room imports from itself and from floors below.
+FLOORS = (('utils', ), ('io', 'ops'), ('engine', 'evaluation', 'datasets',
+                                       'prepare'), ('models', ),
+          ('inference', 'cli'), ('analysis', ), ('apis', 'comparison'))
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+# Rooms and modules that tools import before they have checked their input.
+QUICK = ('io.files', 'io.video.readers', 'io.video.writers', 'prepare.writer',
+         'prepare.verify', 'cli.launch', 'cli.jobs', 'cli.data_checks',
+         'engine.runner.scaling', 'evaluation.functional.image_quality',
+         'comparison.request', 'utils.resize')
+
+
+def name_of(path):
+    parts = ['dksan_mm', *path.relative_to(PACKAGE).with_suffix('').parts]
+    return '.'.join(parts[:-1] if parts[-1] == '__init__' else parts)
+
+
+MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob('*.py'))}
+
+
+def imported_by(module):
+    """Modules of the package that a module imports, wherever it does."""
+    parts = module.split('.')
+    package = parts if MODULES[module].name == '__init__.py' else parts[:-1]
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package[:len(package) + 1 - node.level]
+            base = '.'.join(
+                [*(above if node.level else []), *filter(None, [node.module])])
+            names = [f'{base}.{alias.name}' for alias in node.names]
+            names = [name if name in MODULES else base for name in names]
+        else:
+            continue
+        yield from (name for name in names if name in MODULES)
+
+
+IMPORTS = {module: set(imported_by(module)) for module in MODULES}
+
+
+def test_every_folder_of_the_package_is_a_room_and_has_a_floor():
+    folders = {
+        path.name
+        for path in PACKAGE.iterdir() if any(path.glob('*.py'))
+    }
+    assert folders == set(FLOOR)
+    assert [path.name for path in PACKAGE.glob('*.py')] == ['__init__.py']
+    for folder in {path.parent for path in MODULES.values()}:
+        assert (folder / '__init__.py').is_file(), folder
+
+
+@pytest.mark.parametrize('room', FLOOR)
+def test_a_room_imports_from_floors_below(room):
+    upwards = [
+        f'{module} imports {name}' for module in MODULES
+        if module.split('.')[1:2] == [room] for name in IMPORTS[module]
+        if name != 'dksan_mm' and name.split('.')[1] != room
+        and FLOOR[name.split('.')[1]] >= FLOOR[room]
+    ]
+    assert not upwards
+
+
+def test_no_modules_import_one_another_in_a_circle():
+    left = {
+        module: {
+            name
+            for name in names
+            # A package's own ``__init__`` gathers what lies in it.
+            if not module.startswith(f'{name}.')
+        }
+        for module, names in IMPORTS.items()
+    }
+    while left:
+        free = [
+            module for module, names in left.items()
+            if not names & left.keys()
+        ]
+        assert free, f'circles among {sorted(left)}'
+        for module in free:
+            del left[module]
+
+
+@pytest.mark.parametrize('module', QUICK)
+def test_what_tools_import_first_does_not_import_mmagic(module):
+    code = (f'import sys, dksan_mm.{module}; '
+            'print(*{"mmagic", "mmcv"} & sys.modules.keys())')
+    done = subprocess.run([sys.executable, '-c', code],
+                          cwd=PACKAGE.parent,
+                          capture_output=True,
+                          text=True)
+    assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
