@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from dksan_mm.io import image_decoding
 from dksan_mm.io.image_decoding import decode
 from dksan_mm.io.image_headers import (is_animated_webp, read_header,
                                        without_animation)
-from dksan_mm.io import image_decoding
 from dksan_mm.prepare.sources import Clip, iter_frames
 
 COLOURS = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]],

@@ -10,7 +10,7 @@ import numpy as np
 from .animations import Animation, count_png_frames, open_animation
 from .color import Color
 from .deinterlace import Deinterlacer
-from .geometry import is_slanted, read_orientation
+from .geometry import Crop, is_slanted, read_crop, read_orientation
 from .packets import Packets
 from .pixels import PixelReader
 from .streams import open_video
@@ -90,6 +90,7 @@ class Decoder:
         self.rate = stream.average_rate or stream.guessed_rate
         self.time_base = stream.time_base
         self.sample_aspect = stream.sample_aspect_ratio or Fraction(1)
+        self._pixels.crop = read_crop(container, stream)
         self.has_tracks = True
         seconds = (container.duration or 0) / av.time_base
         self.num_frames = (
@@ -141,6 +142,10 @@ class Decoder:
 
     def _begin(self, frame: av.VideoFrame) -> None:
         self._pixels.begin(frame)
+        if not self._pixels.crop.leaves(frame.width, frame.height):
+            self._pixels.crop = Crop()
+            self._notes.append(f'{self.path}: its header crops the frames to '
+                               'nothing: they are whole')
         if is_slanted(frame):
             self._notes.append(f'{self.path} is to be shown at a slant: it is '
                                'turned to the nearest right angle')

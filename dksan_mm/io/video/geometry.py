@@ -1,12 +1,68 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Display matrices: pictures that a camera stored turned or mirrored."""
+"""Which part of a stored picture is shown, and which way up."""
+import re
 from typing import NamedTuple, Tuple
 
 import av
+import av.logging
 import numpy as np
 from av.sidedata.sidedata import Type
 
 from .side_data import read_side_data
+from .streams import logging_from
+
+_STREAM = re.compile('^  Stream #0:', re.MULTILINE)
+_CROP = re.compile(r'^ +Frame Cropping: (\d+)/(\d+)/(\d+)/(\d+)$',
+                   re.MULTILINE)
+
+
+class Crop(NamedTuple):
+    """Edges that a file's header takes off its frames as they are stored.
+
+    Attributes:
+        left (int): Columns.
+        right (int): Columns.
+        top (int): Rows.
+        bottom (int): Rows.
+    """
+    left: int = 0
+    right: int = 0
+    top: int = 0
+    bottom: int = 0
+
+    def leaves(self, width: int, height: int) -> bool:
+        """Return whether anything is left of a picture."""
+        return (self.left + self.right < width
+                and self.top + self.bottom < height)
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """Return the part of an image that is left, (h, w, c)."""
+        height, width = image.shape[:2]
+        return image[self.top:height - self.bottom,
+                     self.left:width - self.right]
+
+
+def read_crop(container: av.container.InputContainer,
+              stream: av.VideoStream) -> Crop:
+    """Read the edges that a container, not the codec, takes off.
+
+    They are the clean aperture of MP4 and PixelCropTop and so on of Matroska.
+    PyAV does not tell them, but FFmpeg's description of the file does.
+
+    Args:
+        container (InputContainer): The open file.
+        stream (VideoStream): A stream of it.
+
+    Returns:
+        Crop: Of nothing, if the file does not say.
+    """
+    with logging_from(av.logging.INFO):
+        _, *sections = _STREAM.split(container.dumps_format())
+    for section in sections:
+        match = _CROP.search(section)
+        if match and re.match(rf'{stream.index}\b', section):
+            return Crop(*map(int, match.groups()))
+    return Crop()
 
 
 class Orientation(NamedTuple):

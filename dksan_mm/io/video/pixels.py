@@ -12,7 +12,7 @@ from av.sidedata.sidedata import Type
 
 from .color import (MATRICES, OWN, PQ, SWSCALE, TRANSFERS, Color, read_coding,
                     read_color)
-from .geometry import read_orientation
+from .geometry import Crop, read_orientation
 from .light import HLG_PEAK, WHITE, Conversion, luma_weights, same_light
 from .side_data import read_side_data
 
@@ -40,13 +40,14 @@ class PixelReader:
         keep_color (bool): Whether the target is tagged with colours.
 
     Attributes:
+        crop (Crop): Edges of each frame that are not shown.
         color (Color): Of the images; known after :meth:`begin`.
         notes (list[str]): A sentence for each thing that is not as in the
             video.
     """
 
     def __init__(self, path: str, *, keep_color: bool = False) -> None:
-        self.path, self.color = path, Color()
+        self.path, self.color, self.crop = path, Color(), Crop()
         self.notes: List[str] = []
         self._keep_color = keep_color
         self._peak = HLG_PEAK
@@ -70,7 +71,7 @@ class PixelReader:
             pixels (str): 'rgb24' or 'bgr24'.
 
         Returns:
-            ndarray[uint8, h, w, 3]: The image, contiguous.
+            ndarray[uint8, h, w, 3]: Its part that is shown, contiguous.
 
         Raises:
             ValueError: If its format or matrix is not known; names the path.
@@ -82,7 +83,7 @@ class PixelReader:
             raise ValueError(
                 f'{self.path}: the pixel format {frame.format.name} of the '
                 f'video cannot be converted ({error})') from error
-        return read_orientation(frame).apply(image)
+        return read_orientation(frame).apply(self.crop.apply(image))
 
     def _read(self, frame: av.VideoFrame, pixels: str) -> np.ndarray:
         source = read_color(frame)

@@ -2,7 +2,8 @@
 """Video files opened, and the stream in them that players show."""
 import os.path as osp
 import re
-from typing import List, Optional, Tuple
+from contextlib import contextmanager
+from typing import Iterator, List, Optional, Tuple
 
 import av
 import av.logging
@@ -139,16 +140,22 @@ def codec_name(path: str, index: int) -> str:
 
     PyAV tells nothing about such a stream, but FFmpeg's log does.
     """
-    level, skip = av.logging.get_level(), av.logging.get_skip_repeated()
-    av.logging.set_level(av.logging.WARNING)
+    with logging_from(av.logging.WARNING), av.logging.Capture() as logs:
+        open_container(path).close()
+    return _find_name([text for _, _, text in logs], index)
+
+
+@contextmanager
+def logging_from(level: int) -> Iterator[None]:
+    """Let FFmpeg log what is of a level or more urgent, repeated or not."""
+    before, skip = av.logging.get_level(), av.logging.get_skip_repeated()
+    av.logging.set_level(level)
     av.logging.set_skip_repeated(False)
     try:
-        with av.logging.Capture() as logs:
-            open_container(path).close()
+        yield
     finally:
-        av.logging.set_level(level)
+        av.logging.set_level(before)
         av.logging.set_skip_repeated(skip)
-    return _find_name([text for _, _, text in logs], index)
 
 
 def _find_name(logs: List[str], index: int) -> str:

@@ -7,8 +7,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
+from helpers.cropped_files import add_clean_aperture, copy_video
 from helpers.video_files import H264, make_video, moving
 
+from dksan_mm.io.video import decoder
+from dksan_mm.io.video.geometry import Crop, read_crop
 from dksan_mm.io.video.readers import open_source
 from dksan_mm.prepare.sources import Clip, iter_frames
 
@@ -79,3 +83,61 @@ def test_other_angles_and_sizes_count_as_the_nearest(tmp_path, matrix, nearest,
         'angle'
     ] * slanted
     np.testing.assert_array_equal(frame.image, show(stored(path)[0], nearest))
+
+
+def make_cropped(path, matrix=MATRICES[0], size=(40, 30)):
+    """A video without its first 12 rows and 10 columns, and the last few."""
+    video = make_video(path.with_suffix('.mp4'), moving(3, (48, 64)), **H264)
+    set_matrix(video, matrix)
+    add_clean_aperture(video, size, (Fraction(-2), Fraction(3)))
+    return video if path.suffix == '.mp4' else copy_video(video, path)
+
+
+@pytest.mark.parametrize('name, matrix', [('v.mp4', MATRICES[0]),
+                                          ('v.mp4', MATRICES[5]),
+                                          ('v.mkv', MATRICES[0])])
+def test_what_a_header_crops_is_not_shown(tmp_path, name, matrix):
+    path = make_cropped(tmp_path / name, matrix)
+    wanted = [show(image[12:42, 10:50], matrix) for image in stored(path)]
+    source = open_source(path)
+    np.testing.assert_array_equal([f.image for f in source], wanted)
+    prepared = [load() for _, load in iter_frames(Clip('v', 'train', path))]
+    np.testing.assert_array_equal([i[..., ::-1] for i in prepared], wanted)
+    assert source.notes == source.complaints == []
+
+
+@pytest.mark.parametrize('edges', [(0, 64, 0, 0), (0, 0, 30, 18)])
+def test_a_crop_to_nothing_is_not_applied(tmp_path, edges, monkeypatch):
+    """FFmpeg's own demuxers let none pass."""
+    path = make_video(tmp_path / 'v.mp4', moving(2, (48, 64)), **H264)
+    monkeypatch.setattr(decoder, 'read_crop', lambda *_: Crop(*edges))
+    source = open_source(path)
+    assert [frame.image.shape for frame in source] == [(48, 64, 3)] * 2
+    assert source.notes == [
+        f'{path}: its header crops the frames to nothing: they are whole'
+    ]
+
+
+def test_the_crop_is_that_of_the_stream(tmp_path):
+    """Of the second of two, the first of which is larger and not cropped."""
+    large = make_video(tmp_path / 'l.mkv', moving(3, (96, 64)), **H264)
+    small = make_cropped(tmp_path / 's.mkv')
+    path = str(tmp_path / 'two.mkv')
+    with av.open(path, 'w') as target, av.open(large) as first, \
+            av.open(small) as second:
+        copies = [
+            target.add_stream_from_template(source.streams[0])
+            for source in (first, second)
+        ]
+        copies[0].disposition = Disposition(0)
+        copies[1].disposition = Disposition.default
+        for source, copy in zip((first, second), copies):
+            for packet in source.demux():
+                if packet.size:
+                    packet.stream = copy
+                    target.mux(packet)
+    assert next(iter(open_source(path))).image.shape == (30, 40, 3)
+    with av.open(path) as container:
+        assert read_crop(container, container.streams[0]) == Crop()
+        assert read_crop(container,
+                         container.streams[1]) == Crop(10, 14, 12, 6)
