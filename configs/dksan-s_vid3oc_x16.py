@@ -38,7 +38,9 @@ train_dataloader = dict(
 val_dataloader = dict(dataset=dict(frame_step=40))  # a few of each clip
 
 optim_wrapper = dict(
-    dtype='bfloat16',  # in training; validation and tests are in float32
+    # In training: bfloat16 where the processor multiplies in it; validation
+    # and tests are in float32.
+    dtype='auto',
     optimizer=dict(_delete_=True, type='ConvMuon', lr=1e-3),
     # The alignment's offsets take Adam's steps of the full rate (of which
     # ConvMuon makes 0.3), the DKC layers', which explode easily, smaller ones.

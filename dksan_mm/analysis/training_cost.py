@@ -97,7 +97,7 @@ def measure_here(config: Config, steps: int, device: str,
     memory = max(_peak_memory(device) - base, 0)
     return StepCost(
         sum(parameter.numel() for parameter in model.generator.parameters()),
-        config.optim_wrapper.get('dtype') or 'float32', len(batch['inputs']),
+        _precision(optim_wrapper), len(batch['inputs']),
         batch['inputs'][0].shape[-1], statistics.median(seconds), memory,
         _data_share(config, step, steps) if with_data else None)
 
@@ -114,6 +114,11 @@ def _build(config: Config, device: str) -> tuple:
         settings = settings if isinstance(settings, dict) else {}
         model.train_step = torch.compile(model.train_step, **settings)
     return model, optim_wrapper
+
+
+def _precision(optim_wrapper) -> str:
+    dtype = getattr(optim_wrapper, 'dtype', None)
+    return str(dtype).rpartition('.')[2] if dtype else 'float32'
 
 
 def _noise(config: Config, network) -> dict:

@@ -1,12 +1,16 @@
 # Copyright (c) DKSAN-MM contributors.
 """An optimizer wrapper with one update in every iteration."""
+import logging
 from contextlib import contextmanager
 from typing import Iterator, Optional
 
 import torch
 from mmagic.registry import OPTIM_WRAPPERS
+from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from torch import nn
+
+from dksan_mm.utils.hardware import has_fast_bfloat16
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -29,6 +33,8 @@ class StepOptimWrapper(OptimWrapper):
             logged all the same.
         dtype (str, optional): ``'bfloat16'`` or ``'float16'``: autocast, for
             float16 with a loss scale that adapts itself. None: float32.
+            ``'auto'``: bfloat16 on devices that multiply in it, float32 on
+            others (:func:`dksan_mm.utils.hardware.has_fast_bfloat16`).
 
     Raises:
         ValueError: If ``dtype`` is another.
@@ -40,13 +46,14 @@ class StepOptimWrapper(OptimWrapper):
                  clip_grad: Optional[dict] = None,
                  *,
                  dtype: Optional[str] = None) -> None:
-        if dtype not in (None, 'bfloat16', 'float16'):
-            raise ValueError("dtype must be None, 'bfloat16' or 'float16', "
-                             f'got {dtype!r}')
+        if dtype not in (None, 'auto', 'bfloat16', 'float16'):
+            raise ValueError("dtype must be None, 'auto', 'bfloat16' or "
+                             f"'float16', got {dtype!r}")
         super().__init__(optimizer, accumulative_counts, clip_grad
                          or dict(max_norm=float('inf')))
-        self.dtype = getattr(torch, dtype) if dtype else None
         device = optimizer.param_groups[0]['params'][0].device.type
+        dtype = _choose_dtype(dtype, device)
+        self.dtype = getattr(torch, dtype) if dtype else None
         self.device_type = device
         self.loss_scaler = torch.amp.GradScaler(
             device, enabled=dtype == 'float16')
@@ -125,3 +132,18 @@ class StepOptimWrapper(OptimWrapper):
         if scale and self.loss_scaler.is_enabled():
             self.loss_scaler.load_state_dict(scale)
         super().load_state_dict(state_dict)
+
+
+def _choose_dtype(dtype: Optional[str], device_type: str) -> Optional[str]:
+    """Resolve ``'auto'``; say where bfloat16 is emulated."""
+    if dtype not in ('auto', 'bfloat16') or has_fast_bfloat16(device_type):
+        return 'bfloat16' if dtype == 'auto' else dtype
+    if dtype == 'auto':
+        print_log(
+            f'this {device_type.upper()} does not multiply in bfloat16: '
+            'training in float32', 'current')
+        return None
+    print_log(
+        f'this {device_type.upper()} emulates bfloat16: float32 is faster',
+        'current', logging.WARNING)
+    return dtype

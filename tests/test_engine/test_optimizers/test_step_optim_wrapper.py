@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from dksan_mm.engine.optimizers import StepOptimWrapper
+from dksan_mm.engine.optimizers import StepOptimWrapper, step_optim_wrapper
 
 
 def test_every_iteration_is_an_update_to_the_last():
@@ -72,6 +72,31 @@ def test_convolutions_in_float32_may_multiply_in_bfloat16(dtype, quick):
     wrapper.update_params(out.float().sum())
     assert torch.backends.mkldnn.conv.fp32_precision == before
     assert seen == ['bf16' if quick else before] * 2
+
+
+@pytest.mark.parametrize('fast', [True, False])
+@pytest.mark.parametrize('dtype', ['auto', 'bfloat16', 'float16', None])
+def test_auto_is_what_the_device_multiplies_in(monkeypatch, dtype, fast):
+    said = []
+    monkeypatch.setattr(step_optim_wrapper, 'has_fast_bfloat16',
+                        lambda device: fast)
+    monkeypatch.setattr(step_optim_wrapper, 'print_log',
+                        lambda text, *_: said.append(text))
+    linear = nn.Linear(1, 1)
+    wrapper = StepOptimWrapper(
+        torch.optim.Adam(linear.parameters()), dtype=dtype)
+    wanted = {
+        'auto': torch.bfloat16 if fast else None,
+        None: None
+    }.get(dtype, getattr(torch, dtype or '', None))
+    assert wrapper.dtype is wanted
+    slow = {
+        'auto':
+        ['this CPU does not multiply in bfloat16: training in '
+         'float32'],
+        'bfloat16': ['this CPU emulates bfloat16: float32 is faster']
+    }
+    assert said == ([] if fast else slow.get(dtype, []))
 
 
 def test_float16_leaves_out_infinite_gradients_until_the_scale_fits():
