@@ -36,7 +36,7 @@ from typing import Callable, List, NoReturn, Tuple
 
 sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
 
-from dksan_mm.cli.arguments import positive
+from dksan_mm.cli.arguments import name_dashes, positive
 from dksan_mm.utils.environment import lost_output, prepare_streams
 
 SPLITS = ('train', 'val', 'test')
@@ -106,6 +106,7 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
         '--verify',
         action='store_true',
         help='check what is in OUT, frame by frame, and change nothing')
+    name_dashes(parser, argv)
     args = parser.parse_intermixed_args(argv)
     for name in args.split:
         if name not in SPLITS:

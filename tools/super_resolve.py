@@ -38,6 +38,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from dksan_mm.cli import launch
+from dksan_mm.cli.arguments import name_dashes
 from dksan_mm.utils.errors import UserError
 
 CONFIG = ROOT / 'configs' / 'dksan-s_vid3oc_x16.py'
@@ -113,6 +114,7 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument(
         '--overwrite', action='store_true', help='replace OUTPUT if it exists')
     parser.set_defaults(work_dir=None, launcher='none', local_rank=0)
+    name_dashes(parser, argv)
     return parser.parse_args(argv)
 
 
@@ -157,11 +159,13 @@ def list_jobs(args: argparse.Namespace) -> list:
 
 def _check_one(args: argparse.Namespace) -> None:
     from dksan_mm.io.video.readers import open_source
-    from dksan_mm.io.video.writers import check_apart, check_target
+    from dksan_mm.io.video.writers import (check_apart, check_count,
+                                           check_target)
     try:
         source = open_source(args.input)
         check_target(args.output, overwrite=args.overwrite)
         check_apart(source.inputs, args.output)
+        check_count(source, args.output)
     except (OSError, ValueError) as error:
         raise UserError(explain(error)) from error
 

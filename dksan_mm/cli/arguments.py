@@ -1,8 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
 """Values on the tools' command lines, for argparse's ``type``."""
 import argparse
+import os.path as osp
 import re
-from typing import Tuple
+import sys
+from typing import Optional, Sequence, Tuple
 
 
 def positive(text: str) -> int:
@@ -28,3 +30,20 @@ def frame_size(text: str) -> Tuple[int, int]:
             f'{text!r} is no size: height x width, such as 67x120, or one '
             'number for both')
     return int(match[1]), int(match[2] or match[1])
+
+
+def name_dashes(parser: argparse.ArgumentParser,
+                argv: Optional[Sequence[str]]) -> None:
+    """Refuse paths that begin with a dash, which argparse takes for options.
+
+    Args:
+        parser (ArgumentParser): Which refuses them.
+        argv (Sequence[str], optional): Arguments; those of the process if not
+            given. What follows ``--`` is no option.
+    """
+    for text in sys.argv[1:] if argv is None else argv:
+        if text == '--':
+            return
+        if re.match('-[^-0-9]', text) and osp.lexists(text):
+            parser.error(f'{text}: a path that begins with a dash is written '
+                         f'./{text}')

@@ -82,7 +82,12 @@ class ClipWriter:
             scale=self.settings.scale,
             max_frames=self.settings.max_frames,
             has_hr=self.clip.has_hr,
-            **({} if self.settings.deinterlace else dict(deinterlace=False)))
+            **({} if self.settings.deinterlace or not self._reads_videos() else
+               dict(deinterlace=False)))
+
+    def _reads_videos(self) -> bool:
+        return self.clip.is_video or (self.clip.lr is not None
+                                      and self.clip.lr.is_video)
 
     def run(self, known: Optional[dict] = None) -> Dict[str, object]:
         """Write what is missing of the clip and put it in its place.
@@ -102,6 +107,8 @@ class ClipWriter:
         ours = known is not None and all(
             known.get(key) == recipe.get(key)
             for key in (*recipe, 'deinterlace') if key != 'max_frames')
+        if known is not None and not ours:
+            self._refuse_other_fields(known, recipe)
         if ours:
             self._check_not_fewer(known['frames'])
             same_limit = known.get('max_frames') == recipe['max_frames']
@@ -176,6 +183,18 @@ class ClipWriter:
                     stores[kind + suffix] = write_store(final, suffix, tick)
         entry = {key: entry[key] for key in entry if key != 'stores'}
         return dict(entry, stores=stores) if stores else entry
+
+    def _refuse_other_fields(self, known: dict, recipe: dict) -> None:
+        """Raise if the clip differs only in whether it was deinterlaced."""
+        others = {'max_frames', 'deinterlace'}
+        if all(
+                known.get(key) == recipe[key]
+                for key in recipe.keys() - others):
+            advice = ('with --no-deinterlace; name the option again'
+                      if 'deinterlace' in known else
+                      'without --no-deinterlace; leave the option out')
+            raise ValueError(f'{self.finals[0]}: was prepared {advice}, or '
+                             'choose another target folder')
 
     def _check_not_fewer(self, frames: int) -> None:
         limit = self.settings.max_frames

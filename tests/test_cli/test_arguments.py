@@ -3,7 +3,7 @@ import argparse
 
 import pytest
 
-from dksan_mm.cli.arguments import frame_size, positive
+from dksan_mm.cli.arguments import frame_size, name_dashes, positive
 
 
 @pytest.mark.parametrize('read, text, value', [
@@ -25,3 +25,17 @@ def test_what_is_none_is_named(read, texts):
         with pytest.raises(argparse.ArgumentTypeError) as caught:
             read(text)
         assert text in str(caught.value)
+
+
+def test_paths_that_begin_with_a_dash(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ('-v.mp4', '-1', '--'):
+        (tmp_path / name).touch()
+    parser = argparse.ArgumentParser()
+    for arguments in (['--out', '-1'], ['--', '-v.mp4'], ['-w.mp4'], ['-']):
+        name_dashes(parser, arguments)
+    with pytest.raises(SystemExit) as caught:
+        name_dashes(parser, ['a', '-v.mp4'])
+    assert caught.value.code == 2
+    assert '-v.mp4: a path that begins with a dash is written ./-v.mp4' in \
+        capsys.readouterr().err

@@ -377,10 +377,25 @@ def test_videos_of_all_kinds(tmp_path):
     again = run(source, out, '--skip-bad')  # nothing is new
     assert len(again.stderr.splitlines()) == 1
     done = run(source, out, '--skip-bad', '--no-deinterlace')
-    assert f'{out}/train/LRx16/b: is there already' in done.stderr
+    assert (f'{out}/train/LRx16/b: was prepared without --no-deinterlace; '
+            'leave the option out, or choose another target folder'
+            ) in done.stderr.splitlines()
     assert frames_below(out / 'train' / 'HR' / 'b') == before
     other = tmp_path / 'other'
     done = run(source / 'b.mkv', other, '--no-deinterlace')
-    assert done.returncode == 0 and not done.stderr
+    assert done.returncode == 0
+    assert done.stderr == 'b.mkv is interlaced: it is not deinterlaced\n'
+    done = run(source / 'b.mkv', other)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f'{other}/train/LRx16/b: was prepared with --no-deinterlace; name the '
+        'option again, or choose another target folder\n')
     assert frames_below(other / 'train' / 'HR' / 'b') != before
     assert run(other, '--verify').returncode == 0
+
+
+def test_images_have_no_fields(tmp_path):
+    write_frames(tmp_path / 'in' / 'a', moving(2, (32, 32)))
+    assert run(tmp_path / 'in', tmp_path / 'out').returncode == 0
+    done = run(tmp_path / 'in', tmp_path / 'out', '--no-deinterlace')
+    assert (done.returncode, done.stderr) == (0, '')

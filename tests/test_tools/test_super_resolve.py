@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -16,6 +17,7 @@ from helpers.tiny_network import tiny_config
 from helpers.tool_runs import CONFIG, ROOT, TINY, load_tool
 from helpers.video_files import (H264, make_video, moving, read_packets,
                                  read_video)
+from test_io.test_video.test_tracks import make_rich
 from test_tools.test_test import evaluate, results
 
 from dksan_mm.cli import launch
@@ -140,6 +142,50 @@ def test_inputs_that_are_none(tmp_path, said):
     assert sorted(os.listdir(tmp_path)) == ['a.mp4', 'b.mp4', 'empty']
 
 
+def test_several_frames_for_one_image_are_refused_at_once(tmp_path, said):
+    write_frames(tmp_path / 'frames', moving(2))
+    for source in ('frames', 'frames/*.png'):
+        target = tmp_path / 'x%03d.png'
+        assert enlarge(tmp_path / source, target) == 2
+        assert said() == [
+            f'{target} is one image, and {tmp_path / source} has more frames; '
+            'name a folder or a video'
+        ]
+
+
+def test_a_path_that_begins_with_a_dash(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_video(tmp_path / '-v.mkv', moving(2))
+    assert enlarge('-v.mkv', 'big.mkv') == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith(
+        'error: -v.mkv: a path that begins with a dash is written ./-v.mkv')
+    assert enlarge('./-v.mkv', '-big.mkv') == 2  # no option, and not there
+    assert enlarge('./-v.mkv', './-big.mkv') == 0
+    assert len(read_video('-big.mkv')) == 2
+
+
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv'])
+def test_what_a_rate_costs_is_said(small, tmp_path, said, suffix):
+    path = make_rich(tmp_path / 'rich.mkv', tmp_path)
+    target = tmp_path / f'big{suffix}'
+    assert enlarge(path, target, '--fps', 50) == 0
+    assert said() == [
+        f'{path}: sound and chapters are left out, as its frames are shown '
+        'at another rate'
+    ]
+    with av.open(str(target)) as container:
+        assert container.metadata['title'] == 'My film'
+        assert not container.streams.audio and not container.chapters()
+    times = [time for time, _ in read_video(target)]
+    np.testing.assert_allclose([float(t) for t in times],
+                               np.arange(25) / 50,
+                               atol=1e-3)
+    assert enlarge(small, tmp_path / f'more{suffix}', '--fps', 50) == 0
+    assert said() == [
+        f'{small}: sound is left out, as its frames are shown at another rate'
+    ]
+
+
 def test_a_truncated_video(tmp_path, said):
     path = make_video(tmp_path / 'v.mkv', moving(40, (24, 32)))
     Path(path).write_bytes(Path(path).read_bytes()[:-20000])
@@ -163,7 +209,7 @@ def test_what_is_not_as_in_the_video_is_said(tmp_path, said):
     assert enlarge(path, tmp_path / 'a') == 0
     assert said() == [f'{path} is interlaced: it is deinterlaced']
     assert enlarge(path, tmp_path / 'b', '--no-deinterlace') == 0
-    assert said() == []
+    assert said() == [f'{path} is interlaced: it is not deinterlaced']
 
 
 def test_many_videos(small, tmp_path, said, capfd):

@@ -2,7 +2,7 @@
 """A video file decoded from beginning to end, for all that read videos."""
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Callable, Iterator, List, Optional
+from typing import Callable, Iterable, Iterator, List, Optional
 
 import av
 import numpy as np
@@ -68,6 +68,7 @@ class Decoder:
                  threads: Optional[int] = None) -> None:
         self.path = path
         self._deinterlacer = Deinterlacer() if deinterlace else None
+        self._is_interlaced = False
         self._threads = threads
         self._pixels = PixelReader(path, keep_color=keep_color)
         self._notes: List[str] = []
@@ -106,8 +107,9 @@ class Decoder:
     def notes(self) -> List[str]:
         """A sentence for each thing that is not as in the file."""
         notes = self._notes + self._pixels.notes
-        if self._deinterlacer and self._deinterlacer.is_needed:
-            notes.append(f'{self.path} is interlaced: it is deinterlaced')
+        if self._is_interlaced:
+            verb = 'is' if self._deinterlacer else 'is not'
+            notes.append(f'{self.path} is interlaced: it {verb} deinterlaced')
         return notes
 
     def __iter__(self) -> Iterator[Optional[Picture]]:
@@ -119,7 +121,7 @@ class Decoder:
             if self._threads:
                 stream.codec_context.thread_count = self._threads
             packets, last = Packets(container), None
-            frames = packets.decode(stream)
+            frames = self._look_for_fields(packets.decode(stream))
             if self._deinterlacer:
                 frames = self._deinterlacer.filter(frames)
             for frame in frames:
@@ -139,6 +141,14 @@ class Decoder:
                 raise ValueError(f'{self.path}: no frame in the video that '
                                  'can be decoded')
             packets.check_end(self.path, stream, last)
+
+    def _look_for_fields(
+        self, frames: Iterable[Optional[av.VideoFrame]]
+    ) -> Iterator[Optional[av.VideoFrame]]:
+        for frame in frames:
+            if frame is not None and frame.interlaced_frame:
+                self._is_interlaced = True
+            yield frame
 
     def _begin(self, frame: av.VideoFrame) -> None:
         self._pixels.begin(frame)

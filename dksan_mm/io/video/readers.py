@@ -3,6 +3,7 @@
 import glob
 import os
 import os.path as osp
+import re
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
@@ -54,6 +55,8 @@ class Source:
         sample_aspect (Fraction): Width to height of a pixel.
         tracks (str | None): The file whose sound, subtitles, chapters and
             tags belong to the frames.
+        keeps_time (bool): Whether the frames have their times in that file;
+            else only its tags fit to them.
         color (Color): What the frames' numbers stand for.
         complaints (list[str]): What was wrong, complete after iterating.
         notes (list[str]): What was changed, though all frames are there;
@@ -62,6 +65,7 @@ class Source:
     sample_aspect = Fraction(1)
     color = Color()
     tracks: Optional[str] = None
+    keeps_time = True
 
     def __init__(self, path: str, rate: Fraction, num_frames: int) -> None:
         self.path, self.rate, self.num_frames = path, rate, num_frames
@@ -131,16 +135,16 @@ class VideoFile(Source):
         super().__init__(path, rate or decoder.rate or DEFAULT_RATE,
                          decoder.num_frames)
         self._decoder = decoder
-        self._retime = rate is not None or not decoder.time_base
-        if not self._retime:
+        self.keeps_time = rate is None and bool(decoder.time_base)
+        if self.keeps_time:
             self.time_base = decoder.time_base
-            self.tracks = path if decoder.has_tracks else None
+        self.tracks = path if decoder.has_tracks else None
         self.sample_aspect = decoder.sample_aspect
 
     def _read(self) -> Iterator[Frame]:
         step = round(1 / (self.rate * self.time_base)) or 1
-        pictures = ((None if self._retime else picture.pts, picture.duration,
-                     picture) for picture in self._decode())
+        pictures = ((picture.pts if self.keeps_time else None,
+                     picture.duration, picture) for picture in self._decode())
         try:
             for pts, duration, picture in place_frames(pictures, step):
                 yield Frame(picture.load('rgb24'), pts, duration)
@@ -262,7 +266,10 @@ def _open_pattern(path: str, rate: Optional[Fraction]) -> Images:
         if is_address(path):
             raise ValueError(f'{path}: addresses are not read; download the '
                              'video to a file first')
-        raise FileNotFoundError(f'there is no file or folder {path}')
+        stars = re.sub('%0?[0-9]*d', '*', path)
+        hint = '' if stars == path else \
+            f'; a pattern of frames is written {stars}'
+        raise FileNotFoundError(f'there is no file or folder {path}{hint}')
     images = [f for f in files if is_image_name(f) and osp.isfile(f)]
     others = [osp.basename(f) for f in files if f not in images]
     if not images:

@@ -33,9 +33,12 @@ def open_container(path: str) -> av.container.InputContainer:
     Raises:
         av.FFmpegError: If it cannot be opened.
     """
-    # A frame of an APNG without a duration: 100 ms, not FFmpeg's 67.
-    options = dict(default_fps='10') if is_animated_png(path) else {}
-    return av.open(f'file:{path}', metadata_errors='replace', options=options)
+    options = {}
+    if is_animated_png(path):
+        # By its name, x%03d.png or *.png, FFmpeg would take it for a pattern.
+        # A frame without a duration is shown for 100 ms, not FFmpeg's 67.
+        options = dict(format='apng', options=dict(default_fps='10'))
+    return av.open(f'file:{path}', metadata_errors='replace', **options)
 
 
 def open_video(

@@ -16,6 +16,36 @@ KINDS = ('audio', 'subtitle')
 OTHERS = dict(video='more video', data='data', attachment='attached file')
 
 
+def copy_tags_alone(source: str,
+                    target: av.container.OutputContainer) -> List[str]:
+    """Copy what is not bound to the time of a file.
+
+    Args:
+        source (str): The file.
+        target (OutputContainer): Not written to yet; has its video stream.
+
+    Returns:
+        list[str]: A sentence if the file has anything else.
+    """
+    with open_container(source) as container:
+        copy_tags(container, target)
+        copy_tags(choose_stream(source, container), target.streams.video[0])
+        kinds = dict(
+            sound=container.streams.audio,
+            subtitles=container.streams.subtitles,
+            chapters=container.chapters())
+    there = [kind for kind, found in kinds.items() if found]
+    if not there:
+        return []
+    *first, last = there
+    names = f'{", ".join(first)} and {last}' if first else last
+    verb = 'is' if there == ['sound'] else 'are'
+    return [
+        f'{source}: {names} {verb} left out, as its frames are shown at '
+        'another rate'
+    ]
+
+
 class TrackCopy:
     """Copies all tracks of a file but the video into an output container.
 

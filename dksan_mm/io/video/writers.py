@@ -20,7 +20,7 @@ from dksan_mm.io.images import write_png
 from dksan_mm.io.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from .pixels import to_yuv
 from .readers import Source
-from .tracks import TrackCopy
+from .tracks import TrackCopy, copy_tags_alone
 
 # Containers that hold H.264 and the time of each frame.
 H264_SUFFIXES = ('.mp4', '.mkv', '.mov', '.m4v')
@@ -162,7 +162,7 @@ class VideoWriter(Writer):
             if whole:
                 self._tracks.copy_until(None)
             self._tracks.close()
-            self.notes = self._tracks.notes
+            self.notes += self._tracks.notes
         self._container.close()
         if self._tracks and whole:
             self._tracks.check(self.part)
@@ -201,9 +201,11 @@ class VideoWriter(Writer):
         context.options = dict(crf=str(self._crf))
         context.flags |= _FRAME_DURATION
         self._stream = stream
-        if self.source.tracks:
+        if self.source.tracks and self.source.keeps_time:
             self._tracks = TrackCopy(self.source.tracks, self._container,
                                      self._lift * self.source.time_base)
+        elif self.source.tracks:
+            self.notes += copy_tags_alone(self.source.tracks, self._container)
 
     def _mux(self, packets: List[av.Packet]) -> None:
         for packet in packets:
@@ -257,9 +259,7 @@ class ImageWriter(Writer):
     def write(self, image: np.ndarray, pts: int, duration: int) -> None:
         """Write the frame; see :class:`Writer`."""
         if self.num_frames:
-            raise ValueError(
-                f'{self.path} is one image, and {self.source.path}'
-                ' has more frames; name a folder or a video')
+            raise ValueError(_too_many(self.source, self.path))
         self.part = reserve_file(self.path, '.tmp.png')
         write_png(self.part, image[..., ::-1])
         self.num_frames += 1
@@ -352,6 +352,27 @@ def check_apart(inputs: Sequence[str], target: Union[str,
         if osp.samefile(path, target) or (osp.isdir(target)
                                           and osp.samefile(folder, target)):
             raise ValueError(f'{target}: the output would replace the input')
+
+
+def check_count(source: Source, target: Union[str, os.PathLike]) -> None:
+    """Refuse one image as the target of several.
+
+    Args:
+        source (Source): What will be read.
+        target (str | PathLike): What will be written.
+
+    Raises:
+        ValueError: If the source is known to have more frames.
+    """
+    target = os.fspath(target)
+    if target.lower().endswith('.png') and not osp.isdir(target) and \
+            len(source.inputs) > 1:
+        raise ValueError(_too_many(source, target))
+
+
+def _too_many(source: Source, target: str) -> str:
+    return (f'{target} is one image, and {source.path} has more frames; name '
+            'a folder or a video')
 
 
 def _check_folder(path: str) -> None:

@@ -242,3 +242,26 @@ def test_a_damaged_size_is_refused(tmp_path):
     path.write_bytes(content)
     with pytest.raises(ValueError, match='a.png: too large, 30000x30000'):
         list(open_source(path))
+
+
+@pytest.mark.parametrize('suffix', ['.gif', '.png', '.webp'])
+@pytest.mark.parametrize(
+    'stem', ['x%03d', 'x%d', '*', 'q?#', '[1]', 'a:b', '100%', '\udcff'])
+def test_names_that_look_like_patterns(tmp_path, stem, suffix):
+    """Beside another file that the pattern stands for."""
+    pictures = [Image.new('RGB', (8, 8), (40 * n, 0, 0)) for n in range(4)]
+    Image.new('RGB', (8, 8), 'white').save(tmp_path / f'x001{suffix}')
+    path = f'{tmp_path}/{stem}{suffix}'
+    with open(path, 'wb') as file:
+        pictures[0].save(
+            file,
+            dict(gif='GIF', png='PNG', webp='WEBP')[suffix[1:]],
+            save_all=True,
+            append_images=pictures[1:],
+            duration=50)
+    source = open_source(path)
+    found = [frame.image[0, 0, 0] for frame in source]
+    np.testing.assert_allclose(found, [0, 40, 80, 120], atol=3)
+    assert source.complaints == []
+    prepared = [load() for _, load in iter_frames(Clip('c', 'train', path))]
+    assert len(prepared) == 4

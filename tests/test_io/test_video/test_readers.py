@@ -37,7 +37,7 @@ def test_a_given_rate_replaces_the_times(tmp_path):
     source = open_source(path, Fraction(30000, 1001))
     times = [f.pts * source.time_base for f in source]
     assert times == [0, Fraction(1001, 30000), Fraction(2002, 30000)]
-    assert source.rate == Fraction(30000, 1001) and source.tracks is None
+    assert source.rate == Fraction(30000, 1001) and not source.keeps_time
 
 
 def test_a_video_without_times(tmp_path):
@@ -164,6 +164,11 @@ def test_a_video_without_frames(tmp_path):
 def test_nothing_there(tmp_path):
     with pytest.raises(FileNotFoundError, match='no file or folder'):
         open_source(tmp_path / 'nothing.mp4')
+    with pytest.raises(FileNotFoundError) as caught:
+        open_source(tmp_path / 'f%03d.png')
+    assert str(caught.value) == (
+        f'there is no file or folder {tmp_path}/f%03d.png; a pattern of '
+        f'frames is written {tmp_path}/f*.png')
     with pytest.raises(ValueError, match='no image and no video'):
         open_source(tmp_path)
     (tmp_path / 'a.txt').touch()
