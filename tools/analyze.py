@@ -16,7 +16,8 @@ from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dksan_mm.cli import launch
-from dksan_mm.cli.arguments import frame_size
+from dksan_mm.cli.arguments import add_output_options, frame_size
+from dksan_mm.io.outputs import check_output, write_output
 from dksan_mm.utils.errors import UserError
 
 Size = Tuple[int, int]
@@ -54,8 +55,8 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         help='timed runs, the median of which counts (default: 3); 0: none')
     parser.add_argument(
         '--threads', type=int, metavar='N', help="default: torch's own")
-    parser.add_argument(
-        '--out', metavar='FILE.json', help='write all numbers to this file')
+    add_output_options(
+        parser, 'FILE.json', help='write all numbers to this file')
     return parser.parse_args(argv)
 
 
@@ -65,8 +66,7 @@ def check_args(args: argparse.Namespace) -> Dict[str, launch.Config]:
         value = getattr(args, name)
         if value is not None and value < least:
             raise UserError(f'--{name} must be at least {least}, got {value}')
-    if args.out and not Path(args.out).absolute().parent.is_dir():
-        raise UserError(f'--out: there is no folder {Path(args.out).parent}')
+    check_output(args.out, overwrite=args.overwrite)
     return {path: read_config(path) for path in args.configs}
 
 
@@ -230,8 +230,11 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         results[path] = analyze(path, config, args)
         print(report(Path(path).stem, results[path]), flush=True)
     if args.out:
-        from dksan_mm.io.images import write_bytes
-        write_bytes(args.out, json.dumps(results, indent=2).encode())
+        text = json.dumps(results, indent=2)
+        write_output(
+            args.out,
+            lambda name: Path(name).write_text(text, encoding='utf-8'),
+            overwrite=args.overwrite)
 
 
 if __name__ == '__main__':

@@ -100,6 +100,7 @@ def train(args: argparse.Namespace) -> Path:
         CONFIG,
         '--work-dir',
         args.work_dir,
+        '--resume',  # of a demo that was stopped, or one that is done
         *options,
         show=r'Importing|Iter\(')
     path = Path(args.work_dir, 'last_checkpoint').read_text().strip()
@@ -122,6 +123,7 @@ def evaluate(work_dir: str, checkpoint: Path) -> None:
             PREPARED,
             '--out',
             out,
+            '--overwrite',
             show=r'Importing|Iter\(test\) *\[')
         results[name] = json.loads(out.read_text())
     print('\n' + '\n'.join(result_table(results)))

@@ -13,7 +13,9 @@ from typing import Dict, List, Optional, Sequence, Tuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from dksan_mm.cli.arguments import add_output_options
 from dksan_mm.cli.launch import run_tool
+from dksan_mm.io.outputs import check_output, write_output
 from dksan_mm.utils.errors import UserError
 
 
@@ -25,7 +27,7 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         nargs='+',
         metavar='NAME=WORK_DIR',
         help='a training; runs of one name share a colour')
-    parser.add_argument('--out', required=True, metavar='FILE.png')
+    add_output_options(parser, 'FILE.png', required=True)
     parser.add_argument(
         '--value', default='PSNR', help='what is drawn (default: PSNR)')
     parser.add_argument(
@@ -66,7 +68,8 @@ def read_values(work_dir: str, value: str) -> Dict[int, float]:
 
 
 def draw(curves: List[Tuple[str, Dict[int, float]]],
-         lines: List[Tuple[str, float]], value: str, out: str) -> None:
+         lines: List[Tuple[str, float]], value: str, out: str, *,
+         overwrite: bool) -> None:
     """Write the picture."""
     from matplotlib.figure import Figure
     figure = Figure(figsize=(7, 4), dpi=120, layout='constrained')
@@ -83,16 +86,21 @@ def draw(curves: List[Tuple[str, Dict[int, float]]],
         axes.axhline(height, color='0.5', linestyle='--', label=name)
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(out)
+    kind = Path(out).suffix[1:] or 'png'
+    write_output(
+        out,
+        lambda name: figure.savefig(name, format=kind),
+        overwrite=overwrite)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
     args = parse_args(argv)
+    check_output(args.out, overwrite=args.overwrite)
     curves = [(name, read_values(work_dir, args.value))
               for name, work_dir in map(split, args.runs)]
     try:
         lines = [(name, float(value)) for name, value in map(split, args.line)]
-        draw(curves, lines, args.value, args.out)
+        draw(curves, lines, args.value, args.out, overwrite=args.overwrite)
     except (ValueError, OSError) as error:
         raise UserError(f'{args.out} is not written: {error}') from error
 

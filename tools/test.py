@@ -8,6 +8,8 @@ from typing import Optional, Sequence
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dksan_mm.cli import data_checks, launch
+from dksan_mm.cli.arguments import add_output_options
+from dksan_mm.io.outputs import check_output
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.shutdown import finish
 
@@ -19,9 +21,9 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         'checkpoint',
         nargs='?',
         help='checkpoint; not needed by a model without parameters')
-    parser.add_argument(
-        '--out',
-        metavar='FILE.json',
+    add_output_options(
+        parser,
+        'FILE.json',
         help='write the averages and the values of each video')
     parser.add_argument(
         '--deterministic',
@@ -39,8 +41,7 @@ def prepare_config(args: argparse.Namespace) -> launch.Config:
         if not config.get(name):
             raise UserError(f'{args.config} cannot be tested: it has no '
                             f'{name}')
-    if args.out and not Path(args.out).absolute().parent.is_dir():
-        raise UserError(f'--out: there is no folder {Path(args.out).parent}')
+    check_output(args.out, overwrite=args.overwrite)
     if args.data_root:
         data_checks.redirect_data(config, args.data_root)
     data_checks.check_data(config, ['test_dataloader'])
@@ -91,7 +92,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
                         'name its CHECKPOINT')
     if args.out:
         from dksan_mm.engine.hooks import ResultsFileHook
-        runner.register_hook(ResultsFileHook(args.out), priority='LOWEST')
+        hook = ResultsFileHook(args.out, overwrite=args.overwrite)
+        runner.register_hook(hook, priority='LOWEST')
     with checkpoint.mmengine_globals():
         runner.test()
 

@@ -106,10 +106,12 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     if args.amp:
         scaling.use_autocast(config, args.amp)
     config.model_wrapper_cfg = scaling.data_parallel(config)
-    from dksan_mm.engine.runner.resume import find_start
+    from dksan_mm.engine.runner.resume import check_new, find_start
+    asked = config.get('resume')
+    if not asked:
+        check_new(config.work_dir)
     start = find_start(config)
     # Without one, mmengine must not look for another.
-    asked = config.get('resume')
     config.load_from = start.path or None
     config.resume = bool(asked and start.path)
 

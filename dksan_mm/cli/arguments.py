@@ -32,6 +32,22 @@ def frame_size(text: str) -> Tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
+def add_output_options(parser: argparse.ArgumentParser, metavar: str,
+                       **options) -> None:
+    """Add ``--out`` and ``--overwrite``.
+
+    Args:
+        parser (ArgumentParser): Gets the options.
+        metavar (str): What ``--out`` is called, such as ``'FILE.json'``.
+        options: Of ``--out``, as in ``add_argument``.
+    """
+    parser.add_argument('--out', metavar=metavar, **options)
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='replace the file that --out names, if it exists')
+
+
 def name_dashes(parser: argparse.ArgumentParser,
                 argv: Optional[Sequence[str]]) -> None:
     """Refuse paths that begin with a dash, which argparse takes for options.

@@ -183,10 +183,33 @@ def build_runner(kind: type, config: Config):
         UserError: If something cannot be built as the config says.
     """
     try:
-        return kind.from_cfg(config)
+        return _keep_own_config(kind).from_cfg(config)
     except BUILD_ERRORS as error:
         raise UserError('the config does not fit what it is for: '
                         f'{last_line(error)}{_log_traceback()}') from error
+
+
+def _keep_own_config(kind: type) -> type:
+    """Derive a Runner that does not write its config over the user's.
+
+    mmengine dumps the whole config into the work dir under the name of the
+    config's file, which may be that very file.
+    """
+
+    class OwnRunner(kind):
+
+        def dump_config(self) -> None:
+            own = self.cfg.filename
+            target = os.path.join(self.work_dir, os.path.basename(own or ''))
+            if own and os.path.exists(target) and os.path.samefile(
+                    own, target):
+                target = os.path.join(self.work_dir, f'{self.timestamp}.py')
+                self.cfg.dump(target)
+            else:
+                super().dump_config()
+
+    OwnRunner.__name__ = kind.__name__
+    return OwnRunner
 
 
 def run_tool(main: Callable[[Optional[Sequence[str]]], None],

@@ -166,6 +166,20 @@ def part_names(path: str) -> Iterator[str]:
         yield osp.join(folder, os.fsdecode(head) + end)
 
 
+def is_special(path: str) -> bool:
+    """Return whether a path is there and is no file or folder to replace.
+
+    Also links of the system, such as ``/dev/stdout``: what replaces them
+    would not go where they lead.
+    """
+    if not osp.lexists(path):
+        return False
+    folder = osp.join(osp.realpath(osp.dirname(osp.abspath(path))), '')
+    if folder == '/dev/' or folder.startswith(('/dev/fd/', '/proc/', '/sys/')):
+        return True
+    return osp.exists(path) and not (osp.isfile(path) or osp.isdir(path))
+
+
 def remove(path: str) -> None:
     """Remove a file if it is there."""
     try:

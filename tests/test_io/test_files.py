@@ -118,3 +118,17 @@ def test_one_run_writes_an_output(tmp_path):
             pass
     with files.claimed(str(tmp_path / 'a.mp4')):
         assert os.listdir(tmp_path) == ['link']
+
+
+@pytest.mark.parametrize('path', ['/dev/null', '/dev/stdout', '/dev/fd/1'])
+def test_links_of_the_system_are_special(path):
+    assert files.is_special(path)
+
+
+def test_files_folders_and_what_is_not_there_are_not_special(tmp_path):
+    (tmp_path / 'a').touch()
+    (tmp_path / 'link').symlink_to('a')
+    for name in ('a', 'link', 'none', '.'):
+        assert not files.is_special(str(tmp_path / name))
+    os.mkfifo(tmp_path / 'pipe')
+    assert files.is_special(str(tmp_path / 'pipe'))

@@ -14,6 +14,7 @@ from helpers.closeness import assert_close, assert_same
 from helpers.data_fixtures import write_frames
 from helpers.tool_runs import (CONFIG, ROOT, contents, load_tool, run, train,
                                weights)
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 
@@ -49,6 +50,26 @@ def test_a_run_leaves_checkpoints_and_the_best(finished_run):
 def test_checkpoints_hold_nothing_but_data(finished_run):
     for path in finished_run.glob('*.pth'):
         assert not torch.serialization.get_unsafe_globals_in_checkpoint(path)
+
+
+def test_a_new_training_replaces_no_checkpoint_of_an_earlier_one(
+        finished_run, tiny_vid3oc, sentence):
+    before = {p: p.stat().st_mtime_ns for p in finished_run.rglob('*')}
+    assert train(tiny_vid3oc, finished_run) == 2
+    assert sentence() == (
+        f'{finished_run} holds checkpoints of a training (iter_4.pth): '
+        '--resume continues it, another --work-dir keeps it')
+    assert {p: p.stat().st_mtime_ns for p in finished_run.rglob('*')} == before
+
+
+def test_a_config_in_the_work_dir_stays_as_it_is(tiny_vid3oc, tmp_path):
+    config = tmp_path / 'mine.py'
+    config.write_text(f'_base_ = {CONFIG!r}  # my remark\n')
+    text = config.read_text()
+    assert train(tiny_vid3oc, tmp_path, config=str(config), iters=2) == 0
+    assert config.read_text() == text
+    [dumped] = tmp_path.glob('2*.py')
+    assert Config.fromfile(dumped).train_cfg.max_iters == 2
 
 
 def test_a_resumed_run_ends_like_one_that_never_stopped(

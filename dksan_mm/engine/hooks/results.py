@@ -1,13 +1,14 @@
 # Copyright (c) DKSAN-MM contributors.
 """A test's results as a file."""
 import json
+from pathlib import Path
 from typing import Dict
 
 from mmagic.registry import HOOKS
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 
-from dksan_mm.io.images import write_bytes
+from dksan_mm.io.outputs import write_output
 
 
 @HOOKS.register_module()
@@ -19,10 +20,11 @@ class ResultsFileHook(Hook):
 
     Args:
         path (str): The file. It is whole, or as it was before.
+        overwrite (bool): Whether an existing file is replaced.
     """
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, *, overwrite: bool = False) -> None:
+        self.path, self.overwrite = path, overwrite
 
     @master_only
     def after_test_epoch(self, runner, metrics: Dict[str, float]) -> None:
@@ -32,7 +34,10 @@ class ResultsFileHook(Hook):
             for video, values in getattr(metric, 'videos', {}).items():
                 videos.setdefault(video, {}).update(values)
         content = json.dumps(dict(metrics=metrics, videos=videos), indent=2)
-        write_bytes(self.path, content.encode())
+        write_output(
+            self.path,
+            lambda name: Path(name).write_text(content, encoding='utf-8'),
+            overwrite=self.overwrite)
 
 
 def _metrics_of(loop) -> list:

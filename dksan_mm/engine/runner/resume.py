@@ -68,6 +68,20 @@ def find_start(config: Config) -> Start:
     return Start('', {}, damaged)
 
 
+def check_new(work_dir: str) -> None:
+    """Refuse to start a training where an earlier one left checkpoints.
+
+    It would replace those of the same iteration, and delete others.
+
+    Raises:
+        UserError: If there is a checkpoint.
+    """
+    for path in list_checkpoints(work_dir)[:1]:
+        raise UserError(
+            f'{work_dir} holds checkpoints of a training ({path.name}): '
+            '--resume continues it, another --work-dir keeps it')
+
+
 def list_checkpoints(work_dir: str) -> List[Path]:
     """A run's checkpoints, ``iter_*.pth`` or so, the newest first.
 

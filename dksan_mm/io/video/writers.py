@@ -14,8 +14,8 @@ from typing import List, Optional, Sequence, Union
 import av
 import numpy as np
 
-from dksan_mm.io.files import (move_new, move_to_free_name, new_folder,
-                               part_names, remove, reserve_file)
+from dksan_mm.io.files import (is_special, move_new, move_to_free_name,
+                               new_folder, part_names, remove, reserve_file)
 from dksan_mm.io.images import write_png
 from dksan_mm.io.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from .pixels import to_yuv
@@ -327,6 +327,8 @@ def check_target(path: Union[str, os.PathLike],
                                 f'{osp.basename(path)} to')
     if osp.isdir(path) and suffix in H264_SUFFIXES:
         raise FileExistsError(f'{path} is a folder')
+    if is_special(path):
+        raise ValueError(f'{path} is not a regular file')
     is_empty = osp.isdir(path) and not os.listdir(path)
     if is_there(path) and not overwrite and not is_empty:
         raise FileExistsError(f'{path} exists; --overwrite replaces it')

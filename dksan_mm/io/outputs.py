@@ -1,0 +1,66 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Files of results, which replace nothing that nobody asked to replace."""
+import os
+import os.path as osp
+from typing import Callable, Optional
+
+from .files import is_special, move_new, remove, reserve_file
+from dksan_mm.utils.errors import UserError
+
+
+def check_output(path: Optional[str], *, overwrite: bool) -> None:
+    """Refuse an output before any work is done.
+
+    Args:
+        path (str, optional): The file to write; None is in order.
+        overwrite (bool): Whether an existing file may be replaced.
+
+    Raises:
+        UserError: If the file exists and may not be replaced, is no regular
+            file, or its folder does not exist or cannot be written.
+    """
+    if path is None:
+        return
+    parent = osp.dirname(osp.abspath(path))
+    if not osp.isdir(parent):
+        raise UserError(f'--out: there is no folder {osp.dirname(path)}')
+    if osp.isdir(path):
+        raise UserError(f'--out: {path} is a folder')
+    if is_special(path):
+        raise UserError(f'--out: {path} is not a regular file')
+    if osp.lexists(path) and not overwrite:
+        raise UserError(f'--out: {path} exists; --overwrite replaces it')
+    if not os.access(parent, os.W_OK):
+        raise UserError(f'--out: {parent} cannot be written to')
+
+
+def write_output(path: str, write: Callable[[str], None], *,
+                 overwrite: bool) -> None:
+    """Write a file that appears when it is whole.
+
+    Args:
+        path (str): The file.
+        write (Callable): Writes the file whose path it is given, which ends
+            as ``path`` does.
+        overwrite (bool): Whether an existing file may be replaced.
+
+    Raises:
+        UserError: If the file cannot be written, or has appeared since
+            :func:`check_output` looked and may not be replaced.
+    """
+    try:
+        temporary = reserve_file(path, osp.splitext(path)[1])
+        try:
+            write(temporary)
+            if overwrite:
+                os.replace(temporary, path)
+            else:
+                move_new(temporary, path)
+        finally:
+            remove(temporary)
+    except FileExistsError as error:
+        raise UserError(f'{path} is not written: it has appeared in the '
+                        'meantime; --overwrite replaces it') from error
+    except OSError as error:
+        raise UserError(f'{path} is not written: '
+                        f'{error.strerror or error}') from error
