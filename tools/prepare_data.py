@@ -13,6 +13,10 @@ beside HR or without any) is taken over as it is, and must fit.
 {split}/manifest.json says what each clip was made from, with checksums, and
 {split}/clips.txt lists the clips.
 
+With --photos, SOURCE is a folder of photographs of any sizes (or has folders
+train, val and test of such). Each becomes a clip of one frame, and
+{split}/photos.txt lists them.
+
 --store tiles adds beside each clip's HR folder a file of the same pixels,
 {clip}.tiles, from which training reads crops without decoding whole frames: of
 1080p 11 times as many samples a second, for 0.7 times the PNG's space on the
@@ -68,6 +72,10 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
         'clips 000-081 by number, intvid makes them the split test, videos '
         'takes anything')
     parser.add_argument(
+        '--photos',
+        action='store_true',
+        help='make a clip of one frame of each image file of SOURCE')
+    parser.add_argument(
         '--remake-lr',
         action='store_true',
         help='make LR from HR even where SOURCE has LR')
@@ -115,6 +123,8 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
     if not args.verify and len(args.paths) != 2:
         parser.error('SOURCE and OUT are needed, got '
                      f'{len(args.paths)} path(s)')
+    if args.photos and args.layout != 'auto':
+        parser.error(f'--photos and --layout {args.layout} exclude each other')
     if args.verify and len(args.paths) != 1:
         parser.error('--verify takes OUT alone')
     args.out = args.paths[-1]
@@ -172,7 +182,8 @@ def prepare(args: argparse.Namespace) -> int:
         args.scale,
         layout=args.layout,
         keep_lr=not args.remake_lr,
-        skip_bad=args.skip_bad)
+        skip_bad=args.skip_bad,
+        photos=args.photos)
     clips = source.select(args.split)
     _describe(source.layout, clips)
     _report(source.notes)

@@ -17,7 +17,7 @@ PNG_END = b'IEND'
 # ask for gigabytes.
 MAX_PIXELS = 178_956_970
 # Formats beside PNG and JPEG, which OpenCV decodes.
-FORMATS = ('BMP', 'TIFF', 'WEBP', 'AVIF', 'GIF', 'PNG', 'JPEG', 'MPO')
+FORMATS = ('BMP', 'TIFF', 'WEBP', 'AVIF', 'GIF', 'PNG', 'JPEG')
 ORIENTATION = 0x0112  # EXIF tag
 BITS, SAMPLE_FORMAT = 258, 339  # TIFF tags
 

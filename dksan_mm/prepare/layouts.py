@@ -16,17 +16,22 @@ Copies of other data sets are taken as they are unpacked: REDS
 (``train_sharp``), Vimeo-90K (``sequences`` and its lists of clips), DAVIS
 (the largest frames of ``JPEGImages``), Vid4 (``GT``).
 
+Of photographs, each image of a folder is a clip of one frame.
+
 Clips may also be frames side by side in one folder, named
 ``{clip}_{frame}.png`` as in the paper's figures.
 """
+import dataclasses
 import os
 import os.path as osp
 import re
-from typing import Dict, List, Optional, Sequence, Set
+from typing import Dict, List, Mapping, Optional, Sequence, Set
 
 from dksan_mm.io.layout import IMAGE_SUFFIXES, SPLITS
-from dksan_mm.io.listing import not_taken, read_folder, refuse_special
+from dksan_mm.io.listing import (is_image_name, not_taken, read_folder,
+                                 refuse_special)
 from .known_sets import find_deeper, find_root, find_vimeo
+from .photos import find_photos
 from .sources import Clip
 
 LAYOUTS = ('vid3oc', 'intvid', 'videos')
@@ -50,10 +55,12 @@ class Source:
     Args:
         path (str): A folder, one video file, or one folder of frames.
         scale (int): HR pixels per LR pixel along each axis.
-        layout (str): 'vid3oc', 'intvid', 'videos', or 'auto' to find out.
+        layout (str): 'vid3oc', 'intvid', 'videos', or 'auto' to find out;
+            of photographs, which have none, 'photos'.
         keep_lr (bool): Whether LR clips beside HR clips are taken over, not
             made anew.
         skip_bad (bool): Whether clips that cannot be named are left out.
+        photos (bool): Whether each image file is a clip of one frame.
 
     Attributes:
         left_out (list[str]): Such clips, each with its reason.
@@ -71,14 +78,15 @@ class Source:
                  *,
                  layout: str = 'auto',
                  keep_lr: bool = True,
-                 skip_bad: bool = False) -> None:
+                 skip_bad: bool = False,
+                 photos: bool = False) -> None:
         if not osp.exists(path):
             raise FileNotFoundError(f'{path}: no such file or folder')
         refuse_special(path)
-        self.path = find_root(path)
+        self.path = path if photos else find_root(path)
         self.scale = scale
         self.keep_lr = keep_lr
-        self.skip_bad = skip_bad
+        self.skip_bad, self.photos = skip_bad, photos
         self.left_out: List[str] = []
         self.notes: List[str] = []
         self.splits: List[str] = []
@@ -87,7 +95,7 @@ class Source:
         self.layout = self._guess() if layout == 'auto' else layout
 
     def _find_clips(self) -> None:
-        vimeo = find_vimeo(self.path)
+        vimeo = None if self.photos else find_vimeo(self.path)
         for split, clips in (vimeo or {}).items():
             self.splits.append(split)
             self.clips += [Clip(name, split, path) for name, path in clips]
@@ -99,8 +107,8 @@ class Source:
         for split, folders in roots.items():
             self.clips += self._pair(split, folders)
         if not any(
-                clip.is_video or clip.prefix or read_folder(clip.path).images
-                for clip in self.clips):
+                clip.is_photo or clip.is_video or clip.prefix
+                or read_folder(clip.path).images for clip in self.clips):
             self.clips = []  # folders of folders
 
     def select(self, splits: Sequence[str]) -> List[Clip]:
@@ -127,6 +135,8 @@ class Source:
             clip for clip in self._split(splits)
             if not splits or clip.split in splits
         ]
+        if not clips and self.photos:
+            raise ValueError(f'{self.path}: no image file in it')
         if not clips:
             deeper = find_deeper(self.path)
             hint = f'; those of {deeper} would be taken' if deeper else ''
@@ -150,6 +160,8 @@ class Source:
         return [_replace(clip, split) for clip in self.clips]
 
     def _guess(self) -> str:
+        if self.photos:
+            return 'photos'
         names = {clip.name for clip in self.clips}
         if self.splits:
             return 'vid3oc'
@@ -231,34 +243,51 @@ class Source:
 
     def _clips_in(self, folder: str, split: str) -> Dict[str, Clip]:
         """Clips in a folder, or the one that it is itself."""
+        if self.photos:
+            photos, notes = find_photos(folder, split)
+            self.notes += notes
+            return self._add_clips(photos)
         if not osp.isdir(folder):
-            clip = _clip_at(folder, split)
-            return {clip.name: clip}
-        clips: Dict[str, Clip] = {}
+            if is_image_name(folder):
+                raise ValueError(f'{folder}: is an image; --photos makes a '
+                                 'clip of one frame of it')
+            return self._add_clips([_clip_at(folder, split)])
         content = read_folder(folder)
-        for name in sorted(content.videos + content.folders):
-            try:
-                _add_clip(clips, _clip_at(osp.join(folder, name), split))
-            except ValueError as error:
-                if not self.skip_bad:
-                    raise
-                self.left_out.append(str(error))
+        clips = self._add_clips([
+            _clip_at(osp.join(folder, name), split)
+            for name in sorted(content.videos + content.folders)
+        ])
         images = content.images
         others = content.others + (images if clips else [])
         if clips and others:
             self.notes.append(not_taken(folder, others))
         if clips or not images:
             return clips
-        return _joined_clips(folder, images, split) or {
-            _clip_at(folder, split).name: _clip_at(folder, split)
-        }
+        return _joined_clips(folder, images, split) or self._add_clips(
+            [_clip_at(folder, split)])
+
+    def _add_clips(self, found: Sequence[Clip]) -> Dict[str, Clip]:
+        """Clips by their names, those with an unfit one left out or raised."""
+        clips: Dict[str, Clip] = {}
+        for clip in found:
+            try:
+                _check_name(clip, clips)
+                clips[clip.name] = clip
+            except ValueError as error:
+                if not self.skip_bad:
+                    raise
+                self.left_out.append(str(error))
+        return clips
 
 
-def _add_clip(clips: Dict[str, Clip], clip: Clip) -> None:
-    if clip.name in clips:
+def _check_name(clip: Clip, others: Mapping[str, Clip]) -> None:
+    if not clip.name.isprintable():
+        raise ValueError(f'{clip.path!r}: tabs, line breaks and other '
+                         'unprintable characters cannot be in a clip\'s name; '
+                         'rename it')
+    if clip.name in others:
         raise ValueError(f'{clip.path}: would get the same clip name as '
-                         f'{clips[clip.name].path}')
-    clips[clip.name] = clip
+                         f'{others[clip.name].path}')
 
 
 def _replace(clip: Clip,
@@ -266,8 +295,8 @@ def _replace(clip: Clip,
              *,
              has_hr: bool = True,
              lr: Optional[Clip] = None) -> Clip:
-    return Clip(clip.name, split, clip.path, clip.has_hr and has_hr,
-                clip.prefix, lr or clip.lr)
+    return dataclasses.replace(
+        clip, split=split, has_hr=clip.has_hr and has_hr, lr=lr or clip.lr)
 
 
 def _folders(path: str) -> List[str]:
@@ -298,9 +327,6 @@ def _clip_at(path: str, split: str) -> Clip:
     name = osp.basename(osp.abspath(path))
     if not osp.isdir(path):
         name = osp.splitext(name)[0]
-    if not name.isprintable():
-        raise ValueError(f'{path!r}: tabs, line breaks and other unprintable '
-                         'characters cannot be in a clip\'s name; rename it')
     return Clip(name, split, path)
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """``{split}/manifest.json``: what each prepared clip was made from, and
-``{split}/clips.txt``: which clips there are."""
+``{split}/clips.txt`` and ``{split}/photos.txt``: which clips there are."""
 import json
 import os.path as osp
 from typing import Dict
@@ -9,7 +9,7 @@ from dksan_mm.io.images import write_bytes
 
 KERNEL = 'bicubic a=-0.5, antialiased, float64, rounded once to 8 bits'
 
-ANNOTATION_FILE = 'clips.txt'
+ANNOTATION_FILE, PHOTOS_FILE = 'clips.txt', 'photos.txt'
 
 
 def manifest_path(out: str, split: str) -> str:
@@ -50,10 +50,11 @@ def read_manifest(out: str, split: str) -> Dict[str, dict]:
 
 
 def write_manifest(out: str, split: str, clips: Dict[str, dict]) -> None:
-    """Write a split's manifest and annotation file, each in one step.
+    """Write a split's manifest and annotation files, each in one step.
 
-    The annotation file has a line a clip: its name, a tab, its number of
+    An annotation file has a line a clip: its name, a tab, its number of
     frames; ``ann_file`` of the data sets reads it, or a part of it.
+    Photographs have a file of their own.
 
     Args:
         out (str): Root of the prepared data set.
@@ -67,7 +68,7 @@ def write_manifest(out: str, split: str, clips: Dict[str, dict]) -> None:
 
 
 def write_annotation(out: str, split: str, clips: Dict[str, dict]) -> None:
-    """Write a split's annotation file, if it is not there with this content.
+    """Write a split's annotation files that are not there as they should be.
 
     A run may have been killed after it wrote the manifest.
 
@@ -76,11 +77,19 @@ def write_annotation(out: str, split: str, clips: Dict[str, dict]) -> None:
         split (str): 'train', 'val' or 'test'.
         clips (dict[str, dict]): Clip name to its entry.
     """
-    path = osp.join(out, split, ANNOTATION_FILE)
-    lines = [f'{name}\t{clips[name]["frames"]}\n' for name in sorted(clips)]
-    content = ''.join(lines).encode('utf-8')
+    for file in (ANNOTATION_FILE, PHOTOS_FILE):
+        names = sorted(name for name, entry in clips.items()
+                       if entry.get('photo', False) == (file == PHOTOS_FILE))
+        lines = [f'{name}\t{clips[name]["frames"]}\n' for name in names]
+        _write_list(osp.join(out, split, file), ''.join(lines).encode('utf-8'))
+
+
+def _write_list(path: str, content: bytes) -> None:
+    """Write a file unless it has that content, or would be new and empty."""
     if osp.isfile(path):
         with open(path, 'rb') as file:
             if file.read() == content:
                 return
+    elif not content:
+        return
     write_bytes(path, content, sync=True)

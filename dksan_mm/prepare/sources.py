@@ -2,7 +2,7 @@
 """What users have: clips as video files and as folders of frames."""
 import os.path as osp
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
@@ -17,6 +17,8 @@ from dksan_mm.io.video.decoder import Decoder
 # A frame's number and a function that gives its pixels, 8-bit BGR (h, w, 3).
 LazyFrame = Tuple[int, Callable[[], np.ndarray]]
 
+PHOTOS = 'if these are photographs, --photos makes a clip of each'
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -25,12 +27,13 @@ class Clip:
     Attributes:
         name (str): Folder name in the prepared layout.
         split (str): 'train', 'val' or 'test'.
-        path (str): A video file or a folder of frames.
+        path (str): A video file, a folder of frames, or a photograph.
         has_hr (bool): False for a clip that comes as LR frames only (the
             test split of Vid3oC); its frames are taken over unchanged.
         prefix (str): Beginning of its frames' names where several clips
             share a folder; such clips have several of them.
         lr (Clip | None): The LR clip that the source has beside this one.
+        is_photo (bool): Whether it is one image file.
     """
     name: str
     split: str
@@ -38,32 +41,43 @@ class Clip:
     has_hr: bool = True
     prefix: str = ''
     lr: Optional['Clip'] = None
+    is_photo: bool = False
 
     @property
     def is_video(self) -> bool:
-        return not osp.isdir(self.path)
+        return not self.is_photo and not osp.isdir(self.path)
 
     def frames(self) -> List[str]:
-        """Paths of its frames in order, if it is not a video."""
+        """Paths of its frames in order, if it is not a video.
+
+        Raises:
+            ValueError: If there is no telling the order, or frames are
+                missing.
+        """
+        if self.is_photo:
+            return [self.path]
         if self.prefix:
             names = read_folder(self.path).images
-        else:
+            return list_frames(self.path, self.prefix, names=names)
+        try:
             names = list(map(osp.basename, list_frames_of(self.path).files))
-        return list_frames(self.path, self.prefix, names=names)
+            return list_frames(self.path, names=names)
+        except ValueError as error:
+            raise ValueError(f'{error}; {PHOTOS}') from error
 
     def fingerprint(self) -> Dict[str, object]:
         """Enough to notice that a name now stands for another source."""
         if self.lr is not None:
             given = self.lr.fingerprint()
             return dict(
-                Clip(self.name, self.split, self.path,
-                     prefix=self.prefix).fingerprint(),
+                replace(self, lr=None).fingerprint(),
                 lr_source=given['source'],
                 lr_source_bytes=given['source_bytes'])
-        if self.is_video:
+        if not osp.isdir(self.path):
             return dict(
                 source=osp.basename(self.path),
-                source_bytes=osp.getsize(self.path))
+                source_bytes=osp.getsize(self.path),
+                **(dict(photo=True) if self.is_photo else {}))
         frames = self.frames()
         return dict(
             source=osp.basename(osp.abspath(self.path)) + '/' + self.prefix,
@@ -108,6 +122,7 @@ def iter_frames(clip: Clip,
     Raises:
         ValueError: If the clip is empty or damaged; names the path.
     """
+    number_of = frame_number if not clip.is_photo else lambda _: 0
     if clip.is_video:
         yield from _iter_video(clip.path, deinterlace, notes)
         return
@@ -124,10 +139,11 @@ def iter_frames(clip: Clip,
 
     try:
         for path in frames:
-            yield frame_number(path), partial(load, path)
+            yield number_of(path), partial(load, path)
     finally:
         if notes is not None:
-            notes += list_frames_of(clip.path).notes if not clip.prefix else []
+            if not (clip.prefix or clip.is_photo):
+                notes += list_frames_of(clip.path).notes
             notes += sum_up(clip.path, phrases)
 
 

@@ -23,7 +23,7 @@ from dksan_mm.io.stores.stores import (KINDS, is_as_stated, is_store,
                                        remove_stores, remove_temporary,
                                        store_path, suffix_of, write_store)
 from dksan_mm.utils.resize import matlab_resize
-from .sources import Clip, iter_frames
+from .sources import PHOTOS, Clip, iter_frames
 
 PARTIAL_DIR = '.partial'
 SOURCE_FILE = 'source.json'
@@ -307,7 +307,8 @@ class ClipWriter:
             raise ValueError(
                 f'{self.clip.path}: frame {name[:-4]} makes an LR frame of '
                 f'{width}x{height}, those before it of {size[1]}x{size[0]}: '
-                'all frames of a clip must have one size')
+                'all frames of a clip must have one size' +
+                ('' if self.clip.is_video else f'; {PHOTOS}'))
         return height, width
 
     def _write_frame(self, images: List[np.ndarray], name: str) -> None:

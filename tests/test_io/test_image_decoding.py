@@ -346,3 +346,10 @@ def test_damaged_animations_end_in_one_sentence():
             assert str(error).startswith('a.png: ')
             outcomes.add('refused')
     assert 'refused' in outcomes
+
+
+def test_the_sentence_about_what_is_no_image():
+    with pytest.raises(ValueError) as caught:
+        decode(b'no image', 'a.jpg')
+    assert str(caught.value) == ('a.jpg: not a readable image (damaged, cut '
+                                 'short or of another type)')

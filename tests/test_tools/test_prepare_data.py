@@ -19,6 +19,7 @@ from helpers.data_fixtures import SAMPLE, write_frames
 from helpers.interlaced_files import write_interlaced
 from helpers.tool_runs import ROOT, load_tool
 from helpers.video_files import H264, make_video, moving
+from PIL import Image, ImageCms
 
 TOOL = ROOT / 'tools' / 'prepare_data.py'
 
@@ -399,3 +400,139 @@ def test_images_have_no_fields(tmp_path):
     assert run(tmp_path / 'in', tmp_path / 'out').returncode == 0
     done = run(tmp_path / 'in', tmp_path / 'out', '--no-deinterlace')
     assert (done.returncode, done.stderr) == (0, '')
+
+
+def make_photos(folder):
+    """Photographs of many kinds; the upright sRGB image of each, by name."""
+    folder.mkdir()
+    rgb = moving(1, (40, 70))[0]
+    deep = (rgb[..., ::-1].astype(np.uint16) * 257)
+    cv2.imwrite(str(folder / 'deep.png'), deep)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = np.ascontiguousarray(np.rot90(rgb))  # 6: turn it right
+    Image.fromarray(stored).save(folder / 'turned.TIF.png', exif=exif)
+    grey = np.ascontiguousarray(rgb[:33, :48, 0])
+    Image.fromarray(grey).save(folder / 'grey 8.png')
+    alpha = np.full((40, 70), 255, np.uint8)
+    alpha[:, 35:] = 0
+    Image.fromarray(np.dstack([rgb, alpha])).save(
+        folder / 'é.webp', lossless=True)
+    Image.fromarray(rgb[:17, :16]).save(folder / 'twice.bmp')
+    Image.fromarray(rgb[:16, :18]).save(folder / 'twice.png')
+    # Green and red change places.
+    xyz = {'rXYZ': 'gXYZ', 'gXYZ': 'rXYZ'}
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB'))
+    content = profile.tobytes()
+    for before, after in xyz.items():
+        content = content.replace(before.encode(), b'%' + after[:3].encode())
+    content = content.replace(b'%rXY', b'rXYZ').replace(b'%gXY', b'gXYZ')
+    Image.fromarray(rgb).save(folder / 'icc.png', icc_profile=content)
+    cmyk = Image.fromarray(255 - rgb).convert('CMYK')
+    cmyk.save(folder / 'cmyk.tif')
+    return {
+        'deep': rgb,
+        'turned.TIF': rgb,
+        'grey 8': np.dstack([grey] * 3),
+        'é': rgb * (alpha > 0)[..., None],
+        'twice.bmp': rgb[:17, :16],
+        'twice.png': rgb[:16, :18],
+        'icc': rgb[..., [1, 0, 2]],
+        'cmyk': np.asarray(cmyk.convert('RGB')),
+    }
+
+
+def test_photographs(tmp_path):
+    photos = make_photos(tmp_path / 'in')
+    make_video(tmp_path / 'in' / 'v.mkv', moving(2, (32, 32)))
+    (tmp_path / 'in' / 'read me.txt').touch()
+    (tmp_path / 'in' / 'more').mkdir()
+    out = tmp_path / 'out'
+    done = run(tmp_path / 'in', out, '--photos', '--jobs', 2)
+    assert done.returncode == 0, done.stderr
+    assert 'layout photos: 8 train' in done.stdout
+    assert 'prepared 8 of 8 clips' in done.stdout
+    assert sorted(done.stderr.splitlines()) == [
+        f'{tmp_path}/in: not taken: v.mkv, more, read me.txt',
+        'é.webp: transparent pixels are composited over black',
+    ]
+    for name, image in photos.items():
+        [path] = (out / 'train' / 'HR' / name).iterdir()
+        assert path.name == '000000.png'
+        h, w = (n // 16 * 16 for n in image.shape[:2])
+        difference = np.subtract(
+            cv2.imread(str(path))[..., ::-1], image[:h, :w], dtype=int)
+        assert abs(difference).max() <= (3 if name == 'icc' else 0), name
+        [path] = (out / 'train' / 'LRx16' / name).iterdir()
+        assert cv2.imread(str(path)).shape == (h // 16, w // 16, 3)
+    lines = ''.join(f'{name}\t1\n' for name in sorted(photos))
+    assert (out / 'train' / 'photos.txt').read_text() == lines
+    assert not (out / 'train' / 'clips.txt').exists()
+    assert run(out, '--verify').returncode == 0
+    before = frames_below(out)
+    again = run(tmp_path / 'in', out, '--photos')
+    assert again.returncode == 0 and frames_below(out) == before
+    # Clips beside them have their own list.
+    done = run(tmp_path / 'in' / 'v.mkv', out, '--store', 'tiles')
+    assert done.returncode == 0, done.stderr
+    assert (out / 'train' / 'clips.txt').read_text() == 'v\t2\n'
+    assert (out / 'train' / 'photos.txt').read_text() == lines
+
+
+def test_photographs_that_cannot_be_taken(tmp_path):
+    source, out = tmp_path / 'in', tmp_path / 'out'
+    source.mkdir()
+    Image.new('RGB', (40, 32)).save(source / 'a.png')
+    Image.new('RGB', (40, 15)).save(source / 'low.png')
+    (source / 'no.jpg').write_bytes(b'no image')
+    (source / 'a\nb.png').write_bytes((source / 'a.png').read_bytes())
+    done = run(source, out, '--photos', '--skip-bad')
+    assert done.returncode == 0
+    assert 'prepared 1 of 4 clips' in done.stdout
+    assert sorted(done.stderr.splitlines()) == [
+        f"'{source}/a\\nb.png': tabs, line breaks and other unprintable "
+        "characters cannot be in a clip's name; rename it",
+        f'{source}/low.png: frame 000000 is 40x15, smaller than 16x16',
+        f'{source}/no.jpg: not a readable image (damaged, cut short or of '
+        'another type)',
+    ]
+    assert (out / 'train' / 'photos.txt').read_text() == 'a\t1\n'
+    done = run(source, tmp_path / 'other', '--photos', '--layout', 'vid3oc')
+    assert done.returncode == 2 and 'exclude each other' in done.stderr
+    (tmp_path / 'none').mkdir()
+    done = run(tmp_path / 'none', tmp_path / 'other', '--photos')
+    assert (done.returncode,
+            done.stderr) == (1, f'{tmp_path}/none: no image file in it\n')
+
+
+@pytest.mark.parametrize('names, sentence', [
+    (['1.png', '2.png'], '{}: frame 000002 makes an LR frame of 3x2, those '
+     'before it of 2x2: all frames of a clip must have one size'),
+    (['1.png', '7.png'], '{}: frame 2 is missing (after 1.png comes 7.png)'),
+    (['cat.png', 'dog.png'], '{}/cat.png: no frame number in the name'),
+    (['cat1.png', 'dog1.png'], '{0}/dog1.png: same frame number as '
+     '{0}/cat1.png'),
+])
+def test_photographs_that_are_taken_for_frames(tmp_path, names, sentence):
+    source = tmp_path / 'in'
+    source.mkdir()
+    for name, size in zip(names, [(32, 32), (48, 32)]):
+        Image.new('RGB', size).save(source / name)
+    done = run(source, tmp_path / 'out')
+    assert done.returncode == 1
+    assert done.stderr == (
+        sentence.format(source) +
+        '; if these are photographs, --photos makes a clip of each\n')
+    assert run(source, tmp_path / 'out', '--photos').returncode == 0
+
+
+def test_one_photograph(tmp_path):
+    photos = make_photos(tmp_path / 'in')
+    path, out = tmp_path / 'in' / 'turned.TIF.png', tmp_path / 'out'
+    done = run(path, out)
+    assert (done.returncode, done.stderr) == (
+        1, f'{path}: is an image; --photos makes a clip of one frame of it\n')
+    assert run(path, out, '--photos', '--split', 'val').returncode == 0
+    made = out / 'val' / 'HR' / 'turned.TIF' / '000000.png'
+    np.testing.assert_array_equal(
+        cv2.imread(str(made))[..., ::-1], photos['turned.TIF'][:32, :64])

@@ -1,0 +1,43 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Photographs, which have nothing to do with one another, as clips."""
+import os.path as osp
+from collections import Counter
+from typing import List, Tuple
+
+from dksan_mm.io.listing import is_image_name, not_taken, read_folder
+from .sources import Clip
+
+
+def find_photos(path: str, split: str) -> Tuple[List[Clip], List[str]]:
+    """Make a clip of each image of a folder.
+
+    Clips are named as their files, without the suffix where that is enough
+    to tell them apart.
+
+    Args:
+        path (str): A folder, or one image.
+        split (str): The split that the clips become.
+
+    Returns:
+        tuple[list[Clip], list[str]]: The clips, and sentences about files
+        that are not taken.
+    """
+    if not osp.isdir(path):
+        names = [osp.basename(path)] if is_image_name(path) else []
+        others = [] if names else [osp.basename(path)]
+        path = osp.dirname(path)
+    else:
+        content = read_folder(path)
+        names = content.images
+        others = content.videos + content.folders + content.others
+    counts = Counter(osp.splitext(name)[0] for name in names)
+    clips = []
+    for name in names:
+        stem = osp.splitext(name)[0]
+        clips.append(
+            Clip(
+                stem if counts[stem] == 1 else name,
+                split,
+                osp.join(path, name),
+                is_photo=True))
+    return clips, [not_taken(path, others)] if names and others else []
