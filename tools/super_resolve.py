@@ -172,13 +172,14 @@ def _check_one(args: argparse.Namespace) -> None:
 
 def _check_many(jobs: list, args: argparse.Namespace) -> list:
     """Leave out what is finished."""
+    from dksan_mm.cli.jobs import is_done
     if osp.exists(args.output) and not osp.isdir(args.output):
         raise UserError(f'{args.output} is a file, and {args.input} holds '
                         'several videos: name a folder')
     os.makedirs(args.output, exist_ok=True)
     if args.overwrite:
         return jobs
-    done = [job for job in jobs if osp.exists(job.target)]
+    done = [job for job in jobs if is_done(job)]
     if done and not _environ('RANK', 0):
         print(f'{len(done)} of {len(jobs)} videos are in {args.output} '
               'already')

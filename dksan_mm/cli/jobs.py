@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional, Sequence, Set, Tuple
 
+from dksan_mm.io.files import PART_NAME
 from dksan_mm.io.video.inputs import find_inputs
-from dksan_mm.io.video.writers import H264_SUFFIXES
+from dksan_mm.io.video.writers import H264_SUFFIXES, OUR_NAME
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,18 @@ def find_jobs(source: str, target: str) -> Optional[List[Job]]:
     ]
     _check_apart(jobs)
     return jobs
+
+
+def is_done(job: Job) -> bool:
+    """Return whether a job's result is there.
+
+    An empty file or folder is none, nor is a folder of other things than
+    frames that were written here.
+    """
+    if not osp.isdir(job.target):
+        return osp.isfile(job.target) and osp.getsize(job.target) > 0
+    names = os.listdir(job.target)
+    return bool(names) and all(map(OUR_NAME.fullmatch, names))
 
 
 def _sources(paths: Sequence[str], source: str, target: str) -> List[str]:
@@ -174,8 +187,14 @@ def share(jobs: Sequence[Job], rank: int, world_size: int) -> List[Job]:
 
 
 def _target_name(path: str) -> str:
-    """``a.mkv`` for ``a.mkv``, ``a.mp4`` for ``a.avi``, ``a`` for ``a``."""
+    """``a.mkv`` for ``a.mkv``, ``a.mp4`` for ``a.avi``, ``a`` for ``a``.
+
+    Names of what is left of interrupted outputs, such as ``a.part.mp4``, are
+    nobody's.
+    """
     name = osp.basename(path)
+    if PART_NAME.search(name):
+        return _long(path) if not osp.isdir(path) else f'{name}.frames'
     if osp.isdir(path) or name.lower().endswith(H264_SUFFIXES):
         return name
     return f'{osp.splitext(name)[0]}.mp4'

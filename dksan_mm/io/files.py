@@ -20,6 +20,7 @@ from typing import BinaryIO, Callable, Iterator, List, Optional
 MAX_NAME = 255  # bytes, of nearly all file systems
 END = '.dksan_mm.tmp'  # of the names of files that are being written
 _RANDOM = 8  # hexadecimal digits
+PART_NAME = re.compile(r'\.part(-[0-9]+)?(\.[A-Za-z0-9]{1,4})?$')
 
 
 @contextmanager

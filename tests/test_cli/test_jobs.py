@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from helpers.data_fixtures import write_frames
 
-from dksan_mm.cli.jobs import Job, find_jobs, share
+from dksan_mm.cli.jobs import Job, find_jobs, is_done, share
+from dksan_mm.io.files import part_names
 
 IMAGE = np.zeros((4, 4, 3), np.uint8)
 
@@ -113,3 +114,40 @@ def test_a_result_that_would_replace_a_source(tmp_path, link):
     link(folders[1] / 'a.mp4', folders[0] / 'a.mp4')
     with pytest.raises(ValueError, match='would replace the input .*in/a.mp4'):
         find_jobs(str(folders[0]), str(folders[1]))
+
+
+def test_a_source_named_like_a_part_of_an_output(tmp_path):
+    """What is left of ``a.mp4`` must not be taken for its result."""
+    for name in ('a.mp4', 'a.part.mp4', 'b.part-2.mkv', 'c.party.mp4'):
+        (tmp_path / name).touch()
+    write_frames(tmp_path / 'a.part', [IMAGE])
+    names = {
+        Path(job.source).name: Path(job.target).name
+        for job in find_jobs(str(tmp_path), 'out')
+    }
+    assert names == {
+        'a.mp4': 'a.mp4',
+        'a.part.mp4': 'a.part.mp4.mp4',
+        'a.part': 'a.part.frames',
+        'b.part-2.mkv': 'b.part-2.mkv.mp4',
+        'c.party.mp4': 'c.party.mp4'
+    }
+    for target in names.values():
+        parts = part_names(f'out/{target}')
+        assert not {Path(next(parts)).name
+                    for _ in range(3)} & set(names.values())
+
+
+def test_what_counts_as_done(tmp_path):
+    result, folder = tmp_path / 'a.mp4', tmp_path / 'a'
+    assert not is_done(Job('', str(result)))
+    result.touch()
+    assert not is_done(Job('', str(result)))
+    result.write_bytes(b'x')
+    assert is_done(Job('', str(result)))
+    folder.mkdir()
+    assert not is_done(Job('', str(folder)))
+    write_frames(folder / '..' / 'b', [IMAGE])
+    assert is_done(Job('', str(tmp_path / 'b')))
+    (tmp_path / 'b' / 'notes.txt').touch()
+    assert not is_done(Job('', str(tmp_path / 'b')))

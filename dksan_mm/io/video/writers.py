@@ -229,7 +229,12 @@ class FolderWriter(Writer):
             _check_folder(self.path)
             old = new_folder(self.path)
             os.rename(self.path, old)
-        move_new(self.part, self.path)
+        try:
+            move_new(self.part, self.path)
+        except BaseException:
+            if old is not None:
+                move_new(old, self.path)
+            raise
         if old is not None and not _remove_frames(old):
             self.notes.append(f'{old}: other files of the folder that was '
                               'replaced are kept here')
