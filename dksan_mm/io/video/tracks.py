@@ -1,12 +1,13 @@
 # Copyright (c) DKSAN-MM contributors.
 """Copying a source's sound, subtitles, chapters and tags, unchanged."""
-from collections import Counter
+from collections import Counter, deque
 from fractions import Fraction
-from typing import Dict, Iterator, List, Optional, Set
+from typing import Deque, Dict, Iterator, List, Optional, Set, Tuple
 
 import av
 
 from .streams import COVERS, choose_stream, codec_name, open_container
+from .subtitles import MILLISECOND, SubtitleConverter, Text, can_convert
 from .tags import (copy_chapters, copy_tags, describe, find_lost, left_out,
                    suffix_of)
 from .timeline import move
@@ -72,6 +73,8 @@ class TrackCopy:
         self.notes: List[str] = []
         self._streams: Dict[int, av.stream.Stream] = {}
         self._refused: Dict[int, Set[int]] = {}
+        self._converters: Dict[int, SubtitleConverter] = {}
+        self._texts: Deque[Tuple[int, Text]] = deque()
         self._counts: Counter = Counter()
         self._reader: Optional[TrackPackets] = None
         self._packets: Iterator[av.Packet] = iter(())
@@ -100,15 +103,56 @@ class TrackCopy:
                                     [stream.index for stream in known],
                                     target.format.name)
         for stream in known:
-            if self._fits(stream):
-                copy = target.add_stream_from_template(stream)
+            copy = self._add(stream)
+            if copy is not None:
                 copy_tags(stream, copy)
                 self._streams[stream.index] = copy
-        if self._streams:
-            self._reader = TrackPackets(self.source, container,
-                                        list(self._streams))
+        self._texts = self._read_texts()
+        copied = [i for i in self._streams if i not in self._converters]
+        if copied:
+            self._reader = TrackPackets(self.source, container, copied)
             self._packets = iter(self._reader)
             self._advance()
+
+    def _read_texts(self) -> Deque[Tuple[int, Text]]:
+        """Read all texts to convert, with their streams, by their time."""
+        if not self._converters:
+            return deque()
+        with open_container(self.source) as container:
+            packets = TrackPackets(self.source, container,
+                                   list(self._converters))
+            try:
+                for packet in packets:
+                    move(packet, self._lift)
+                    self._converters[packet.stream.index].read(packet)
+            except av.FFmpegError:
+                pass  # said of the frames
+        for index, converter in self._converters.items():
+            self._note_damaged(index, converter.damaged)
+        texts = ((index, text)
+                 for index, converter in self._converters.items()
+                 for text in converter.texts)
+        return deque(sorted(texts, key=lambda found: found[1].start))
+
+    def _add(self, stream: av.stream.Stream) -> Optional[av.stream.Stream]:
+        """Add a stream for the copy of one, None if the target has none."""
+        if stream.index in self._refused:
+            self._note_damaged(stream.index, len(self._refused[stream.index]))
+            return self._target.add_stream_from_template(stream)
+        if can_convert(stream, self._target.format.name):
+            converter = SubtitleConverter(stream, self._target)
+            self._converters[stream.index] = converter
+            form = converter.stream.codec_context.name
+            self.notes.append(f'{self.source}: {describe(stream)} are '
+                              f'converted to {form}')
+            return converter.stream
+        suffix = suffix_of(self._target)
+        it = 'it' if stream.type == 'audio' else 'them'
+        advice = '' if suffix == '.mkv' else \
+            f'; name the output .mkv to keep {it}'
+        self.notes.append(f'{self.source}: {left_out(stream)}, a {suffix} '
+                          f'file cannot hold {it}{advice}')
+        return None
 
     def _note_others(self, video: av.VideoStream) -> None:
         counts = Counter(
@@ -130,25 +174,21 @@ class TrackCopy:
                 f'{codec_name(self.source, stream.index)} is not known')
         return stream.codec_context is not None
 
-    def _fits(self, stream: av.stream.Stream) -> bool:
-        """Note what the target refuses; whether anything is left."""
-        refused = self._refused.get(stream.index)
-        if refused is None:
-            suffix = suffix_of(self._target)
-            advice = '' if suffix == '.mkv' else \
-                '; name the output .mkv to keep it'
+    def _note_damaged(self, index: int, count: int) -> None:
+        if count:
             self.notes.append(
-                f'{self.source}: {left_out(stream)}, a {suffix} file cannot '
-                f'hold it{advice}')
-        elif refused:
-            count = len(refused)
-            self.notes.append(
-                f'{self.source}: {describe(stream)}: {count} damaged '
+                f'{self.source}: {describe(self._container.streams[index])}: '
+                f'{count} damaged '
                 f'{"packet is" if count == 1 else "packets are"} left out')
-        return refused is not None
 
     def copy_until(self, seconds: Optional[Fraction]) -> None:
         """Copy what begins up to a time; all that is left for None."""
+        while self._texts:
+            index, text = self._texts[0]
+            if seconds is not None and text.start * MILLISECOND > seconds:
+                break
+            self._texts.popleft()
+            self._mux(index, self._converters[index].encode(text))
         while self._next is not None:
             packet = self._next
             time = packet.dts * packet.time_base + self._lift
@@ -161,17 +201,18 @@ class TrackCopy:
         index = packet.stream.index
         number, self._counts[index] = self._counts[index], \
             self._counts[index] + 1
-        if number in self._refused[index]:
-            return
-        move(packet, self._lift)
-        packet.stream = self._streams[index]
+        if number not in self._refused[index]:
+            move(packet, self._lift)
+            packet.stream = self._streams[index]
+            self._mux(index, packet)
+
+    def _mux(self, index: int, packet: av.Packet) -> None:
         try:
             self._target.mux(packet)
         except av.FFmpegError as error:
             if isinstance(error, OSError):  # the disk is full, for instance
                 raise
             # The trial let it pass: the frames matter more than the track.
-            self._refused[index].add(number)
             self.notes.append(f'{self.source}: a packet of '
                               f'{describe(self._container.streams[index])} '
                               'is left out')

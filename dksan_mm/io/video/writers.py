@@ -162,7 +162,7 @@ class VideoWriter(Writer):
             if whole:
                 self._tracks.copy_until(None)
             self._tracks.close()
-            self.notes += self._tracks.notes
+            self.notes = self._tracks.notes
         self._container.close()
         if self._tracks and whole:
             self._tracks.check(self.part)
