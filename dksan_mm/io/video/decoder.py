@@ -140,6 +140,11 @@ class Decoder:
             if last is None:
                 raise ValueError(f'{self.path}: no frame in the video that '
                                  'can be decoded')
+            second = packets.find_second(self.path)
+            if second is not None:
+                self._notes.append(
+                    f'{self.path}: another recording was appended at byte '
+                    f'{second}, which players do not show: it is left out')
             packets.check_end(self.path, stream, last)
 
     def _look_for_fields(

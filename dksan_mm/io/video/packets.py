@@ -7,14 +7,18 @@ from typing import Dict, Iterator, Optional, Tuple
 import av
 
 from .animations import check_gif_end, count_png_frames
-from .streams import open_decoder
-from .timeline import move_video, open_timeline
+from .streams import find_second_mp4, open_decoder
+from .timeline import follow, open_timeline
 
 # Seconds, beside 2 %, that a file may end early: headers round up, and count
 # what decoders drop of the sound's beginning.
 TAIL = Fraction(1, 4)
 # Formats that state a length of the video alone. Matroska does not.
 STATED = ('mov,mp4,m4a,3gp,3g2,mj2', 'avi')
+# How files of other formats begin, and within how many bytes of the end of
+# one to look for another.
+STARTS = {'flv': b'FLV\x01', 'matroska,webm': b'\x1aE\xdf\xa3'}
+REST = 2**20
 
 
 class Packets:
@@ -39,15 +43,35 @@ class Packets:
                 self._end_byte = packet.pos + packet.size
             if packet.pts is not None and packet.time_base:
                 self._note(packet)
+            follow(packet, self._timeline, stream)
             if packet.stream.index != stream.index:
                 continue
-            move_video(packet, self._timeline)
             try:
                 for frame in decoder.decode(packet):
                     self._frames += 1
                     yield frame
             except av.InvalidDataError:
                 yield None
+
+    def find_second(self, path: str) -> Optional[int]:
+        """Find where another recording begins that FFmpeg does not read.
+
+        Args:
+            path (str): The file, whose packets have been read.
+
+        Returns:
+            int | None: The number of the byte; None if there is none, or the
+            format is one of which FFmpeg reads all.
+        """
+        kind = self._container.format.name
+        if kind == STATED[0]:
+            return find_second_mp4(path)
+        if kind not in STARTS:
+            return None
+        with open(path, 'rb') as file:
+            file.seek(self._end_byte)
+            found = file.read(REST).find(STARTS[kind])
+        return None if found < 0 else self._end_byte + found
 
     def _note(self, packet: av.Packet) -> None:
         # Not all packets state how long they last: as long as another did.
@@ -80,13 +104,25 @@ class Packets:
                         float(self._timeline.offset))
         if kind == 'avi':
             return  # its sound may have no times that could be compared
-        duration = Fraction(self._container.duration or 0, av.time_base)
-        start = Fraction(self._container.start_time or 0, av.time_base)
+        start, duration = _stated(self._container)
         end = max((sum(times) for times in self._times.values()), default=0)
         if end < start + duration * Fraction(98, 100) - TAIL:
             raise ValueError(f'{path}: cut short, it ends at '
                              f'{float(end):.2f} s of '
                              f'{float(start + duration):.2f} s')
+
+
+def _stated(
+        container: av.container.InputContainer) -> Tuple[Fraction, Fraction]:
+    """Beginning and length that a file states, seconds.
+
+    In Matroska some programs state the end, not the length: the beginning is
+    then part of it.
+    """
+    begin = Fraction(container.start_time or 0, av.time_base)
+    if 'matroska' in container.format.name:
+        begin = Fraction(0)
+    return begin, Fraction(container.duration or 0, av.time_base)
 
 
 def _check_tail(path: str, container: av.container.InputContainer,
@@ -110,8 +146,7 @@ def _check_tail(path: str, container: av.container.InputContainer,
         stated = float((stream.start_time or 0) + stream.duration)
         stated *= float(stream.time_base)
     elif container.duration and len(container.streams) == 1:
-        stated = (
-            (container.start_time or 0) + container.duration) / av.time_base
+        stated = float(sum(_stated(container)))
     else:
         return
     reached = float(last.pts * last.time_base) - offset + step

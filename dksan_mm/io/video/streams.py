@@ -180,21 +180,42 @@ def has_mp4_index(path: str) -> Optional[bool]:
     Returns:
         bool | None: Whether there is one; None for other kinds of files.
     """
+    boxes = list(_read_boxes(path))
+    if not boxes or boxes[0][0] not in MP4_STARTS:
+        return None
+    ends = [end for kind, _, end in boxes if kind == b'moov']
+    return bool(ends) and ends[0] <= osp.getsize(path)
+
+
+def find_second_mp4(path: str) -> Optional[int]:
+    """Find where another MP4 file begins that was appended to one.
+
+    Players show the first alone.
+
+    Args:
+        path (str): An MP4 or MOV file.
+
+    Returns:
+        int | None: The number of the byte.
+    """
+    starts = [begin for kind, begin, _ in _read_boxes(path) if kind == b'ftyp']
+    return starts[1] if starts[1:] else None
+
+
+def _read_boxes(path: str) -> Iterator[Tuple[bytes, int, int]]:
+    """Yield kind, beginning and end of each outermost box of a file."""
     with open(path, 'rb') as file:
         end = file.seek(0, 2)
-        place, first = 0, True
+        place = 0
         while place + 8 <= end:
             file.seek(place)
             head = file.read(16)
-            size, kind = int.from_bytes(head[:4], 'big'), head[4:8]
-            if first and kind not in MP4_STARTS:
-                return None
-            first = False
-            if kind == b'moov':
-                return place + size <= end
+            size = int.from_bytes(head[:4], 'big')
             if size == 1:  # the size follows, in 64 bits
                 size = int.from_bytes(head[8:], 'big')
-            if size < 8:  # 0: up to the end
+            if size == 0:
+                size = end - place
+            yield head[4:8], place, place + size
+            if size < 8:
                 break
             place += size
-    return None if first else False

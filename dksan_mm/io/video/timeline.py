@@ -7,11 +7,13 @@ from typing import (Iterable, Iterator, List, NamedTuple, Optional, Sequence,
 
 import av
 
-# FFmpeg's limits, of formats whose stamps may break (MPEG streams): seconds
-# of a jump forward, and of one back.
-FORWARD, BACK = Fraction(10), Fraction(1, 10)
+# FFmpeg's limits, seconds: of a jump forward in formats whose stamps may break
+# (MPEG streams), and in others, and of a jump back.
+FORWARD, FAR, BACK = Fraction(10), Fraction(30 * 3600), Fraction(1, 10)
+NEAR = Fraction(2)  # of a jump of the sound and one of the video: chosen here
 _TS_DISCONT = 512  # AVFMT_TS_DISCONT of FFmpeg
 MAX_EQUAL = 8  # frames of one time: more are an error
+MAX_LEADING = 5  # frames that are shown before one that is decoded earlier
 T = TypeVar('T')
 
 
@@ -30,42 +32,89 @@ class Timeline:
     """Moves the stamps of a video's packets, in the order of the file.
 
     Where they jump, for instance where two recordings were joined, the video
-    is continued as if they had not.
+    is continued as if they had not. In formats that have reliable stamps, a
+    jump forward is a pause unless the sound jumps, too.
 
     Args:
         start (Fraction): Time that becomes zero, seconds.
-        breaks (bool): Whether jumps are breaks; else they are pauses.
+        breaks (bool): Whether all jumps forward are breaks.
+        hears (bool): Whether the stamps of the sound tell anything.
 
     Attributes:
         parts (list[Part]): What the video has been found to consist of.
         breaks (bool): As given.
     """
 
-    def __init__(self, start: Fraction, *, breaks: bool) -> None:
+    def __init__(self,
+                 start: Fraction,
+                 *,
+                 breaks: bool,
+                 hears: bool = True) -> None:
         self.parts, self.breaks = [Part(-start, Fraction(0))], breaks
+        self._hears = hears
+        self._heard: Optional[Fraction] = None  # end of the sound, not moved
+        self._silence = (Fraction(0), Fraction(0))  # its latest jump forward
         self._latest: Optional[Fraction] = None
         self._due: Optional[Fraction] = None
         self._end = Fraction(0)  # of the frames so far, when they are shown
 
-    def shift(self, time: Fraction, shown: Fraction,
+    def shift(self, time: Optional[Fraction], shown: Optional[Fraction],
               duration: Fraction) -> Fraction:
         """Find by how much the next packet is moved.
 
         Args:
-            time (Fraction): When it is decoded, seconds.
-            shown (Fraction): When it is shown.
+            time (Fraction | None): When it is decoded, seconds, if known.
+            shown (Fraction | None): When it is shown; if that is not known,
+                after those before it. One of both is.
             duration (Fraction): How long it lasts.
 
         Returns:
             Fraction: Seconds to add to its stamps.
         """
-        moved = time + self.offset
-        if self.breaks and is_break(moved, self._latest, self._due):
+        if shown is None:
+            shown = self._end - self.offset
+        place = shown if time is None else time
+        if self._jumps(place, 2 if place == time else MAX_LEADING):
             self.parts.append(Part(self._end - shown, self._end))
-            moved = time + self.offset
-        self._latest, self._due = moved, moved + duration
+            time = place
+        if time is not None:
+            self._latest = time + self.offset
+            self._due = self._latest + duration
         self._end = max(self._end, shown + self.offset + duration)
         return self.offset
+
+    def _jumps(self, time: Fraction, frames: int) -> bool:
+        """Return whether a part begins with a packet of a time."""
+        moved = time + self.offset
+        if not is_break(moved, self._latest, self._due, frames):
+            return False
+        return moved < self._latest or self._is_silent(time)
+
+    def hear(self, time: Fraction, duration: Fraction) -> None:
+        """Take note of a packet of sound.
+
+        Args:
+            time (Fraction): When it is decoded, seconds.
+            duration (Fraction): How long it lasts.
+        """
+        end = time + duration
+        if not self._hears:
+            return
+        if self._heard is None or end + BACK < self._heard - FORWARD:
+            self._heard = end  # of another recording
+        elif time > self._heard + FORWARD:
+            self._silence = self._heard, time
+        self._heard = max(self._heard, end)
+
+    def _is_silent(self, time: Fraction) -> bool:
+        """Return whether a jump forward to a time is a break."""
+        due = self._due - self.offset
+        if self.breaks or time - due > FAR:
+            return True
+        begin, end = self._silence
+        if end <= due:  # what comes after the jump has not been heard yet
+            begin, end = self._heard, time
+        return begin is not None and max(abs(begin - due), time - end) <= NEAR
 
     @property
     def offset(self) -> Fraction:
@@ -120,29 +169,32 @@ class Follower:
             key=lambda number: abs(time + self._parts[number].offset - due))
 
 
-def is_break(time: Fraction, latest: Optional[Fraction],
-             due: Optional[Fraction]) -> bool:
+def is_break(time: Fraction,
+             latest: Optional[Fraction],
+             due: Optional[Fraction],
+             frames: int = 2) -> bool:
     """Return whether stamps jump.
 
     Args:
         time (Fraction): Of a packet, seconds.
         latest (Fraction | None): Of the one before, if any.
         due (Fraction | None): When that ends.
+        frames (int): By how many frames times may step back without a jump:
+            decoding times that FFmpeg makes up are sometimes wrong by one.
     """
-    return due is not None and (abs(time - due) > FORWARD
-                                or time + BACK < latest)
+    if due is None:
+        return False
+    back = max(BACK, frames * (due - latest))
+    return time - due > FORWARD or time + back < latest
 
 
 def open_timeline(container: av.container.InputContainer) -> Timeline:
     """The timeline of an open file's video."""
     return Timeline(
         Fraction(container.start_time or 0, av.time_base),
-        breaks=has_breaks(container))
-
-
-def has_breaks(container: av.container.InputContainer) -> bool:
-    """Return whether stamps may jump in such files, as in MPEG streams."""
-    return bool(container.format.flags & _TS_DISCONT)
+        breaks=bool(container.format.flags & _TS_DISCONT),
+        # The sound of an AVI file has no stamps.
+        hears=container.format.name != 'avi')
 
 
 def find_parts(container: av.container.InputContainer,
@@ -150,8 +202,7 @@ def find_parts(container: av.container.InputContainer,
     """Read a file to see where its stamps jump.
 
     Args:
-        container (InputContainer): The file. It is not read if it can have
-            one part only.
+        container (InputContainer): The file, which is read to its end.
         video (VideoStream): Its video.
 
     Returns:
@@ -160,28 +211,54 @@ def find_parts(container: av.container.InputContainer,
     """
     timeline, before = open_timeline(container), {}
     breaks: Counter = Counter()
-    for packet in container.demux() if has_breaks(container) else ():
-        index = packet.stream.index
-        if index == video.index:
-            move_video(packet, timeline)
-        elif packet.dts is not None and packet.time_base:
-            time = packet.dts * packet.time_base
-            breaks[index] += is_break(time, *before.get(index, (None, None)))
-            before[index] = time, time + packet_seconds(packet)
+    try:
+        for packet in container.demux():
+            follow(packet, timeline, video)
+            index, time = packet.stream.index, seconds_of(packet)
+            if index != video.index and time is not None:
+                breaks[index] += is_break(time,
+                                          *before.get(index, (None, None)))
+                before[index] = time, time + packet_seconds(packet)
+    except av.FFmpegError:
+        pass  # what comes before the damage is there
     return timeline.parts, breaks
 
 
-def move_video(packet: av.Packet, timeline: Timeline) -> None:
+def follow(packet: av.Packet, timeline: Timeline,
+           video: av.VideoStream) -> None:
+    """Take note of the next packet of a file.
+
+    Args:
+        packet (Packet): Of any stream. The stamps of the video's are changed.
+        timeline (Timeline): Of the video.
+        video (VideoStream): Its stream.
+    """
+    if packet.stream.index == video.index:
+        _move_video(packet, timeline)
+    elif packet.stream.type == 'audio' and seconds_of(packet) is not None:
+        timeline.hear(seconds_of(packet), packet_seconds(packet))
+
+
+def seconds_of(packet: av.Packet) -> Optional[Fraction]:
+    """Return when a packet is decoded; None if that is not known."""
+    if packet.dts is None or not packet.time_base:
+        return None
+    return packet.dts * packet.time_base
+
+
+def _move_video(packet: av.Packet, timeline: Timeline) -> None:
     """Change the stamps of the next packet of a video."""
     offset = timeline.offset
-    if packet.dts is not None and packet.time_base:
-        delay = 0 if packet.pts is None else packet.pts - packet.dts
-        # Where recordings are joined, a packet may have the next one's time.
-        if timeline.breaks and abs(delay) * packet.time_base > FORWARD:
-            packet.pts, delay = None, 0
-        offset = timeline.shift(packet.dts * packet.time_base,
-                                (packet.dts + delay) * packet.time_base,
-                                packet_seconds(packet))
+    if seconds_of(packet) is not None and not packet.is_discard:
+        time = shown = packet.dts * packet.time_base
+        if packet.pts is not None:
+            shown = packet.pts * packet.time_base
+        early = max(BACK, 2 * packet_seconds(packet))
+        if timeline.breaks and abs(shown - time) > FORWARD:
+            packet.pts = shown = None  # of the next recording
+        elif not timeline.breaks and not -early < shown - time < FORWARD:
+            packet.dts = time = None  # made up, of the recording before
+        offset = timeline.shift(time, shown, packet_seconds(packet))
     move(packet, offset)
 
 

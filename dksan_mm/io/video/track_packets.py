@@ -2,12 +2,12 @@
 """Packets of a file's sound and subtitles, on the time of its video."""
 import io
 from collections import Counter
-from typing import Dict, Iterator, Optional, Sequence, Set
+from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 import av
 
 from .streams import choose_stream, open_container
-from .timeline import (BACK, Follower, find_parts, move, move_video,
+from .timeline import (BACK, Follower, Part, find_parts, follow, move,
                        open_timeline, packet_seconds)
 
 
@@ -21,17 +21,18 @@ class TrackPackets:
         source (str): The file.
         container (InputContainer): The open file, not read from yet.
         indices (Sequence[int]): Which streams.
+        found (tuple[list[Part], Counter]): What :func:`read_parts` gave.
 
     Attributes:
         left_out (Counter): Numbers of packets, by their streams' indices.
     """
 
     def __init__(self, source: str, container: av.container.InputContainer,
-                 indices: Sequence[int]) -> None:
+                 indices: Sequence[int], found: Tuple[List[Part],
+                                                      Counter]) -> None:
         self._container, self.left_out = container, Counter()
         self._video = choose_stream(source, container)
-        with open_container(source) as other:
-            self._parts, breaks = find_parts(other, self._video)
+        self._parts, breaks = found
         self._followers = {
             index: Follower(self._parts, breaks[index])
             for index in indices
@@ -44,8 +45,7 @@ class TrackPackets:
         timeline = open_timeline(self._container)
         for packet in self._container.demux():
             index = packet.stream.index
-            if index == self._video.index:
-                move_video(packet, timeline)
+            follow(packet, timeline, self._video)
             if index not in self._followers or not packet.size:
                 continue
             if packet.dts is None:
@@ -61,6 +61,12 @@ class TrackPackets:
                     yield packet
                     continue
             self.left_out[index] += 1
+
+
+def read_parts(source: str) -> Tuple[List[Part], Counter]:
+    """Read a file to see where its stamps jump; see :func:`find_parts`."""
+    with open_container(source) as container:
+        return find_parts(container, choose_stream(source, container))
 
 
 class _Growing:
@@ -86,14 +92,15 @@ class _Growing:
         return True
 
 
-def try_packets(source: str, indices: Sequence[int],
-                kind: str) -> Dict[int, Set[int]]:
+def try_packets(source: str, indices: Sequence[int], kind: str,
+                found: Tuple[List[Part], Counter]) -> Dict[int, Set[int]]:
     """Find which packets a kind of container refuses.
 
     Args:
         source (str): The file.
         indices (Sequence[int]): The streams in it to try.
         kind (str): FFmpeg's name of the container.
+        found (tuple[list[Part], Counter]): As for :class:`TrackPackets`.
 
     Returns:
         dict[int, set[int]]: By the indices of streams that it can hold, the
@@ -106,7 +113,7 @@ def try_packets(source: str, indices: Sequence[int],
             if trial.fits:
                 trials[index] = trial
         try:
-            for packet in TrackPackets(source, container, list(trials)):
+            for packet in TrackPackets(source, container, list(trials), found):
                 trials[packet.stream.index].mux(packet)
         except av.FFmpegError:
             pass  # noted when they are copied

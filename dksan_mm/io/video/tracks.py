@@ -11,7 +11,7 @@ from .subtitles import MILLISECOND, SubtitleConverter, Text, can_convert
 from .tags import (copy_chapters, copy_tags, describe, find_lost, left_out,
                    suffix_of)
 from .timeline import move
-from .track_packets import TrackPackets, try_packets
+from .track_packets import TrackPackets, read_parts, try_packets
 
 KINDS = ('audio', 'subtitle')
 OTHERS = dict(video='more video', data='data', attachment='attached file')
@@ -99,9 +99,10 @@ class TrackCopy:
             stream for stream in container.streams
             if stream.type in KINDS and self._is_known(stream)
         ]
+        self._parts = read_parts(self.source) if known else ([], Counter())
         self._refused = try_packets(self.source,
                                     [stream.index for stream in known],
-                                    target.format.name)
+                                    target.format.name, self._parts)
         for stream in known:
             copy = self._add(stream)
             if copy is not None:
@@ -110,7 +111,8 @@ class TrackCopy:
         self._texts = self._read_texts()
         copied = [i for i in self._streams if i not in self._converters]
         if copied:
-            self._reader = TrackPackets(self.source, container, copied)
+            self._reader = TrackPackets(self.source, container, copied,
+                                        self._parts)
             self._packets = iter(self._reader)
             self._advance()
 
@@ -120,7 +122,7 @@ class TrackCopy:
             return deque()
         with open_container(self.source) as container:
             packets = TrackPackets(self.source, container,
-                                   list(self._converters))
+                                   list(self._converters), self._parts)
             try:
                 for packet in packets:
                     move(packet, self._lift)

@@ -60,6 +60,59 @@ def test_pauses_of_containers_that_cannot_be_joined():
     assert move([0, 1, 9000], breaks=False)[0] == [0, 1, 9000]
 
 
+def test_restarts_of_any_container_are_breaks():
+    assert move([100, 101, 102, 0, 1], 4, breaks=False)[0] == [0, 1, 2, 3, 4]
+
+
+def test_a_step_back_of_few_frames_is_none():
+    """Decoding times that FFmpeg makes up of slow videos."""
+    timeline = Timeline(Fraction(0), breaks=False)
+    seconds = [0, 1, 2, 1, 3]
+    assert [timeline.shift(*map(Fraction, (n, n, 1)))
+            for n in seconds] == [0] * 5
+
+
+@pytest.mark.parametrize(
+    'heard, is_break',
+    [
+        ([], False),
+        (range(0, 1490), False),  # sound goes on
+        (range(0, 200), False),  # it has ended long before
+        (range(0, 499), True),  # it stops, too
+        ([*range(0, 501), *range(1500, 1510)], True),  # and begins again
+        ([*range(0, 501), *range(850, 950)], False),
+    ])
+def test_jumps_of_video_and_sound(heard, is_break):
+    timeline = Timeline(Fraction(0), breaks=False)
+    for number in range(500):
+        timeline.shift(number * STEP, number * STEP, STEP)
+    for number in heard:
+        timeline.hear(number * STEP, STEP)
+    offset = timeline.shift(1500 * STEP, 1500 * STEP, STEP)
+    assert offset == (-1000 * STEP if is_break else 0)
+
+
+def test_decoding_times_that_are_not_known():
+    """Of the first frames after a jump."""
+    timeline = Timeline(Fraction(0), breaks=True)
+    shown = [0, 1, 2, 1000, 1002, 1001, 1003, 0, 1]
+    known = [0, 1, 2, None, None, 1000, 1001, None, 0]
+    moved = [
+        shown + timeline.shift(time and time * STEP, shown * STEP, STEP) / STEP
+        for time, shown in zip(known, shown)
+    ]
+    assert moved == [0, 1, 2, 3, 5, 4, 6, 7, 8]
+
+
+def test_a_frame_with_the_time_of_the_next_recording():
+    timeline = Timeline(Fraction(0), breaks=True)
+    for number in range(3):  # shown one frame later than decoded
+        timeline.shift(number * STEP, (number + 1) * STEP, STEP)
+    timeline.shift(3 * STEP, None, STEP)
+    offset = timeline.shift(1000 * STEP, 1001 * STEP, STEP)
+    assert 1001 + offset / STEP == 5
+
+
 def follow(stamps, parts, breaks, numbers=None):
     follower = Follower(parts, breaks)
     numbers = numbers or [0] * len(stamps)

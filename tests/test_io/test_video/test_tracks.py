@@ -94,10 +94,11 @@ def make_sound(path, codec='aac', seconds=1, frequency=10):
     return path
 
 
-def make_film(folder, *, codec='aac', seconds=1):
+def make_film(folder, *, codec='aac', seconds=1, video=None):
     """A video with sound, as MP4."""
+    kind = dict(codec=video, pix_fmt='yuv420p') if video else H264
     video = make_video(folder / 'v.mkv', moving(25 * seconds, (16, 32)),
-                       **H264)
+                       **kind)
     sound = make_sound(folder / 'v.mka', codec, seconds)
     return join(
         folder / 'film.mp4', [video, sound],
@@ -437,6 +438,88 @@ def test_joined_recordings_are_even(tmp_path, starts):
     assert len(places) == len(starts)
     for number, time in enumerate(places):
         assert abs(time - sound[0][2] - number) < .03
+
+
+@pytest.mark.parametrize('suffix', ['.mkv', '.mpg'])
+@pytest.mark.parametrize('starts', [[0, 0], [HOUR, 0], [0, HOUR], [5, 5]])
+def test_joined_recordings_of_other_containers(tmp_path, suffix, starts):
+    film = make_film(tmp_path, codec='mp2', video='mpeg2video')
+    path = tmp_path / f'joined{suffix}'
+    path.write_bytes(b''.join(
+        to_ts(film, tmp_path / f'{n}{suffix}', start).read_bytes()
+        for n, start in enumerate(starts)))
+    source, writer = upscale(path, tmp_path / 'big.mp4')
+    assert source.complaints == [] and writer.notes == []
+    times = seconds_of(tmp_path / 'big.mp4')
+    assert len(times) == 25 * len(starts)
+    np.testing.assert_allclose(
+        np.diff(times), [.04] * (len(times) - 1), atol=2e-3)
+    sound = read_packets(tmp_path / 'big.mp4')
+    places = [time for _, content, time in sound if content == sound[0][1]]
+    assert len(places) == len(starts)
+    for number, time in enumerate(places):
+        assert abs(time - sound[0][2] - number) < .03
+
+
+@pytest.mark.parametrize('suffix, shown', [('.flv', 1), ('.mp4', 1),
+                                           ('.mkv', 2)])
+def test_recordings_that_players_do_not_show_are_named(tmp_path, suffix,
+                                                       shown):
+    film = make_film(tmp_path)
+    first = to_ts(film, tmp_path / f'a{suffix}').read_bytes()
+    path = tmp_path / f'joined{suffix}'
+    path.write_bytes(first * 3)
+    source, writer = upscale(path, tmp_path / 'big.mp4')
+    assert len(seconds_of(tmp_path / 'big.mp4')) == 25 * shown
+    assert source.complaints == [] and source.notes + writer.notes == [
+        f'{path}: another recording was appended at byte '
+        f'{shown * len(first)}, which players do not show: it is left out'
+    ]
+
+
+def make_pause(path, film, seconds, *, sound=True):
+    """A film twice, some seconds apart; sound in between or none."""
+    with av.open(str(film)) as source:
+        packets = [
+            p for p in source.demux()
+            if p.size and (p.pts + p.duration) * p.time_base <= 1
+        ]
+        with av.open(str(path), 'w') as target:
+            copies = [
+                target.add_stream_from_template(s) for s in source.streams
+            ]
+            for turn in range(1 + seconds):
+                for packet in packets:
+                    index = packet.stream.index
+                    if turn % seconds and not (index and sound):
+                        continue
+                    copy = av.Packet(bytes(packet))
+                    copy.time_base = packet.time_base
+                    ticks = turn / packet.time_base
+                    copy.pts, copy.dts = (
+                        round(time + ticks)
+                        for time in (packet.pts, packet.dts))
+                    copy.duration = packet.duration
+                    copy.is_keyframe = packet.is_keyframe
+                    copy.stream = copies[index]
+                    target.mux(copy)
+    return path
+
+
+@pytest.mark.parametrize('sound, pause', [(True, True), (False, False)])
+def test_pauses_with_sound_and_breaks_without(tmp_path, sound, pause):
+    """Where the sound goes on, the picture stands still."""
+    path = make_pause(tmp_path / 'v.mkv', make_film(tmp_path), 60, sound=sound)
+    source, writer = upscale(path, tmp_path / 'big.mkv')
+    assert source.complaints == source.notes + writer.notes == []
+    steps = np.diff(seconds_of(tmp_path / 'big.mkv'))
+    assert len(steps) == 49
+    np.testing.assert_allclose(np.delete(steps, 24), .04, atol=2e-3)
+    assert abs(steps[24] - (59.04 if pause else .04)) < 2e-3
+    heard = read_packets(tmp_path / 'big.mkv')
+    places = [time for _, content, time in heard if content == heard[0][1]]
+    assert len(places) == (61 if sound else 2)
+    assert abs(places[-1] - places[0] - (60 if pause else 1)) < .03
 
 
 def test_a_pause_is_kept(tmp_path):
