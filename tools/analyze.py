@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What networks cost: python tools/analyze.py CONFIG ... [options].
+"""Costs of networks: python tools/analyze.py CONFIG ... [options].
 
 For each config a table of its network's parts: parameters, multiply-adds and
 activations per LR pixel (dksan_mm/analysis/complexity.py says what is

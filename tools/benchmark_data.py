@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""How fast training samples are read, and whether memory stays flat.
+"""Speed of reading training samples, and memory over time.
 
     python tools/benchmark_data.py [DATA]
 
@@ -7,12 +7,12 @@ DATA is what tools/prepare_data.py has written, with --store array or tiles.
 Without it, clips of data/sample are continued to 1920x1080 by their mirror
 image and prepared in a temporary folder. The training samples of a config (7
 LR crops, one HR crop, augmented and packed) are then read from the PNG frames
-and from the files beside them, the same samples in the same order, by turns,
+and from the files next to them, the same samples in the same order, by turns,
 in one process with one thread.
 
 Speed is samples per second of one core's work (CPU time, so that other
 programs on the machine do not count); the samples per second that were seen,
-waiting for the disk included, stand beside it; both are medians over the
+waiting for the disk included, is given too; both are medians over the
 turns. Memory is that of the process (resident set), after a tenth of the
 samples and at the end.
 """
@@ -85,7 +85,7 @@ def make_data(root: str, frames: int) -> Dict[str, float]:
 
     Returns:
         dict[str, float]: CPU seconds a frame for the PNG frames, and what
-        each store takes beside them.
+        each store takes in addition.
     """
     import cv2
     cv2.setNumThreads(1)
@@ -109,7 +109,7 @@ def _write_source(folder: str, name: str, frames: int) -> None:
     video = osp.join(ROOT, 'data', 'sample', 'train', f'{name}.mp4')
     for number, load in islice(
             iter_frames(Clip(name, 'train', video)), frames):
-        # Not enlarged, which would make frames smoother than video.
+        # Not upscaled, which would make frames smoother than video.
         image = load()
         beyond = 1080 - image.shape[0], 1920 - image.shape[1]
         image = cv2.copyMakeBorder(image, 0, beyond[0], 0, beyond[1],
@@ -118,7 +118,7 @@ def _write_source(folder: str, name: str, frames: int) -> None:
 
 
 def _prepare(root: str, source: str, store: str) -> None:
-    """What tools/prepare_data.py does for a clip."""
+    """Prepare a clip as tools/prepare_data.py does."""
     from dksan_mm.prepare.manifest import read_manifest, write_manifest
     from dksan_mm.prepare.sources import Clip
     from dksan_mm.prepare.writer import ClipWriter, Settings
@@ -240,7 +240,7 @@ def benchmark(args: argparse.Namespace,
 
 
 def open_stores(config: str, data: str) -> Dict[str, object]:
-    """The data set read from the PNG frames and from all that is beside."""
+    """Return the data set read from PNG frames and from every store."""
     found, missing = {}, None
     for store in STORES:
         try:

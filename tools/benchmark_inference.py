@@ -70,7 +70,7 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         nargs='+',
         type=Path,
         metavar='CLIP',
-        help='folders of HR frames; their LR frames lie beside HR, in LRx16')
+        help='folders of HR frames; their LR frames lie next to HR, in LRx16')
     parser.add_argument(
         '--tile',
         default=16,
@@ -193,7 +193,7 @@ def measure(model, args: argparse.Namespace) -> None:
 
 
 def lr_folder(clip: Path) -> Path:
-    """Where the LR frames of a folder of HR frames are."""
+    """Return the folder of the LR frames of a folder of HR frames."""
     return clip.parent.with_name('LRx16') / clip.name
 
 
@@ -235,7 +235,7 @@ def restore(model,
             tile: Optional[int] = None,
             shared: bool = True,
             dtype: str = 'float32') -> list:
-    """All frames enlarged; ``shared`` as in dksan_mm.inference.tiles.Tiles."""
+    """Upscale all frames; ``shared`` as in dksan_mm.inference.tiles.Tiles."""
     from unittest import mock
 
     import torch

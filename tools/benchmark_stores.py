@@ -1,11 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
-"""How fast training samples could be read from other forms of the HR frames.
+"""Speed of reading training samples from other forms of the HR frames.
 
     python tools/benchmark_stores.py [DATA]
 
 DATA is what tools/prepare_data.py has written with --store array; without it,
 clips of data/sample are used as by tools/benchmark_data.py, which measures the
-forms that were chosen. Here the candidates stand beside them: each codes
+forms that were chosen. Here the other candidates are measured: each codes
 some frames in memory, whole or in tiles, and the training samples of a config
 are read with HR crops from there and LR from arrays. All must be lossless.
 
@@ -30,7 +30,7 @@ from dksan_mm.cli.arguments import positive
 
 
 class Code(NamedTuple):
-    """How to code a tile, and its side (None: a whole frame)."""
+    """Codec of a tile, and the tile's side (None: a whole frame)."""
     tile: Optional[int]
     encode: Callable
     decode: Callable
@@ -55,7 +55,7 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
 
 
 def candidates() -> Dict[str, Callable]:
-    """What the dependencies can write and read losslessly (not JPEG XL).
+    """List what the dependencies can write and read losslessly (not JPEG XL).
 
     Returns:
         dict[str, Callable]: Name to a class that holds the first frames of a

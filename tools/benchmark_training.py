@@ -142,7 +142,7 @@ def run_rows(costs: dict, args: argparse.Namespace) -> Iterator[List[str]]:
 
 
 def print_table(rows: Iterator[List[str]]) -> None:
-    """In Markdown, its columns aligned."""
+    """Format a table in Markdown, its columns aligned."""
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows)]
     rows.insert(1, ['-' * width for width in widths])

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The whole path on the sample clips: prepare, train, evaluate, enlarge.
+"""The whole path on the sample clips: prepare, train, evaluate, upscale.
 
 Each step runs one of the project's commands, and shows it.
 """
@@ -39,7 +39,7 @@ def parse_args(argv: Sequence[str]) -> argparse.Namespace:
         type=positive,
         help='training steps (default: the config says)')
     parser.add_argument(
-        '--clip', help='validation clip to enlarge (default: the first)')
+        '--clip', help='validation clip to upscale (default: the first)')
     args = parser.parse_args(argv)
     clips = sorted(path.stem for path in (SAMPLE / 'val').glob('*.*'))
     args.clip = args.clip or clips[0]
@@ -96,7 +96,8 @@ def train(args: argparse.Namespace) -> Path:
             f'param_scheduler.1.begin={first}',
             f'param_scheduler.1.end={args.iters}'
         ]
-    run('tools/train.py',
+    run(
+        'tools/train.py',
         CONFIG,
         '--work-dir',
         args.work_dir,
@@ -151,15 +152,15 @@ def result_table(results: Dict[str, dict]) -> List[str]:
 
 
 def verdict(name: str, gain: float) -> str:
-    """Whether a network is better than bicubic."""
+    """Return whether a network is better than bicubic."""
     ahead = 'ahead of' if gain > 0 else 'NOT ahead of'
     return (f'{name} is {ahead} bicubic by {gain:+.2f} dB (mean over the '
             'videos).')
 
 
-def enlarge(args: argparse.Namespace) -> List[Path]:
+def upscale(args: argparse.Namespace) -> List[Path]:
     """Super-resolve a clip from Python; return the video and a picture."""
-    banner(4, f'enlarge {args.clip} x16 with the released network')
+    banner(4, f'upscale {args.clip} x16 with the released network')
     warnings.simplefilter('ignore')  # of the packages, about one another
     import torch
 
@@ -227,16 +228,16 @@ def main(argv: Sequence[str]) -> None:
     prepare()
     checkpoint = train(args)
     evaluate(args.work_dir, checkpoint)
-    video, picture = enlarge(args)
+    video, picture = upscale(args)
     print(f"""
 Done in {(time.time() - start) / 60:.1f} minutes:
-  {video}  the enlarged video
+  {video}  the upscaled video
   {picture}  bicubic | DKSAN | HR
   {checkpoint}  the network trained now
   {args.work_dir}  logs; PSNR and SSIM of each video as JSON
 
 What next:
-  enlarge a video  python tools/super_resolve.py INPUT OUTPUT
+  upscale a video  python tools/super_resolve.py INPUT OUTPUT
   train longer     python tools/train.py configs/dksan-s_vid3oc_x16.py \\
                      --data-root {PREPARED}
   your own videos  (clips in FOLDER/train and FOLDER/val)

@@ -67,9 +67,9 @@ def read_values(work_dir: str, value: str) -> Dict[int, float]:
     return dict(sorted(found.items()))
 
 
-def draw(curves: List[Tuple[str, Dict[int, float]]],
-         lines: List[Tuple[str, float]], value: str, out: str, *,
-         overwrite: bool) -> None:
+def draw(curves: List[Tuple[str, Dict[int, float]]], lines: List[Tuple[str,
+                                                                       float]],
+         value: str, out: str, *, overwrite: bool) -> None:
     """Write the picture."""
     from matplotlib.figure import Figure
     figure = Figure(figsize=(7, 4), dpi=120, layout='constrained')

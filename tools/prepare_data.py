@@ -9,7 +9,7 @@ of theirs), or Vid3oC's or IntVID's numbered clips. OUT gets
 {split}/HR/{clip}/%06d.png, cropped at the right and bottom to multiples of the
 scale, and {split}/LRx16/{clip}/%06d.png, made from HR by MATLAB's antialiased
 bicubic resize and rounded to 8 bits. LR that SOURCE has (in LRx16, LR or X16,
-beside HR or without any) is taken over as it is, and must fit.
+next to HR or without any) is taken over as it is, and must fit.
 {split}/manifest.json says what each clip was made from, with checksums, and
 {split}/clips.txt lists the clips.
 
@@ -17,7 +17,7 @@ With --photos, SOURCE is a folder of photographs of any sizes (or has folders
 train, val and test of such). Each becomes a clip of one frame, and
 {split}/photos.txt lists them.
 
---store tiles adds beside each clip's HR folder a file of the same pixels,
+--store tiles adds to each clip's HR folder a file of the same pixels,
 {clip}.tiles, from which training reads crops without decoding whole frames: of
 1080p 11 times as many samples a second, for 0.7 times the PNG's space on the
 disk (tools/benchmark_data.py measures it). --store array adds {clip}.npy: 40
@@ -109,7 +109,7 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
     parser.add_argument(
         '--skip-bad',
         action='store_true',
-        help='leave damaged clips out and go on')
+        help='leave damaged clips out and continue')
     parser.add_argument(
         '--verify',
         action='store_true',
@@ -244,7 +244,7 @@ def _describe(layout: str, clips: list) -> None:
 
 
 def _is_bad_source(error: Exception, out: str) -> bool:
-    """Whether it is one clip that is wrong, not the target or the machine."""
+    """Return whether a clip is wrong, not the target or the machine."""
     if isinstance(error, OSError):
         inside = osp.realpath(error.filename or out) + os.sep
         return not inside.startswith(osp.realpath(out) + os.sep)

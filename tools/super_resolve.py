@@ -5,21 +5,21 @@ By 16, or by 2, 4 or 8 with --scale.
 
 INPUT is a video file, a folder of PNG or JPEG frames, a pattern of such
 ('frames/*.png') or one image; or a folder or a pattern of videos (and of
-folders of frames), each of which is enlarged into the folder OUTPUT.
+folders of frames), each of which is upscaled into the folder OUTPUT.
 
 OUTPUT is a video (.mp4, .mkv, .mov, .m4v: H.264, with INPUT's frame times and
 its sound, subtitles, chapters and tags, as far as it can hold them), a folder
 of PNGs, or a .png for one image. It appears when it is finished; Ctrl-C leaves
 what is done as out.part.mp4 for out.mp4, or out.part-2.mp4 if that exists.
 Nothing is replaced but OUTPUT, with --overwrite. Where INPUT breaks off, what
-comes before is enlarged.
+comes before is upscaled.
 
 Of many videos, those whose output exists are skipped: the same command
 continues after an interruption. Under torchrun each process takes a share:
 
     torchrun --nproc_per_node 4 tools/super_resolve.py videos/ large/
 
-The exit code is 0 if all frames of INPUT have been enlarged, 1 if not (a
+The exit code is 0 if all frames of INPUT have been upscaled, 1 if not (a
 broken video, a full disk), 2 if nothing was begun, 130 after Ctrl-C.
 """
 import argparse
@@ -139,7 +139,7 @@ def _rate(text: str) -> Fraction:
 
 
 def list_jobs(args: argparse.Namespace) -> list:
-    """What this process is to enlarge; what is wrong is said now."""
+    """List the jobs of this process; refuse what is wrong now."""
     from dksan_mm.cli.jobs import Job, find_jobs, share
     from dksan_mm.io.video.inputs import find_inputs
     try:
@@ -187,7 +187,7 @@ def _check_many(jobs: list, args: argparse.Namespace) -> list:
 
 
 def _environ(name: str, default: int) -> int:
-    """What torchrun tells each process about itself."""
+    """Read what torchrun tells each process about itself."""
     return int(os.environ.get(name, default))
 
 
@@ -212,7 +212,7 @@ def find_checkpoint(args: argparse.Namespace) -> Optional[str]:
 
 
 def no_weights(config: str) -> str:
-    """What to do without a checkpoint."""
+    """Return what to do without a checkpoint."""
     return (f'no weights are released for {osp.relpath(config)}: name your '
             'own with --checkpoint (tools/train.py makes them), leave out '
             f'--config for the small network, or take --config {BICUBIC}, '
@@ -253,17 +253,17 @@ def load_model(args: argparse.Namespace):
 
 
 def process(jobs: list, args: argparse.Namespace) -> int:
-    """Enlarge the videos; return how many are not complete."""
+    """Upscale the videos; return how many are not complete."""
     counts, bad = count_frames(jobs)
     if not counts:
         return bad
     from dksan_mm.prepare.parallel import Progress
     model = load_model(args)
-    progress = Progress('enlarge', len(counts), sum(counts.values()))
+    progress = Progress('upscale', len(counts), sum(counts.values()))
     for number, job in enumerate(counts):
         before = sum(list(counts.values())[:number])
         try:
-            report = enlarge(
+            report = upscale(
                 model, job, args,
                 lambda done, _: progress.show(number, before + done))
         except (OSError, ValueError) as error:
@@ -294,8 +294,8 @@ def count_frames(jobs: list) -> Tuple[dict, int]:
     return counts, bad
 
 
-def enlarge(model, job, args: argparse.Namespace, progress: Callable):
-    """Enlarge one video."""
+def upscale(model, job, args: argparse.Namespace, progress: Callable):
+    """Upscale one video."""
     from dksan_mm.apis import restore_video
     try:
         return restore_video(
@@ -320,7 +320,7 @@ def enlarge(model, job, args: argparse.Namespace, progress: Callable):
 
 
 def complain(sentence: str) -> None:
-    """Say what is wrong, and go on."""
+    """Say what is wrong, and continue."""
     print(f'{Path(sys.argv[0]).name}: {sentence}', file=sys.stderr, flush=True)
 
 

@@ -12,7 +12,7 @@ from dksan_mm.engine.runner import scaling
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.shutdown import finish
 
-INTERRUPTED = 'interrupted; --resume goes on from the last checkpoint'
+INTERRUPTED = 'interrupted; --resume continues from the last checkpoint'
 
 
 def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
@@ -23,8 +23,8 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='go on from CHECKPOINT, or from the newest in the work dir that '
-        'is whole (from the start, if there is none)')
+        help='continue from CHECKPOINT, or from the newest in the work dir '
+        'that is whole (from the start, if there is none)')
     parser.add_argument(
         '--amp',
         nargs='?',

@@ -8,6 +8,6 @@ intvid = dict(
     data_prefix=dict(img='test/LRx16', gt='test/HR'),
     # 14 consecutive frames of each of the videos 050-059: paper, sec. 4. It
     # does not say which; the first 14: chosen here. The windows of the last
-    # ones reach beyond them where a video goes on.
+    # ones reach beyond them where a video continues.
     first_frame=0,
     max_frames=14)

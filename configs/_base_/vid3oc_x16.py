@@ -14,7 +14,7 @@ crop = 512  # of HR, 32 of LR; paper, sec. 4
 # quickest that is there. The pixels are the same.
 store = 'auto'
 
-meta_keys = ['key', 'clip']  # beside those that mmagic packs of itself
+meta_keys = ['key', 'clip']  # in addition to those of mmagic
 
 train_pipeline = [
     # Beyond a clip's ends the end frame is repeated. The paper says nothing.
@@ -103,7 +103,7 @@ test_dataloader = dict(
         pipeline=test_pipeline))
 
 # PSNR and SSIM are the paper's metrics (sec. 4); in which colours it does
-# not say: RGB, and Y beside it. Means over videos of per-video means.
+# not say: RGB, and Y too. Means over videos of per-video means.
 val_evaluator = [dict(type='VideoPSNR'), dict(type='VideoSSIM')]
 # Beyond the paper: flicker, and naturalness without a ground truth. LPIPS
 # needs weights that it downloads: add dict(type='VideoLPIPS').

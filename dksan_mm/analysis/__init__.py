@@ -1,2 +1,2 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What a network costs: operations, memory and time."""
+"""Costs of a network: operations, memory and time."""

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What a network costs, by part: parameters, multiply-adds, activations, time.
+"""Costs of a network by part: parameters, multiply-adds, activations, time.
 
 All but the time is counted, not measured: the network runs on tensors that
 have a shape and no data, so a count takes seconds and no memory at any size.
@@ -272,7 +272,7 @@ def _deformable_multiply_adds(x: Tensor, weight: Tensor,
                               kernel_offset: Optional[Tensor],
                               mask: Optional[Tensor], settings: List[int], *,
                               out_shape: torch.Size) -> int:
-    """Of the C++ operators; their arguments, see ``ops/cpp.py``."""
+    """Count those of the C++ operators; arguments: see ``ops/cpp.py``."""
     taps, channels = settings[0] * settings[1], x.shape[1]
     count = 0 if image_offset is None else 4 * taps * channels
     if kernel_offset is None:

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""How long a network takes, and how much memory it needs."""
+"""Measurement of the time and memory that a network takes."""
 import functools
 import time
 from typing import Any, Callable, Optional, Tuple
@@ -31,7 +31,7 @@ class Meter:
 
     @property
     def kind(self) -> str:
-        """What the bytes are, in words."""
+        """Return in words what the bytes are."""
         if self.device.type == 'cuda':
             return 'peak of CUDA allocations'
         return 'growth of resident memory'

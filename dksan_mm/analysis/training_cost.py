@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What a training step costs: time, memory, and waiting for data."""
+"""Costs of a training step: time, memory, and waiting for data."""
 import contextlib
 import statistics
 import time
@@ -172,7 +172,7 @@ def _waiting_and_working(batches: Iterator[dict], step,
 
 
 def _begin_memory(device: str) -> int:
-    """Bytes in use; the record of the peak begins anew."""
+    """Return the bytes in use; start a new record of the peak."""
     from dksan_mm.utils.process_memory import forget_peak, resident_memory
     if device == 'cuda':
         import torch

@@ -1,2 +1,2 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What the tools share before and around the Runner."""
+"""Parts of the tools before and around the Runner."""

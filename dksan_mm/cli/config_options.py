@@ -25,7 +25,7 @@ _LOADER = ('dataset', 'batch_size', 'num_workers', 'sampler', 'batch_sampler',
            'collate_fn', 'shuffle', 'pin_memory', 'drop_last', 'timeout',
            'worker_init_fn', 'multiprocessing_context', 'prefetch_factor',
            'persistent_workers', 'pin_memory_device', 'num_batch_per_epoch')
-# Keys that dicts without a type may have beside those of the config.
+# Keys that dicts without a type may have in addition to the config's.
 KNOWN: Dict[str, Tuple[str, ...]] = dict(
     train_cfg=_LOOP,
     val_cfg=_LOOP,

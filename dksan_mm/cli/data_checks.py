@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The data that a config asks for: where they are, whether they will do.
+"""Checks of the data that a config asks for.
 
 Before anything slow is imported: a run without data should end at once.
 """

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Which videos of a folder become which files, and who does which."""
+"""Jobs: videos of a folder, their outputs, and who does which."""
 import os
 import os.path as osp
 import unicodedata
@@ -15,7 +15,7 @@ from dksan_mm.io.video.writers import H264_SUFFIXES, OUR_NAME
 
 @dataclass(frozen=True)
 class Job:
-    """A video to enlarge.
+    """A video to upscale.
 
     Attributes:
         source (str): A video file or a folder of frames.
@@ -119,7 +119,7 @@ def _check_apart(jobs: Sequence[Job]) -> None:
 
 
 def _identity(path: str) -> Optional[Tuple[int, int]]:
-    """What hard and symbolic links to a file share; None if it is not."""
+    """Return what all links to a file share; None if there is no file."""
     try:
         state = os.stat(path)
     except OSError:

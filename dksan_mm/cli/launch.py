@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What tools/train.py and tools/test.py do before and around the Runner.
+"""Start of the tools, before and around the Runner.
 
 Importing this module is quick. mmagic (15 s) is imported by
 :func:`import_modules`, when everything that can be checked has been.
@@ -216,7 +216,7 @@ def run_tool(main: Callable[[Optional[Sequence[str]]], None],
              argv: Optional[Sequence[str]] = None,
              *,
              when_interrupted: str = 'interrupted') -> int:
-    """Run a tool; turn what the user can mend into one sentence.
+    """Run a tool; turn what the user can fix into one sentence.
 
     Args:
         main (Callable): The tool; takes the arguments.
@@ -293,6 +293,6 @@ def _log_traceback() -> str:
 
 
 def last_line(error: BaseException) -> str:
-    """What an error says; of a loader worker's, the line that matters."""
+    """Return an error's last line, or the one of a loader's worker."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip() if lines else type(error).__name__

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What tools/compare.py does: several models on the same frames.
+"""Comparison of several models on the same frames (tools/compare.py).
 
 Each model runs in a process of its own (:mod:`worker`, which alone imports
 mmagic), writes its frames and a journal, and hands back its scores; the tool

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Which frames are compared: a prepared data set, or one made here."""
+"""Frames to compare on: a prepared data set, or one made here."""
 import os
 import os.path as osp
 from typing import List, Optional, Sequence
@@ -15,7 +15,7 @@ MARGIN = 10
 
 
 def is_prepared(folder: str, split: str) -> bool:
-    """Whether tools/prepare_data.py wrote the split of a folder."""
+    """Return whether tools/prepare_data.py wrote the split of a folder."""
     spec = DataSpec(folder, split, '')
     return all(osp.isdir(osp.join(folder, f)) for f in (spec.lr, spec.hr))
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What one model has done so far, so that an interrupted run goes on.
+"""Journal of what one model has done, to continue an interrupted run.
 
 A journal is a file of JSON lines. The first holds the fingerprint of all that
 the frames depend on; the others say which frames are written and which clips
@@ -36,7 +36,7 @@ class Journal:
         frames (str): The model's folder of restored frames.
         fingerprint (dict[str, str]): What frames depend on: name, such as
             'checkpoint' -> digest. When it is another than the journal's, the
-            frames are deleted and the journal begins anew.
+            frames are deleted and the journal starts again.
 
     Attributes:
         changed (list[str]): Names in the fingerprint that have changed.
@@ -104,7 +104,7 @@ class Journal:
         self._append(record)
 
     def facts(self, key: str) -> dict:
-        """What was noted with a frame, {} if it never was written."""
+        """Return what was noted with a frame, {} if it never was written."""
         return self._frames.get(key, {})
 
     def read_frame(self, key: str, source: str) -> Optional[np.ndarray]:
@@ -254,7 +254,7 @@ def _sources(names: Sequence[str]) -> List[str]:
 
 
 def _files(module: str) -> List[str]:
-    """Files of a module; of a package, also those beside it, C++ included."""
+    """Return the files of a module, or of a package, C++ included."""
     path = osp.join(osp.dirname(_PACKAGE), *module.split('.'))
     if osp.isfile(f'{path}.py'):
         return [f'{path}.py']

@@ -154,7 +154,7 @@ def _listen(connection: Connection, label: str) -> object:
 
 
 def _work(task: Task, connection: Connection, log: str) -> None:
-    """What the model's process does."""
+    """Run the model in its process."""
     threading.Thread(
         target=_watch_parent, args=(os.getppid(), ), daemon=True).start()
     os.makedirs(task.notes, exist_ok=True)
@@ -179,7 +179,7 @@ def _attempt(task: Task, connection: Connection, log: str) -> tuple:
         return 'result', ModelRun(task, tell).run()
     except UserError as error:
         return 'failed', Failure(str(error))
-    except Exception as error:  # whatever it is, the other models go on
+    except Exception as error:  # whatever it is, the other models run
         traceback.print_exc()
         kind = '' if isinstance(error, (OSError, ValueError)) else \
             f'{type(error).__name__}: '

@@ -125,7 +125,7 @@ def _value_cell(table: Table, column: Column, row: str) -> str:
 
 
 def _models_table(results: dict) -> str:
-    """What each model is and costs."""
+    """Describe each model and its costs."""
     words = ('config', 'checkpoint')
     head = _head(['model', *COSTS, *words], words)
     body = ''.join(

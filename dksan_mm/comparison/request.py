@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What is asked for: which models, on which frames. Imports nothing heavy."""
+"""The request: which models, on which frames. Imports nothing heavy."""
 import argparse
 import os.path as osp
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class DataSpec:
 
 @dataclass(frozen=True)
 class Task:
-    """What one process has to do.
+    """The task of one process.
 
     Attributes:
         model (ModelSpec): The model.

@@ -91,7 +91,7 @@ def versions() -> dict:
 
 
 def _git(*arguments: str) -> Optional[str]:
-    """What git says of the project's own checkout, None without one."""
+    """Return git's state of the project's own checkout, None without one."""
     root = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
     if not osp.exists(osp.join(root, '.git')):
         return None

@@ -18,7 +18,7 @@ DEFAULT = ('psnr', 'ssim', 'temporal', 'niqe')
 
 
 class Kind(NamedTuple):
-    """How a value is read.
+    """Name, unit and direction of a metric's value.
 
     Attributes:
         better (str): 'higher' or 'lower'.
@@ -39,7 +39,7 @@ _KINDS = dict(
 
 
 def kind_of(value: str) -> Kind:
-    """How a value is read, from its name, such as ``'PSNR_Y'``."""
+    """Return how to read a value of a name, such as ``'PSNR_Y'``."""
     return _KINDS[value.removesuffix('_Y')]
 
 

@@ -208,7 +208,7 @@ def _escape(text: str) -> str:
 
 
 def notes(results: dict) -> List[str]:
-    """What a reader has to know of the numbers, a sentence each."""
+    """Return what a reader has to know of the numbers, a sentence each."""
     data, models = results['data'], results['models']
     counts = [len(clip['frames']) for clip in data['videos'].values()]
     found = []
@@ -235,7 +235,7 @@ def notes(results: dict) -> List[str]:
 
 
 def _cost_notes(results: dict, model: dict) -> List[str]:
-    """How the costs were measured."""
+    """Describe how the costs were measured."""
     height, width = model['multiply_adds_lr_size']
     machine = results['machine']
     where = machine['cpu'] if model['device'] == 'cpu' else model['device']

@@ -94,7 +94,7 @@ class ModelRun:
         return dict(averages=averages, videos=videos, frames=frames)
 
     def _fingerprint(self) -> Dict[str, str]:
-        """What the restored frames depend on, beside the LR frames."""
+        """Return what the restored frames depend on but for LR frames."""
         model, config = self.task.model, self.config
         dataset = config.test_dataloader.dataset
         found = dict(
@@ -113,7 +113,7 @@ class ModelRun:
         return found
 
     def _list_clips(self) -> Dict[str, dict]:
-        """Of each clip: its samples' indices and keys, and digests."""
+        """Return each clip's indices and keys of samples, and digests."""
         clips: Dict[str, dict] = {}
         for index in range(len(self.dataset)):
             info = self.dataset.get_data_info(index)
@@ -136,7 +136,7 @@ class ModelRun:
         """Say how much there is to do, and what is not reused, and why."""
         if self.journal.changed:
             self.tell(
-                'note', 'its frames are computed anew: changed since they '
+                'note', 'its frames are computed again: changed since they '
                 f'were written: {", ".join(self.journal.changed)}')
         missing = sum(not self.journal.has_frame(key, clip['source'])
                       for name, clip in self.clips.items()
@@ -213,7 +213,7 @@ class ModelRun:
         return sample
 
     def _describe(self, name: str) -> dict:
-        """What is known of one clip's frames."""
+        """Return what is known of one clip's frames."""
         clip = self.clips[name]
         height, width = read_image(clip['lr'][0]).shape[:2]
         return dict(

@@ -19,7 +19,7 @@ def check_sources(sources: Optional[Sequence[dict]], ann_file: str,
         samples_per_clip (int, optional): Mean over the clips.
 
     Raises:
-        ValueError: If there is an annotation file beside the sources, no
+        ValueError: If there is an annotation file next to the sources, no
             number of samples, or a source that is not a file with a share.
     """
     if sources is None:

@@ -63,7 +63,7 @@ class VideoWindowDataset(BasicFramesDataset):
             other shares, each clip as many. ``samples_per_clip`` is then the
             mean over all clips. Numbers are rounded, to one at least.
         store (str): 'png' reads the frames' files; 'array' and 'tiles' the
-            files beside the folders that ``tools/prepare_data.py --store``
+            files next to the folders that ``tools/prepare_data.py --store``
             makes (of LR, arrays in both cases); 'auto' whatever is there,
             the quickest first. The pixels are the same. With such files a
             sample has ``img_store`` and ``gt_store``, their paths.
@@ -265,7 +265,7 @@ class VideoWindowDataset(BasicFramesDataset):
         with open_store(path) as store:
             if len(store) != count:
                 raise ValueError(
-                    f'{path}: has {len(store)} frames, the folder beside it '
+                    f'{path}: has {len(store)} frames, the folder next to it '
                     f'{count}; delete it, tools/prepare_data.py --store makes '
                     'it again')
 

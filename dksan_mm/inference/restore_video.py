@@ -21,7 +21,7 @@ from .streaming import restore_frames
 
 @dataclass
 class Report:
-    """What :func:`restore_video` did.
+    """Report of what :func:`restore_video` did.
 
     Attributes:
         path (str): The file or folder that was written.
@@ -51,10 +51,10 @@ def restore_video(
         deinterlace: bool = True,
         overwrite: bool = False,
         progress: Optional[Callable[[int, int], None]] = None) -> Report:
-    """Enlarge a video; its length does not matter to the memory.
+    """Upscale a video; its length does not matter to the memory.
 
     Decoding, the network and encoding overlap. A source that breaks off is
-    enlarged as far as it goes, and the report says so. Ctrl-C leaves what is
+    upscaled as far as it goes, and the report names it. Ctrl-C leaves what is
     done as ``big.part.mp4`` for ``big.mp4``, or ``big.part-2.mp4`` if that
     exists. No file is replaced but the target, if it may be.
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Where a new scene begins."""
+"""Detection of scene cuts."""
 import cv2
 import numpy as np
 
@@ -18,7 +18,7 @@ LAYOUT = (32, 18)  # size to which frames are shrunk to compare their layout
 
 
 def is_cut(previous: np.ndarray, current: np.ndarray) -> bool:
-    """Whether a new scene begins with a frame.
+    """Return whether a new scene begins with a frame.
 
     Its colours must be others, which motion does not change, however fast;
     and the places of bright and dark must be others, which a flash or a
@@ -52,7 +52,7 @@ def _histogram(image: np.ndarray) -> np.ndarray:
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Of two grey images' coarse layouts, -1 to 1; 0 if one has none."""
+    """Correlate two grey images' coarse layouts; 0 if one has none."""
     layouts = [
         cv2.resize(image, LAYOUT, interpolation=cv2.INTER_AREA)
         for image in (first, second)

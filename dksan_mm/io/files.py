@@ -239,7 +239,7 @@ def _can_lock(handle: int) -> Optional[bool]:
 def claimed(path: str) -> Iterator[None]:
     """Keep other runs of this user and machine away from an output.
 
-    The lock lies in the folder for temporary files, not beside the output.
+    The lock lies in the folder for temporary files, not next to the output.
 
     Args:
         path (str): What will be written.

@@ -16,7 +16,7 @@ PNG_END = b'IEND'
 # Pillow's own limit. A larger image is an attack or a mistake; a few KB can
 # ask for gigabytes.
 MAX_PIXELS = 178_956_970
-# Formats beside PNG and JPEG, which OpenCV decodes.
+# Formats other than PNG and JPEG, which OpenCV decodes.
 FORMATS = ('BMP', 'TIFF', 'WEBP', 'AVIF', 'GIF', 'PNG', 'JPEG')
 ORIENTATION = 0x0112  # EXIF tag
 BITS, SAMPLE_FORMAT = 258, 339  # TIFF tags

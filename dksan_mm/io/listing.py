@@ -108,7 +108,7 @@ def read_folder(folder: str) -> Content:
 def list_frames_of(folder: str) -> Listing:
     """Find the frames in a folder of a video's frames.
 
-    Names that differ in their numbers alone belong together. A cover beside
+    Names that differ in their numbers alone belong together. A cover next to
     them, files of other types, and second files of one frame are left out
     and named; a gap in the numbers is, too.
 

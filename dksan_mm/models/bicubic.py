@@ -13,7 +13,7 @@ from dksan_mm.utils.resize import bicubic_weights
 
 @MODELS.register_module()
 class BicubicNet(BaseModule):
-    """Enlarges the centre frame by MATLAB's bicubic kernel (a = -0.5).
+    """Upscales the centre frame by MATLAB's bicubic kernel (a = -0.5).
 
     It has no parameters. Not the same as the skip inside DKSANNet: torch's
     bicubic kernel has a = -0.75, and steps of x2 are not one of x16.
@@ -35,7 +35,7 @@ class BicubicNet(BaseModule):
         self.scale, self.num_frames = scale, num_frames
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Enlarge the centre frame of each window.
+        """Upscale the centre frame of each window.
 
         Args:
             frames (Tensor[n, t, 3, h, w]): LR frames of any value range.

@@ -27,7 +27,7 @@ class EDVRX16Net(EDVRNet):
 
     What mmagic's EDVR leaves to the user is settled: the reference is the
     middle frame, TSA is always there, and everything is trained from the
-    first step (its ``tsa_iter``, which counts anew after every resume,
+    first step (its ``tsa_iter``, which counts from 0 after every resume,
     belongs to its model class, which is not used). mmagic starts both
     convolutions of a residual block at a tenth of their usual size. *Chosen
     here*: the second alone. ConvMuon's steps, of one size in all weights,
@@ -123,7 +123,7 @@ class EDVRX16Net(EDVRNet):
 
     @property
     def offset_predictor(self) -> nn.Module:
-        """What predicts PCD's offsets at full size, before the cascade."""
+        """Layer that predicts PCD's offsets at full size."""
         return self.pcd_alignment.dcn_pack['l1'].conv_offset
 
     def extract(self, frames: Tensor) -> List[Tensor]:

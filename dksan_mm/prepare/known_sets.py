@@ -6,7 +6,7 @@ from typing import Dict, List, Optional, Tuple
 
 from dksan_mm.io.listing import read_folder
 
-# DAVIS: frames beside masks, which are images too; the largest come first.
+# DAVIS: frames and masks, which are images too; the largest come first.
 _DAVIS, _SIZES = 'JPEGImages', ('Full-Resolution', '1080p', '480p')
 # Vimeo-90K: lists of clips, 00001/0001, and the splits that they are.
 _VIMEO = 'sequences'

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Which clips a source folder holds, whatever way it is laid out.
+"""Clips of a source folder, whatever way it is laid out.
 
 ``vid3oc``
     Folders of splits (``train``, ``val``, ``test``, also ``training``,
@@ -45,7 +45,7 @@ _SPLIT_NAMES = dict(
     testing='test')
 _SPLIT = re.compile(rf'({"|".join(_SPLIT_NAMES)})(?:[_-](.+))?')
 _LR = re.compile(r'(?:(?:lr|bi|bd)[_-]?)?x([0-9]+)|lr')
-_HR = ('hr', 'gt', 'sharp')  # REDS has train_sharp beside train_blur
+_HR = ('hr', 'gt', 'sharp')  # REDS has train_sharp and train_blur
 _JOINED = re.compile(r'([0-9]{3}_)[0-9]+\.[a-z]+')
 
 
@@ -57,8 +57,8 @@ class Source:
         scale (int): HR pixels per LR pixel along each axis.
         layout (str): 'vid3oc', 'intvid', 'videos', or 'auto' to find out;
             of photographs, which have none, 'photos'.
-        keep_lr (bool): Whether LR clips beside HR clips are taken over, not
-            made anew.
+        keep_lr (bool): Whether LR clips next to HR clips are taken over, not
+            made again.
         skip_bad (bool): Whether clips that cannot be named are left out.
         photos (bool): Whether each image file is a clip of one frame.
 
@@ -69,7 +69,7 @@ class Source:
     Raises:
         FileNotFoundError: If ``path`` is not there.
         ValueError: If two folders or clips claim one place, or LR has another
-            scale or lies beside no HR; names the path.
+            scale or has no HR next to it; names the path.
     """
 
     def __init__(self,
@@ -208,7 +208,7 @@ class Source:
         return kinds or {'HR': folder}
 
     def _kind(self, path: str, name: str) -> Optional[str]:
-        """What a folder's name says: 'HR', 'LR' or nothing known."""
+        """Return what a folder's name says: 'HR', 'LR' or nothing known."""
         if name in _HR:
             return 'HR'
         match = _LR.fullmatch(name)
@@ -216,15 +216,15 @@ class Source:
             return None
         if match[1] in (None, str(self.scale)):
             return 'LR'
-        beside = [n.lower() for n in _folders(osp.dirname(path))]
+        names = [n.lower() for n in _folders(osp.dirname(path))]
         prefix = osp.basename(path).lower()[:-len(name)]
-        if any(prefix + hr in beside for hr in _HR):
+        if any(prefix + hr in names for hr in _HR):
             return None  # of another scale; LR is made from HR
         raise ValueError(f'{path}: holds LR of scale {match[1]}, not '
                          f'{self.scale}; --scale {match[1]} takes it')
 
     def _pair(self, split: str, folders: Dict[str, str]) -> List[Clip]:
-        """The clips of a split, LR beside HR where both are there."""
+        """Return the clips of a split, with their LR where it is there."""
         hr = self._clips_in(folders['HR'], split) if 'HR' in folders else {}
         lr = self._clips_in(folders['LR'], split) if 'LR' in folders else {}
         if not hr:

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What users have: clips as video files and as folders of frames."""
+"""Sources as users have them: video files and folders of frames."""
 import os.path as osp
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ class Clip:
             test split of Vid3oC); its frames are taken over unchanged.
         prefix (str): Beginning of its frames' names where several clips
             share a folder; such clips have several of them.
-        lr (Clip | None): The LR clip that the source has beside this one.
+        lr (Clip | None): The LR clip that the source has of this one.
         is_photo (bool): Whether it is one image file.
     """
     name: str

@@ -149,7 +149,7 @@ class _FrameChecker:
             store.close()
 
     def open_stores(self, folder: str, numbers: List[int]) -> List[str]:
-        """Open the files beside a folder for :meth:`check`, those that are
+        """Open the files next to a folder for :meth:`check`, those that are
         there and those that the manifest says are."""
         self.index[folder] = {n: i for i, n in enumerate(numbers)}
         self.stores[folder], problems = [], []
@@ -176,7 +176,7 @@ class _FrameChecker:
         count = len(self.index[folder])
         if len(store) != count:
             return [
-                f'{path}: has {len(store)} frames, the folder beside it '
+                f'{path}: has {len(store)} frames, the folder next to it '
                 f'{count}'
             ]
         if stated and large_file_crc32(path) != stated['crc32']:
@@ -197,7 +197,7 @@ class _FrameChecker:
                 continue
             if not same:
                 problems.append(f'{store.path}: differs from {number:06d}.png '
-                                'in the folder beside it')
+                                'in the folder next to it')
         return problems
 
     def check(self, paths: Dict[str, Optional[str]], number: int) -> List[str]:

@@ -33,7 +33,7 @@ LazyImages = Tuple[int, Callable[[], List[np.ndarray]]]
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides a prepared clip's content, besides its source.
+    """Settings that decide a prepared clip's content, with its source.
 
     Attributes:
         scale (int): HR pixels per LR pixel along each axis.
@@ -145,7 +145,7 @@ class ClipWriter:
                 }))
 
     def _notes(self) -> Dict[str, object]:
-        """What is not as in the source, which may lie elsewhere tomorrow."""
+        """Return what is not as in the source, which may be moved later."""
         path, name = self.clip.path, osp.basename(self.clip.path)
         notes = [note.replace(path, name) for note in self.notes]
         return dict(notes=notes) if notes else {}
@@ -292,8 +292,11 @@ class ClipWriter:
                 sync_path(osp.dirname(final))
 
     def _has_frame(self, name: str) -> bool:
-        """Whether LR and HR are there; decoded where they are not synced yet:
-        after a power cut such files may be empty or full of zeros."""
+        """Return whether LR and HR are there.
+
+        They are decoded where they are not synced yet: after a power cut such
+        files may be empty or full of zeros.
+        """
         return all(
             osp.exists(osp.join(final, name))
             or is_image(osp.join(part, name))

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What the tools say when the person in front of them has to act."""
+"""The error that a user can act on."""
 
 
 class UserError(Exception):

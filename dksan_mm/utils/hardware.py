@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What a processor does itself, and what is emulated on it."""
+"""Abilities of a processor."""
 import platform
 
 import torch

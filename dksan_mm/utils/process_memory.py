@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""How much memory this process has in use, as Linux counts it.
+"""Memory that this process has in use, as Linux counts it.
 
 Resident memory, in bytes. Importing this module is quick.
 """
@@ -7,7 +7,7 @@ import resource
 
 
 def resident_memory() -> int:
-    """What is in use now.
+    """Return what is in use now.
 
     Raises:
         OSError: If the system does not tell; Linux does.
@@ -24,7 +24,7 @@ def peak_resident_memory() -> int:
 
 
 def forget_peak() -> bool:
-    """Let the record of the peak begin anew.
+    """Start a new record of the peak.
 
     Returns:
         bool: False where the system cannot: the record is then of all that

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Say in one sentence what is wrong with the packages installed beside us.
+"""Say in one sentence what is wrong with the installed packages.
 
 Nothing is imported to find out: wrong versions fail while they are imported,
 some seconds later and far from the cause.
@@ -17,11 +17,11 @@ SKIP_VARIABLE = 'DKSAN_MM_ANY_VERSION'
 
 
 class Requirement(NamedTuple):
-    """The versions of a package that will do.
+    """The versions of a package that are supported.
 
     Attributes:
         package (str): Its name on PyPI, and of its module.
-        lowest (str): The first version that will do.
+        lowest (str): The first supported version.
         below (str): The first one that will not any more.
         reason (str): Why others will not do.
     """
@@ -33,7 +33,7 @@ class Requirement(NamedTuple):
 
 
 TORCH = Requirement('torch', '2.0', '3', 'older ones were never tried')
-# In the order in which a user would mend them.
+# In the order in which a user would fix them.
 OPENMMLAB = (
     TORCH,
     Requirement('numpy', '1.22', '2', 'mmagic 1.2 uses names that 2 removed'),

@@ -141,7 +141,7 @@ def test_the_input_is_not_replaced(bicubic, tmp_path):
 
 
 def peak(model, path, target):
-    """Growth of the process's memory while it enlarges a video, bytes."""
+    """Growth of the process's memory while it upscales a video, bytes."""
     gc.collect()
     assert forget_peak()
     before = resident_memory()
@@ -150,7 +150,7 @@ def peak(model, path, target):
 
 
 def test_memory_does_not_grow_with_the_frames(bicubic, tmp_path):
-    """250 more enlarged frames are 46 MB, 250 more small ones 0.2 MB."""
+    """250 more upscaled frames are 46 MB, 250 more small ones 0.2 MB."""
     few, many = (
         make_video(tmp_path / f'{n}.mkv', moving(n)) for n in (50, 300))
     target = tmp_path / 'big.mp4'

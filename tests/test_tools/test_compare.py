@@ -208,7 +208,7 @@ def test_changes_are_noticed(tiny_vid3oc, tiny, finished_run, tmp_path,
     assert len(list(out.rglob('frames/*/*/*'))) == 2  # the report's alone
     first = results(out)['models']['tiny']['videos']
     assert compare(data, out, model + '4.pth', options=options) == 0
-    assert 'computed anew: changed since they were written: checkpoint' in \
+    assert 'computed again: changed since they were written: checkpoint' in \
         capsys.readouterr().out
     second = results(out)['models']['tiny']['videos']
     for kind, video in (('LRx16', 'puppy-grass'), ('HR', 'dashcam-highway')):

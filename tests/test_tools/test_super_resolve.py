@@ -29,7 +29,7 @@ pytest_plugins = ['helpers.tool_runs', 'helpers.tiny_network']  # the fixtures
 BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')
 
 
-def enlarge(*arguments, config=BICUBIC):
+def upscale(*arguments, config=BICUBIC):
     """Exit code of the tool, run in this process."""
     tool = load_tool('super_resolve')
     try:
@@ -61,18 +61,18 @@ def said(capfd, monkeypatch):
 
 
 def test_a_video(small, tmp_path, capsys):
-    assert enlarge(small, tmp_path / 'big.mkv') == 0
+    assert upscale(small, tmp_path / 'big.mkv') == 0
     assert [image.shape for _, image in read_video(tmp_path / 'big.mkv')
             ] == [(192, 320, 3)] * 3
     assert read_packets(tmp_path / 'big.mkv') == read_packets(small)
     out = capsys.readouterr().out
-    assert 'enlarge: 1/1 clips, 3/3 frames, ' in out
+    assert 'upscale: 1/1 clips, 3/3 frames, ' in out
     assert f'{tmp_path}/big.mkv: 3 frames' in out
 
 
 def test_images_with_a_rate_to_a_video(tmp_path):
     write_frames(tmp_path / 'frames', moving(3))
-    assert enlarge(tmp_path / 'frames', tmp_path / 'a.mp4', '--fps',
+    assert upscale(tmp_path / 'frames', tmp_path / 'a.mp4', '--fps',
                    '30000/1001', '--crf', 40) == 0
     times = [time for time, _ in read_video(tmp_path / 'a.mp4')]
     assert times[1] - times[0] == pytest.approx(1001 / 30000, abs=1e-5)
@@ -87,7 +87,7 @@ def test_options_reach_the_network(small, tmp_path):
     for name, options in dict(
             plain=[], ensemble=['--ensemble'], bf16=['--dtype',
                                                      'bfloat16']).items():
-        assert enlarge(
+        assert upscale(
             small,
             tmp_path / name,
             '--checkpoint',
@@ -102,7 +102,7 @@ def test_options_reach_the_network(small, tmp_path):
 
 def test_a_smaller_scale(small, tmp_path, said, tiny_checkpoint):
     config, weights = tiny_checkpoint
-    assert enlarge(
+    assert upscale(
         small,
         tmp_path / 'big.mkv',
         '--checkpoint',
@@ -113,17 +113,17 @@ def test_a_smaller_scale(small, tmp_path, said, tiny_checkpoint):
     assert [image.shape for _, image in read_video(tmp_path / 'big.mkv')
             ] == [(48, 80, 3)] * 3
     said()
-    assert enlarge(small, tmp_path / 'other.mkv', '--scale', 4) == 2
+    assert upscale(small, tmp_path / 'other.mkv', '--scale', 4) == 2
     assert said() == ['--scale: BicubicNet upscales by 16, got scale=4']
     assert not (tmp_path / 'other.mkv').exists()
 
 
 def test_an_output_that_exists(small, tmp_path, said):
     (tmp_path / 'big.mp4').write_text('mine')
-    assert enlarge(small, tmp_path / 'big.mp4') == 2
+    assert upscale(small, tmp_path / 'big.mp4') == 2
     assert said() == [f'{tmp_path}/big.mp4 exists; --overwrite replaces it']
     assert (tmp_path / 'big.mp4').read_text() == 'mine'
-    assert enlarge(small, tmp_path / 'big.mp4', '--overwrite') == 0
+    assert upscale(small, tmp_path / 'big.mp4', '--overwrite') == 0
     [note] = said()
     assert 'pcm_s16le sound (track 1) is left out, a .mp4 file' in note
     assert len(read_video(tmp_path / 'big.mp4')) == 3
@@ -136,7 +136,7 @@ def test_inputs_that_are_none(tmp_path, said):
     for name, match in [('a.mp4', 'not a video'), ('b.mp4', 'empty file'),
                         ('empty', 'no image and no video in this folder'),
                         ('nothing', 'there is no file or folder')]:
-        assert enlarge(tmp_path / name, tmp_path / 'out.mp4') == 2
+        assert upscale(tmp_path / name, tmp_path / 'out.mp4') == 2
         [sentence] = said()
         assert str(tmp_path / name) in sentence and match in sentence
     assert sorted(os.listdir(tmp_path)) == ['a.mp4', 'b.mp4', 'empty']
@@ -146,7 +146,7 @@ def test_several_frames_for_one_image_are_refused_at_once(tmp_path, said):
     write_frames(tmp_path / 'frames', moving(2))
     for source in ('frames', 'frames/*.png'):
         target = tmp_path / 'x%03d.png'
-        assert enlarge(tmp_path / source, target) == 2
+        assert upscale(tmp_path / source, target) == 2
         assert said() == [
             f'{target} is one image, and {tmp_path / source} has more frames; '
             'name a folder or a video'
@@ -156,11 +156,11 @@ def test_several_frames_for_one_image_are_refused_at_once(tmp_path, said):
 def test_a_path_that_begins_with_a_dash(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make_video(tmp_path / '-v.mkv', moving(2))
-    assert enlarge('-v.mkv', 'big.mkv') == 2
+    assert upscale('-v.mkv', 'big.mkv') == 2
     assert capsys.readouterr().err.splitlines()[-1].endswith(
         'error: -v.mkv: a path that begins with a dash is written ./-v.mkv')
-    assert enlarge('./-v.mkv', '-big.mkv') == 2  # no option, and not there
-    assert enlarge('./-v.mkv', './-big.mkv') == 0
+    assert upscale('./-v.mkv', '-big.mkv') == 2  # no option, and not there
+    assert upscale('./-v.mkv', './-big.mkv') == 0
     assert len(read_video('-big.mkv')) == 2
 
 
@@ -168,7 +168,7 @@ def test_a_path_that_begins_with_a_dash(tmp_path, capsys, monkeypatch):
 def test_what_a_rate_costs_is_said(small, tmp_path, said, suffix):
     path = make_rich(tmp_path / 'rich.mkv', tmp_path)
     target = tmp_path / f'big{suffix}'
-    assert enlarge(path, target, '--fps', 50) == 0
+    assert upscale(path, target, '--fps', 50) == 0
     assert said() == [
         f'{path}: sound and chapters are left out, as its frames are shown '
         'at another rate'
@@ -180,7 +180,7 @@ def test_what_a_rate_costs_is_said(small, tmp_path, said, suffix):
     np.testing.assert_allclose([float(t) for t in times],
                                np.arange(25) / 50,
                                atol=1e-3)
-    assert enlarge(small, tmp_path / f'more{suffix}', '--fps', 50) == 0
+    assert upscale(small, tmp_path / f'more{suffix}', '--fps', 50) == 0
     assert said() == [
         f'{small}: sound is left out, as its frames are shown at another rate'
     ]
@@ -189,7 +189,7 @@ def test_what_a_rate_costs_is_said(small, tmp_path, said, suffix):
 def test_a_truncated_video(tmp_path, said):
     path = make_video(tmp_path / 'v.mkv', moving(40, (24, 32)))
     Path(path).write_bytes(Path(path).read_bytes()[:-20000])
-    assert enlarge(path, tmp_path / 'big.mp4') == 1
+    assert upscale(path, tmp_path / 'big.mp4') == 1
     assert 0 < len(read_video(tmp_path / 'big.mp4')) < 40
     assert any('cut short' in sentence for sentence in said())
 
@@ -197,7 +197,7 @@ def test_a_truncated_video(tmp_path, said):
 def test_a_video_codec_that_is_not_known(tmp_path, said):
     path = Path(make_video(tmp_path / 'v.mp4', moving(2, (48, 64)), **H264))
     path.write_bytes(path.read_bytes().replace(b'avc1', b'xyzw'))
-    assert enlarge(path, tmp_path / 'out.mp4') == 2
+    assert upscale(path, tmp_path / 'out.mp4') == 2
     assert said() == [
         f'{path}: its video codec xyzw is not known, no frame can be decoded'
     ]
@@ -206,26 +206,26 @@ def test_a_video_codec_that_is_not_known(tmp_path, said):
 
 def test_what_is_not_as_in_the_video_is_said(tmp_path, said):
     path = write_interlaced(tmp_path / 'v.mkv', count=2)
-    assert enlarge(path, tmp_path / 'a') == 0
+    assert upscale(path, tmp_path / 'a') == 0
     assert said() == [f'{path} is interlaced: it is deinterlaced']
-    assert enlarge(path, tmp_path / 'b', '--no-deinterlace') == 0
+    assert upscale(path, tmp_path / 'b', '--no-deinterlace') == 0
     assert said() == [f'{path} is interlaced: it is not deinterlaced']
 
 
 def test_many_videos(small, tmp_path, said, capfd):
-    """A bad one does not keep the others from being enlarged, once."""
+    """A bad one does not keep the others from being upscaled, once."""
     folder = tmp_path / 'in'
     folder.mkdir()
     for name in ('a', 'c'):
         make_video(folder / f'{name}.mkv', moving(2))
     (folder / 'b.mkv').write_text('no video')
-    assert enlarge(folder, tmp_path / 'out') == 1
+    assert upscale(folder, tmp_path / 'out') == 1
     assert sorted(os.listdir(tmp_path / 'out')) == ['a.mkv', 'c.mkv']
     [sentence] = said()
     assert sentence.startswith(f'{folder}/b.mkv: not a video')
     before = (tmp_path / 'out' / 'a.mkv').stat().st_mtime_ns
     (folder / 'b.mkv').write_bytes(Path(small).read_bytes())
-    assert enlarge(folder, tmp_path / 'out') == 0
+    assert upscale(folder, tmp_path / 'out') == 0
     assert '2 of 3 videos are in' in capfd.readouterr().out
     assert sorted(os.listdir(tmp_path / 'out')) == ['a.mkv', 'b.mkv', 'c.mkv']
     assert (tmp_path / 'out' / 'a.mkv').stat().st_mtime_ns == before
@@ -237,7 +237,7 @@ def test_the_frames_are_those_that_are_scored(finished_run, tiny_vid3oc,
     checkpoint = finished_run / 'iter_4.pth'
     val = Path(tiny_vid3oc, 'val')
     assert evaluate(tiny_vid3oc, tmp_path, checkpoint) == 0
-    assert enlarge(
+    assert upscale(
         val / 'LRx16',
         tmp_path / 'out',
         '--checkpoint',
@@ -262,7 +262,7 @@ def test_not_enough_memory(small, tmp_path, said, monkeypatch):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
     monkeypatch.setattr(BicubicNet, 'forward', fail)
-    assert enlarge(small, tmp_path / 'big.mp4') == 1
+    assert upscale(small, tmp_path / 'big.mp4') == 1
     assert said() == [
         f'{small}: not enough memory; --tile with a smaller number takes less'
     ]
@@ -323,7 +323,7 @@ def test_ctrl_c(small, tmp_path, said):
 
     thread = threading.Thread(target=press)
     thread.start()
-    assert enlarge(path, tmp_path / 'big.mp4') == 130
+    assert upscale(path, tmp_path / 'big.mp4') == 130
     thread.join()
     [sentence] = said()
     frames = len(read_video(part))
@@ -333,14 +333,14 @@ def test_ctrl_c(small, tmp_path, said):
 
 def test_the_released_weights_are_the_default(small, tmp_path, capsys):
     tool = load_tool('super_resolve')
-    assert enlarge(small, tmp_path / 'a.mp4', config=str(tool.CONFIG)) == 0
+    assert upscale(small, tmp_path / 'a.mp4', config=str(tool.CONFIG)) == 0
     assert 'weights/dksan-s_vid3oc_x16.pth' in capsys.readouterr().out
 
 
 def test_without_weights_it_says_how_to_get_some(small, tmp_path, said):
     other = str(ROOT / 'configs' / 'dksan_vid3oc_x16.py')
     options = ['--cfg-options', *TINY, 'model.generator.reduction=4']
-    assert enlarge(small, tmp_path / 'a.mp4', *options, config=other) == 2
+    assert upscale(small, tmp_path / 'a.mp4', *options, config=other) == 2
     assert 'configs/dksan_vid3oc_x16.py: name your own' in said()[0]
 
 
@@ -361,7 +361,7 @@ def test_checkpoints_that_are_refused(small, tmp_path, said):
     for name, match in [('none.pth', 'there is no checkpoint file'),
                         ('array.pth', 'holds no state dict'),
                         ('other.pth', 'is a checkpoint of another model')]:
-        assert enlarge(small, tmp_path / 'a.mp4', '--checkpoint',
+        assert upscale(small, tmp_path / 'a.mp4', '--checkpoint',
                        tmp_path / name) == 2
         [sentence] = said()
         assert name in sentence and match in sentence
@@ -377,12 +377,12 @@ def test_checkpoints_that_are_refused(small, tmp_path, said):
     (['--dtype', 'int8'], '--dtype'),
 ])
 def test_wrong_arguments_are_refused(options, match, capsys):
-    assert enlarge('a', 'b', *options) == 2
+    assert upscale('a', 'b', *options) == 2
     assert match in capsys.readouterr().err
 
 
 def test_a_device_that_is_not_there(small, tmp_path, said):
     if torch.cuda.is_available():
         pytest.skip('it is there')
-    assert enlarge(small, tmp_path / 'a.mp4', '--device', 'cuda') == 2
+    assert upscale(small, tmp_path / 'a.mp4', '--device', 'cuda') == 2
     assert said()[0].startswith('--device cuda')

@@ -273,7 +273,7 @@ def test_the_one_before_a_damaged_checkpoint_is_used(damage, finished_run,
     log = max(work_dir.rglob('*.log'), key=lambda path: path.name).read_text()
     assert f'WARNING - {work_dir}/iter_4.pth is damaged' in log
     assert f'Load checkpoint from {work_dir}/iter_2.pth' in log
-    assert 'going on after iteration 2 of 4, with sample 4' in log
+    assert 'continuing after iteration 2 of 4, with sample 4' in log
     assert_same(*(contents(path / 'iter_4.pth')
                   for path in (work_dir, finished_run)))
 

@@ -61,7 +61,7 @@ class StackWindows(BaseTransform):
 
 
 def _window_size() -> int:
-    """Of mmagic's inferencers: all of them share one value."""
+    """Settings of mmagic's inferencers, which all share one value."""
     from mmagic.apis.inferencers.video_restoration_inferencer import \
         VideoRestorationInferencer
     return VideoRestorationInferencer.extra_parameters['window_size']

@@ -56,7 +56,7 @@ class PackFrames(PackInputs):
 
 
 def on_images(function: Callable, images: Images) -> Images:
-    """What a function makes of an image, or of each image of a list."""
+    """Apply a function to an image, or to each image of a list."""
     if isinstance(images, list):
         return list(map(function, images))
     return function(images)

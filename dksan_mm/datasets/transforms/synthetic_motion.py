@@ -14,7 +14,7 @@ REACH = 2  # LR pixels beyond a crop that its outermost samples are made of
 
 
 class _Motion(NamedTuple):
-    """How a thing moves: at place p of frame k is what p' of the centre shows.
+    """Motion of a thing: place p of frame k shows what p' of the centre does.
 
     ``p' = p + k * stretch @ p + k * velocity + jitter[k]``, (y, x) in HR
     pixels from the middle of what is left of the crop.
@@ -213,7 +213,7 @@ class _Stage:
 
     def _warp(self, image: np.ndarray, mapped: _Map,
               interpolation: int) -> np.ndarray:
-        """At each place p what ``image`` shows at ``matrix @ p + shift``."""
+        """Sample ``image`` at ``matrix @ p + shift`` for each place p."""
         matrix, shift = mapped
         first = self.margin - self.reach - self.middle  # the place at 0, 0
         offset = self.middle + shift + matrix @ first
@@ -236,7 +236,7 @@ class _Stage:
         return np.ascontiguousarray(to_uint8(frame))
 
     def motion(self, maps: List[_Map]) -> np.ndarray:
-        """Where the centre frame's places have gone, (2, h, w), LR pixels."""
+        """Return the flow from the centre frame, (2, h, w), LR pixels."""
         # The middles of LR pixels.
         axis = (np.arange(self.patch // self.scale) + 0.5) * self.scale - 0.5
         grid = np.stack(np.meshgrid(axis, axis, indexing='ij'), -1)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Which frames stand in a window, also at a clip's ends."""
+"""Frames of a window, also at a clip's ends."""
 from typing import List
 
 PADDINGS = ('replicate', 'reflect')

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What happens beside training: checkpoints, checks, files of results."""
+"""Hooks: checkpoints, checks of the training, files of results."""
 from .checkpoints import AtomicBackend, AtomicCheckpointHook, PlainWeightsHook
 from .divergence import DivergenceHook
 from .offsets import OffsetMonitorHook

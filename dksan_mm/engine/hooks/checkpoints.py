@@ -67,8 +67,8 @@ class AtomicCheckpointHook(CheckpointHook):
     * After each validation a checkpoint is written, with the scores.
     * Between two steps of accumulated gradients, which no checkpoint holds,
       it waits for the step.
-    * When the disk is full the training goes on with the checkpoints that
-      are there, and says so. It fails in the end if the last is missing.
+    * When the disk is full, the training continues with the checkpoints that
+      are there, and warns. It fails in the end if the last is missing.
     * Everything in a checkpoint is on the CPU and loads with a bare
       ``torch.load``: mmengine 0.10 pickles its log history as objects, which
       torch >= 2.6 refuses; here it is tensors.
@@ -125,7 +125,7 @@ class AtomicCheckpointHook(CheckpointHook):
         if self._error is not None:
             raise OSError(
                 f'the last checkpoint could not be written: {self._error}; '
-                'make room, and --resume goes on from '
+                'make room, and --resume continues from '
                 f'{self.last_ckpt or "the beginning"}')
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -194,7 +194,7 @@ class AtomicCheckpointHook(CheckpointHook):
         self._point_at(runner, path)
 
     def _save_best_checkpoint(self, runner, metrics: Dict[str, float]) -> None:
-        """Write the best checkpoint beside the one that was best.
+        """Write the best checkpoint next to the one that was best.
 
         mmengine would remove that first, so it is not told of it here; nor
         shall it save again, :meth:`after_train_val` does.
@@ -225,7 +225,7 @@ class AtomicCheckpointHook(CheckpointHook):
         """Losing what came after the last checkpoint is better than all."""
         self._error = error
         runner.logger.error(
-            f'{what} could not be written: {error}; the training goes on, '
+            f'{what} could not be written: {error}; the training continues, '
             'and a resumed one would from '
             f'{self.last_ckpt or "the beginning"}')
 
@@ -255,9 +255,9 @@ class AtomicCheckpointHook(CheckpointHook):
     def _adopt_best(self, runner) -> None:
         """Find the best checkpoints of a work dir that was moved."""
         for key, path in _named(runner.message_hub, 'best_ckpt').items():
-            beside = os.path.join(self.out_dir, os.path.basename(path))
-            if os.path.isfile(beside):
-                runner.message_hub.update_info(key, beside)
+            moved = os.path.join(self.out_dir, os.path.basename(path))
+            if os.path.isfile(moved):
+                runner.message_hub.update_info(key, moved)
 
     @master_only
     def _remove_superseded_best(self, runner) -> None:

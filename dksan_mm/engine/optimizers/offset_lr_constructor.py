@@ -69,7 +69,7 @@ class OffsetLrConstructor(DefaultOptimWrapperConstructor):
 
 
 def _kind(name: str) -> str:
-    """What a parameter of this name predicts."""
+    """Return what a parameter of this name predicts."""
     if any(key in name for key in OFFSET_PREDICTORS):
         return 'align' if 'conv_offset' in name else 'offset'
     return 'rest'

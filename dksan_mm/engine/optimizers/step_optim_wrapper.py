@@ -65,7 +65,7 @@ class StepOptimWrapper(OptimWrapper):
 
     @property
     def skips_updates(self) -> bool:
-        """Whether gradients that are not finite are part of the method.
+        """Return whether gradients that are not finite are part of the method.
 
         The loss scale of float16 starts high, and each such update is left
         out and halves it. Below 1 the gradients themselves are at fault.
@@ -81,7 +81,7 @@ class StepOptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """What the forward pass of one part runs in."""
+        """Enter what the forward pass of one part runs in."""
         with super().optim_context(model), torch.autocast(
                 self.device_type, self.dtype, enabled=self.dtype
                 is not None), self._quick_products():
@@ -94,7 +94,7 @@ class StepOptimWrapper(OptimWrapper):
 
     @contextmanager
     def _quick_products(self) -> Iterator[None]:
-        """In bfloat16 on a CPU, convolutions in float32 are quicker too.
+        """Multiply in bfloat16 within float32 convolutions, on a CPU.
 
         Those that predict offsets: their factors are rounded to bfloat16, as
         those of all other layers, but sums and what they put out, which must
@@ -126,7 +126,7 @@ class StepOptimWrapper(OptimWrapper):
         return state
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Also of a run in another precision."""
+        """Load a state, also of a run in another precision."""
         state_dict = dict(state_dict)
         scale = state_dict.pop('loss_scaler', None)
         if scale and self.loss_scaler.is_enabled():

@@ -46,7 +46,7 @@ class DamagedError(UserError):
 def mmengine_globals() -> AbstractContextManager:
     """Within it, ``torch.load`` reads mmengine's and mmagic's checkpoints.
 
-    Beside what torch allows: numpy arrays of numbers, and mmengine's
+    In addition to what torch allows: arrays of numbers, and mmengine's
     ``HistoryBuffer`` (see the module's text). Nothing is switched off.
     """
     from mmengine.logging import HistoryBuffer
@@ -140,7 +140,7 @@ def _with_state_dict(checkpoint: dict) -> dict:
             break
     else:
         key, found = '', checkpoint
-    # Numbers beside the weights count steps or epochs.
+    # Numbers next to the weights count steps or epochs.
     weights = {
         name: value
         for name, value in found.items()
@@ -238,7 +238,7 @@ def check_fits(path: str, found: Mapping[str, Tuple[int, ...]],
     """Refuse a checkpoint of another network.
 
     mmengine loads whatever fits and leaves the rest as it was, so that a
-    test would go on with random weights.
+    test would continue with random weights.
 
     Args:
         path (str): The checkpoint, for the message.

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Training that goes on exactly where it was killed."""
+"""Training that continues exactly where it was killed."""
 from typing import Dict, Optional, Sequence, Union
 
 import torch
@@ -29,7 +29,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
       starts at the first sample that no iteration has used, also with another
       batch or number of processes than before; for samplers that have
       ``start_at``, as :class:`SeededInfiniteSampler`.
-    * Random generators go on from where the checkpoint left them, each
+    * Random generators continue where the checkpoint left them, each
       rank's, and validation leaves them alone.
     * A validation that was due at the checkpoint, and was cut off, is done.
 
@@ -105,7 +105,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         self.dataloader_iterator = iter(self.dataloader)
         if self._iter > 0:
             self.runner.logger.info(
-                f'going on after iteration {self._iter} of '
+                f'continuing after iteration {self._iter} of '
                 f'{self._max_iters}, with sample {self._used} of the order; '
                 'what earlier logs say of later iterations is computed again')
 
@@ -128,13 +128,13 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         return self.runner.message_hub.runtime_info.get(name)
 
     def _restore_random_state(self) -> None:
-        """Go on with the random numbers of this rank, or of a like one."""
+        """Continue with the random numbers of this rank, or of a like one."""
         states = self._recall('random_states')
         if states:
             set_random_state(states[get_rank() % len(states)])
         else:
             self.runner.logger.info('the checkpoint holds no random state: '
-                                    'random numbers start anew')
+                                    'random numbers start again')
 
     def _validate_if_cut_off(self) -> None:
         """Validate if the run was killed while it did.

@@ -44,7 +44,7 @@ def set_random_state(state: Dict[str, Any]) -> None:
 
 @contextmanager
 def kept_random_state() -> Iterator[None]:
-    """Whatever is drawn within it, the generators are put back."""
+    """Put the generators back, whatever is drawn within the block."""
     state = random_state()
     try:
         yield

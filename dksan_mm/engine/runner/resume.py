@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Where a training starts: which checkpoint, and whether it can be used."""
+"""Start of a training: which checkpoint, and whether it can be used."""
 import math
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ NUMBER = re.compile(r'(\d+)\.pth$')
 
 
 class Start(NamedTuple):
-    """What a training starts from.
+    """Checkpoint that a training starts from.
 
     Attributes:
         path (str): The checkpoint, '' without one.
@@ -87,7 +87,7 @@ def list_checkpoints(work_dir: str) -> List[Path]:
 
     The newest is what ``last_checkpoint`` names, or was written after it by a
     run that was killed just then. Older files with higher numbers are of a
-    future that was given up, by going back or starting anew; they come last.
+    future that was given up, by going back or starting over; they come last.
     Without a pointer that makes sense, the numbers decide.
 
     Args:
@@ -116,7 +116,7 @@ def _named_by(pointer: Path) -> Path:
 
 
 def _like(path: Path) -> List[Path]:
-    """Files beside it, or in its place, that differ in the number alone."""
+    """Return files that differ from a path in the number alone."""
     start = NUMBER.sub('', path.name)
     pattern = re.compile(re.escape(start) + NUMBER.pattern)
     if not path.parent.is_dir():

@@ -52,7 +52,7 @@ def spread_batch(config: Config, total: int) -> None:
 
 
 def batch_note(config: Config) -> str:
-    """What to say where the learning rate is not the batch's, else ''."""
+    """Return a sentence if the learning rate is not the batch's, else ''."""
     base, settings = base_batch(config), config.get('auto_scale_lr', {})
     batch = config.train_dataloader.get('batch_size', 0)
     batch *= num_processes(config.launcher)

@@ -25,7 +25,7 @@ class VideoTemporalError(VideoMetric):
 
     over all pixels and channels; 0 is best. What is wrong in both frames
     alike does not count, so a still video gets 0 for any still prediction:
-    it tells of flicker beside PSNR, not in its place. ``TE_Y`` is that of the
+    it tells of flicker in addition to PSNR. ``TE_Y`` is that of the
     luma. A frame whose predecessor (its number less one) is not evaluated,
     such as a video's first, has no value and does not count.
 
@@ -65,7 +65,7 @@ class VideoTemporalError(VideoMetric):
     def gather(self) -> List[Tuple[str, str, dict]]:
         """The results of all processes, the changes between them included.
 
-        Where frames did not come in order, a warning says so, and there are
+        Where frames did not come in order, there is a warning, and there are
         no values at all.
         """
         rows = super().gather()

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What all metrics share: 8-bit frames, a mean per video, all processes."""
+"""Base of all metrics: 8-bit frames, a mean per video, all processes."""
 import math
 from collections import defaultdict
 from pathlib import PurePath

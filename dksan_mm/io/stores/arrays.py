@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Clips as arrays of pixels: ``{clip}.npy`` beside the folder ``{clip}/``.
+"""Clips as arrays of pixels: ``{clip}.npy`` next to the folder ``{clip}/``.
 
 uint8, ``(t, h, w, 3)``, RGB; ``numpy.load`` reads it, too. See
 :mod:`dksan_mm.io.stores.stores` for what it is good for.

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What the files that hold a clip's pixels have in common."""
+"""Base of the files that hold a clip's pixels."""
 import os
 from abc import ABC, abstractmethod
 from typing import Optional, Tuple

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Forms of a clip from which a crop is read without decoding whole frames.
 
-Beside the folder of a clip's frames, ``{clip}/``, stands a file with the same
+Next to the folder of a clip's frames, ``{clip}/``, is a file with the same
 pixels: ``{clip}.npy`` (store 'array') or, of HR, ``{clip}.tiles`` (store
 'tiles'; its LR, a 256th of the pixels, stays an array). These files can be
 deleted at any time; training then decodes the frames.
@@ -64,7 +64,7 @@ def suffix_of(folder: str, store: str) -> str:
 
 
 def store_path(folder: str, suffix: str) -> str:
-    """Where the file of a clip's folder stands: beside it."""
+    """Return the path of the file next to a clip's folder."""
     return osp.normpath(folder) + suffix
 
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Clips as losslessly coded tiles: ``{clip}.tiles`` beside ``{clip}/``.
+"""Clips as losslessly coded tiles: ``{clip}.tiles`` next to ``{clip}/``.
 
 Smaller than the PNG frames, and a crop costs what its tiles cost to decode.
 See :mod:`dksan_mm.io.stores.stores` for the measurements.
@@ -69,7 +69,7 @@ class TileFile(ClipFile):
         return out
 
     def _read_row(self, frame: int, row: int, columns: range) -> List[bytes]:
-        """Coded tiles that lie beside each other, in one read."""
+        """Read coded tiles that lie next to each other at once."""
         rows, per_row = self.grid
         first = (frame * rows + row) * per_row + columns[0]
         index = self._read_bytes(8 * (len(columns) + 1),
@@ -84,7 +84,7 @@ class TileFile(ClipFile):
 
 
 def _grid(height: int, width: int, tile: int) -> Tuple[int, int]:
-    """Tiles below and beside each other."""
+    """Join tiles below and next to each other."""
     return -(-height // tile), -(-width // tile)
 
 
@@ -104,7 +104,7 @@ def encode_tile(image: np.ndarray) -> bytes:
 
 
 def decode_tiles(coded: List[bytes], tile: int, rows: int) -> np.ndarray:
-    """Decode the upper rows of tiles that lie beside each other.
+    """Decode the upper rows of tiles that lie next to each other.
 
     Args:
         coded (list[bytes]): The tiles.

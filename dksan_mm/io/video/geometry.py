@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Which part of a stored picture is shown, and which way up."""
+"""Geometry of a stored picture: the part shown, and which way up."""
 import re
 from typing import NamedTuple, Tuple
 

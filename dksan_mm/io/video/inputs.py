@@ -26,7 +26,7 @@ def find_inputs(source: str) -> Optional[Inputs]:
 
     A folder of videos may hold images too, such as posters, and a folder of
     frames a video: what there is more of is taken. Images named like a video
-    beside them are its posters, however many.
+    next to them are its posters, however many.
 
     Args:
         source (str): A folder of video files and of folders with frames, or

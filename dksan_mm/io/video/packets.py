@@ -10,8 +10,8 @@ from .animations import check_gif_end, count_png_frames
 from .streams import find_second_mp4, open_decoder
 from .timeline import follow, open_timeline
 
-# Seconds, beside 2 %, that a file may end early: headers round up, and count
-# what decoders drop of the sound's beginning.
+# Seconds, in addition to 2 %, that a file may end early: headers round up,
+# and count what decoders drop of the sound's beginning.
 TAIL = Fraction(1, 4)
 # Formats that state a length of the video alone. Matroska does not.
 STATED = ('mov,mp4,m4a,3gp,3g2,mj2', 'avi')

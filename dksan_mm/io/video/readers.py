@@ -41,7 +41,7 @@ class Frame:
 
 
 class Source:
-    """What all kinds of sources have in common.
+    """Base of all kinds of sources.
 
     Iterating yields each :class:`Frame` once, in order. Where the rest of a
     source cannot be used (a broken tail, another size), the iteration ends

@@ -16,7 +16,7 @@ _DRAWING = re.compile(rb'\\p[1-9]')  # a figure of ASS, not a text
 
 
 class Text(NamedTuple):
-    """What is shown for a time.
+    """A text or picture that is shown for a time.
 
     Attributes:
         start (int): Milliseconds.
@@ -92,7 +92,7 @@ class SubtitleConverter:
 
     @property
     def texts(self) -> List[Text]:
-        """What has been read, for :meth:`encode`."""
+        """Return what has been read, for :meth:`encode`."""
         texts = sorted(self._texts, key=lambda text: text.start)
         if self._encoder.name == 'mov_text':
             return list(stack(texts))

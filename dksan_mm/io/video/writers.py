@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Enlarged frames as an H.264 video, a folder of PNGs or one PNG.
+"""Upscaled frames as an H.264 video, a folder of PNGs or one PNG.
 
 Each is written under a hidden name that nobody can guess, in the target's
 folder, and moved to the target when it is finished. Nothing else is replaced
@@ -32,11 +32,11 @@ _FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION of FFmpeg
 
 
 class Writer:
-    """What all kinds of targets have in common.
+    """Base of all kinds of targets.
 
     Args:
         path (str): The target.
-        source (Source): Whose frames are written, enlarged.
+        source (Source): Whose frames are written, upscaled.
         overwrite (bool): Whether the target may be replaced.
 
     Attributes:
@@ -121,7 +121,7 @@ class VideoWriter(Writer):
 
     Args:
         path (str): The target; its suffix names the container.
-        source (Source): Whose frames are written, enlarged.
+        source (Source): Whose frames are written, upscaled.
         crf (int): x264's constant rate factor, 0 (lossless) to 51.
         overwrite (bool): Whether the target may be replaced.
     """
@@ -285,7 +285,7 @@ def open_writer(path: Union[str, os.PathLike],
     Args:
         path (str | PathLike): A video (.mp4, .mkv, .mov, .m4v), an image
             (.png), or else a folder of PNGs.
-        source (Source): Whose frames will be written, enlarged.
+        source (Source): Whose frames will be written, upscaled.
         crf (int): Of a video, x264's constant rate factor.
         overwrite (bool): Whether the target may be replaced.
 

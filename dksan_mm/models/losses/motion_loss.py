@@ -32,7 +32,7 @@ def watch_offsets(predictor: Optional[nn.Module]) -> Iterator[List[Tensor]]:
 
 
 def motion_loss(outputs: Tensor, motion: Tensor) -> Tensor:
-    """How far an alignment's offsets are from known motion.
+    """Measure how far an alignment's offsets are from known motion.
 
     *Chosen here*: the mean over all taps and groups of the offsets of a place
     is where it looks; around that mean, taps may spread as they like.

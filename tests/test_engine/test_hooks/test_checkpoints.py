@@ -174,8 +174,8 @@ def test_on_a_full_disk_the_training_goes_on(ended, tmp_path, monkeypatch):
     assert len(errors) == 3  # twice the checkpoint, once the best
     assert errors[0].endswith(
         f"{tmp_path}/iter_4.pth could not be written: [Errno 28] No space "
-        f"left on device: '{tmp_path}/iter_4.pth'; the training goes on, and "
-        f'a resumed one would from {tmp_path}/iter_2.pth')
+        f"left on device: '{tmp_path}/iter_4.pth'; the training continues, "
+        f'and a resumed one would from {tmp_path}/iter_2.pth')
     monkeypatch.undo()
     whole = tmp_path / 'whole'
     toy_run(whole, 6)
@@ -189,7 +189,7 @@ def test_a_last_checkpoint_that_is_missing_fails_the_run(
     with pytest.raises(
             OSError,
             match=r'the last checkpoint could not be '
-            r'written: .*No space.*--resume goes on from .*iter_2'):
+            r'written: .*No space.*--resume continues from .*iter_2'):
         toy_run(tmp_path, 4)
     assert files(tmp_path) == [
         'best_score_iter_2.pth', 'iter_2.pth', 'last_checkpoint'
@@ -204,7 +204,7 @@ def test_a_last_checkpoint_that_is_missing_fails_the_run(
 def test_a_resumed_run_names_what_it_started_from(begun, tmp_path,
                                                   monkeypatch):
     full_disk(monkeypatch, ['iter_4.pth'])
-    with pytest.raises(OSError, match=f'goes on from {begun}/iter_2.pth'):
+    with pytest.raises(OSError, match=f'continues from {begun}/iter_2.pth'):
         toy_run(tmp_path, 4, resume=begun / 'iter_2.pth')
 
 
