@@ -176,7 +176,7 @@ def prepare(args: argparse.Namespace) -> int:
                                            write_manifest)
     from dksan_mm.prepare.parallel import Progress, run_parallel
     from dksan_mm.prepare.sources import count_frames
-    from dksan_mm.prepare.writer import ClipWriter, Settings
+    from dksan_mm.prepare.writer import ClipWriter, Settings, is_of_source
     source = Source(
         args.source,
         args.scale,
@@ -206,7 +206,7 @@ def prepare(args: argparse.Namespace) -> int:
         for (clip, *_), result in results:
             if isinstance(result, Exception):
                 failures.append(_explain(result))
-                bad = _is_bad_source(result, args.out)
+                bad = is_of_source(result, args.out)
                 if bad and args.skip_bad:
                     continue
                 hint = ' (--skip-bad leaves damaged clips out)'
@@ -241,14 +241,6 @@ def _describe(layout: str, clips: list) -> None:
                          (f' ({given} with LR)' if given else '') +
                          (f' ({alone} LR only)' if alone else ''))
     print(f'layout {layout}: {", ".join(parts)}', flush=True)
-
-
-def _is_bad_source(error: Exception, out: str) -> bool:
-    """Return whether a clip is wrong, not the target or the machine."""
-    if isinstance(error, OSError):
-        inside = osp.realpath(error.filename or out) + os.sep
-        return not inside.startswith(osp.realpath(out) + os.sep)
-    return isinstance(error, ValueError)
 
 
 def verify(args: argparse.Namespace) -> int:

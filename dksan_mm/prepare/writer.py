@@ -69,7 +69,7 @@ class ClipWriter:
         self.settings = settings
         self.on_frame = on_frame
         self.notes: List[str] = []
-        split = osp.join(out, clip.split)
+        self.out, split = out, osp.join(out, clip.split)
         self.partial = osp.join(split, PARTIAL_DIR, clip.name)
         folders = [lr_dir(settings.scale)] + [HR_DIR] * clip.has_hr
         self.parts = [osp.join(self.partial, f) for f in folders]
@@ -119,8 +119,10 @@ class ClipWriter:
         self._open_partial(recipe, known if ours else None)
         try:
             self._write_frames()
-        except ValueError:  # a damaged clip adds nothing to the target
-            if ours:
+        except (OSError, ValueError) as error:
+            if not is_of_source(error, self.out):
+                raise
+            if ours:  # a damaged clip adds nothing to the target
                 self._drop_added(known['frames'])
                 self._move_in_place()
             self.close()
@@ -357,6 +359,20 @@ class ClipWriter:
                 f'{self.clip.path}: frame {number:06d} is {image.shape[1]}x'
                 f'{image.shape[0]}, smaller than {scale}x{scale}')
         return image[:height, :width]
+
+
+def is_of_source(error: Exception, out: str) -> bool:
+    """Return whether it is one clip that is wrong, not target or machine.
+
+    Args:
+        error (Exception): What the preparation of a clip raised.
+        out (str): Root of the prepared data set.
+    """
+    if isinstance(error, OSError):
+        root = osp.realpath(out) + os.sep
+        path = osp.realpath(error.filename or out) + os.sep
+        return not path.startswith(root)
+    return isinstance(error, ValueError)
 
 
 def _nothing() -> None:

@@ -14,15 +14,12 @@ import time
 # Forked processes cannot compute on a GPU, nor with several threads.
 os.environ.update(CUDA_VISIBLE_DEVICES='-1', OMP_NUM_THREADS='1')
 
-import mmengine.config.config  # noqa: E402, F401
 from helpers.tool_runs import ROOT, load_tool  # noqa: E402
 
-import dksan_mm.apis  # noqa: E402, F401
-import dksan_mm.datasets  # noqa: E402, F401
-import dksan_mm.evaluation.metrics  # noqa: E402, F401
-import dksan_mm.models  # noqa: E402, F401
 from dksan_mm.cli import launch  # noqa: E402
 
+IMPORTS = ('mmengine.config.config', 'dksan_mm.apis', 'dksan_mm.datasets',
+           'dksan_mm.evaluation.metrics', 'dksan_mm.models')
 PATIENCE = 120  # seconds after which a run hangs
 
 
@@ -73,6 +70,8 @@ def run(tool, arguments, log):
 
 def main():
     """Answer until the input ends."""
+    for name in IMPORTS:  # not in the worker processes of prepare_data
+        importlib.import_module(name)
     answers = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)  # whatever else prints
     for line in sys.stdin:

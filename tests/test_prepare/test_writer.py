@@ -13,6 +13,7 @@ from helpers.data_fixtures import SAMPLE, write_frames
 
 from dksan_mm.io.files import END, reserve_file
 from dksan_mm.io.images import read_image, write_png
+from dksan_mm.prepare import writer as prepare_writer
 from dksan_mm.prepare.manifest import (read_manifest, write_annotation,
                                        write_manifest)
 from dksan_mm.prepare.sources import Clip, iter_frames
@@ -380,3 +381,22 @@ def test_a_building_place_with_files_of_the_user(tmp_path):
     with pytest.raises(ValueError, match='partial/c: holds files that were'):
         prepare(source, tmp_path / 'out')
     assert mine.read_text() == 'mine'
+
+
+@pytest.mark.parametrize('name, is_left', [('in/c/000001.png', False),
+                                           ('out/train/HR/c', True),
+                                           (None, True)])
+def test_what_cannot_be_read_adds_nothing(tmp_path, monkeypatch, name,
+                                          is_left):
+    """What cannot be written stays, for the next run."""
+    source = write_frames(tmp_path / 'in' / 'c', noise(2))
+
+    def frames(clip, **_):
+        yield 0, lambda: noise(1)[0]
+        raise OSError(5, 'Input/output error', name and str(tmp_path / name))
+
+    monkeypatch.setattr(prepare_writer, 'iter_frames', frames)
+    with pytest.raises(OSError):
+        prepare(source, tmp_path / 'out')
+    assert bool(tree(tmp_path / 'out')) == is_left
+    assert bool(find_unfinished(str(tmp_path / 'out'), [])) == is_left

@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Video files opened, and the stream in them that players show."""
+import errno
 import os.path as osp
 import re
 from contextlib import contextmanager
@@ -61,7 +62,7 @@ def open_video(
     try:
         container = open_container(path)
     except av.FFmpegError as error:
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and not _is_readable(path, error):
             raise OSError(error.errno, error.strerror, path) from error
         reason = f'not a video ({error.strerror or error})'
         if has_mp4_index(path) is False:
@@ -72,6 +73,20 @@ def open_video(
     except BaseException:
         container.close()
         raise
+
+
+def _is_readable(path: str, error: OSError) -> bool:
+    """Return whether FFmpeg's error is about what is in a file.
+
+    It calls some damage in a file an error of input and output.
+    """
+    try:
+        with open(path, 'rb') as file:
+            while file.read(2**20):
+                pass
+    except OSError:
+        return False
+    return error.errno == errno.EIO
 
 
 def choose_stream(path: str,

@@ -11,7 +11,7 @@ from helpers.video_files import H264, LOSSLESS, make_video, moving
 
 from dksan_mm.io.video.decoder import Decoder
 from dksan_mm.io.video.readers import open_source
-from dksan_mm.io.video.streams import has_mp4_index
+from dksan_mm.io.video.streams import has_mp4_index, open_video
 from dksan_mm.prepare.sources import Clip, count_frames, iter_frames
 
 
@@ -190,3 +190,11 @@ def test_names_are_no_addresses_and_tags_may_be_damaged(tmp_path):
     replace(tmp_path / 'b.mkv', 'caf\u00e9'.encode(), b'caf\xe9\xff')
     for name in (path, tmp_path / 'b.mkv'):
         assert len(list(open_source(name))) == 2
+
+
+def test_a_file_cut_short_in_its_header_is_no_error_of_the_disk(tmp_path):
+    path = Path(make_video(tmp_path / 'v.mkv', moving(2)))
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ValueError) as caught:
+        open_video(str(path))
+    assert str(caught.value) == f'{path}: not a video (Input/output error)'
