@@ -4,8 +4,8 @@ import os
 import os.path as osp
 from typing import Callable, Optional
 
-from .files import is_special, move_new, remove, reserve_file
 from dksan_mm.utils.errors import UserError
+from .files import is_special, move_new, remove, reserve_file
 
 
 def check_output(path: Optional[str], *, overwrite: bool) -> None:
