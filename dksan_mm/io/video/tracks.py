@@ -5,8 +5,10 @@ from fractions import Fraction
 from typing import Deque, Dict, Iterator, List, Optional, Set, Tuple
 
 import av
+from av.stream import Disposition
 
-from .streams import COVERS, choose_stream, codec_name, open_container
+from .covers import add_cover, can_hold, read_covers
+from .streams import choose_stream, codec_name, open_container
 from .subtitles import MILLISECOND, SubtitleConverter, Text, can_convert
 from .tags import (copy_chapters, copy_tags, describe, find_lost, left_out,
                    suffix_of)
@@ -74,6 +76,7 @@ class TrackCopy:
         self._streams: Dict[int, av.stream.Stream] = {}
         self._refused: Dict[int, Set[int]] = {}
         self._converters: Dict[int, SubtitleConverter] = {}
+        self._first: List[av.Packet] = []
         self._texts: Deque[Tuple[int, Text]] = deque()
         self._counts: Counter = Counter()
         self._reader: Optional[TrackPackets] = None
@@ -94,6 +97,7 @@ class TrackCopy:
         copy_chapters(
             container, target,
             Fraction(container.start_time or 0, av.time_base) - self._lift)
+        self._add_pictures()
         self._note_others(video)
         known = [
             stream for stream in container.streams
@@ -136,6 +140,19 @@ class TrackCopy:
                  for text in converter.texts)
         return deque(sorted(texts, key=lambda found: found[1].start))
 
+    def _add_pictures(self) -> None:
+        """Add covers and, where the target can hold them, attached files."""
+        container, target = self._container, self._target
+        covers = {cover.index: cover for cover in read_covers(self.source)}
+        for stream in container.streams:
+            if stream.index in covers and can_hold(target):
+                self._first += add_cover(covers[stream.index], stream, target)
+            elif stream.disposition & Disposition.attached_pic:
+                self.notes.append(f'{self.source}: a cover image is left out')
+            elif stream.type == 'attachment' and \
+                    target.format.name == 'matroska':
+                target.add_stream_from_template(stream)
+
     def _add(self, stream: av.stream.Stream) -> Optional[av.stream.Stream]:
         """Add a stream for the copy of one, None if the target has none."""
         if stream.index in self._refused:
@@ -160,7 +177,9 @@ class TrackCopy:
         counts = Counter(
             stream.type for stream in self._container.streams
             if stream.type in OTHERS and stream.index != video.index
-            and not stream.disposition & COVERS)
+            and not stream.disposition & Disposition.attached_pic)
+        if self._target.format.name == 'matroska':
+            counts.pop('attachment', None)
         kinds = self._container.format.name.split(',')
         if 'mov' in kinds and self._container.chapters():
             counts['data'] -= 1  # the titles of the chapters
@@ -185,6 +204,8 @@ class TrackCopy:
 
     def copy_until(self, seconds: Optional[Fraction]) -> None:
         """Copy what begins up to a time; all that is left for None."""
+        while self._first:
+            self._target.mux(self._first.pop())
         while self._texts:
             index, text = self._texts[0]
             if seconds is not None and text.start * MILLISECOND > seconds:

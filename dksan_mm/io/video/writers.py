@@ -186,7 +186,9 @@ class VideoWriter(Writer):
                 f'frames are {width}x{height}; name a folder, for PNGs')
         suffix = osp.splitext(self.path)[1].lower()
         self.part = reserve_file(self.path, f'.tmp{suffix}')
-        self._container = av.open(f'file:{self.part}', 'w')
+        # FFmpeg's own kind of .m4v holds less than other MP4 files.
+        kind = 'mp4' if suffix == '.m4v' else None
+        self._container = av.open(f'file:{self.part}', 'w', kind)
         stream = self._container.add_stream('libx264', rate=self.source.rate)
         stream.width, stream.height, stream.pix_fmt = width, height, 'yuv420p'
         stream.time_base = self.source.time_base

@@ -1,0 +1,79 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Cover images and attached files, such as fonts, of a video file."""
+from typing import List, NamedTuple
+
+import av
+from av.stream import Disposition
+
+from .streams import open_container
+
+# FFmpeg's names of containers that hold covers, as streams or as attached
+# files, and suffixes of the images that all of them can hold.
+AS_STREAMS, AS_FILES = ('mp4', ), ('matroska', )
+SUFFIXES = dict(mjpeg='jpg', png='png')
+
+
+def can_hold(target: av.container.OutputContainer) -> bool:
+    """Return whether a kind of container has place for covers."""
+    return target.format.name in AS_STREAMS + AS_FILES
+
+
+class Cover(NamedTuple):
+    """A cover image.
+
+    Attributes:
+        index (int): Of its stream in the source.
+        codec (str): FFmpeg's name.
+        content (bytes): The image file.
+    """
+    index: int
+    codec: str
+    content: bytes
+
+
+def read_covers(source: str) -> List[Cover]:
+    """Read the cover images of a file that can be copied."""
+    covers: List[Cover] = []
+    with open_container(source) as container:
+        streams = [
+            stream for stream in container.streams.video if stream.disposition
+            & Disposition.attached_pic and stream.codec_context is not None
+            and stream.codec_context.name in SUFFIXES
+        ]
+        try:
+            for packet in container.demux(streams) if streams else ():
+                if len(covers) == len(streams) or not packet.size:
+                    break
+                covers.append(
+                    Cover(packet.stream.index,
+                          packet.stream.codec_context.name, bytes(packet)))
+        except av.FFmpegError:
+            pass  # it is noted as left out
+    return covers
+
+
+def add_cover(cover: Cover, stream: av.VideoStream,
+              target: av.container.OutputContainer) -> List[av.Packet]:
+    """Add a cover to a container that is not written to yet.
+
+    Args:
+        cover (Cover): The image.
+        stream (VideoStream): The stream that it is from, of an open file.
+        target (OutputContainer): Has its video already.
+
+    Returns:
+        list[Packet]: To be written to it first.
+    """
+    if target.format.name in AS_FILES:
+        suffix = SUFFIXES[cover.codec]
+        kind = 'jpeg' if suffix == 'jpg' else suffix
+        target.add_attachment(f'cover.{suffix}', f'image/{kind}',
+                              cover.content)
+        return []
+    copy = target.add_stream_from_template(stream, opaque=True)
+    copy.disposition = Disposition.attached_pic
+    packet = av.Packet(cover.content)
+    packet.stream, packet.time_base = copy, copy.time_base
+    packet.pts = packet.dts = 0
+    packet.is_keyframe = True
+    return [packet]
