@@ -94,6 +94,14 @@ def test_a_size_that_memory_is_too_small_for_does_not_stop_it(
     assert 'the process was killed' in err
 
 
+def test_numbers_replace_no_file_unasked(tmp_path, sentence):
+    path = tmp_path / 'out.json'
+    path.write_text('mine')
+    assert analyze(BICUBIC, '--out', str(path)) == 2
+    assert sentence() == f'--out: {path} exists; --overwrite replaces it'
+    assert path.read_text() == 'mine'
+
+
 @pytest.mark.parametrize('arguments, message', [
     (['none.py'], 'there is no config none.py'),
     ([BICUBIC, '--rounds', '-1'], '--rounds must be at least 0, got -1'),

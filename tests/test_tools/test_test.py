@@ -115,6 +115,14 @@ def test_a_missing_folder_for_the_results_is_named(tiny_vid3oc, tmp_path,
     assert 'there is no folder' in sentence()
 
 
+def test_results_replace_no_file_unasked(tiny_vid3oc, tmp_path, sentence):
+    path = tmp_path / 'out.json'
+    path.write_text('mine')
+    assert evaluate(tiny_vid3oc, tmp_path, config=BICUBIC, options=()) == 2
+    assert sentence() == f'--out: {path} exists; --overwrite replaces it'
+    assert path.read_text() == 'mine'
+
+
 def test_frames_without_ground_truth_are_named(tiny_vid3oc, tmp_path,
                                                sentence):
     config = tmp_path / 'bicubic_without_gt.py'

@@ -537,5 +537,5 @@ def test_options_that_nothing_can_be_built_of(option, message, tiny_vid3oc,
 def evaluate(checkpoint, data, folder, config=CONFIG):
     path = folder / 'out.json'
     assert run('test', config, checkpoint, '--data-root', data, '--work-dir',
-               folder / 'w', '--out', path) == 0
+               folder / 'w', '--out', path, '--overwrite') == 0
     return json.loads(path.read_text())['metrics']
