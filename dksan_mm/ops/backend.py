@@ -86,8 +86,11 @@ def cpp_available() -> bool:
 
 
 def use_cpp(x: Tensor) -> bool:
-    """Whether ``x`` (float32 or float64) goes through the C++ operators."""
-    return x.device.type == 'cpu' and cpp_available()
+    """Whether ``x`` (float32 or float64) goes through the C++ operators.
+
+    On the meta device they compute shapes.
+    """
+    return x.device.type in ('cpu', 'meta') and cpp_available()
 
 
 @constant_for_compile
@@ -101,7 +104,7 @@ def triton_available(device: str) -> bool:
         return False
     if not triton_path.available():
         raise RuntimeError('triton is not installed')
-    if device != 'cuda' and not triton_path.interpreted():
+    if device not in ('cuda', 'meta') and not triton_path.interpreted():
         raise RuntimeError('the Triton kernels need tensors on a GPU, got '
                            f'them on {device!r}')
     return True

@@ -22,6 +22,10 @@ class Geometry:
         dilation (tuple[int, int]): Pixels between taps.
         groups (int): Channel groups.
         out_shape (tuple[int, int, int]): n, h_out, w_out.
+        offset_groups (int): Groups of channels with offsets of their own.
+        flat_edge (bool): What the slope of a sample is that lies exactly one
+            pixel above or left of the image: 0 as in mmcv, or the slope to
+            its right (False).
     """
 
     kernel_size: Tuple[int, int]
@@ -30,6 +34,8 @@ class Geometry:
     dilation: Tuple[int, int]
     groups: int
     out_shape: Tuple[int, int, int]
+    offset_groups: int = 1
+    flat_edge: bool = False
 
     @property
     def taps(self) -> int:

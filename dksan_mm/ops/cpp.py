@@ -2,7 +2,7 @@
 """The C++ operators: their gradients and what torch.compile must know."""
 
 import functools
-from typing import List, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -12,16 +12,12 @@ from .checks import Geometry
 
 FORMS = ('depthwise', 'dense')
 
+_library = torch.library.Library('dksan_mm', 'FRAGMENT')
 
-def convolve(x: Tensor,
-             weight: Tensor,
-             image_offset: Optional[Tensor],
-             kernel_offset: Optional[Tensor],
-             mask: Optional[Tensor],
-             geometry: Geometry,
-             *,
-             offset_groups: int = 1,
-             flat_edge: bool = False) -> Tensor:
+
+def convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
+             kernel_offset: Optional[Tensor], mask: Optional[Tensor],
+             geometry: Geometry) -> Tensor:
     """Deformable kernel convolution of CPU tensors, all of one type.
 
     Args:
@@ -35,28 +31,20 @@ def convolve(x: Tensor,
             offsets.
         mask (Tensor[n, GK, h_out, w_out], optional): Factor of each tap.
         geometry (Geometry): As checked.
-        offset_groups (int): G, groups of channels with offsets of their own.
-        flat_edge (bool): What the gradient of an offset is where a sample
-            lies exactly one pixel outside ``x``: 0 as in mmcv, or the slope
-            to its right (False).
 
     Returns:
         Tensor[n, c_out, h_out, w_out]: Output, in the memory format of ``x``.
     """
-    if torch.jit.is_tracing():
-        raise RuntimeError('torch.jit.trace would keep the size of the traced '
-                           'input in a deformable convolution; use '
-                           'torch.export')
+    torch_path.refuse_tracing()
+    pixel_inputs = (image_offset, kernel_offset, mask)
+    if torch_path.needs_plain():
+        return torch_path.convolve(x, weight, *pixel_inputs, geometry)
     settings = [
         *geometry.kernel_size, *geometry.stride, *geometry.padding,
         *geometry.dilation, *geometry.out_shape[1:], weight.shape[-1],
-        int(flat_edge), geometry.groups, offset_groups
+        int(geometry.flat_edge), geometry.groups, geometry.offset_groups
     ]
-    pixel_inputs = (image_offset, kernel_offset, mask)
-    if torch_path.needs_plain():
-        _check_plain(offset_groups, 'forward mode and torch.func')
-        return torch_path.convolve(x, weight, *pixel_inputs, geometry)
-    single = weight.shape[1] == 1 and offset_groups == 1
+    single = weight.shape[1] == 1 and geometry.offset_groups == 1
     if not single:
         return torch.ops.dksan_mm.dense_forward(x, weight.flatten(2),
                                                 *pixel_inputs, settings)
@@ -81,14 +69,16 @@ def load() -> bool:
     if not extension.load():
         return False
     for form in FORMS:
-        name = f'dksan_mm::{form}'
-        backward = getattr(torch.ops.dksan_mm, f'{form}_backward')
-        torch.library.register_fake(f'{name}_forward', _output)
-        torch.library.register_fake(f'{name}_backward', _gradients)
-        torch.library.register_autograd(
-            f'{name}_forward',
-            functools.partial(_backward, backward),
-            setup_context=_save)
+        forward, backward = (
+            getattr(torch.ops.dksan_mm, f'{form}_{way}').default
+            for way in ('forward', 'backward'))
+        torch.library.register_fake(forward, _output)
+        torch.library.register_fake(backward, _gradients)
+        for operator, rule in ((forward, _forward_rule), (backward,
+                                                          _backward_rule)):
+            # Not register_autograd: it drops forward-mode derivatives.
+            _library.impl(operator, functools.partial(rule, forward, backward),
+                          'Autograd')
     return True
 
 
@@ -111,43 +101,88 @@ def _like(x: Tensor, shape: Tuple[int, ...]) -> Tensor:
     """An empty tensor in the memory format that the operators give."""
     last = not x.is_contiguous() and x.is_contiguous(
         memory_format=torch.channels_last)
-    return x.new_empty(shape).contiguous(
+    return torch.empty(
+        shape,
+        dtype=x.dtype,
+        device=x.device,
         memory_format=torch.channels_last if last else torch.contiguous_format)
 
 
-def _save(ctx, inputs: tuple, output: Tensor) -> None:
-    *tensors, ctx.settings = inputs
-    ctx.save_for_backward(*tensors)
+class _Operator(torch.autograd.Function):
+    """The forward operator, with the backward operator as its gradient."""
+
+    @staticmethod
+    def forward(ctx, forward: Callable, backward: Callable,
+                settings: List[int], *tensors: Optional[Tensor]) -> Tensor:
+        ctx.operator, ctx.settings = backward, settings
+        ctx.save_for_backward(*tensors)
+        with torch._C._AutoDispatchBelowAutograd():
+            return forward(*tensors, settings)
+
+    @staticmethod
+    def backward(ctx, grad_out: Tensor) -> tuple:
+        tensors = ctx.saved_tensors
+        if torch_path.needs_plain() or torch_path.in_legacy_vmap(grad_out):
+            return None, None, None, *_differentiable(grad_out, tensors,
+                                                      ctx.settings)
+        grads = iter(ctx.operator(grad_out, *tensors, ctx.settings))
+        return (None, None, None, *(None if t is None else next(grads)
+                                    for t in tensors))
 
 
-def _backward(operator, ctx, grad_out: Tensor) -> tuple:
-    tensors = ctx.saved_tensors
-    if torch.is_grad_enabled() or torch_path.needs_plain():
+def _forward_rule(forward: Callable, backward: Callable, *inputs:
+                  Optional[Tensor]) -> Tensor:
+    """The forward operator as torch's derivatives see it."""
+    *tensors, settings = inputs
+    if torch_path.needs_plain():
+        geometry, whole = _plain_terms(tensors, settings)
+        return torch_path.convolve(*whole, geometry)
+    if _recorded(tensors):
+        return _Operator.apply(forward, backward, settings, *tensors)
+    with torch._C._AutoDispatchBelowAutograd():
+        return forward(*inputs)
+
+
+def _backward_rule(forward: Callable, backward: Callable, *inputs:
+                   Optional[Tensor]) -> List[Tensor]:
+    """The backward operator as torch's derivatives see it."""
+    grad_out, *tensors, settings = inputs
+    if torch._C._are_functorch_transforms_active():
+        raise NotImplementedError(
+            'torch.func cannot look into the gradient operators of a '
+            'deformable convolution; apply it to the convolution itself')
+    if torch_path.needs_plain() or _recorded([grad_out, *tensors]):
         # Asked for by create_graph=True: gradients of gradients.
-        return *_differentiable(grad_out, tensors, ctx.settings), None
-    grads = iter(operator(grad_out, *tensors, ctx.settings))
-    return (*(None if t is None else next(grads) for t in tensors), None)
+        grads = _differentiable(grad_out, tensors, settings)
+        return [grad for grad in grads if grad is not None]
+    with torch._C._AutoDispatchBelowAutograd():
+        return backward(*inputs)
+
+
+def _recorded(tensors: Sequence[Optional[Tensor]]) -> bool:
+    """Whether a gradient will be asked for."""
+    return torch.is_grad_enabled() and any(t is not None and t.requires_grad
+                                           for t in tensors)
 
 
 def _differentiable(grad_out: Tensor, tensors: Sequence[Optional[Tensor]],
                     settings: List[int]) -> List[Optional[Tensor]]:
     """Gradients that can be differentiated again, in pure torch."""
+    geometry, whole = _plain_terms(tensors, settings)
+    grads = torch_path.differentiable_gradients(grad_out, whole, geometry)
+    return [grads[0], grads[1].reshape(tensors[1].shape), *grads[2:]]
+
+
+def _plain_terms(
+        tensors: Sequence[Optional[Tensor]],
+        settings: List[int]) -> Tuple[Geometry, Tuple[Optional[Tensor], ...]]:
+    """Arguments of the operators as pure torch takes them."""
     x, weight, *others = tensors
     kernel, stride, padding, dilation, size = (
         tuple(settings[i:i + 2]) for i in range(0, 10, 2))
-    scope, _, groups, offset_groups = settings[10:]
-    _check_plain(offset_groups, 'a second derivative')
+    scope, flat_edge, groups, offset_groups = settings[10:]
     geometry = Geometry(kernel, stride, padding, dilation, groups,
-                        (x.shape[0], *size))
+                        (x.shape[0], *size), offset_groups, bool(flat_edge))
     square = kernel if others[1] is None else (scope, scope)
     whole = weight.reshape(weight.shape[0], -1, *square)
-    grads = torch_path.differentiable_gradients(grad_out, (x, whole, *others),
-                                                geometry)
-    return [grads[0], grads[1].reshape(weight.shape), *grads[2:]]
-
-
-def _check_plain(offset_groups: int, what: str) -> None:
-    if offset_groups > 1:
-        raise NotImplementedError(
-            f'{what} of a deformable convolution with {offset_groups} groups '
-            'of offsets is not implemented; with one group it is')
+    return geometry, (x, whole, *others)

@@ -65,6 +65,7 @@ from torch import Tensor
 
 from . import backend, cpp, torch_path, triton_path
 from .checks import Geometry, IntOrPair, check_arguments
+from .precision import no_autocast
 from .sampling import kernel_at_rest
 
 
@@ -112,7 +113,7 @@ def deform_kernel_conv2d(x: Tensor,
     dtype = torch.promote_types(x.dtype, weight.dtype)
     dtype = torch.promote_types(dtype, torch.float32)
     tensors = (x, weight.to(dtype), image_offset, kernel_offset, mask)
-    with torch.autocast(x.device.type, enabled=False):
+    with no_autocast(x.device.type):
         return _convolve(*tensors, geometry).to(x.dtype)
 
 

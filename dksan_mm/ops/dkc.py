@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from .checks import IntOrPair, output_size, pair
 from .deform_kernel import deform_kernel_conv2d
+from .precision import no_autocast
 
 
 class DeformKernelConv2d(nn.Module):
@@ -137,7 +138,7 @@ class DeformKernelConv2d(nn.Module):
         """Offsets in the predictor's own precision, whatever autocast says."""
         if predictor is None:
             return None
-        with torch.autocast(x.device.type, enabled=False):
+        with no_autocast(x.device.type):
             return predictor(x.to(predictor.weight.dtype))
 
     def extra_repr(self) -> str:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from . import backend, cpp
 from .checks import Geometry
+from .precision import no_autocast
 
 
 class ModulatedDeformConv2d(mmcv.ops.ModulatedDeformConv2d):
@@ -38,22 +39,16 @@ class ModulatedDeformConv2d(mmcv.ops.ModulatedDeformConv2d):
         Raises:
             ValueError: If the shapes do not fit together.
         """
-        if x.device.type != 'cpu' or not backend.cpp_available():
+        if not backend.use_cpp(x):
             return super().forward(x, offset, mask)
         geometry = self._checked_geometry(x, offset, mask)
         dtype = torch.float32
         for tensor in (x, offset, mask, self.weight):
             dtype = torch.promote_types(dtype, tensor.dtype)
-        with torch.autocast('cpu', enabled=False):
+        with no_autocast(x.device.type):
             out = cpp.convolve(
-                x.to(dtype),
-                self.weight.to(dtype),
-                offset.to(dtype),
-                None,
-                mask.to(dtype),
-                geometry,
-                offset_groups=self.deform_groups,
-                flat_edge=True)
+                x.to(dtype), self.weight.to(dtype), offset.to(dtype), None,
+                mask.to(dtype), geometry)
             if self.bias is not None:
                 out = out + self.bias.to(dtype).view(1, -1, 1, 1)
         return out.to(x.dtype)
@@ -77,4 +72,5 @@ class ModulatedDeformConv2d(mmcv.ops.ModulatedDeformConv2d):
             if tuple(tensor.shape) != shape:
                 raise ValueError(f'{name} must have shape {shape}, got '
                                  f'{tuple(tensor.shape)}')
-        return Geometry(*settings, self.groups, (x.shape[0], *size))
+        return Geometry(*settings, self.groups, (x.shape[0], *size),
+                        self.deform_groups, True)

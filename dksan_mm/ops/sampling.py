@@ -40,8 +40,9 @@ def image_corners(pixels: Tensor, offset: Optional[Tensor], like: Tensor,
     image, position = _tap_positions(pixels, geometry, like.dtype)
     if offset is not None:
         position = position + offset
-    row, row_weight, row_inside = _neighbours(position[..., 0], h)
-    col, col_weight, col_inside = _neighbours(position[..., 1], w)
+    flat = geometry.flat_edge
+    row, row_weight, row_inside = _neighbours(position[..., 0], h, flat)
+    col, col_weight, col_inside = _neighbours(position[..., 1], w, flat)
     index = ((image[:, None, None, None] * h + row[..., :, None]) * w +
              col[..., None, :])
     inside = row_inside[..., :, None] & col_inside[..., None, :]
@@ -65,7 +66,8 @@ def _tap_positions(pixels: Tensor, geometry: Geometry,
     return pixels // (h_out * w_out), position.to(dtype)
 
 
-def _neighbours(position: Tensor, size: int) -> Tuple[Tensor, Tensor, Tensor]:
+def _neighbours(position: Tensor, size: int,
+                flat_edge: bool) -> Tuple[Tensor, Tensor, Tensor]:
     """Indices, weights and presence of the two neighbours along one axis."""
     # Far offsets read nothing; clamped, they cannot overflow an integer.
     position = position.clamp(-2, size + 1)
@@ -73,7 +75,10 @@ def _neighbours(position: Tensor, size: int) -> Tuple[Tensor, Tensor, Tensor]:
     fraction = position - low
     index = torch.stack([low, low + 1], -1).long()
     weight = torch.stack([1 - fraction, fraction], -1)
-    return index, weight, (index >= 0) & (index < size)
+    inside = (index >= 0) & (index < size)
+    if flat_edge:
+        inside = inside & (position > -1).unsqueeze(-1)
+    return index, weight, inside
 
 
 def scope_matrix(offset: Tensor, scope: int, geometry: Geometry) -> Tensor:

@@ -29,28 +29,42 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
         x (Tensor[n, c, h, w]): Input.
         weight (Tensor[c_out, c / groups, s, s]): The scope, or without kernel
             offsets the kernel at rest.
-        image_offset (Tensor[n, 2K, h_out, w_out], optional): Image offsets.
-        kernel_offset (Tensor[n, 2K, h_out, w_out], optional): Kernel offsets.
-        mask (Tensor[n, K, h_out, w_out], optional): Factor of each tap.
+        image_offset (Tensor[n, 2GK, h_out, w_out], optional): Image offsets
+            of G offset groups.
+        kernel_offset (Tensor[n, 2GK, h_out, w_out], optional): Kernel
+            offsets.
+        mask (Tensor[n, GK, h_out, w_out], optional): Factor of each tap.
         geometry (Geometry): As checked.
 
     Returns:
         Tensor[n, c_out, h_out, w_out]: Output.
     """
-    if torch.jit.is_tracing():
-        raise RuntimeError('torch.jit.trace would keep the size of the traced '
-                           'input in a deformable convolution; use '
-                           'torch.export')
+    refuse_tracing()
     pixel_inputs = (per_pixel(image_offset,
                               2), per_pixel(kernel_offset,
                                             2), per_pixel(mask, 1))
     # torch.compile fuses the plain form, and cannot see into bands.
-    plain = torch.compiler.is_compiling() or needs_plain()
+    plain = (
+        torch.compiler.is_compiling() or needs_plain() or x.is_meta
+        or geometry.offset_groups > 1)
     run = _plain if plain else _Banded.apply
     out = run(x, weight, *pixel_inputs, geometry)
     n, h_out, w_out = geometry.out_shape
     out = out.reshape(n, h_out, w_out, weight.shape[0])
     return out.permute(0, 3, 1, 2).contiguous()
+
+
+def refuse_tracing() -> None:
+    """Raise an error inside ``torch.jit.trace``.
+
+    Raises:
+        RuntimeError: If it is at work: the settings hold the output's size,
+            which would be that of the traced input ever after.
+    """
+    if torch.jit.is_tracing():
+        raise RuntimeError('torch.jit.trace would keep the size of the traced '
+                           'input in a deformable convolution; use '
+                           'torch.export')
 
 
 def needs_plain() -> bool:
@@ -61,6 +75,16 @@ def needs_plain() -> bool:
     """
     return (forward_ad._current_level >= 0
             or torch._C._are_functorch_transforms_active())
+
+
+def in_legacy_vmap(grad_out: Tensor) -> bool:
+    """Return whether ``grad_out`` holds several gradients at once.
+
+    ``torch.autograd.grad(is_grads_batched=True)`` makes such tensors, and
+    with it ``torch.autograd.functional`` where ``vectorize=True``.
+    """
+    keys = torch._C._dispatch_keys(grad_out)
+    return keys.has(torch._C._dispatch_key_parse('Batched'))
 
 
 def differentiable_gradients(grad_out: Tensor,
@@ -99,9 +123,22 @@ def _plain(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
     """Output ``(p, c_out)`` of all pixels at once."""
     n, h_out, w_out = geometry.out_shape
     pixels = torch.arange(n * h_out * w_out, device=x.device)
-    index, corner = image_corners(pixels, image_offset, x, geometry)
-    columns = (_image_rows(x)[index] * corner[..., None]).sum(2)
-    return _contract(columns, weight, kernel_offset, mask, geometry)
+    groups = geometry.offset_groups
+    rows = _image_rows(x).chunk(groups, 1)
+    offsets, kernel_offsets, masks = ([None] * groups
+                                      if t is None else t.chunk(groups, 1)
+                                      for t in (image_offset, kernel_offset,
+                                                mask))
+    parts = []
+    for group in range(groups):
+        index, corner = image_corners(pixels, offsets[group], x, geometry)
+        # Not rows[index], whose gradient no vmap can batch.
+        read = rows[group].index_select(0, index.flatten())
+        columns = (read.unflatten(0, index.shape) * corner[..., None]).sum(2)
+        parts.append(
+            _cells(columns, weight, kernel_offsets[group], masks[group],
+                   geometry))
+    return _contract(parts[0] if groups == 1 else torch.cat(parts, 2), weight)
 
 
 def _image_rows(x: Tensor) -> Tensor:
@@ -109,14 +146,19 @@ def _image_rows(x: Tensor) -> Tensor:
     return F.pad(x.permute(0, 2, 3, 1).flatten(0, 2), (0, 0, 0, 1))
 
 
-def _contract(columns: Tensor, weight: Tensor, kernel_offset: Optional[Tensor],
-              mask: Optional[Tensor], geometry: Geometry) -> Tensor:
-    """Sum ``(p, k, c)`` columns over taps and each group's channels."""
+def _cells(columns: Tensor, weight: Tensor, kernel_offset: Optional[Tensor],
+           mask: Optional[Tensor], geometry: Geometry) -> Tensor:
+    """Share the taps of ``(p, k, c)`` columns out to the weight's cells."""
     if mask is not None:
         columns = columns * mask
-    if kernel_offset is not None:
-        matrix = scope_matrix(kernel_offset, weight.shape[-1], geometry)
-        columns = torch.bmm(matrix.transpose(1, 2), columns)
+    if kernel_offset is None:
+        return columns
+    matrix = scope_matrix(kernel_offset, weight.shape[-1], geometry)
+    return torch.bmm(matrix.transpose(1, 2), columns)
+
+
+def _contract(columns: Tensor, weight: Tensor) -> Tensor:
+    """Sum ``(p, cell, c)`` columns over cells and each group's channels."""
     p, cells, channels = columns.shape
     c_out, width = weight.shape[:2]
     if (c_out, width) == (channels, 1):
@@ -132,22 +174,25 @@ def _contract(columns: Tensor, weight: Tensor, kernel_offset: Optional[Tensor],
     return out.transpose(0, 1).reshape(p, c_out)
 
 
-def _bands(x: Tensor, geometry: Geometry) -> Iterator[Tensor]:
-    """Numbers of the output pixels, a band at a time."""
+def _bands(x: Tensor, geometry: Geometry) -> Iterator[slice]:
+    """Bands of the output pixels."""
     n, h_out, w_out = geometry.out_shape
     # Four corners of each tap are held together for the gradients.
     size = 4 * geometry.taps * x.shape[1] * x.element_size()
     limit = BAND_BYTES.get(x.device.type, BAND_BYTES['cuda'])
     step = max(1, limit // size)
     for first in range(0, n * h_out * w_out, step):
-        last = min(first + step, n * h_out * w_out)
-        yield torch.arange(first, last, device=x.device)
+        yield slice(first, min(first + step, n * h_out * w_out))
+
+
+def _numbers(band: slice, like: Tensor) -> Tensor:
+    """Numbers of a band's pixels."""
+    return torch.arange(band.start, band.stop, device=like.device)
 
 
 def _take(tensors: Tuple[Optional[Tensor], ...],
-          pixels: Tensor) -> List[Optional[Tensor]]:
+          band: slice) -> List[Optional[Tensor]]:
     """A band of per-pixel inputs, ready to collect gradients."""
-    band = slice(int(pixels[0]), int(pixels[-1]) + 1)
     return [
         None if t is None else t[band].detach().requires_grad_()
         for t in tensors
@@ -166,18 +211,20 @@ class _Banded(torch.autograd.Function):
         n, h_out, w_out = geometry.out_shape
         out = x.new_empty(n * h_out * w_out, weight.shape[0])
         rows = _image_rows(x)
-        for pixels in _bands(x, geometry):
-            offset, *others = _take((image_offset, kernel_offset, mask),
-                                    pixels)
-            index, corner = image_corners(pixels, offset, x, geometry)
-            out[pixels[0]:pixels[-1] + 1] = _contract(
+        for band in _bands(x, geometry):
+            offset, *others = _take((image_offset, kernel_offset, mask), band)
+            index, corner = image_corners(
+                _numbers(band, x), offset, x, geometry)
+            columns = _cells(
                 _gather(rows, index, corner), weight, *others, geometry)
+            out[band] = _contract(columns, weight)
         return out
 
     @staticmethod
     def backward(ctx, grad_out: Tensor) -> tuple:
         x, weight, *pixel_inputs = ctx.saved_tensors
-        if torch.is_grad_enabled() or needs_plain():
+        if torch.is_grad_enabled() or needs_plain() or \
+                in_legacy_vmap(grad_out):
             return *_plain_gradients(grad_out, ctx.saved_tensors,
                                      ctx.geometry), None
         rows = _image_rows(x)
@@ -186,11 +233,10 @@ class _Banded(torch.autograd.Function):
             None if t is None else torch.empty_like(t) for t in pixel_inputs
         ]
         grad_weight = torch.zeros_like(weight)
-        for pixels in _bands(x, ctx.geometry):
-            band = slice(int(pixels[0]), int(pixels[-1]) + 1)
+        for band in _bands(x, ctx.geometry):
             weight_part, *parts = _band_backward(rows, grad_rows, x, weight,
-                                                 _take(pixel_inputs,
-                                                       pixels), pixels,
+                                                 _take(pixel_inputs, band),
+                                                 _numbers(band, x),
                                                  grad_out[band], ctx.geometry)
             grad_weight += weight_part
             for grad, part in zip(grads, parts):
@@ -239,7 +285,7 @@ def _band_backward(rows: Tensor, grad_rows: Tensor, x: Tensor, weight: Tensor,
         index, corner = image_corners(pixels, offset, x, geometry)
         columns = _gather(rows, index, corner).requires_grad_()
         weight = weight.detach().requires_grad_()
-        out = _contract(columns, weight, *others, geometry)
+        out = _contract(_cells(columns, weight, *others, geometry), weight)
     present = [columns, weight, *(t for t in others if t is not None)]
     grad_columns, *grads = torch.autograd.grad(out, present, grad_out)
     flat = index.reshape(-1, 1).expand(-1, rows.shape[1])

@@ -136,11 +136,11 @@ std::vector<Tensor> backward_op(const Tensor& grad_out_any,
 TORCH_LIBRARY_FRAGMENT(dksan_mm, m) {
   m.def(
       "dense_forward(Tensor x, Tensor weight, Tensor? image_offset, "
-      "Tensor? kernel_offset, Tensor? mask, int[] settings) -> Tensor");
+      "Tensor? kernel_offset, Tensor? mask, SymInt[] settings) -> Tensor");
   m.def(
       "dense_backward(Tensor grad_out, Tensor x, Tensor weight, "
       "Tensor? image_offset, Tensor? kernel_offset, Tensor? mask, "
-      "int[] settings) -> Tensor[]");
+      "SymInt[] settings) -> Tensor[]");
 }
 
 TORCH_LIBRARY_IMPL(dksan_mm, CPU, m) {

@@ -183,7 +183,7 @@ TORCH_LIBRARY_FRAGMENT(dksan_mm, m) {
   m.def(
       "depthwise_backward(Tensor grad_out, Tensor x, Tensor weight, "
       "Tensor? image_offset, Tensor? kernel_offset, Tensor? mask, "
-      "int[] settings) -> Tensor[]");
+      "SymInt[] settings) -> Tensor[]");
 }
 
 TORCH_LIBRARY_IMPL(dksan_mm, CPU, m) {

@@ -112,7 +112,7 @@ Tensor forward_op(const Tensor& x_any, const Tensor& weight_any,
 TORCH_LIBRARY_FRAGMENT(dksan_mm, m) {
   m.def(
       "depthwise_forward(Tensor x, Tensor weight, Tensor? image_offset, "
-      "Tensor? kernel_offset, Tensor? mask, int[] settings) -> Tensor");
+      "Tensor? kernel_offset, Tensor? mask, SymInt[] settings) -> Tensor");
 }
 
 TORCH_LIBRARY_IMPL(dksan_mm, CPU, m) {

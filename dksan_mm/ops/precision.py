@@ -1,0 +1,22 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Arithmetic in the type of the tensors, whatever autocast says."""
+
+import contextlib
+from typing import ContextManager
+
+import torch
+
+
+def no_autocast(device: str) -> ContextManager:
+    """Switch autocast off inside a ``with`` block.
+
+    Args:
+        device (str): Type of the device that computes. The meta device knows
+            no autocast, and ``torch.autocast`` refuses its name.
+
+    Returns:
+        ContextManager: For one ``with`` block.
+    """
+    if device == 'meta':
+        return contextlib.nullcontext()
+    return torch.autocast(device, enabled=False)
