@@ -79,6 +79,7 @@ class TrackCopy:
         self._first: List[av.Packet] = []
         self._texts: Deque[Tuple[int, Text]] = deque()
         self._counts: Counter = Counter()
+        self._written: Counter = Counter()
         self._reader: Optional[TrackPackets] = None
         self._packets: Iterator[av.Packet] = iter(())
         self._next: Optional[av.Packet] = None
@@ -232,6 +233,7 @@ class TrackCopy:
     def _mux(self, index: int, packet: av.Packet) -> None:
         try:
             self._target.mux(packet)
+            self._written[index] += 1
         except av.FFmpegError as error:
             if isinstance(error, OSError):  # the disk is full, for instance
                 raise
@@ -266,12 +268,32 @@ class TrackCopy:
         """
         with open_container(self.source) as source, \
                 open_container(path) as target:
+            places = self._find_places()
             copies = {
-                source.streams[index]: target.streams[copy.index]
-                for index, copy in self._streams.items()
+                source.streams[index]: target.streams[place]
+                for index, place in places.items()
             }
+            self.notes += [
+                f'{self.source}: {left_out(source.streams[index])}, there is '
+                'nothing in it'
+                for index in sorted(self._streams.keys() - places.keys())
+            ]
             copies[choose_stream(self.source, source)] = target.streams[0]
             self.notes += [
                 f'{self.source}: {lost}'
                 for lost in find_lost(source, target, copies)
             ]
+
+    def _find_places(self) -> Dict[int, int]:
+        """Indices of copies in the finished file by those in the source.
+
+        MP4 files have no tracks that nothing was written to.
+        """
+        empty = [
+            copy.index for index, copy in self._streams.items()
+            if not self._written[index]
+        ] if 'matroska' not in self._target.format.name else []
+        return {
+            index: copy.index - sum(other < copy.index for other in empty)
+            for index, copy in self._streams.items() if copy.index not in empty
+        }

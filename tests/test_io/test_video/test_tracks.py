@@ -647,3 +647,30 @@ def test_attached_files(tmp_path, suffix):
         [_, file] = container.streams
         assert (file.name, file.mimetype,
                 bytes(file.data)) == ('Serif.ttf', 'font/ttf', b'letters')
+
+
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv'])
+def test_tracks_without_packets(tmp_path, suffix):
+    """MP4 files have none; tags of others are not taken for theirs."""
+    video = make_video(tmp_path / 'v.mkv', moving(25, (16, 32)), **H264)
+    sound = make_sound(tmp_path / 's.mka')
+    path = tmp_path / 'film.mkv'
+    with av.open(video) as first, av.open(str(sound)) as second, \
+            av.open(str(path), 'w') as target:
+        copies = [
+            target.add_stream_from_template(source.streams[0])
+            for source in (first, second, second)
+        ]
+        copies[2].metadata.update(language='fra', title='Second')
+        for source, copy in ((first, copies[0]), (second, copies[2])):
+            for packet in source.demux():
+                if packet.size:
+                    packet.stream = copy
+                    target.mux(packet)
+    _, writer = upscale(path, tmp_path / f'big{suffix}')
+    assert writer.notes == [
+        f'{path}: aac sound (track 1) is left out, there is nothing in it'
+    ] * (
+        suffix == '.mp4')
+    with av.open(str(tmp_path / f'big{suffix}')) as container:
+        assert container.streams.audio[-1].metadata['language'] == 'fra'
