@@ -183,18 +183,20 @@ def build_runner(kind: type, config: Config):
         UserError: If something cannot be built as the config says.
     """
     try:
-        return _keep_own_config(kind).from_cfg(config)
+        return _own_runner(kind).from_cfg(config)
     except BUILD_ERRORS as error:
         raise UserError('the config does not fit what it is for: '
                         f'{last_line(error)}{_log_traceback()}') from error
 
 
-def _keep_own_config(kind: type) -> type:
-    """Derive a Runner that does not write its config over the user's.
+def _own_runner(kind: type) -> type:
+    """Derive a Runner that respects the user's config.
 
     mmengine dumps the whole config into the work dir under the name of the
-    config's file, which may be that very file.
+    config's file, which may be that very file; and a resumed training takes
+    its learning rates from the checkpoint, whatever the config says.
     """
+    from dksan_mm.engine.runner.schedule import Schedule
 
     class OwnRunner(kind):
 
@@ -207,6 +209,14 @@ def _keep_own_config(kind: type) -> type:
                 self.cfg.dump(target)
             else:
                 super().dump_config()
+
+        def resume(self, *args, **kwargs) -> None:
+            schedule = Schedule(self)
+            super().resume(*args, **kwargs)
+            changed = schedule.follow(self)
+            if changed:
+                self.logger.info('from here on the config counts, not the '
+                                 f'checkpoint: {", ".join(changed)}')
 
     OwnRunner.__name__ = kind.__name__
     return OwnRunner

@@ -72,6 +72,21 @@ def test_a_config_in_the_work_dir_stays_as_it_is(tiny_vid3oc, tmp_path):
     assert Config.fromfile(dumped).train_cfg.max_iters == 2
 
 
+def test_a_resumed_run_follows_its_config(finished_run, tiny_vid3oc, tmp_path):
+    """Its schedule's end is moved from step 4 to step 6."""
+    work_dir = run_until(finished_run, tmp_path / 'longer', 2)
+    options = ['param_scheduler.1.end=6']
+    assert train(
+        tiny_vid3oc, work_dir, '--resume', iters=6, options=options) == 0
+    [log] = [
+        path.read_text() for path in work_dir.glob('2*/2*.log')
+        if 'continuing after iteration 2 of 6' in path.read_text()
+    ]
+    assert 'the config counts, not the checkpoint: LinearLR.end' in log
+    end = torch.load(work_dir / 'iter_6.pth')['param_schedulers'][1]['end']
+    assert end == 6
+
+
 def test_a_resumed_run_ends_like_one_that_never_stopped(
         finished_run, tiny_vid3oc, tmp_path):
     work_dir = run_until(finished_run, tmp_path / 'resumed', 2)

@@ -1,0 +1,75 @@
+# Copyright (c) DKSAN-MM contributors.
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.optim import LinearLR, OptimWrapper
+from torch import nn
+
+from dksan_mm.engine.runner.schedule import Schedule
+
+
+def make_runner(end, lr=1.):
+    """A warm-up of two steps, and a decay from step 2 to ``end``."""
+    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=lr)
+    wrapper = OptimWrapper(optimizer)
+    schedulers = [
+        LinearLR(wrapper, start_factor=.5, begin=0, end=2, by_epoch=False),
+        LinearLR(
+            wrapper,
+            start_factor=1.,
+            end_factor=.1,
+            begin=2,
+            end=end,
+            by_epoch=False)
+    ]
+    return SimpleNamespace(
+        optim_wrapper=wrapper, param_schedulers=schedulers, iter=0, epoch=0)
+
+
+def train(runner, steps):
+    """The rates of some steps."""
+    rates = []
+    for _ in range(steps):
+        rates += runner.optim_wrapper.get_lr()['lr']
+        runner.optim_wrapper.step()
+        for scheduler in runner.param_schedulers:
+            scheduler.step()
+        runner.iter += 1
+    return rates
+
+
+def resume(runner, other):
+    """Give a new runner the state of another; return what was changed."""
+    schedule = Schedule(runner)
+    runner.optim_wrapper.load_state_dict(other.optim_wrapper.state_dict())
+    for own, old in zip(runner.param_schedulers, other.param_schedulers):
+        own.load_state_dict(old.state_dict())
+    runner.iter = other.iter
+    return schedule.follow(runner)
+
+
+@pytest.mark.parametrize('steps', [1, 3, 4, 6])
+def test_a_moved_end_counts(steps):
+    wanted = train(make_runner(10), 12)
+    short, long = make_runner(4), make_runner(10)
+    train(short, steps)
+    assert resume(long, short) == ['LinearLR.end', 'LinearLR.total_iters']
+    assert train(long, 12 - steps) == wanted[steps:]
+    assert wanted[-1] == pytest.approx(.1)
+
+
+def test_another_rate_counts():
+    wanted = train(make_runner(10, lr=.3), 12)
+    first, second = make_runner(10), make_runner(10, lr=.3)
+    train(first, 5)
+    assert resume(second, first) == ['initial_lr']
+    assert train(second, 7) == wanted[5:]
+
+
+def test_the_same_config_changes_nothing():
+    wanted = train(make_runner(10), 12)
+    first, second = make_runner(10), make_runner(10)
+    train(first, 5)
+    assert resume(second, first) == []
+    assert train(second, 7) == wanted[5:]
