@@ -237,9 +237,12 @@ def main() -> int:
                 set_up()
                 print('Set up.')
     except (SetupError, OSError) as error:  # OSError: a read-only folder, ...
-        sys.exit(f'\nSet-up: {error}')
+        print(f'\nSet-up: {error}', file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
-        print('\nSet-up: cut off; `make setup` goes on from here.')
+        print(
+            '\nSet-up: cut off; `make setup` goes on from here.',
+            file=sys.stderr)
         return 130
     return 0
 

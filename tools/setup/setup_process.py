@@ -44,10 +44,12 @@ _CAUSES = [
 def cache() -> Path:
     """Return the user's cache folder; the project's own without a home."""
     base = os.getenv('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
-    with contextlib.suppress(OSError):
-        os.makedirs(base, exist_ok=True)
-    usable = os.path.isabs(base) and os.access(base, os.W_OK)
-    folder = (Path(base) if usable else ROOT / '.cache') / 'dksan_mm'
+    usable = os.path.isabs(base)
+    if usable:
+        with contextlib.suppress(OSError):
+            os.makedirs(base, exist_ok=True)
+        usable = os.access(base, os.W_OK)
+    folder = (Path(base) if usable else ROOT / 'build') / 'dksan_mm'
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
