@@ -45,13 +45,15 @@ def test_an_interruption_ends_what_the_command_started(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize('text, shown', [
-    ('a\n[3/77] c++ -MMD -c x.cpp\n', '3 of 77 files compiled, about 25 min'),
+    ('a\n[3/77] c++ -MMD -c x.cpp\n', '1:01  3 of 77 files compiled'),
+    ('[7/77] c++ -MMD -c x.cpp\n', '7 of 77 files compiled, about 10 min'),
     ('a\nDownloading https://host/x y', '1:01  Downloading  y'),
     ('', '1:01'),
 ])
 def test_the_status_tells_the_time_and_the_last_line(text, shown, log):
     log.write_text(text)
     assert shown in setup_process.status(61)
+    assert ('min left' in setup_process.status(61)) == ('min' in shown)
 
 
 def test_a_plain_log_gets_a_line_now_and_then(monkeypatch, capsys, log):

@@ -77,8 +77,9 @@ def status(gone: float) -> str:
     count = re.match(r'\[(\d+)/(\d+)\]', text)  # ninja's
     if count:
         done, total = map(int, count.groups())
-        left = round(gone / done * (total - done) / 60)
-        text = f'{done} of {total} files compiled, about {left} min left'
+        left = f', about {gone / done * (total - done) / 60:.0f} min left'
+        # The first files alone tell little.
+        text = f'{done} of {total} files compiled{left * (done > 5)}'
     return f'      {gone // 60:.0f}:{gone % 60:02.0f}  {text}'
 
 
