@@ -236,8 +236,12 @@ def main() -> int:
             if not is_current():
                 set_up()
                 print('Set up.')
-    except (SetupError, OSError) as error:  # OSError: a read-only folder, ...
-        print(f'\nSet-up: {error}', file=sys.stderr)
+    except (SetupError, OSError) as error:
+        # OSError: a folder that is read-only, ...
+        cure = '; mend that, then run `make setup` again.'
+        print(
+            f'\nSet-up: {error}{cure * isinstance(error, OSError)}',
+            file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(
