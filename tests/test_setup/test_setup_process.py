@@ -44,6 +44,20 @@ def test_an_interruption_ends_what_the_command_started(monkeypatch, tmp_path):
     assert not mark.exists()
 
 
+def test_ninja_is_asked_to_end_its_compilers(monkeypatch, tmp_path):
+    mark = tmp_path / 'mark'
+
+    def interrupt(is_done):
+        time.sleep(.5)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(setup_process, 'watch', interrupt)
+    script = f'trap "touch {mark}; exit" TERM; sleep 9 & wait'
+    with pytest.raises(KeyboardInterrupt):
+        setup_process.run(['sh', '-c', script], 'trying')
+    assert mark.exists()
+
+
 @pytest.mark.parametrize('text, shown', [
     ('a\n[3/77] c++ -MMD -c x.cpp\n', '1:01  3 of 77 files compiled'),
     ('[7/77] c++ -MMD -c x.cpp\n', '7 of 77 files compiled, about 10 min'),

@@ -119,7 +119,12 @@ def run(command: list, doing: str, **options) -> None:
     try:
         watch(lambda: process.poll() is not None)
     except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
+        # ninja ends its compilers, in groups of their own, if it is asked to.
+        os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
     if process.returncode:
