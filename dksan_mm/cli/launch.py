@@ -193,7 +193,7 @@ def _keep_own_config(kind: type) -> type:
     """Derive a Runner that does not write its config over the user's.
 
     mmengine dumps the whole config into the work dir under the name of the
-    config's file, which may be that very file.
+    config's file, which may be that very file, or another one of that name.
     """
 
     class OwnRunner(kind):
@@ -201,8 +201,7 @@ def _keep_own_config(kind: type) -> type:
         def dump_config(self) -> None:
             own = self.cfg.filename
             target = os.path.join(self.work_dir, os.path.basename(own or ''))
-            if own and os.path.exists(target) and os.path.samefile(
-                    own, target):
+            if own and os.path.lexists(target):
                 target = os.path.join(self.work_dir, f'{self.timestamp}.py')
                 self.cfg.dump(target)
             else:
