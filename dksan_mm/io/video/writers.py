@@ -376,8 +376,10 @@ def check_apart(inputs: Sequence[str], target: Union[str,
         # A link is an input as well as the file that it leads to.
         places = [path]
         if osp.isdir(target):
-            places += [osp.dirname(path) or '.',
-                       osp.dirname(osp.realpath(path))]
+            places += [
+                osp.dirname(path) or '.',
+                osp.dirname(osp.realpath(path))
+            ]
         if any(osp.samefile(place, target) for place in places):
             raise ValueError(f'{target}: the output would replace the input')
 

@@ -198,8 +198,9 @@ def test_frames_are_kept_when_they_cannot_be_moved(tmp_path, monkeypatch, name,
     before = target.read_text() if target.is_file() else None
     for name_of in ('link', 'replace', 'rename'):
         monkeypatch.setattr(os, name_of, failing(getattr(os, name_of)))
-    with pytest.raises(OSError, match='Device or resource busy.*frames are '
-                       'in ') as error:
+    with pytest.raises(
+            OSError, match='Device or resource busy.*frames are '
+            'in ') as error:
         copy(path, target, overwrite=overwrite)
     [kept] = tmp_path.glob('.big*')
     assert str(error.value).endswith(str(kept))
