@@ -4,7 +4,7 @@
 #   make setup MMCV_CUDA=0                   mmcv without CUDA (1: with it)
 #   make test ARGS='tests/test_ops -k grad'  only some tests
 
-PYTHON ?= python3
+PYTHON ?=
 ARGS ?=
 VENV_PYTHON := .venv/bin/python
 
@@ -15,11 +15,18 @@ help: ## list the commands
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1|/p' $(firstword $(MAKEFILE_LIST)) \
 	  | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
 
+# An environment that is there goes on with its own Python.
+PYTHONS := .venv/bin/python \
+  $(if $(PYTHON),'$(PYTHON)',python3 python3.11 python3.12 python3.10)
+IS_SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))
+
 setup: ## build .venv, mmcv's operators included (once; then under a second)
-	@command -v '$(PYTHON)' >/dev/null || { printf '%s %s\n' \
-	  "There is no '$(PYTHON)' here: install Python 3.10, 3.11 or 3.12 and" \
-	  "run 'make setup PYTHON=/path/to/it'." >&2; exit 1; }
-	@MMCV_CUDA='$(MMCV_CUDA)' '$(PYTHON)' tools/setup/setup_env.py
+	@for python in $(PYTHONS); do \
+	  if "$$python" -c '$(IS_SUPPORTED)' 2>/dev/null; then \
+	    exec "$$python" tools/setup/setup_env.py; fi; done; \
+	printf '%s %s %s\n' 'Set-up: the project needs Python 3.10, 3.11 or 3.12,' \
+	  'and there is none as $(or $(PYTHON),python3) here: install one and' \
+	  'run `make setup PYTHON=/path/to/it`.' >&2; exit 1
 
 demo: setup ## train on the sample clips, evaluate, super-resolve a video
 	@$(VENV_PYTHON) tools/demo.py $(ARGS)

@@ -7,6 +7,7 @@ Each config trains on noise in a process of its own. A second table computes
 from these times what a whole training takes on several GPUs.
 """
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import Iterator, List, Optional, Sequence
@@ -69,11 +70,21 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument(
         '--bandwidth',
         default=20.,
-        type=float,
+        type=_bandwidth,
         metavar='GB/s',
         help='between GPUs; chosen here: 20, what PCIe 4.0 x16 is good for')
     launch.add_config_options(parser)
     return parser.parse_args(argv)
+
+
+def _bandwidth(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f'must be above 0, got {text}')
+    return value
 
 
 def prepare_config(path: str, args: argparse.Namespace) -> launch.Config:
@@ -170,6 +181,9 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
                 with_data=bool(args.data_root))
         except MemoryError as error:
             raise UserError(f'{name}: {error} (out of memory?)') from error
+        except (*launch.BUILD_ERRORS, RuntimeError) as error:
+            raise UserError(f'{name} cannot be trained: '
+                            f'{launch.last_line(error)}') from error
     print_table(cost_rows(costs))
     print(f'\nComputed: {args.updates:,} updates of {args.total_batch} '
           f'samples, time in proportion to samples, {args.bandwidth:g} GB/s '

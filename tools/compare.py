@@ -14,7 +14,8 @@ Interrupted at any point, the same command continues; frames that are there
 are not computed again, unless the model's config, weights or code or the
 video's LR frames have changed. A model with parameters and no checkpoint is
 compared as it would begin a training, and marked as untrained. The exit code
-is 1 if a model failed; the others' results are written.
+is 1 if a model failed; the others' results are written. It is 2, and nothing
+is written, if none can be built from what was named.
 """
 import argparse
 import fcntl
@@ -177,14 +178,16 @@ def locked(out: str) -> Iterator[None]:
 
 def compare(args: argparse.Namespace, models: List[ModelSpec]) -> bool:
     """Run the comparison; whether every model has results."""
-    from dksan_mm.comparison.processes import run_models
+    from dksan_mm.comparison.processes import check_any, run_models
     from dksan_mm.comparison.results import collect
     data = find_data(args)
     tasks = [
         Task(model, data, osp.abspath(args.out), tuple(args.metrics),
              args.device, args.save_frames == 'all') for model in models
     ]
-    results = collect(models, run_models(tasks), data, sys.argv)
+    outcomes = run_models(tasks)
+    check_any(outcomes)
+    results = collect(models, outcomes, data, sys.argv)
     write_results(results, tasks, args.out)
     show(results, args.out)
     return not any('error' in model for model in results['models'].values())

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from dksan_mm.cli.arguments import positive
+from dksan_mm.utils.errors import UserError
 
 SAMPLE = Path('data/sample')
 PREPARED = Path('data/Vid3oC-sample')
@@ -27,6 +28,7 @@ BICUBIC = 'configs/bicubic_vid3oc_x16.py'
 RELEASED = ('configs/dksan-s_vid3oc_x16.py', 'weights/dksan-s_vid3oc_x16.pth')
 FRAMES = 24  # of each clip: a second of video, prepared within a minute
 STEPS = 4
+MARK = '.demo'  # in the demo's own work dir, whose files it may replace
 LOG_PREFIX = r'^\d\d/\d\d [\d:]+ - mmengine - INFO - '
 
 
@@ -47,6 +49,21 @@ def parse_args(argv: Sequence[str]) -> argparse.Namespace:
         parser.error(f'--clip: must be one of {", ".join(clips)}, got '
                      f'{args.clip}')
     return args
+
+
+def claim(work_dir: str) -> None:
+    """Make the work dir; refuse one that holds other things than a demo's."""
+    folder = Path(work_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        names = sorted(path.name for path in folder.iterdir())
+        if not names:
+            (folder / MARK).touch()
+    except OSError as error:
+        raise UserError(f'--work-dir: {work_dir}: {error.strerror}') from error
+    if names and MARK not in names:
+        raise UserError(f'--work-dir: {work_dir} holds {names[0]}, which no '
+                        'demo wrote; name another folder')
 
 
 def banner(step: int, text: str) -> None:
@@ -224,6 +241,7 @@ def main(argv: Sequence[str]) -> None:
     """Run the demo."""
     os.chdir(ROOT)
     args = parse_args(argv)
+    claim(args.work_dir)
     start = time.time()
     prepare()
     checkpoint = train(args)
@@ -248,4 +266,8 @@ What next:
 
 
 if __name__ == '__main__':
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except UserError as error:
+        print(f'demo.py: {error}', file=sys.stderr)
+        sys.exit(2)

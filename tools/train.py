@@ -1,7 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
 """Train a model: python tools/train.py CONFIG [options]."""
 import argparse
+import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Optional, Sequence
 
@@ -103,6 +105,14 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     args = parse_args(argv)
     config = prepare_config(args)
     launch.check_launcher(config.launcher)
+    from dksan_mm.io.files import claimed
+    first = os.environ.get('RANK', '0') == '0'
+    with claimed(config.work_dir) if first else nullcontext():
+        train(args, config)
+
+
+def train(args: argparse.Namespace, config: launch.Config) -> None:
+    """Train; no other run of this machine writes to the work dir."""
     if args.amp:
         scaling.use_autocast(config, args.amp)
     config.model_wrapper_cfg = scaling.data_parallel(config)

@@ -193,8 +193,9 @@ def _own_runner(kind: type) -> type:
     """Derive a Runner that respects the user's config.
 
     mmengine dumps the whole config into the work dir under the name of the
-    config's file, which may be that very file; and a resumed training takes
-    its learning rates from the checkpoint, whatever the config says.
+    config's file, which may be that very file, or another one of that name;
+    and a resumed training takes its learning rates from the checkpoint,
+    whatever the config says.
     """
     from dksan_mm.engine.runner.schedule import Schedule
 
@@ -203,8 +204,7 @@ def _own_runner(kind: type) -> type:
         def dump_config(self) -> None:
             own = self.cfg.filename
             target = os.path.join(self.work_dir, os.path.basename(own or ''))
-            if own and os.path.exists(target) and os.path.samefile(
-                    own, target):
+            if own and os.path.lexists(target):
                 target = os.path.join(self.work_dir, f'{self.timestamp}.py')
                 self.cfg.dump(target)
             else:

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.runner import set_random_seed
 
 from dksan_mm.analysis.complexity import count_cost
-from dksan_mm.cli.launch import last_line
+from dksan_mm.cli.launch import BUILD_ERRORS, last_line
 from dksan_mm.engine.runner.checkpoint import load_weights
 from dksan_mm.utils.errors import UserError
 from .request import ModelSpec
@@ -40,10 +40,15 @@ def build_model(config: Config,
         named: it is then initialised as a training would begin.
 
     Raises:
-        UserError: If the checkpoint cannot be read or is another model's.
+        UserError: If the config describes no model, or the checkpoint cannot
+            be read or is another model's.
     """
     set_random_seed(config.get('randomness', {}).get('seed') or 0)
-    model = MODELS.build(config.model)
+    try:
+        model = MODELS.build(config.model)
+    except (*BUILD_ERRORS, RuntimeError) as error:
+        raise UserError(f'{spec.config} does not describe a network that can '
+                        f'be built: {last_line(error)}') from error
     if not spec.checkpoint:
         model.init_weights()
         return model, bool(model.state_dict())

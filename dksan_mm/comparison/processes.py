@@ -15,7 +15,7 @@ import time
 import traceback
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
-from typing import Dict, Iterator, NamedTuple, Sequence
+from typing import Dict, Iterator, Mapping, NamedTuple, Sequence
 
 from dksan_mm.cli.launch import last_line
 from dksan_mm.utils.errors import UserError
@@ -39,8 +39,10 @@ class Failure(NamedTuple):
 
     Attributes:
         reason (str): One sentence.
+        is_input (bool): Whether what the user named is wrong.
     """
     reason: str
+    is_input: bool = False
 
 
 def run_models(tasks: Sequence[Task]) -> Dict[str, object]:
@@ -62,6 +64,23 @@ def run_models(tasks: Sequence[Task]) -> Dict[str, object]:
         _run_one(task, context, f'[{number}/{len(tasks)}] {task.model.name}')
         for number, task in enumerate(tasks, 1)
     }
+
+
+def check_any(outcomes: Mapping[str, object]) -> None:
+    """Refuse a comparison of which every model was named wrongly.
+
+    Args:
+        outcomes (Mapping): What :func:`run_models` returned.
+
+    Raises:
+        UserError: If there is nothing to report but that.
+    """
+    reasons = [
+        f'{name}: {outcome.reason}' for name, outcome in outcomes.items()
+        if isinstance(outcome, Failure) and outcome.is_input
+    ]
+    if reasons and len(reasons) == len(outcomes):
+        raise UserError(f'no model can be compared: {"; ".join(reasons)}')
 
 
 def _start_server() -> multiprocessing.context.BaseContext:
@@ -178,7 +197,7 @@ def _attempt(task: Task, connection: Connection, log: str) -> tuple:
         from .worker import ModelRun
         return 'result', ModelRun(task, tell).run()
     except UserError as error:
-        return 'failed', Failure(str(error))
+        return 'failed', Failure(str(error), is_input=True)
     except Exception as error:  # whatever it is, the other models run
         traceback.print_exc()
         kind = '' if isinstance(error, (OSError, ValueError)) else \

@@ -15,11 +15,12 @@ import re
 import secrets
 import tempfile
 from contextlib import contextmanager
-from typing import BinaryIO, Callable, Iterator, List, Optional
+from typing import BinaryIO, Callable, Iterator, List, Optional, Set
 
 MAX_NAME = 255  # bytes, of nearly all file systems
 END = '.dksan_mm.tmp'  # of the names of files that are being written
 _RANDOM = 8  # hexadecimal digits
+_CLAIMS: Set[int] = set()  # open files of claimed()
 PART_NAME = re.compile(r'\.part(-[0-9]+)?(\.[A-Za-z0-9]{1,4})?$')
 
 
@@ -252,12 +253,24 @@ def claimed(path: str) -> Iterator[None]:
     except OSError:  # no place for locks: a later move still replaces nothing
         yield
         return
+    _CLAIMS.add(handle)
     try:
         if _can_lock(handle) is False:
             raise FileExistsError(f'{path} is being written by another run')
         yield
     finally:
+        _CLAIMS.remove(handle)
         os.close(handle)
+
+
+def _leave_claims() -> None:
+    """Let a forked process, which may outlive its parent, hold no lock."""
+    for handle in _CLAIMS:
+        os.close(handle)
+    _CLAIMS.clear()
+
+
+os.register_at_fork(after_in_child=_leave_claims)
 
 
 def _open_claim(path: str) -> int:

@@ -2,10 +2,10 @@
 """A modulated deformable convolution that predicts its offsets itself."""
 from typing import Tuple
 
-import torch
 from torch import Tensor, nn
 
 from dksan_mm.ops import ModulatedDeformConv2d
+from dksan_mm.ops.precision import no_autocast
 
 
 class DeformConvPack(ModulatedDeformConv2d):
@@ -45,7 +45,7 @@ class DeformConvPack(ModulatedDeformConv2d):
         Returns:
             Tensor[n, channels, h, w]: Output, in the type of ``feature``.
         """
-        with torch.autocast(x.device.type, enabled=False):
+        with no_autocast(x.device.type):
             dtype = self.weight.dtype
             offset, mask = self.predict_offsets(feature.to(dtype))
             out = super().forward(x.to(dtype), offset, mask)

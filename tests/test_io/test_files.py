@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 import errno
 import os
+import signal
 import stat
 from itertools import islice
 from pathlib import Path
@@ -118,6 +119,25 @@ def test_one_run_writes_an_output(tmp_path):
             pass
     with files.claimed(str(tmp_path / 'a.mp4')):
         assert os.listdir(tmp_path) == ['link']
+
+
+def test_a_forked_process_does_not_hold_the_lock_of_its_parent(tmp_path):
+    path = str(tmp_path / 'a.mp4')
+    reader, writer = os.pipe()
+    with files.claimed(path):
+        child = os.fork()
+        if not child:
+            os.write(writer, b'.')
+            signal.pause()
+        os.read(reader, 1)
+    try:
+        with files.claimed(path):
+            pass
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(writer)
+        os.close(reader)
 
 
 @pytest.mark.parametrize('path', ['/dev/null', '/dev/stdout', '/dev/fd/1'])

@@ -68,3 +68,34 @@ def test_want_of_memory_is_said(monkeypatch, sentence):
     assert launch.run_tool(tool.main, [CONFIG]) == 2
     assert sentence() == ('dksan-s_vid3oc_x16: the process that trained was '
                           'killed (out of memory?)')
+
+
+@pytest.mark.parametrize('error, words', [
+    (KeyError('Nope is not in the registry'), 'Nope is not in the registry'),
+    (TypeError('no argument foo'), 'no argument foo'),
+    (RuntimeError('negative dimension -3'), 'negative dimension -3'),
+    (ZeroDivisionError('by zero'), None),
+])
+def test_what_cannot_be_trained_is_said(monkeypatch, sentence, error, words):
+    tool = load_tool('benchmark_training')
+
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(tool.training_cost, 'measure_step', fail)
+    if words is None:  # a fault of the tool, not of the user
+        with pytest.raises(ZeroDivisionError):
+            launch.run_tool(tool.main, [CONFIG])
+        return
+    assert launch.run_tool(tool.main, [CONFIG]) == 2
+    line = sentence()
+    assert line.startswith('dksan-s_vid3oc_x16 cannot be trained: ')
+    assert words in line
+
+
+@pytest.mark.parametrize('value', ['0', '-1', 'nan', 'inf', 'fast'])
+def test_a_bandwidth_that_is_none(capsys, value):
+    with pytest.raises(SystemExit) as stop:
+        load_tool('benchmark_training').parse_args(['--bandwidth', value])
+    assert stop.value.code == 2
+    assert f'must be above 0, got {value}' in capsys.readouterr().err

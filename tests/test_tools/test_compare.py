@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from helpers.data_fixtures import write_frames
 from helpers.tool_runs import CONFIG, ROOT, TINY, load_tool, run
 
@@ -243,10 +244,38 @@ def test_folders_of_frames_get_their_lr(tmp_path, tiny_vid3oc, capsys):
     assert '<i>' not in report and '&lt;i&gt;clip' in report
 
 
-def test_a_device_that_is_not_there_is_named(tiny_vid3oc, tmp_path, capsys):
+def test_a_device_that_is_not_there_is_named(tiny_vid3oc, tmp_path, sentence):
     assert compare(tiny_vid3oc, tmp_path / 'out', f'a={BICUBIC}',
-                   options=('--device', 'cuda:99')) == 1  # yapf: disable
-    assert 'FAILED: --device cuda:99: ' in capsys.readouterr().out
+                   options=('--device', 'cuda:99')) == 2  # yapf: disable
+    assert sentence().startswith(
+        'no model can be compared: a: --device cuda:99: ')
+    assert not (tmp_path / 'out' / 'results.json').exists()
+
+
+@pytest.mark.parametrize('wrong, words', [
+    ('channels=-3', 'does not describe a network that can be built'),
+    ('foo=1', "unexpected keyword argument 'foo'"),
+    ('type="Nope"', 'Nope is not in the '),
+])
+def test_networks_that_cannot_be_built(tiny_vid3oc, tmp_path, sentence, wrong,
+                                       words):
+    config = tmp_path / 'wrong.py'
+    config.write_text(f'_base_ = {CONFIG!r}\n'
+                      f'model = dict(generator=dict({wrong}))\n')
+    assert compare(tiny_vid3oc, tmp_path / 'out', f'a={config}') == 2
+    assert words in sentence()
+
+
+def test_weights_that_are_not_finite(tiny, tiny_vid3oc, finished_run, tmp_path,
+                                     sentence):
+    weights = torch.load(finished_run / 'iter_4.pth')['state_dict']
+    for value in weights.values():
+        if value.is_floating_point():
+            value.fill_(float('nan'))
+    torch.save(weights, tmp_path / 'nan.pth')
+    assert compare(tiny_vid3oc, tmp_path / 'out',
+                   f'a={tiny}:{tmp_path}/nan.pth') == 2
+    assert 'holds values that are not finite' in sentence()
 
 
 @pytest.mark.parametrize('models, words', [

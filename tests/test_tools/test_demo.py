@@ -5,6 +5,7 @@ from helpers.tool_runs import load_tool
 
 from dksan_mm.evaluation.functional.image_quality import psnr
 from dksan_mm.io.images import read_image, write_png
+from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.resize import matlab_resize
 
 demo = load_tool('demo')
@@ -71,3 +72,14 @@ def test_wrong_arguments_are_refused(argv, match, capsys):
     with pytest.raises(SystemExit):
         demo.parse_args(argv)
     assert match in capsys.readouterr().err
+
+
+def test_the_demo_replaces_no_file_but_its_own(tmp_path):
+    demo.claim(str(tmp_path / 'new'))
+    (tmp_path / 'new' / 'now.json').touch()
+    demo.claim(str(tmp_path / 'new'))
+    with pytest.raises(UserError, match='holds new, which no demo wrote'):
+        demo.claim(str(tmp_path))
+    (tmp_path / 'file').touch()
+    with pytest.raises(UserError, match='file: File exists'):
+        demo.claim(str(tmp_path / 'file'))

@@ -19,6 +19,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 
 from dksan_mm.engine.runner.checkpoint import mmengine_globals
+from dksan_mm.io.files import claimed
 
 pytest_plugins = ['helpers.tool_runs']  # the fixtures
 
@@ -62,12 +63,24 @@ def test_a_new_training_replaces_no_checkpoint_of_an_earlier_one(
     assert {p: p.stat().st_mtime_ns for p in finished_run.rglob('*')} == before
 
 
-def test_a_config_in_the_work_dir_stays_as_it_is(tiny_vid3oc, tmp_path):
-    config = tmp_path / 'mine.py'
+def test_two_trainings_do_not_share_a_work_dir(tiny_vid3oc, tmp_path,
+                                               sentence):
+    with claimed(str(tmp_path)):
+        assert train(tiny_vid3oc, tmp_path, '--resume') == 2
+    assert sentence() == f'{tmp_path} is being written by another run'
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('name', ['mine.py', 'other/mine.py'])
+def test_a_config_in_the_work_dir_stays_as_it_is(tiny_vid3oc, tmp_path, name):
+    own = tmp_path / 'mine.py'
+    own.write_text('something = 1\n')
+    config = tmp_path / name
+    config.parent.mkdir(exist_ok=True)
     config.write_text(f'_base_ = {CONFIG!r}  # my remark\n')
-    text = config.read_text()
+    text = own.read_text()
     assert train(tiny_vid3oc, tmp_path, config=str(config), iters=2) == 0
-    assert config.read_text() == text
+    assert own.read_text() == text
     [dumped] = tmp_path.glob('2*.py')
     assert Config.fromfile(dumped).train_cfg.max_iters == 2
 

@@ -1,72 +1,257 @@
 # Copyright (c) DKSAN-MM contributors.
 """Build `.venv` with all that the project needs; `make setup` runs this.
 
-    python3 tools/setup/setup_env.py
-
-Nothing but Python's standard library is needed. Run again, it returns at once
-where the environment is up to date, and goes on where it was cut off. The
-variables it reads: XDG_CACHE_HOME (where mmcv's wheel is kept), MMCV_CUDA (1
-or 0: with CUDA or without; else it looks for a GPU and nvcc), MAX_JOBS, CXX
-and CFLAGS (for compiling mmcv) and pip's own, for the package index.
-
-This file only finds a Python that will do, so old ones can read it too.
+Run again, it returns at once where the environment is up to date, and goes on
+where it was cut off. The variables it reads: XDG_CACHE_HOME (where mmcv's
+wheel is kept), MMCV_CUDA (1 or 0: with CUDA or without; else it looks for a
+GPU and nvcc), MAX_JOBS, CXX and CFLAGS (for compiling mmcv), and those of
+pip and uv.
 """
 
+import ast
+import hashlib
+import json
 import os
+import re
+import shutil
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
-SUPPORTED = ('3.11', '3.12', '3.10')  # in the order of preference
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '..', '..'))
-VENV = os.path.join(ROOT, '.venv')
+import setup_mmcv
+from setup_process import (ROOT, NetworkError, SetupError, cache, lock,
+                           log_file, run)
+
+VENV = ROOT / '.venv'
+PYTHON = VENV / 'bin' / 'python'
+STAMP = VENV / 'dksan_mm-ready.json'
+SITE = 'lib/python3*/site-packages'
+INPUTS = ('requirements.txt', 'constraints.txt', 'setup.cfg', 'pyproject.toml',
+          'tools/setup/setup_env.py', 'tools/setup/setup_mmcv.py',
+          'tools/setup/setup_process.py', 'tools/setup/mmcv.txt')
+VENV_DISK, BUILD_DISK = 7.0, 1.0  # GiB; the first was seen to take 6.1
+# These would send packages elsewhere than into the environment.
+HARMFUL = ('PIP_USER', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_ROOT', 'PYTHONHOME',
+           'PYTHONPATH')
+# pip's setting: uv's variable. A value of several words stays so.
+_SETTINGS = {
+    'index-url': 'UV_DEFAULT_INDEX',
+    'extra-index-url': 'UV_INDEX',
+    'find-links': 'UV_FIND_LINKS',
+    'trusted-host': 'UV_INSECURE_HOST',
+    'timeout': 'UV_HTTP_TIMEOUT',
+    'default-timeout': 'UV_HTTP_TIMEOUT',
+    'cert': 'SSL_CERT_FILE',
+    'proxy': 'HTTPS_PROXY',
+}
 
 
-def version_of(python):
-    # type: (str) -> str
-    """Return an interpreter's ``major.minor`` ('' where it does not run)."""
-    code = 'import sys; print("%d.%d" % sys.version_info[:2])'
+def pins() -> dict[str, str]:
+    """Read the pinned versions from requirements.txt."""
+    text = (ROOT / 'requirements.txt').read_text()
+    return dict(re.findall(r'^([\w.-]+)==([^\s;#]+)', text, re.M))
+
+
+def installed() -> list[str]:
+    """List the packages with their versions, and mmcv's operators."""
+    names = ('*.dist-info', 'mmcv/_ext*.so')
+    return [
+        path.name for name in names for path in VENV.glob(f'{SITE}/{name}')
+    ]
+
+
+def digest() -> str:
+    """Sum up the files that decide what the environment holds."""
+    content = b''.join((ROOT / name).read_bytes() for name in INPUTS)
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_stamp() -> dict:
+    """Read what is known of an environment that is whole ({}: is not)."""
     try:
-        process = subprocess.Popen([python, '-c', code],
-                                   stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE,
-                                   universal_newlines=True)
-    except OSError:
-        return ''
-    return process.communicate()[0].strip()
+        return json.loads(STAMP.read_text())
+    except (OSError, ValueError):
+        return {}
 
 
-def use_supported_python():
-    # type: () -> None
-    """Go on under a supported Python, or say which ones there are.
+def write_stamp(**stamp) -> None:
+    """Note down, in one piece, that the environment is whole."""
+    partial = STAMP.with_suffix('.partial')
+    partial.write_text(json.dumps(stamp))
+    partial.rename(STAMP)
 
-    What `.venv` was made with goes on with it: compiling mmcv, for one.
-    """
-    here = '%d.%d' % sys.version_info[:2]
-    own = os.path.join(VENV, 'bin', 'python')
-    candidates = []
-    if os.path.realpath(sys.prefix) == os.path.realpath(VENV):
-        # An environment cannot rebuild itself while it runs.
-        candidates.append(os.path.realpath(sys.executable))
-    elif version_of(own) != here:
-        candidates.append(own)
-    if here not in SUPPORTED:
-        candidates += ['python' + version for version in SUPPORTED]
-    for python in candidates:
-        if version_of(python) in SUPPORTED:
-            if not os.path.isabs(python):
-                sys.stderr.write('Python %s is not supported: taking %s.\n' %
-                                 (here, python))
-            os.execvp(python, [python] + sys.argv)
-    if here in SUPPORTED:
+
+def is_current() -> bool:
+    """Tell whether nothing is left to do."""
+    stamp = read_stamp()
+    wish = os.getenv('MMCV_CUDA', '')
+    return (stamp.get('digest') == digest() and stamp.get('path') == str(ROOT)
+            and wish in ('', stamp['cuda']) and os.access(PYTHON, os.X_OK)
+            and set(stamp['installed']) <= set(installed()))
+
+
+def check_room(torch: str) -> None:
+    """Check compiler and disks before this torch and mmcv are fetched."""
+    build = not setup_mmcv.is_any_kept(torch)
+    if build:
+        setup_mmcv.check_compiler()
+    downloads = Path(os.environ['UV_CACHE_DIR'])
+    downloads.mkdir(parents=True, exist_ok=True)
+    fresh = not any(downloads.glob(f'archive-v*/*/torch-{torch}.dist-info'))
+    # uv links the files of its cache into environments on the same disk.
+    same_disk = os.stat(downloads).st_dev == os.stat(ROOT).st_dev
+    needs = {downloads: VENV_DISK * fresh + BUILD_DISK * build}
+    needs[ROOT] = .5 if same_disk else VENV_DISK
+    for folder, size in needs.items():
+        free = shutil.disk_usage(folder).free / 2**30
+        if free < size and not any(VENV.glob(f'{SITE}/torch')):
+            raise SetupError(
+                f'The set-up needs about {size:.1f} GiB of disk for {folder}, '
+                f'and {free:.1f} GiB are free there: make room, then run '
+                '`make setup` again.')
+
+
+def make_venv() -> None:
+    """Make `.venv`, unless it is whole and this program runs in it."""
+    version = f'Python 3.{sys.version_info.minor}'
+    inside = VENV.exists() and os.path.samefile(sys.prefix, VENV)
+    if inside and read_stamp().get('path') == str(ROOT):
+        print(f'      {version}, there already (`make clean`: for another)')
         return
-    sys.exit('Set-up: This is Python %s, and the project needs 3.10, 3.11 or '
-             '3.12: install one and run `make setup PYTHON=/path/to/it`.' %
-             here)
+    if VENV.is_symlink():
+        raise SetupError('.venv is a link to an environment that is not this '
+                         'project\'s: remove it, then run `make setup` again.')
+    print(f'      {version}{", anew" if VENV.exists() else ""}', flush=True)
+    VENV.mkdir(exist_ok=True)
+    STAMP.unlink(missing_ok=True)
+    python = os.path.realpath(sys.executable)  # not the one to be replaced
+    run([python, '-m', 'venv', '--clear', VENV],
+        'making the virtual environment')
+    write_stamp(path=str(ROOT))
+
+
+def uv_environment(listing: str) -> dict[str, str]:
+    """Say in uv's variables what ``pip config list`` says; uv's own win."""
+    env = dict(os.environ)
+    for section in (':env:', 'install', 'global'):
+        pattern = rf'^{section}\.([\w-]+)=(.*)$'
+        for name, value in re.findall(pattern, listing, re.M):
+            if name in _SETTINGS:
+                words = str(ast.literal_eval(value)).split()
+                joint = ',' if name == 'find-links' else ' '
+                env.setdefault(_SETTINGS[name], joint.join(words))
+    # As pip does: every index is asked, and exact pins leave no choice.
+    env.setdefault('UV_INDEX_STRATEGY', 'unsafe-best-match')
+    return env
+
+
+def install(arguments: list, doing: str) -> None:
+    """Install packages with uv, itself from pip.
+
+    Meanwhile there is no stamp: a cut-off installation is noticed by that.
+    """
+    stamp = read_stamp()
+    STAMP.unlink(missing_ok=True)
+    pip = [PYTHON, '-m', 'pip']
+    uv = pins()['uv']
+    try:
+        if f'uv-{uv}.dist-info' not in installed():
+            run([*pip, 'install', '--retries', '2', f'uv=={uv}'],
+                'fetching uv')
+        listing = subprocess.check_output([*pip, 'config', 'list'], text=True)
+        run([PYTHON.with_name('uv'), 'pip', 'install', '-p', PYTHON] +
+            arguments,
+            doing,
+            env=uv_environment(listing))
+    except NetworkError:
+        write_stamp(**stamp)
+        raise
+    write_stamp(**stamp)
+
+
+def install_packages() -> None:
+    """Install all pinned packages but mmcv."""
+    versions = [
+        f'{name}=={version}' for name, version in pins().items()
+        if name != 'mmcv'
+    ]
+    install(['-c', ROOT / 'constraints.txt', *versions], 'installing packages')
+
+
+def install_mmcv(target: setup_mmcv.Target) -> None:
+    """Install mmcv's wheel, built where need be, and try it."""
+    kept = target.wheel()
+    wheel = setup_mmcv.build(PYTHON, target)
+    install(['--no-deps', '--reinstall', wheel], 'installing mmcv')
+    trouble = setup_mmcv.trouble(PYTHON, target)
+    if trouble:
+        wheel.unlink()
+        if not kept:
+            raise SetupError(f'mmcv was built and does not work: {trouble}.')
+        print('      the wheel kept from before does not work here: anew')
+        install_mmcv(target)
+
+
+def set_up() -> None:
+    """Go through all the steps; each is quick where it is done already."""
+    log_file().write_text('')
+    check_room(pins()['torch'])
+    print(
+        'Setting up .venv (once, about 3 GB to download).\n'
+        '[1/4] virtual environment',
+        flush=True)
+    make_venv()
+    print('[2/4] packages', flush=True)
+    install_packages()
+    print('[3/4] mmcv', flush=True)
+    target = setup_mmcv.choose_target(PYTHON, os.getenv('MMCV_CUDA', ''))
+    name = target.folder().name
+    if read_stamp().get('mmcv') != name or setup_mmcv.trouble(PYTHON, target):
+        install_mmcv(target)
+    print('[4/4] the project itself', flush=True)
+    install(['--no-deps', '--no-build-isolation', '-e', ROOT],
+            'installing the project')
+    write_stamp(
+        digest=digest(),
+        path=str(ROOT),
+        mmcv=name,
+        cuda=str(int(bool(target.arches))),
+        installed=installed())
+
+
+def main() -> int:
+    """Set up, and say in a sentence how it went; returns the exit code."""
+    if is_current():
+        return 0
+    # A terminal that is closed, or a time limit, ends the steps cleanly too.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        for name in HARMFUL:
+            os.environ.pop(name, None)
+        os.environ['XDG_CACHE_HOME'] = str(cache().parent)
+        os.environ.setdefault('UV_CACHE_DIR', str(cache().parent / 'uv'))
+        with lock():
+            if not is_current():
+                set_up()
+                print('Set up.')
+    except (SetupError, OSError) as error:
+        # OSError: a folder that is read-only, ...
+        cure = '; mend that, then run `make setup` again.'
+        print(
+            f'\nSet-up: {error}{cure * isinstance(error, OSError)}',
+            file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            '\nSet-up: cut off; `make setup` goes on from here.',
+            file=sys.stderr)
+        return 130
+    return 0
 
 
 if __name__ == '__main__':
     if not sys.platform.startswith('linux'):
         sys.exit('Set-up: The set-up knows Linux only.')
-    use_supported_python()
-    from setup_steps import main
     sys.exit(main())

@@ -7,242 +7,227 @@ compiled for, so that the next environment takes it from there. A build that
 was cut off goes on with the files that are compiled already.
 """
 
-import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 import sysconfig
-import tarfile
-import time
 from pathlib import Path
-from typing import Dict, Optional
+from typing import NamedTuple
 
-from setup_compiler import Target, check_compiler, cuda_home, jobs_for
-from setup_process import CommandError, check_disk, clock, explain, lock, run
+from setup_process import SetupError, cache, run
 
-VERSION = '2.1.0'
-SDIST = f'mmcv-{VERSION}.tar.gz'
-SDIST_SHA256 = ('d387bcab66b467479b6660310e23746c'
-                'fc79c6e57acf04094680adb499a5cd3f')
-_CUDA_HEADERS = 'nvidia/cu[0-9]*/include'
-BUILD_DISK = 1.0  # GiB, above what a build was seen to take
+RELEASE = 'mmcv-2.1.0'
+# GiB that a compiler may take: 0.9 seen for C++; for nvcc with a margin.
+JOB_MEMORY = {'cpu': 1.0, 'cuda': 2.5}
+# Where the kernel tells the memory that is left, and the units.
+MEMORY_FILES = [('/proc/meminfo', 1024), ('/sys/fs/cgroup/memory.max', 1),
+                ('/sys/fs/cgroup/memory/memory.limit_in_bytes', 1)]
 
-# Load the compiled file alone, which takes seconds less than mmcv around it.
-# Zero offsets make a deformable convolution an ordinary one.
-_CHECK = """
-import glob, sys, torch
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
-place = find_spec('mmcv').submodule_search_locations[0]
-spec = spec_from_file_location('_ext', glob.glob(place + '/_ext*.so')[0])
-ext = module_from_spec(spec)
-spec.loader.exec_module(ext)
-d = sys.argv[1] if torch.cuda.is_available() else 'cpu'
-x, w = torch.rand(1, 2, 5, 6, device=d), torch.rand(3, 2, 3, 3, device=d)
-offset = torch.zeros(1, 18, 5, 6, device=d)
-mask = torch.ones(1, 9, 5, 6, device=d)
-out, buffer = x.new_empty(1, 3, 5, 6), x.new_empty(0)
-ext.modulated_deform_conv_forward(
-    x, w, x.new_empty(1), buffer, offset, mask, out, x.new_empty(0),
-    kernel_h=3, kernel_w=3, stride_h=1, stride_w=1, pad_h=1, pad_w=1,
-    dilation_h=1, dilation_w=1, group=1, deformable_group=1, with_bias=False)
-want = torch.nn.functional.conv2d(x, w, padding=1)
-assert torch.allclose(out, want, atol=1e-2), 'wrong result'
+_PROBE = """
+import json, torch
+from torch.utils.cpp_extension import CUDA_HOME
+gpus = range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
+print(json.dumps([torch.__version__, torch.version.cuda, CUDA_HOME, sorted(
+    {'%d.%d' % torch.cuda.get_device_capability(gpu) for gpu in gpus})]))
+"""
+
+# Load the compiled file alone: mmcv around it takes seconds more.
+_TRIAL = """
+import sys, torch
+from importlib.util import find_spec
+sys.path[:0] = find_spec('mmcv').submodule_search_locations
+import _ext
+boxes = torch.tensor([[0., 0, 4, 4], [0, 0, 4, 3], [5, 5, 9, 9]])
+device = sys.argv[1] if torch.cuda.is_available() else 'cpu'
+kept = _ext.nms(boxes.to(device), torch.tensor([.9, .8, .7]).to(device),
+                iou_threshold=.5, offset=0)
+assert kept.tolist() == [0, 2], 'wrong result'
+"""
+
+_CPP = """
+#include <optional>
+#if !defined(__clang__) && __GNUC__ < 9
+#error too old
+#endif
+#include <Python.h>
 """
 
 
-def cache_root() -> Path:
-    """Return the folder that keeps built wheels between environments."""
-    base = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
-    return Path(base).expanduser() / 'dksan_mm'
+class Target(NamedTuple):
+    """What a build of mmcv is for: torch's version, GPUs, CUDA's toolkit."""
+
+    torch: str
+    arches: tuple = ()  # as '9.0'; empty: the CPU only
+    cuda_home: str = ''
+
+    def folder(self) -> Path:
+        """Name a build after all that its binary depends on."""
+        device = 'sm' + '-'.join(self.arches).replace('.', '')
+        return cache() / (f'{RELEASE}-cp3{sys.version_info.minor}-torch'
+                          f'{self.torch}-{device if self.arches else "cpu"}')
+
+    def wheel(self) -> Path | None:
+        """Return the finished wheel in the cache, if there is one."""
+        return next(self.folder().glob(f'{RELEASE}-*.whl'), None)
 
 
-def folder_name(target: Target, python: str) -> str:
-    """Name a build after all that its binary depends on.
-
-    Args:
-        target (Target): torch's version and the GPU architectures.
-        python (str): The Python's tag, as ``cp311``.
-    """
-    device = 'cpu'
-    if target.arches:
-        device = 'sm' + '-'.join(target.arches).replace('.', '')
-    return f'mmcv-{VERSION}-{python}-torch{target.torch}-{device}'
+def is_any_kept(torch: str) -> bool:
+    """Tell whether there is a wheel for this torch and Python, any device."""
+    pattern = Target(f'{torch}*', ('*', )).folder().name.replace('sm', '')
+    return any(cache().glob(f'{pattern}/{RELEASE}-*.whl'))
 
 
-def python_tag(version: str) -> str:
-    """Return ``cp311`` for ``3.11``."""
-    return 'cp' + version.replace('.', '')
-
-
-def find_wheel(folder: Path) -> Optional[Path]:
-    """Return the finished wheel in a cache folder, if there is one."""
-    return next(iter(sorted(folder.glob(f'mmcv-{VERSION}-*.whl'))), None)
-
-
-def has_any_wheel(python: str, torch: str) -> bool:
-    """Tell if some build for this Python and torch is in the cache."""
-    pattern = f'mmcv-{VERSION}-{python}-torch{torch}*'
-    return any(find_wheel(folder) for folder in cache_root().glob(pattern))
-
-
-def trouble(python: Path, target: Target) -> str:
-    """Run one of the installed mmcv's operators; say why it fails, or ''.
+def choose_target(python: Path, wish: str) -> Target:
+    """Decide between operators for the CPU alone and for the GPU too.
 
     Args:
         python (Path): The environment's Python.
-        target (Target): What mmcv was compiled for.
+        wish (str): ``'0'`` and ``'1'`` force it; ``''`` looks for a GPU and
+            a CUDA compiler of torch's major version.
     """
-    device = 'cuda' if target.arches else 'cpu'
-    result = subprocess.run([str(python), '-c', _CHECK, device],
-                            stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT,
-                            universal_newlines=True)
-    lines = result.stdout.strip().splitlines() or ['no output']
-    return lines[-1] if result.returncode else ''
+    probe = subprocess.run([python, '-c', _PROBE],
+                           capture_output=True,
+                           text=True)
+    if probe.returncode:
+        raise SetupError('torch does not start in .venv: `make clean`, then '
+                         '`make setup`; it says:\n' + probe.stderr[-800:])
+    torch, cuda, home, arches = json.loads(probe.stdout.splitlines()[-1])
+    if wish == '1' and not arches:
+        arches = re.findall(r'[\d.]+', os.getenv('TORCH_CUDA_ARCH_LIST', ''))
+    why = _why_no_cuda(cuda, home or '', arches)
+    if wish == '1' and why:
+        raise SetupError(f'MMCV_CUDA=1 cannot be done: {why}.')
+    if wish == '' and arches and why:
+        print(f'      mmcv\'s operators are built for the CPU only: {why}.')
+    return Target(torch, *([] if why or wish == '0' else [arches, home]))
 
 
-def build(python: Path, folder: Path, target: Target) -> Path:
-    """Return mmcv's wheel, building it where the cache has none.
+def _why_no_cuda(cuda: str | None, home: str, arches: list) -> str:
+    if not cuda:
+        return 'this torch has no CUDA'
+    if not arches:
+        return ('torch finds no GPU here (to build for one that is '
+                'elsewhere, say which: TORCH_CUDA_ARCH_LIST=9.0)')
+    wanted = cuda.split('.')[0]
+    nvcc = Path(home, 'bin', 'nvcc')
+    if not (nvcc.is_file() and Path(home, 'include/cuda_runtime.h').exists()):
+        return f'there is no CUDA {wanted} toolkit (nvcc) here'
+    text = subprocess.check_output([nvcc, '--version'], text=True)
+    if f'release {wanted}.' not in text:
+        return f'torch needs CUDA {wanted} and that of {home} is another'
+    return ''
 
-    Args:
-        python (Path): The environment's Python, which has torch and mmcv's
-            other build requirements.
-        folder (Path): This build's folder in the cache.
-        target (Target): What to compile for.
 
-    Raises:
-        SetupError: If the build cannot be done.
+def check_compiler() -> None:
+    """Compile a few lines, so that the long build does not fail later."""
+    compiler = os.getenv('CXX') or 'c++'
+    include = '-I' + sysconfig.get_paths()['include']
+    command = [*compiler.split(), '-std=c++17', '-x', 'c++', '-fsyntax-only']
+    try:
+        result = subprocess.run([*command, include, '-'],
+                                input=_CPP,
+                                capture_output=True,
+                                text=True)
+        if result.returncode == 0:
+            return
+        header = 'Python.h' in result.stderr
+    except OSError:
+        header = False
+    python = f'python3.{sys.version_info.minor}'
+    raise SetupError(
+        (f'The header Python.h of {python} is missing: install it (Debian, '
+         f'Ubuntu: `sudo apt install {python}-dev`; Fedora: `sudo dnf install '
+         f'{python}-devel`)' if header else
+         f'mmcv\'s operators need a C++17 compiler (GCC 9 or newer) and '
+         f'{compiler!r} is none: install one (Debian, Ubuntu: `sudo apt '
+         f'install build-essential`; Fedora: `sudo dnf install gcc-c++`)') +
+        ', then run `make setup` again.')
+
+
+def build(python: Path, target: Target) -> Path:
+    """Return mmcv's wheel, compiled for a target where the cache has none.
+
+    The environment of ``python`` has mmcv's build requirements.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock_file = folder / 'lock'
-    lock_file.touch()
-    log = folder / 'build.log'
-    waiting = f'Another set-up builds mmcv in {folder}: waiting for it.'
-    with lock(lock_file, waiting, log):
-        wheel = find_wheel(folder)
-        if wheel is not None:
-            print(f'      taken from {folder}')
-            return wheel
-        check_compiler()
-        check_disk([(folder, BUILD_DISK)])
-        source = _source(python, folder, log)
-        return _compile(python, folder, source, target, log)
+    if target.wheel():
+        print(f'      taken from {target.folder()}')
+        return target.wheel()
+    check_compiler()
+    source = _source(python, target.folder())
+    # What was cut off while it was linked or packed would pass for finished.
+    for leftover in [source / 'dist', *source.glob('build/[!t]*')]:
+        shutil.rmtree(leftover, ignore_errors=True)
+    env = build_environment(python, target)
+    print(
+        f'      compiling for {" and ".join(("CPU", *target.arches))}, '
+        f'{env["MAX_JOBS"]} files at a time',
+        flush=True)
+    run([python, 'setup.py', 'bdist_wheel'],
+        'compiling mmcv',
+        env=env,
+        cwd=source)
+    wheel = next(source.glob('dist/*.whl'))
+    wheel.rename(target.folder() / wheel.name)
+    shutil.rmtree(source)
+    return target.wheel()
 
 
-def _source(python: Path, folder: Path, log: Path) -> Path:
+def _source(python: Path, folder: Path) -> Path:
     """Unpack the release; a complete folder gets its name last."""
-    source = folder / 'src'
-    if source.is_dir():
-        return source
-    partial = folder / 'src.partial'
-    shutil.rmtree(str(partial), ignore_errors=True)
-    # Newer Pythons want to be told how careful to be.
-    care = dict(filter='data') if hasattr(tarfile, 'data_filter') else {}
-    with tarfile.open(str(_sdist(python, folder, log))) as archive:
-        archive.extractall(str(partial), **care)
-    (partial / f'mmcv-{VERSION}').rename(source)
-    partial.rmdir()
+    source, partial = folder / 'src', folder / 'src.partial'
+    if not source.is_dir():
+        command = [python, '-m', 'pip', 'download', '--no-deps', '--no-binary']
+        command += ['mmcv', '--no-build-isolation', '--dest', folder, '-r']
+        run([*command, Path(__file__).with_name('mmcv.txt')],
+            'downloading mmcv\'s source')
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.unpack_archive(folder / f'{RELEASE}.tar.gz', partial)
+        (partial / RELEASE).rename(source)
     return source
 
 
-def _sdist(python: Path, folder: Path, log: Path) -> Path:
-    path = folder / SDIST
-    if path.is_file() and _sha256(path) == SDIST_SHA256:
-        return path
-    partial = folder / 'download.partial'
-    shutil.rmtree(str(partial), ignore_errors=True)
-    partial.mkdir()
-    wanted = partial / 'wanted.txt'
-    wanted.write_text(f'mmcv=={VERSION} --hash=sha256:{SDIST_SHA256}\n')
-    command = [
-        python, '-m', 'pip', 'download', '--no-deps', '--no-binary', 'mmcv',
-        '--no-build-isolation', '--dest', partial, '-r', wanted
-    ]
-    try:
-        run(command, log, lambda _: 'downloading its source',
-            _environment(python, Target('', [])))
-    except CommandError as error:
-        raise explain(error, log, 'downloading mmcv\'s source') from None
-    os.replace(str(partial / SDIST), str(path))
-    shutil.rmtree(str(partial))
-    return path
+def count_jobs(device: str) -> int:
+    """Choose how many files to compile side by side: memory limits them."""
+    jobs = len(os.sched_getaffinity(0))
+    for path, unit in MEMORY_FILES:
+        text = Path(path).read_text() if os.path.exists(path) else ''
+        for size in re.findall(r'(?:MemAvailable:\s*|^)(\d+)', text):
+            jobs = min(jobs, int(size) * unit / 2**30 // JOB_MEMORY[device])
+    return max(1, int(jobs))
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _compile(python: Path, folder: Path, source: Path, target: Target,
-             log: Path) -> Path:
-    # What was cut off while it was linked or packed would pass for finished.
-    for leftover in [source / 'dist', *source.glob('build/[!t]*')]:
-        shutil.rmtree(str(leftover), ignore_errors=True)
-    ready = len(list(source.glob('build/temp*/**/*.o')))
-    jobs = jobs_for(target)
-    print(f'      compiling for {_device(target)}, {jobs} files at a time; '
-          f'details: {log}')
-    if ready:
-        print(f'      going on after the {ready} files compiled before')
-    try:
-        run([python, 'setup.py', 'bdist_wheel'], log, BuildProgress(),
-            _environment(python, target, jobs), source)
-    except CommandError as error:
-        raise explain(error, log, 'compiling mmcv') from None
-    built = next(source.glob('dist/mmcv-*.whl'))
-    wheel = folder / built.name
-    os.replace(str(built), str(wheel))
-    shutil.rmtree(str(source))
-    return wheel
-
-
-def _device(target: Target) -> str:
-    if not target.arches:
-        return 'the CPU'
-    return 'the CPU and the GPU (sm ' + ', '.join(target.arches) + ')'
-
-
-def _environment(python: Path, target: Target, jobs: int = 1) -> Dict:
+def build_environment(python: Path, target: Target) -> dict[str, str]:
     """Make the variables that mmcv's and torch's build scripts read."""
-    env = dict(os.environ, MMCV_WITH_OPS='1', MAX_JOBS=str(jobs))
     # ninja lies beside the environment's Python.
-    env['PATH'] = f'{python.parent}{os.pathsep}{env["PATH"]}'
+    path = f'{python.parent}{os.pathsep}{os.environ["PATH"]}'
+    env = dict(os.environ, MMCV_WITH_OPS='1', PATH=path)
+    jobs = count_jobs('cuda' if target.arches else 'cpu')
+    env.setdefault('MAX_JOBS', str(jobs))
     # Python's own flags ask for debugging information: without it a file
     # compiles in half the time. The variable replaces them, so name them.
     flags = env.get('CFLAGS') or sysconfig.get_config_var('CFLAGS') or '-O3'
     env['CFLAGS'] = flags + ' -g0'
-    for name in ('FORCE_MLU', 'FORCE_NPU', 'FORCE_MPS', 'MMCV_WITH_DIOPI'):
-        env.pop(name, None)
-    if target.arches:
-        env['FORCE_CUDA'] = '1'
-        env['TORCH_CUDA_ARCH_LIST'] = ';'.join(target.arches)
-        env['CUDA_HOME'] = str(cuda_home())
-        # A small toolkit lacks headers that torch's own packages bring.
-        site = python.parent.parent.glob('lib/python3*/site-packages')
-        more = [str(place) for s in site for place in s.glob(_CUDA_HEADERS)]
-        env['CPATH'] = ':'.join(filter(None, [env.get('CPATH'), *more]))
-    else:
+    if not target.arches:
         # mmcv's script builds for CUDA wherever torch sees a GPU.
-        env.update(FORCE_CUDA='0', CUDA_VISIBLE_DEVICES='')
-    return env
+        return env | dict(FORCE_CUDA='0', CUDA_VISIBLE_DEVICES='')
+    # A small toolkit lacks headers that torch's own packages bring.
+    headers = python.parents[1].glob(
+        'lib/python3*/site-packages/nvidia/cu[0-9]*/include')
+    return env | dict(
+        FORCE_CUDA='1',
+        TORCH_CUDA_ARCH_LIST=';'.join(target.arches),
+        CUDA_HOME=target.cuda_home,
+        CPATH=':'.join(filter(None, [env.get('CPATH'), *map(str, headers)])))
 
 
-class BuildProgress:
-    """Read ninja's ``[12/77]`` as progress with the time left."""
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-
-    def __call__(self, line: str) -> Optional[str]:
-        """Return the progress that an output line tells, if it does."""
-        if line.startswith('building '):
-            self._start = time.monotonic()
-        found = re.match(r'\[(\d+)/(\d+)\] ', line)
-        if found is None:
-            return None
-        done, total = map(int, found.groups())
-        if done == total:
-            return f'{total} of {total} files compiled, linking'
-        left = (time.monotonic() - self._start) / done * (total - done)
-        return (f'{done} of {total} files compiled, about '
-                f'{clock(left)} min left')
+def trouble(python: Path, target: Target) -> str:
+    """Run one of the installed mmcv's operators; say why it fails, or ''."""
+    device = 'cuda' if target.arches else 'cpu'
+    result = subprocess.run([python, '-c', _TRIAL, device],
+                            capture_output=True,
+                            text=True)
+    return (result.stderr or 'failed').splitlines()[-1] * bool(
+        result.returncode)

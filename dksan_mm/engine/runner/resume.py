@@ -71,12 +71,16 @@ def find_start(config: Config) -> Start:
 def check_new(work_dir: str) -> None:
     """Refuse to start a training where an earlier one left checkpoints.
 
-    It would replace those of the same iteration, and delete others.
+    It would replace those of the same iteration, and delete others, the best
+    one too.
 
     Raises:
         UserError: If there is a checkpoint.
     """
-    for path in list_checkpoints(work_dir)[:1]:
+    best = sorted(
+        path for path in Path(work_dir).glob('best_*.pth')
+        if NUMBER.search(path.name))
+    for path in (list_checkpoints(work_dir) + best)[:1]:
         raise UserError(
             f'{work_dir} holds checkpoints of a training ({path.name}): '
             '--resume continues it, another --work-dir keeps it')

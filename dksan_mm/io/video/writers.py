@@ -83,6 +83,7 @@ class Writer:
         Raises:
             FileExistsError: If the target has appeared in the meantime; names
                 the file that has the frames.
+            OSError: If it cannot be moved to the target; likewise.
         """
         if not whole:
             return self._keep()
@@ -92,13 +93,18 @@ class Writer:
             raise FileExistsError(
                 f'{self.path} has appeared or changed in the meantime and is '
                 f'not replaced; the frames are in {self._keep()}') from error
+        except OSError as error:  # such as a folder that is a disk's root
+            raise OSError(f'{self.path} cannot be replaced ({error.strerror});'
+                          f' the frames are in {self._keep()}') from error
         self.part = None
         return self.path
 
     def _keep(self) -> str:
-        path = move_to_free_name(self.part, part_names(self.path))
-        self.part = None
-        return path
+        path, self.part = self.part, None  # what is done is never discarded
+        try:
+            return move_to_free_name(path, part_names(self.path))
+        except OSError:
+            return path
 
     def _move(self) -> None:
         if self.overwrite:
@@ -230,7 +236,11 @@ class FolderWriter(Writer):
         if self.overwrite and osp.isdir(self.path):
             _check_folder(self.path)
             old = new_folder(self.path)
-            os.rename(self.path, old)
+            try:
+                os.rename(self.path, old)
+            except OSError:
+                os.rmdir(old)
+                raise
         try:
             move_new(self.part, self.path)
         except BaseException:
@@ -315,7 +325,7 @@ def check_target(path: Union[str, os.PathLike],
             nothing but frames that were written here.
 
     Raises:
-        FileExistsError: If it exists.
+        FileExistsError: If it exists, or is a file where a folder is to be.
         FileNotFoundError: If the folder that it should be in does not.
         OSError: If its name is too long.
         ValueError: If its suffix is of another kind.
@@ -332,10 +342,16 @@ def check_target(path: Union[str, os.PathLike],
     if not osp.isdir(parent):
         raise FileNotFoundError(f'there is no folder {parent} to write '
                                 f'{osp.basename(path)} to')
-    if osp.isdir(path) and suffix in H264_SUFFIXES:
-        raise FileExistsError(f'{path} is a folder')
     if is_special(path):
         raise ValueError(f'{path} is not a regular file')
+    if osp.isdir(path) and suffix in H264_SUFFIXES:
+        raise FileExistsError(f'{path} is a folder')
+    if is_there(path) and not osp.isdir(path) and \
+            suffix not in (*H264_SUFFIXES, '.png'):
+        raise FileExistsError(f'{path} is no folder, and is not replaced by '
+                              'one')
+    if osp.ismount(path):
+        raise ValueError(f'{path} is the root of a disk: name a folder in it')
     is_empty = osp.isdir(path) and not os.listdir(path)
     if is_there(path) and not overwrite and not is_empty:
         raise FileExistsError(f'{path} exists; --overwrite replaces it')
@@ -357,9 +373,14 @@ def check_apart(inputs: Sequence[str], target: Union[str,
     if not osp.exists(target):
         return
     for path in inputs:
-        folder = osp.dirname(osp.realpath(path))
-        if osp.samefile(path, target) or (osp.isdir(target)
-                                          and osp.samefile(folder, target)):
+        # A link is an input as well as the file that it leads to.
+        places = [path]
+        if osp.isdir(target):
+            places += [
+                osp.dirname(path) or '.',
+                osp.dirname(osp.realpath(path))
+            ]
+        if any(osp.samefile(place, target) for place in places):
             raise ValueError(f'{target}: the output would replace the input')
 
 

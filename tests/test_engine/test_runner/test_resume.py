@@ -7,7 +7,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from dksan_mm.engine.runner.resume import find_start, list_checkpoints
+from dksan_mm.engine.runner.resume import (check_new, find_start,
+                                           list_checkpoints)
 from dksan_mm.utils.errors import UserError
 
 
@@ -188,3 +189,13 @@ def test_without_resume_the_work_dir_does_not_matter(work_dir):
     assert start == (str(path), dict(weight=(5, )), [])
     with pytest.raises(UserError, match='holds weights only'):
         find(work_dir, load_from=str(path))
+
+
+@pytest.mark.parametrize('name', ['iter_3.pth', 'best_PSNR_iter_3.pth'])
+def test_a_new_run_does_not_start_where_another_left_something(tmp_path, name):
+    check_new(str(tmp_path / 'none'))
+    (tmp_path / 'exported.pth').touch()
+    check_new(str(tmp_path))
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match=rf'\({name}\): --resume continues it'):
+        check_new(str(tmp_path))

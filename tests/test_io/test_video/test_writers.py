@@ -1,5 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
+import errno
 import os
+import os.path as osp
 from fractions import Fraction
 
 import av
@@ -10,7 +12,7 @@ from helpers.video_files import (H264, make_video, moving, read_packets,
 
 from dksan_mm.io.images import read_image
 from dksan_mm.io.video.readers import open_source
-from dksan_mm.io.video.writers import check_target, open_writer
+from dksan_mm.io.video.writers import check_apart, check_target, open_writer
 
 
 def copy(source, target, *, times=2, whole=True, **kwargs):
@@ -139,11 +141,15 @@ def test_targets_that_are_refused(tmp_path):
     (tmp_path / 'mine').mkdir()
     (tmp_path / 'mine' / 'thesis.txt').touch()
     (tmp_path / 'folder.mp4').mkdir()
+    (tmp_path / 'plain').touch()
+    (tmp_path / 'link').symlink_to('nowhere')
     for name, overwrite, match in [
         ('there.mp4', False, 'there.mp4 exists; --overwrite'),
         ('mine', False, 'mine exists; --overwrite'),
         ('mine', True, 'is not replaced: it holds thesis.txt'),
         ('folder.mp4', True, 'is a folder'),
+        ('plain', True, 'plain is no folder'),
+        ('link', True, 'link is no folder'),
     ]:
         with pytest.raises(FileExistsError, match=match):
             check_target(tmp_path / name, overwrite=overwrite)
@@ -152,6 +158,58 @@ def test_targets_that_are_refused(tmp_path):
             check_target(tmp_path / name)
     with pytest.raises(FileNotFoundError, match='no folder .*nowhere to'):
         check_target(tmp_path / 'nowhere' / 'a.mp4')
+
+
+def test_frames_that_are_links_are_not_replaced(tmp_path):
+    (tmp_path / 'links').mkdir()
+    (tmp_path / '0.png').touch()
+    link = tmp_path / 'links' / '000000.png'
+    link.symlink_to('../0.png')
+    for target in ('links', 'links/000000.png', '0.png'):
+        with pytest.raises(ValueError, match='would replace the input'):
+            check_apart([str(link)], tmp_path / target)
+
+
+def test_a_disk_is_not_replaced():
+    with pytest.raises(ValueError, match='/proc is the root of a disk'):
+        check_target('/proc', overwrite=True)
+
+
+@pytest.mark.parametrize('overwrite', [False, True])
+@pytest.mark.parametrize('name', ['big.mp4', 'big'])
+def test_frames_are_kept_when_they_cannot_be_moved(tmp_path, monkeypatch, name,
+                                                   overwrite):
+    path = make_video(tmp_path / 'v.mkv', moving(1))
+    target = tmp_path / name
+    if name == 'big':
+        target.mkdir()
+    elif overwrite:
+        target.write_text('old')
+
+    def failing(function):
+
+        def move(old, new, **kwargs):
+            if 'big' in (osp.basename(old)[:3], osp.basename(new)[:3]):
+                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+            function(old, new, **kwargs)
+
+        return move
+
+    before = target.read_text() if target.is_file() else None
+    for name_of in ('link', 'replace', 'rename'):
+        monkeypatch.setattr(os, name_of, failing(getattr(os, name_of)))
+    with pytest.raises(
+            OSError, match='Device or resource busy.*frames are '
+            'in ') as error:
+        copy(path, target, overwrite=overwrite)
+    [kept] = tmp_path.glob('.big*')
+    assert str(error.value).endswith(str(kept))
+    if name == 'big':
+        assert [p.name for p in kept.iterdir()] == ['000000.png']
+        assert target.is_dir()
+    else:
+        assert len(read_video(kept)) == 1
+        assert (target.read_text() if before else None) == before
 
 
 def test_targets_that_are_fine(tmp_path):
