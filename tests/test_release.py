@@ -102,7 +102,6 @@ def relus(released):
     return shut, sum(len(channels) for channels in opened.values())
 
 
-@pytest.mark.xfail(strict=True, reason='9,000 steps shut more; see the card')
 def test_its_relus_open(relus):
     """A training too quick, or too long, shuts many for good."""
     shut, total = relus

@@ -159,7 +159,7 @@ def list_jobs(args: argparse.Namespace) -> list:
 
 def _check_one(args: argparse.Namespace) -> None:
     from dksan_mm.io.video.readers import open_source
-    from dksan_mm.io.video.writers import (check_apart, check_count,
+    from dksan_mm.io.video.targets import (check_apart, check_count,
                                            check_target)
     try:
         source = open_source(args.input)

@@ -10,7 +10,7 @@ from typing import List, Optional, Sequence, Set, Tuple
 
 from dksan_mm.io.files import PART_NAME
 from dksan_mm.io.video.inputs import find_inputs
-from dksan_mm.io.video.writers import H264_SUFFIXES, OUR_NAME
+from dksan_mm.io.video.targets import H264_SUFFIXES, OUR_NAME
 
 
 @dataclass(frozen=True)

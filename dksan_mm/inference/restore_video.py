@@ -13,8 +13,9 @@ from dksan_mm.inference.base import choose_scale
 from dksan_mm.inference.scene_cuts import is_cut
 from dksan_mm.io.files import claimed
 from dksan_mm.io.video.readers import Source, open_source
-from dksan_mm.io.video.writers import (CRF, Writer, check_apart, check_count,
-                                       check_target, is_video, open_writer)
+from dksan_mm.io.video.targets import (check_apart, check_count, check_target,
+                                       is_video)
+from dksan_mm.io.video.writers import CRF, Writer, open_writer
 from dksan_mm.utils.threads import Background, Prefetch
 from .streaming import restore_frames
 

@@ -47,8 +47,8 @@ class Schedule:
         for own, scheduler in zip(self.schedulers, schedulers):
             kind = type(scheduler).__name__
             changed += [
-                f'{kind}.{name}' for name in _differences(
-                    own, scheduler.state_dict(), _DERIVED)
+                f'{kind}.{name}'
+                for name in _differences(own, scheduler.state_dict(), _DERIVED)
             ]
         if changed:
             for own, group in zip(self.groups, groups):

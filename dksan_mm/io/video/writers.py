@@ -5,29 +5,24 @@ Each is written under a hidden name that nobody can guess, in the target's
 folder, and moved to the target when it is finished. Nothing else is replaced
 or removed, unless the user wants the target to be.
 """
-import errno
 import os
 import os.path as osp
-import re
-from typing import List, Optional, Sequence, Union
+from typing import List, Optional, Union
 
 import av
 import numpy as np
 
-from dksan_mm.io.files import (is_special, move_new, move_to_free_name,
-                               new_folder, part_names, remove, reserve_file)
+from dksan_mm.io.files import (move_new, move_to_free_name, new_folder,
+                               part_names, remove, reserve_file)
 from dksan_mm.io.images import write_png
-from dksan_mm.io.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from .pixels import to_yuv
 from .readers import Source
+from .targets import H264_SUFFIXES, OUR_NAME, check_folder, too_many
 from .tracks import TrackCopy, copy_tags_alone
 
-# Containers that hold H.264 and the time of each frame.
-H264_SUFFIXES = ('.mp4', '.mkv', '.mov', '.m4v')
 MAX_SIDE = 16384  # of x264
 CRF = 12  # chosen here: hardly to be told from the frames
 FRAME_NAME = '{:06d}.png'
-OUR_NAME = re.compile(r'[0-9]{6,}\.png')
 _FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION of FFmpeg
 
 
@@ -234,7 +229,7 @@ class FolderWriter(Writer):
     def _move(self) -> None:
         old = None
         if self.overwrite and osp.isdir(self.path):
-            _check_folder(self.path)
+            check_folder(self.path)
             old = new_folder(self.path)
             try:
                 os.rename(self.path, old)
@@ -276,15 +271,10 @@ class ImageWriter(Writer):
     def write(self, image: np.ndarray, pts: int, duration: int) -> None:
         """Write the frame; see :class:`Writer`."""
         if self.num_frames:
-            raise ValueError(_too_many(self.source, self.path))
+            raise ValueError(too_many(self.source, self.path))
         self.part = reserve_file(self.path, '.tmp.png')
         write_png(self.part, image[..., ::-1])
         self.num_frames += 1
-
-
-def is_video(path: Union[str, os.PathLike]) -> bool:
-    """Return whether a target is a video file, tagged with its colours."""
-    return os.fspath(path).lower().endswith(H264_SUFFIXES)
 
 
 def open_writer(path: Union[str, os.PathLike],
@@ -292,7 +282,7 @@ def open_writer(path: Union[str, os.PathLike],
                 *,
                 crf: int = CRF,
                 overwrite: bool = False) -> Writer:
-    """The writer for a target that :func:`check_target` let pass.
+    """Open the writer of a target that ``check_target`` let pass.
 
     Args:
         path (str | PathLike): A video (.mp4, .mkv, .mov, .m4v), an image
@@ -312,116 +302,3 @@ def open_writer(path: Union[str, os.PathLike],
         return ImageWriter(path, source, overwrite=overwrite)
     path = osp.realpath(path) if osp.isdir(path) else path.rstrip(os.sep)
     return FolderWriter(path, source, overwrite=overwrite)
-
-
-def check_target(path: Union[str, os.PathLike],
-                 *,
-                 overwrite: bool = False) -> None:
-    """Refuse a target that cannot be written, or should not.
-
-    Args:
-        path (str | PathLike): As for :func:`open_writer`.
-        overwrite (bool): Whether it may exist. A folder may then hold
-            nothing but frames that were written here.
-
-    Raises:
-        FileExistsError: If it exists, or is a file where a folder is to be.
-        FileNotFoundError: If the folder that it should be in does not.
-        OSError: If its name is too long.
-        ValueError: If its suffix is of another kind.
-    """
-    path = os.fspath(path)
-    path = path.rstrip(os.sep) or path
-    suffix = osp.splitext(path)[1].lower()
-    known = {*VIDEO_SUFFIXES, *IMAGE_SUFFIXES, '.gif', '.bmp', '.tif', '.tiff'}
-    if suffix in known - {*H264_SUFFIXES, '.png'} and not osp.isdir(path):
-        raise ValueError(
-            f'{path}: the output is a video ({", ".join(H264_SUFFIXES)}), an '
-            'image (.png) or a folder of PNGs')
-    parent = osp.dirname(path) or '.'
-    if not osp.isdir(parent):
-        raise FileNotFoundError(f'there is no folder {parent} to write '
-                                f'{osp.basename(path)} to')
-    if is_special(path):
-        raise ValueError(f'{path} is not a regular file')
-    if osp.isdir(path) and suffix in H264_SUFFIXES:
-        raise FileExistsError(f'{path} is a folder')
-    if is_there(path) and not osp.isdir(path) and \
-            suffix not in (*H264_SUFFIXES, '.png'):
-        raise FileExistsError(f'{path} is no folder, and is not replaced by '
-                              'one')
-    if osp.ismount(path):
-        raise ValueError(f'{path} is the root of a disk: name a folder in it')
-    is_empty = osp.isdir(path) and not os.listdir(path)
-    if is_there(path) and not overwrite and not is_empty:
-        raise FileExistsError(f'{path} exists; --overwrite replaces it')
-    _check_folder(path)
-
-
-def check_apart(inputs: Sequence[str], target: Union[str,
-                                                     os.PathLike]) -> None:
-    """Refuse a target that is an input, or a folder that holds one.
-
-    Args:
-        inputs (Sequence[str]): Files.
-        target (str | PathLike): What will be written.
-
-    Raises:
-        ValueError: If it is.
-    """
-    target = os.fspath(target)
-    if not osp.exists(target):
-        return
-    for path in inputs:
-        # A link is an input as well as the file that it leads to.
-        places = [path]
-        if osp.isdir(target):
-            places += [
-                osp.dirname(path) or '.',
-                osp.dirname(osp.realpath(path))
-            ]
-        if any(osp.samefile(place, target) for place in places):
-            raise ValueError(f'{target}: the output would replace the input')
-
-
-def check_count(source: Source, target: Union[str, os.PathLike]) -> None:
-    """Refuse one image as the target of several.
-
-    Args:
-        source (Source): What will be read.
-        target (str | PathLike): What will be written.
-
-    Raises:
-        ValueError: If the source is known to have more frames.
-    """
-    target = os.fspath(target)
-    if target.lower().endswith('.png') and not osp.isdir(target) and \
-            len(source.inputs) > 1:
-        raise ValueError(_too_many(source, target))
-
-
-def _too_many(source: Source, target: str) -> str:
-    return (f'{target} is one image, and {source.path} has more frames; name '
-            'a folder or a video')
-
-
-def _check_folder(path: str) -> None:
-    """Refuse to replace a folder that holds other things than our frames."""
-    for name in os.listdir(path) if osp.isdir(path) else ():
-        if not OUR_NAME.fullmatch(name) or osp.isdir(osp.join(path, name)):
-            raise FileExistsError(f'{path} is not replaced: it holds {name}')
-
-
-def is_there(path: str) -> bool:
-    """Return whether there is anything, also a link to nothing.
-
-    Raises:
-        OSError: If the name is too long to exist.
-    """
-    try:
-        os.lstat(path)
-        return True
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            return False
-        raise

@@ -12,7 +12,8 @@ from helpers.video_files import (H264, make_video, moving, read_packets,
 
 from dksan_mm.io.images import read_image
 from dksan_mm.io.video.readers import open_source
-from dksan_mm.io.video.writers import check_apart, check_target, open_writer
+from dksan_mm.io.video.targets import check_target
+from dksan_mm.io.video.writers import open_writer
 
 
 def copy(source, target, *, times=2, whole=True, **kwargs):
@@ -136,45 +137,6 @@ def test_sides_that_h264_does_not_have(tmp_path):
         copy(path, tmp_path / 'big.mp4', times=16)
 
 
-def test_targets_that_are_refused(tmp_path):
-    (tmp_path / 'there.mp4').touch()
-    (tmp_path / 'mine').mkdir()
-    (tmp_path / 'mine' / 'thesis.txt').touch()
-    (tmp_path / 'folder.mp4').mkdir()
-    (tmp_path / 'plain').touch()
-    (tmp_path / 'link').symlink_to('nowhere')
-    for name, overwrite, match in [
-        ('there.mp4', False, 'there.mp4 exists; --overwrite'),
-        ('mine', False, 'mine exists; --overwrite'),
-        ('mine', True, 'is not replaced: it holds thesis.txt'),
-        ('folder.mp4', True, 'is a folder'),
-        ('plain', True, 'plain is no folder'),
-        ('link', True, 'link is no folder'),
-    ]:
-        with pytest.raises(FileExistsError, match=match):
-            check_target(tmp_path / name, overwrite=overwrite)
-    for name in ('a.webm', 'a.jpg', 'a.gif'):
-        with pytest.raises(ValueError, match='the output is a video'):
-            check_target(tmp_path / name)
-    with pytest.raises(FileNotFoundError, match='no folder .*nowhere to'):
-        check_target(tmp_path / 'nowhere' / 'a.mp4')
-
-
-def test_frames_that_are_links_are_not_replaced(tmp_path):
-    (tmp_path / 'links').mkdir()
-    (tmp_path / '0.png').touch()
-    link = tmp_path / 'links' / '000000.png'
-    link.symlink_to('../0.png')
-    for target in ('links', 'links/000000.png', '0.png'):
-        with pytest.raises(ValueError, match='would replace the input'):
-            check_apart([str(link)], tmp_path / target)
-
-
-def test_a_disk_is_not_replaced():
-    with pytest.raises(ValueError, match='/proc is the root of a disk'):
-        check_target('/proc', overwrite=True)
-
-
 @pytest.mark.parametrize('overwrite', [False, True])
 @pytest.mark.parametrize('name', ['big.mp4', 'big'])
 def test_frames_are_kept_when_they_cannot_be_moved(tmp_path, monkeypatch, name,
@@ -210,14 +172,6 @@ def test_frames_are_kept_when_they_cannot_be_moved(tmp_path, monkeypatch, name,
     else:
         assert len(read_video(kept)) == 1
         assert (target.read_text() if before else None) == before
-
-
-def test_targets_that_are_fine(tmp_path):
-    (tmp_path / 'there.mp4').touch()
-    (tmp_path / 'empty').mkdir()
-    check_target(tmp_path / 'there.mp4', overwrite=True)
-    for name in ('a.mp4', 'a.MKV', 'a.png', 'a', 'a.1', 'empty'):
-        check_target(tmp_path / name)
 
 
 def test_h264_sources_with_their_reordered_frames(tmp_path):

@@ -1,0 +1,134 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Targets of upscaled frames: what may be written, before it is."""
+import errno
+import os
+import os.path as osp
+import re
+from typing import Sequence, Union
+
+from dksan_mm.io.files import is_special
+from dksan_mm.io.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from .readers import Source
+
+# Containers that hold H.264 and the time of each frame.
+H264_SUFFIXES = ('.mp4', '.mkv', '.mov', '.m4v')
+OUR_NAME = re.compile(r'[0-9]{6,}\.png')
+
+
+def is_video(path: Union[str, os.PathLike]) -> bool:
+    """Return whether a target is a video file, tagged with its colours."""
+    return os.fspath(path).lower().endswith(H264_SUFFIXES)
+
+
+def check_target(path: Union[str, os.PathLike],
+                 *,
+                 overwrite: bool = False) -> None:
+    """Refuse a target that cannot be written, or should not.
+
+    Args:
+        path (str | PathLike): As for :func:`open_writer`.
+        overwrite (bool): Whether it may exist. A folder may then hold
+            nothing but frames that were written here.
+
+    Raises:
+        FileExistsError: If it exists, or is a file where a folder is to be.
+        FileNotFoundError: If the folder that it should be in does not.
+        OSError: If its name is too long.
+        ValueError: If its suffix is of another kind.
+    """
+    path = os.fspath(path)
+    path = path.rstrip(os.sep) or path
+    suffix = osp.splitext(path)[1].lower()
+    known = {*VIDEO_SUFFIXES, *IMAGE_SUFFIXES, '.gif', '.bmp', '.tif', '.tiff'}
+    if suffix in known - {*H264_SUFFIXES, '.png'} and not osp.isdir(path):
+        raise ValueError(
+            f'{path}: the output is a video ({", ".join(H264_SUFFIXES)}), an '
+            'image (.png) or a folder of PNGs')
+    parent = osp.dirname(path) or '.'
+    if not osp.isdir(parent):
+        raise FileNotFoundError(f'there is no folder {parent} to write '
+                                f'{osp.basename(path)} to')
+    if is_special(path):
+        raise ValueError(f'{path} is not a regular file')
+    if osp.isdir(path) and suffix in H264_SUFFIXES:
+        raise FileExistsError(f'{path} is a folder')
+    if is_there(path) and not osp.isdir(path) and \
+            suffix not in (*H264_SUFFIXES, '.png'):
+        raise FileExistsError(f'{path} is no folder, and is not replaced by '
+                              'one')
+    if osp.ismount(path):
+        raise ValueError(f'{path} is the root of a disk: name a folder in it')
+    is_empty = osp.isdir(path) and not os.listdir(path)
+    if is_there(path) and not overwrite and not is_empty:
+        raise FileExistsError(f'{path} exists; --overwrite replaces it')
+    check_folder(path)
+
+
+def check_apart(inputs: Sequence[str], target: Union[str,
+                                                     os.PathLike]) -> None:
+    """Refuse a target that is an input, or a folder that holds one.
+
+    Args:
+        inputs (Sequence[str]): Files.
+        target (str | PathLike): What will be written.
+
+    Raises:
+        ValueError: If it is.
+    """
+    target = os.fspath(target)
+    if not osp.exists(target):
+        return
+    for path in inputs:
+        # A link is an input as well as the file that it leads to.
+        places = [path]
+        if osp.isdir(target):
+            places += [
+                osp.dirname(path) or '.',
+                osp.dirname(osp.realpath(path))
+            ]
+        if any(osp.samefile(place, target) for place in places):
+            raise ValueError(f'{target}: the output would replace the input')
+
+
+def check_count(source: Source, target: Union[str, os.PathLike]) -> None:
+    """Refuse one image as the target of several.
+
+    Args:
+        source (Source): What will be read.
+        target (str | PathLike): What will be written.
+
+    Raises:
+        ValueError: If the source is known to have more frames.
+    """
+    target = os.fspath(target)
+    if target.lower().endswith('.png') and not osp.isdir(target) and \
+            len(source.inputs) > 1:
+        raise ValueError(too_many(source, target))
+
+
+def too_many(source: Source, target: str) -> str:
+    """Return the sentence for frames that one image cannot hold."""
+    return (f'{target} is one image, and {source.path} has more frames; name '
+            'a folder or a video')
+
+
+def check_folder(path: str) -> None:
+    """Refuse to replace a folder that holds other things than our frames."""
+    for name in os.listdir(path) if osp.isdir(path) else ():
+        if not OUR_NAME.fullmatch(name) or osp.isdir(osp.join(path, name)):
+            raise FileExistsError(f'{path} is not replaced: it holds {name}')
+
+
+def is_there(path: str) -> bool:
+    """Return whether there is anything, also a link to nothing.
+
+    Raises:
+        OSError: If the name is too long to exist.
+    """
+    try:
+        os.lstat(path)
+        return True
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return False
+        raise
