@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Optional, Sequence
 
@@ -107,7 +107,12 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     launch.check_launcher(config.launcher)
     from dksan_mm.io.files import claimed
     first = os.environ.get('RANK', '0') == '0'
-    with claimed(config.work_dir) if first else nullcontext():
+    with ExitStack() as stack:
+        if first:
+            try:
+                stack.enter_context(claimed(config.work_dir))
+            except FileExistsError as error:
+                raise UserError(str(error)) from error
         train(args, config)
 
 

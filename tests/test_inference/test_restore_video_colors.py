@@ -102,7 +102,7 @@ def test_deinterlacing_can_be_left_out(bicubic, tmp_path):
     path = write_interlaced(tmp_path / 'v.mkv', count=2)
     plain = restore_video(bicubic, path, tmp_path / 'a.mkv', deinterlace=False)
     whole = restore_video(bicubic, path, tmp_path / 'b.mkv')
-    assert plain.notes == []
+    assert plain.notes == [f'{path} is interlaced: it is not deinterlaced']
     assert whole.notes == [f'{path} is interlaced: it is deinterlaced']
     first, second = (
         read_video(r.path)[0][1].astype(int) for r in (plain, whole))

@@ -31,7 +31,9 @@ def make(script, tmp_path):
 
     def make(*arguments):
         env = dict(os.environ, PATH=f'{tmp_path / "bin"}:/bin')
-        env.pop('PYTHON', None)
+        # The tests may be run by make themselves.
+        for name in ('PYTHON', 'MAKEFLAGS', 'MAKELEVEL', 'MFLAGS'):
+            env.pop(name, None)
         return subprocess.run(['make', 'setup', *arguments],
                               cwd=tmp_path,
                               env=env,

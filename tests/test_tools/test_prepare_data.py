@@ -21,6 +21,8 @@ from helpers.tool_runs import ROOT, load_tool
 from helpers.video_files import H264, make_video, moving
 from PIL import Image, ImageCms
 
+from dksan_mm.prepare.writer import is_of_source
+
 TOOL = ROOT / 'tools' / 'prepare_data.py'
 
 
@@ -201,8 +203,8 @@ def test_nothing_but_bad_clips_is_a_failure(tmp_path):
     (OSError(28, 'No space left on device', '/out/train/HR/a'), False),
     (RuntimeError('a worker died'), False),
 ])
-def test_only_a_wrong_source_is_skipped(tool, error, expected):
-    assert tool._is_bad_source(error, '/out') == expected
+def test_only_a_wrong_source_is_skipped(error, expected):
+    assert is_of_source(error, '/out') == expected
 
 
 def wait_for(condition):
