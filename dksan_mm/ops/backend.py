@@ -70,7 +70,7 @@ def constant_for_compile(function: Callable) -> Callable:
 
 @constant_for_compile
 def cpp_available() -> bool:
-    """Whether CPU tensors go through C++: wanted, and built if need be.
+    """Return whether CPU tensors go through C++: wanted, and built if need be.
 
     Raises:
         RuntimeError: If C++ is demanded and cannot be built.
@@ -86,7 +86,7 @@ def cpp_available() -> bool:
 
 
 def use_cpp(x: Tensor) -> bool:
-    """Whether ``x`` (float32 or float64) goes through the C++ operators.
+    """Return whether ``x``, float32 or float64, goes through C++.
 
     On the meta device they compute shapes.
     """
@@ -95,7 +95,7 @@ def use_cpp(x: Tensor) -> bool:
 
 @constant_for_compile
 def triton_available(device: str) -> bool:
-    """Whether Triton is wanted; it must then work on this type of device.
+    """Return whether Triton is wanted; it must then work on this device.
 
     Raises:
         RuntimeError: If Triton is demanded and does not.
@@ -111,6 +111,6 @@ def triton_available(device: str) -> bool:
 
 
 def use_triton(x: Tensor, weight: Tensor) -> bool:
-    """Whether these go through the Triton kernels."""
+    """Return whether these go through the Triton kernels."""
     return (triton_available(x.device.type) and weight.shape[1] == 1
             and {x.dtype, weight.dtype} <= triton_path.DTYPES)

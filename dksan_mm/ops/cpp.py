@@ -160,7 +160,7 @@ def _backward_rule(forward: Callable, backward: Callable, *inputs:
 
 
 def _recorded(tensors: Sequence[Optional[Tensor]]) -> bool:
-    """Whether a gradient will be asked for."""
+    """Return whether a gradient will be asked for."""
     return torch.is_grad_enabled() and any(t is not None and t.requires_grad
                                            for t in tensors)
 

@@ -52,7 +52,7 @@ def load() -> bool:
 
 
 def _library_path() -> Path:
-    """Where the library of these sources on this machine belongs."""
+    """Return the path of these sources' library on this machine."""
     # Importing torch.utils.cpp_extension, which knows this too, takes long.
     cache = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
     root = os.environ.get(

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Where the taps read, in pure torch: indices and weights.
+"""Sampling of the taps in pure torch: indices and weights.
 
 Pixels are numbered over images, then output rows and columns (``p``).
 """

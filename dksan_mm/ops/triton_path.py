@@ -38,12 +38,12 @@ PROGRAMS = 2
 
 @functools.lru_cache(maxsize=None)
 def available() -> bool:
-    """Whether triton is installed."""
+    """Return whether triton is installed."""
     return importlib.util.find_spec('triton') is not None
 
 
 def interpreted() -> bool:
-    """Whether Triton's interpreter was asked for, which runs on a CPU."""
+    """Return whether Triton's interpreter, for CPUs, was asked for."""
     return os.environ.get('TRITON_INTERPRET') == '1'
 
 
@@ -140,7 +140,7 @@ def backward(grad_out: Tensor, x: Tensor, weight: Tensor,
 
 def _sums(tensors: List[Optional[Tensor]], wanted: List[bool], taps_last: bool,
           programs: int, parts: int) -> List[Optional[Tensor]]:
-    """Where the kernel puts its shares of the gradients, None if unwanted."""
+    """Allocate room for the shares of the gradients, None if unwanted."""
     x, weight, *by_pixel = tensors
     n, channels, h, w = x.shape
     new = functools.partial(x.new_empty, dtype=torch.float32)
@@ -222,7 +222,7 @@ def _constants(settings: List[int]) -> dict:
 
 
 def _is_last(tensor: Tensor) -> bool:
-    """Whether its channels lie side by side in memory, and not its pixels."""
+    """Return whether its channels lie side by side, not its pixels."""
     return not tensor.is_contiguous() and tensor.is_contiguous(
         memory_format=torch.channels_last)
 

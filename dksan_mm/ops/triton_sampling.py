@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Where the GPU kernels read and with what weight. Imports triton.
+"""Sampling of the GPU kernels: places and weights. Imports triton.
 
 Pixels are vectors, pixels by channels blocks; ``LAST`` says that a tensor has
 its channels last in memory. Indices into tensors are 64-bit.

@@ -65,7 +65,7 @@ class Run:
             os._exit(_train_all(arguments, ranks))
 
     def wait_for(self, pattern, count):
-        """Whether the log shows something so many times before it ends."""
+        """Return whether the log shows something so often before it ends."""
         end = time.time() + PATIENCE
         while len(re.findall(pattern, self.text())) < count:
             if time.time() > end:

@@ -117,7 +117,7 @@ def test_a_result_that_would_replace_a_source(tmp_path, link):
 
 
 def test_a_source_named_like_a_part_of_an_output(tmp_path):
-    """What is left of ``a.mp4`` must not be taken for its result."""
+    """A part that is left of ``a.mp4`` must not be taken for its result."""
     for name in ('a.mp4', 'a.part.mp4', 'b.part-2.mkv', 'c.party.mp4'):
         (tmp_path / name).touch()
     write_frames(tmp_path / 'a.part', [IMAGE])

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What torch does with the operators besides running them.
+"""Operators under torch's exports, compilers and transforms.
 
 Export, compilation, fake and meta tensors, tracing, and derivatives beyond
 backpropagation. Values are held to the definition in float64.

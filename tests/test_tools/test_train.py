@@ -25,7 +25,7 @@ pytest_plugins = ['helpers.tool_runs']  # the fixtures
 
 
 def same(first, second):
-    """Whether two state dicts are equal, bit for bit."""
+    """Return whether two state dicts are equal, bit for bit."""
     return first.keys() == second.keys() and all(
         torch.equal(first[name], second[name]) for name in first)
 

@@ -86,7 +86,7 @@ def test_lr_stays_over_hr_through_the_training_pipeline(
 
 
 def same(one, other):
-    """Whether two samples have the same keys and equal values."""
+    """Return whether two samples have the same keys and equal values."""
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(
             same(one[key], other[key]) for key in one)

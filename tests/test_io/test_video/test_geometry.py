@@ -119,7 +119,7 @@ def test_a_crop_to_nothing_is_not_applied(tmp_path, edges, monkeypatch):
 
 
 def test_the_crop_is_that_of_the_stream(tmp_path):
-    """Of the second of two, the first of which is larger and not cropped."""
+    """Crop of the second of two streams; the first is larger and whole."""
     large = make_video(tmp_path / 'l.mkv', moving(3, (96, 64)), **H264)
     small = make_cropped(tmp_path / 's.mkv')
     path = str(tmp_path / 'two.mkv')

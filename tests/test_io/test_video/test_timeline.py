@@ -76,7 +76,7 @@ def test_a_step_back_of_few_frames_is_none():
     'heard, is_break',
     [
         ([], False),
-        (range(0, 1490), False),  # sound goes on
+        (range(0, 1490), False),  # sound continues
         (range(0, 200), False),  # it has ended long before
         (range(0, 499), True),  # it stops, too
         ([*range(0, 501), *range(1500, 1510)], True),  # and begins again
@@ -93,7 +93,7 @@ def test_jumps_of_video_and_sound(heard, is_break):
 
 
 def test_decoding_times_that_are_not_known():
-    """Of the first frames after a jump."""
+    """Those of the first frames after a jump are missing."""
     timeline = Timeline(Fraction(0), breaks=True)
     shown = [0, 1, 2, 1000, 1002, 1001, 1003, 0, 1]
     known = [0, 1, 2, None, None, 1000, 1001, None, 0]

@@ -148,7 +148,7 @@ def ts_packets(path):
 
 
 def is_sound(packet):
-    """Whether a packet continues a piece of sound."""
+    """Return whether a packet continues a piece of sound."""
     return (packet[1] & 0x1f) << 8 | packet[2] == SOUND_PID and not (packet[1]
                                                                      & 0x40)
 
@@ -509,7 +509,7 @@ def make_pause(path, film, seconds, *, sound=True):
 
 @pytest.mark.parametrize('sound, pause', [(True, True), (False, False)])
 def test_pauses_with_sound_and_breaks_without(tmp_path, sound, pause):
-    """Where the sound goes on, the picture stands still."""
+    """The picture stands still while the sound continues."""
     path = make_pause(tmp_path / 'v.mkv', make_film(tmp_path), 60, sound=sound)
     source, writer = upscale(path, tmp_path / 'big.mkv')
     assert source.complaints == source.notes + writer.notes == []
@@ -524,7 +524,7 @@ def test_pauses_with_sound_and_breaks_without(tmp_path, sound, pause):
 
 
 def test_a_pause_is_kept(tmp_path):
-    """Of a container that cannot be joined by its bytes."""
+    """A recording in a container that cannot be joined by its bytes."""
     times = [0, 40, 80, 30_000, 30_040]
     path = make_video(tmp_path / 'v.mkv', moving(5), pts=times)
     upscale(path, tmp_path / 'big.mp4')
