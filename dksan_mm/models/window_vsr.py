@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """The model that mmagic trains and tests: any network of windows."""
 
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -40,6 +40,10 @@ class WindowVSR(BaseEditModel):
             :func:`~dksan_mm.models.losses.motion_loss` in training, for data
             samples with ``motion`` (:class:`~dksan_mm.datasets.
             SyntheticMotion`) and networks with an ``offset_predictor``.
+        level_weights (Sequence[float]): Weights of the losses of the frames
+            between the input and the output: x2, x4 and x8. The paper trains
+            the last frame alone, hence none. *Chosen here*: networks with a
+            ``pyramid`` learn every factor by it.
         channels_last (bool): Keep the network's parameters in torch's
             ``channels_last`` order of memory, which convolutions then choose
             for their outputs. The numbers change by rounding.
@@ -50,7 +54,8 @@ class WindowVSR(BaseEditModel):
             :class:`~dksan_mm.engine.hooks.ProgressiveScaleHook`.
 
     Raises:
-        ValueError: If the data preprocessor pads, or the weight is negative.
+        ValueError: If the data preprocessor pads, a weight is negative, or
+            there are weights for levels that the network does not have.
     """
 
     train_scale: Optional[int] = None
@@ -65,6 +70,7 @@ class WindowVSR(BaseEditModel):
                  init_cfg: Optional[dict] = None,
                  data_preprocessor: Optional[dict] = None,
                  motion_weight: float = 0.,
+                 level_weights: Sequence[float] = (),
                  channels_last: bool = False) -> None:
         divisor = (data_preprocessor or {}).get('pad_size_divisor', 1)
         if divisor != 1:
@@ -81,6 +87,12 @@ class WindowVSR(BaseEditModel):
             raise ValueError('motion_weight must be >= 0, got '
                              f'{motion_weight}')
         self.motion_weight = motion_weight
+        levels = len(getattr(self.generator, 'scales', (None, )))
+        if level_weights and (len(level_weights) != levels - 1
+                              or min(level_weights) < 0):
+            raise ValueError(f'level_weights must be {levels - 1} numbers >= '
+                             f'0, got {tuple(level_weights)}')
+        self.level_weights = tuple(level_weights)
         self.evaluator = evaluator and TASK_UTILS.build(
             evaluator, default_args=dict(network=self.generator))
         if channels_last:
@@ -157,45 +169,67 @@ class WindowVSR(BaseEditModel):
             raise ValueError('training needs a ground truth, got none')
         motion = getattr(data_samples, 'motion', None)
         if not self.motion_weight or motion is None:
-            return dict(loss=self._frame_loss(inputs, target))
+            losses = self._frame_losses(inputs, target)
+            # Alone, it has mmagic's name.
+            return losses if len(losses) > 1 else dict(
+                loss=losses['loss_pixel'])
         predictor = getattr(self.generator, 'offset_predictor', None)
         with watch_offsets(predictor) as offsets:
-            losses = dict(loss_pixel=self._frame_loss(inputs, target))
+            losses = self._frame_losses(inputs, target)
         if offsets:  # checkpointing runs it again in the backward pass only
             losses['loss_motion'] = self.motion_weight * motion_loss(
                 offsets[0], motion)
         return losses
 
-    def _frame_loss(self, inputs: Tensor, target: Tensor) -> Tensor:
-        """The loss of the frame that the network puts out."""
-        if self.train_scale is not None:
-            return self._early_loss(inputs, target)
+    def _frame_losses(self, inputs: Tensor,
+                      target: Tensor) -> Dict[str, Tensor]:
+        """Losses of the frame that the network puts out, and of those before.
+        """
+        if self.level_weights or self.train_scale is not None:
+            return self._level_losses(inputs, target)
         output = self.forward_tensor(inputs)
-        if output.shape != target.shape:
-            raise ValueError(
-                f'the ground truth must have shape {tuple(output.shape)}, '
-                f'got {tuple(target.shape)}')
-        return self.pixel_loss(output, target)
+        self._check_target(inputs, target)
+        return dict(loss_pixel=self.pixel_loss(output, target))
 
-    def _early_loss(self, inputs: Tensor, target: Tensor) -> Tensor:
-        """The loss of an early level's frame.
+    def _level_losses(self, inputs: Tensor,
+                      target: Tensor) -> Dict[str, Tensor]:
+        """Losses of the levels' frames, up to the one that is trained.
 
         The ground truth is shrunk as LR frames are made, by a bicubic filter
         with a = -0.5 that is widened (antialiasing).
         """
         self._check_inputs(inputs)
-        output = self.generator(inputs, scale=self.train_scale)
-        target = F.interpolate(
-            target,
-            output.shape[-2:],
-            mode='bicubic',
-            antialias=True,
-            align_corners=False)
-        loss = self.pixel_loss(output, target)
-        if is_distributed():  # DDP waits for a gradient of every parameter
-            loss = loss + 0 * sum(weight.sum()
-                                  for weight in self.generator.parameters())
-        return loss
+        self._check_target(inputs, target)
+        *others, last = self.generator.pyramid(inputs, self.train_scale)
+        losses = dict(loss_pixel=self._shrunk_loss(last, target))
+        if self.level_weights:
+            losses['loss_levels'] = sum(
+                weight * self._shrunk_loss(frame, target)
+                for weight, frame in zip(self.level_weights, others))
+        if self.train_scale is not None and is_distributed():
+            # DDP waits for a gradient of every parameter.
+            losses['loss_pixel'] = losses['loss_pixel'] + 0 * sum(
+                weight.sum() for weight in self.generator.parameters())
+        return losses
+
+    def _shrunk_loss(self, output: Tensor, target: Tensor) -> Tensor:
+        if output.shape != target.shape:
+            target = F.interpolate(
+                target,
+                output.shape[-2:],
+                mode='bicubic',
+                antialias=True,
+                align_corners=False)
+        return self.pixel_loss(output, target)
+
+    def _check_target(self, inputs: Tensor, target: Tensor) -> None:
+        """Reject a ground truth of another shape, which might broadcast."""
+        scale = self.generator.scale
+        n, _, _, h, w = inputs.shape
+        if target.shape != (n, 3, scale * h, scale * w):
+            raise ValueError('the ground truth must have shape '
+                             f'{(n, 3, scale * h, scale * w)}, got '
+                             f'{tuple(target.shape)}')
 
     def _check_inputs(self, inputs: Tensor) -> None:
         """Reject what is no batch of windows of the network's length."""

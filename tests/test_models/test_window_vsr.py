@@ -101,6 +101,50 @@ def test_prediction_of_an_odd_size_keeps_every_row():
     torch.testing.assert_close(prediction.output.pred_img, expected)
 
 
+SMALL = dict(type='DKSANNet', channels=8, num_blocks=(1, 1, 1), reduction=4)
+
+
+@pytest.mark.parametrize('scale', [None, 4])
+def test_every_level_s_frame_has_a_loss_of_its_own_weight(scale):
+    model = build(generator=SMALL, level_weights=(0.5, 0.25)).double()
+    model.train_scale = scale
+    frames, target = torch.rand(2, 7, 3, 6, 5), torch.rand(2, 3, 48, 40)
+    frames, target = frames.double(), target.double()
+    losses = model(frames, DataSample(gt_img=target), mode='loss')
+    assert set(losses) == {'loss_pixel', 'loss_levels'}
+    wanted = {}
+    for factor in (2, 4, 8):
+        shrunk = target if factor == 8 else torch.nn.functional.interpolate(
+            target, (6 * factor, 5 * factor), mode='bicubic', antialias=True)
+        error = model.generator(frames, scale=factor) - shrunk
+        wanted[factor] = (error**2 + 1e-6).sqrt().mean()
+    last = scale or 8
+    others = 0.5 * wanted[2] + (0.25 * wanted[4] if last == 8 else 0)
+    torch.testing.assert_close(losses['loss_pixel'], wanted[last])
+    torch.testing.assert_close(losses['loss_levels'], others)
+    sum(losses.values()).backward()
+    assert model.generator.levels[0].upscale[-1].weight.grad.any()
+
+
+def test_the_frames_between_are_checked_like_the_last_one():
+    model = build(generator=SMALL, level_weights=(1, 1))
+    with pytest.raises(ValueError, match=r'48, 40\), got \(1, 3, 48, 48\)'):
+        model(
+            torch.rand(1, 7, 3, 6, 5),
+            DataSample(gt_img=torch.rand(1, 3, 48, 48)),
+            mode='loss')
+
+
+@pytest.mark.parametrize('network, weights', [
+    (SMALL, (1, )),
+    (SMALL, (1, -1)),
+    (dict(type='RepeatNet'), (1, )),
+])
+def test_wrong_weights_of_levels_are_rejected(network, weights):
+    with pytest.raises(ValueError, match='level_weights must be . numbers'):
+        build(generator=network, level_weights=weights)
+
+
 @pytest.mark.parametrize('network', [
     dict(type='DKSANNet', channels=8, num_blocks=(1, ) * 4, reduction=4),
     dict(type='EDVRX16Net', channels=8, num_blocks=1, tail_channels=8),

@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """The network of the paper: seven LR frames in, the x16 centre frame out."""
-from typing import Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from mmagic.models.archs import ResidualBlockNoBN
 from mmagic.models.utils import default_init_weights, make_layer
@@ -153,16 +153,33 @@ class DKSANNet(BaseModule):
         Raises:
             ValueError: If the shape is another, or no level has this scale.
         """
+        return self.pyramid(frames, scale)[-1]
+
+    def pyramid(self,
+                frames: Tensor,
+                scale: Optional[int] = None) -> List[Tensor]:
+        """Upscale the centre frame of each window at each level.
+
+        Args:
+            frames (Tensor[n, t, 3, h, w]): As in :meth:`forward`.
+            scale (int, optional): As in :meth:`forward`.
+
+        Returns:
+            list[Tensor]: The frames of the levels, x2, x4 and so on.
+
+        Raises:
+            ValueError: As in :meth:`forward`.
+        """
         if frames.ndim != 5 or frames.shape[1:3] != (self.num_frames, 3):
             raise ValueError(f'expected frames (n, {self.num_frames}, 3, h, '
                              f'w), got {tuple(frames.shape)}')
         levels = self.levels_to(scale)
         features = self.extract(frames.flatten(0, 1))
         fused = self.fuse(features.unflatten(0, frames.shape[:2]))
-        frame = levels[0](frames[:, self.num_frames // 2], fused)
+        upscaled = [levels[0](frames[:, self.num_frames // 2], fused)]
         for level in levels[1:]:
-            frame = level(frame)
-        return frame
+            upscaled.append(level(upscaled[-1]))
+        return upscaled
 
     def extract(self, frames: Tensor) -> Tensor:
         """Make features of single frames, the same for every window.
