@@ -15,7 +15,7 @@ from dksan_mm.io.files import claimed
 from dksan_mm.io.video.readers import Source, open_source
 from dksan_mm.io.video.targets import (check_apart, check_count, check_target,
                                        is_video)
-from dksan_mm.io.video.writers import CRF, Writer, open_writer
+from dksan_mm.io.video.writers import CRF, FolderWriter, Writer, open_writer
 from dksan_mm.utils.threads import Background, Prefetch
 from .streaming import restore_frames
 
@@ -87,7 +87,8 @@ def restore_video(
         FileNotFoundError: If there is no source, or no folder for the target.
         ValueError: If the network has no such scale, the source holds no
             frame, or the target cannot hold them; no file is left.
-        OSError: If the disk is full, for example; no file is left.
+        OSError: If the disk is full, for example. Of a folder, what is done
+            is kept, and the text says where; no file is left otherwise.
         KeyboardInterrupt: On Ctrl-C; its text says where the frames are.
     """
     choose_scale(model.generator, scale)
@@ -117,14 +118,10 @@ def restore_video(
             _copy(opened, restore, writer, progress or _nothing)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_keep(writer)) from None
-        except BaseException as error:
-            part = writer.part
+        except OSError as error:
+            raise _explain(error, writer) from error
+        except BaseException:
             writer.discard()
-            if isinstance(error, OSError) and error.errno and (
-                    not error.filename
-                    or part and os.fspath(error.filename).endswith(part)):
-                raise OSError(error.errno, error.strerror,
-                              writer.path) from error
             raise
     return Report(writer.path, writer.num_frames, opened.complaints,
                   opened.notes + writer.notes)
@@ -148,15 +145,33 @@ def _copy(source: Source, restore: Callable[[Iterator[np.ndarray]],
     writer.close(whole=True)
 
 
+def _explain(error: OSError, writer: Writer) -> OSError:
+    """Clean up after an error of the disk; name the target, not its part."""
+    name = os.fspath(error.filename or '')
+    if not error.errno or name and (writer.part or name) not in name:
+        writer.discard()  # the source's error
+        return error
+    text = error.strerror
+    if isinstance(writer, FolderWriter) and writer.num_frames:
+        text += f'; {_done(writer)}'  # each is a file, and whole
+    else:
+        writer.discard()
+    return OSError(error.errno, text, writer.path)
+
+
 def _keep(writer: Writer) -> str:
     """Finish what an interruption leaves; say where it is."""
     if not writer.num_frames:
         writer.discard()
         return 'stopped before the first frame'
+    return f'stopped; {_done(writer)}'
+
+
+def _done(writer: Writer) -> str:
     path = writer.close(whole=False)
     count = writer.num_frames
-    return (f'stopped; the {"frame" if count == 1 else f"{count} frames"} '
-            f'done so far: {path}')
+    return (f'the {"frame" if count == 1 else f"{count} frames"} done so '
+            f'far: {path}')
 
 
 def _nothing(*_: int) -> None:

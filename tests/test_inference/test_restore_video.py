@@ -112,6 +112,25 @@ def test_no_space_left(bicubic, tmp_path, target):
     assert os.listdir(tmp_path) == ['v.mkv']
 
 
+def test_frames_that_are_written_survive_a_full_disk(bicubic, tmp_path):
+    flat = [np.full((24, 32, 3), 90, np.uint8)] * 6
+    path = make_video(tmp_path / 'v.mkv', flat + moving(20, (24, 32)))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(
+                OSError,
+                match='the 6 frames done so far: .*big.part') as caught:
+            restore_video(bicubic, path, tmp_path / 'big')
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.filename == str(tmp_path / 'big')
+    assert sorted(os.listdir(tmp_path)) == ['big.part', 'v.mkv']
+    kept = pngs(tmp_path / 'big.part')
+    assert len(kept) == 6
+    assert all(np.ptp(image) <= 2 for image in kept)
+
+
 @pytest.mark.parametrize('target, part', [('big.mp4', 'big.part.mp4'),
                                           ('big', 'big.part')])
 def test_ctrl_c_leaves_what_is_done(bicubic, tmp_path, target, part):
