@@ -50,6 +50,25 @@ def test_number_of_levels_decides_the_scale():
     assert net(torch.rand(1, 7, 3, 5, 4)).shape == (1, 3, 20, 16)
 
 
+def test_an_exported_network_takes_any_number_and_size_of_windows():
+    torch.manual_seed(0)
+    net = DKSANNet(**{**SMALL, 'num_blocks': (1, 1)}).eval()
+    for weight in net.parameters():  # the last layers begin near zero
+        weight.data += 0.01 * torch.randn_like(weight)
+    auto = torch.export.Dim.AUTO
+    exported = torch.export.export(
+        net, (torch.rand(2, 7, 3, 9, 12), ),
+        dynamic_shapes=({
+            0: auto,
+            3: auto,
+            4: auto
+        }, )).module()
+    for shape in ((2, 9, 12), (1, 8, 8), (3, 17, 5), (1, 11, 30)):
+        frames = torch.rand(shape[0], 7, 3, *shape[1:])
+        with torch.no_grad():
+            torch.testing.assert_close(exported(frames), net(frames))
+
+
 @pytest.mark.parametrize('name', ABLATIONS)
 def test_every_parameter_gets_a_gradient(name):
     torch.manual_seed(0)
