@@ -7,14 +7,11 @@ is complete, so that training never sees a part of one.
 import json
 import os
 import os.path as osp
-import re
 from dataclasses import dataclass
-from functools import partial
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from dksan_mm.io.files import is_temporary
 from dksan_mm.io.images import (file_crc32, is_image, read_image, sync_folder,
                                 sync_path, write_bytes, write_png)
 from dksan_mm.io.layout import (HR_DIR, frame_number, list_frames, lr_dir,
@@ -22,13 +19,11 @@ from dksan_mm.io.layout import (HR_DIR, frame_number, list_frames, lr_dir,
 from dksan_mm.io.stores.stores import (KINDS, is_as_stated, is_store,
                                        remove_stores, remove_temporary,
                                        store_path, suffix_of, write_store)
-from dksan_mm.utils.resize import matlab_resize
-from .sources import PHOTOS, Clip, iter_frames
+from .building_place import SOURCE_FILE, is_ours, remove_leftovers, remove_ours
+from .pairs import iter_pairs
+from .sources import PHOTOS, Clip
 
 PARTIAL_DIR = '.partial'
-SOURCE_FILE = 'source.json'
-# A frame's number and a function that gives LR and, if there is any, HR.
-LazyImages = Tuple[int, Callable[[], List[np.ndarray]]]
 
 
 @dataclass(frozen=True)
@@ -154,7 +149,7 @@ class ClipWriter:
 
     def close(self) -> None:
         """Forget the building place, once the manifest knows the clip."""
-        _remove_ours(self.partial)
+        remove_ours(self.partial)
 
     def _refuse_foreign_stores(self, known: Optional[dict]) -> None:
         """Raise if a file of the user stands where one would be written."""
@@ -223,7 +218,7 @@ class ClipWriter:
                     f'{present[0]}: is there already, but was not prepared '
                     'from this source with these settings; move or delete '
                     'it, or choose another target folder')
-            _remove_ours(self.partial)
+            remove_ours(self.partial)
             if osp.lexists(self.partial):
                 raise ValueError(f'{self.partial}: holds files that were not '
                                  'prepared here; move or delete it')
@@ -242,7 +237,11 @@ class ClipWriter:
         if not any(osp.isdir(part) for part in self.parts):
             return  # killed after the moves, before the manifest
         size, count = None, 0
-        for number, load in self._iter_images():
+        for number, load in iter_pairs(
+                self.clip,
+                self.settings.scale,
+                deinterlace=self.settings.deinterlace,
+                notes=self.notes):
             if count == self.settings.max_frames:
                 break
             count += 1
@@ -256,38 +255,18 @@ class ClipWriter:
                     self._write_frame(images, name)
             self.on_frame()
 
-    def _iter_images(self) -> Iterator[LazyImages]:
-        """Numbers, and functions that give LR and, if there is any, HR."""
-        options = dict(deinterlace=self.settings.deinterlace, notes=self.notes)
-        if self.clip.lr is None:
-            for number, load in iter_frames(self.clip, **options):
-                yield number, partial(self._make_pair, load, number)
-            return
-        given = iter_frames(self.clip.lr, **options)
-        nothing = None, None
-        for number, load in iter_frames(self.clip, **options):
-            lr_number, load_lr = next(given, nothing)
-            if lr_number != number:
-                raise ValueError(f'{self.clip.lr.path}: out of step, frame '
-                                 f'{number} of {self.clip.path} has no LR '
-                                 'frame of that number in its place')
-            yield number, partial(self._fit_pair, load, load_lr, number)
-        if next(given, nothing) != nothing:
-            raise ValueError(f'{self.clip.lr.path}: has more frames than '
-                             f'{self.clip.path}')
-
     def _drop_added(self, frames: int) -> None:
         """Keep of a clip only the frames that were there before."""
         for part in filter(osp.isdir, self.parts):
             numbered = number_frames(part)
             for number, path in numbered.items():
-                if number >= min(numbered) + frames and _is_ours(path):
+                if number >= min(numbered) + frames and is_ours(path):
                     os.remove(path)
 
     def _move_in_place(self) -> None:
         for part, final in zip(self.parts, self.finals):
             if osp.isdir(part):
-                _remove_leftovers(part)
+                remove_leftovers(part)
                 sync_folder(part)
                 os.makedirs(osp.dirname(final), exist_ok=True)
                 os.rename(part, final)
@@ -320,45 +299,6 @@ class ClipWriter:
         for part, pixels in zip(self.parts, images):
             if osp.isdir(part):
                 write_png(osp.join(part, name), pixels)
-
-    def _make_pair(self, load: Callable[[], np.ndarray],
-                   number: int) -> List[np.ndarray]:
-        """LR and, unless the clip is LR already, the cropped HR frame."""
-        image = load()
-        if not self.clip.has_hr:
-            return [image]
-        image = self._crop(image, number)
-        return [matlab_resize(image, 1 / self.settings.scale), image]
-
-    def _fit_pair(self, load: Callable[[], np.ndarray],
-                  load_lr: Callable[[], np.ndarray],
-                  number: int) -> List[np.ndarray]:
-        """The given LR frame and the HR frame, cropped to cover each other.
-
-        HR that is no multiple of the scale may have LR rounded up.
-        """
-        full, lr, scale = load(), load_lr(), self.settings.scale
-        hr = self._crop(full, number)
-        fits = all(
-            small in (large // scale, -(-large // scale))
-            for small, large in zip(lr.shape[:2], full.shape[:2]))
-        if not fits:
-            raise ValueError(
-                f'{self.clip.lr.path}: frame {number:06d} is {lr.shape[1]}x'
-                f'{lr.shape[0]}, not 1/{scale} of its HR frame '
-                f'{full.shape[1]}x{full.shape[0]}')
-        height, width = (n // scale for n in hr.shape[:2])
-        return [np.ascontiguousarray(lr[:height, :width]), hr]
-
-    def _crop(self, image: np.ndarray, number: int) -> np.ndarray:
-        """HR without the rows and columns beyond a multiple of the scale."""
-        scale = self.settings.scale
-        height, width = (n // scale * scale for n in image.shape[:2])
-        if not height or not width:
-            raise ValueError(
-                f'{self.clip.path}: frame {number:06d} is {image.shape[1]}x'
-                f'{image.shape[0]}, smaller than {scale}x{scale}')
-        return image[:height, :width]
 
 
 def is_of_source(error: Exception, out: str) -> bool:
@@ -393,29 +333,3 @@ def _stated(known: Optional[dict], final: str) -> List[str]:
     if known:
         stores = known.get('stores', {})
     return [suffix for suffix in KINDS if kind + suffix in stores]
-
-
-def _is_ours(path: str) -> bool:
-    """Return whether a file is called as those that are written here."""
-    name = osp.basename(path)
-    return name == SOURCE_FILE or is_temporary(name) or \
-        re.fullmatch(r'[0-9]{6,}\.png', name) is not None
-
-
-def _remove_ours(folder: str) -> None:
-    """Remove a building place; a file of the user and its folders stay."""
-    for place, _, names in os.walk(folder, topdown=False):
-        for path in [osp.join(place, name) for name in names]:
-            if _is_ours(path):
-                os.remove(path)
-        try:
-            os.rmdir(place)
-        except OSError:
-            pass
-
-
-def _remove_leftovers(folder: str) -> None:
-    """Remove the half-written temporary files of a killed run."""
-    for name in os.listdir(folder):
-        if is_temporary(name):
-            os.remove(osp.join(folder, name))

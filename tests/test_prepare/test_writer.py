@@ -13,7 +13,7 @@ from helpers.data_fixtures import SAMPLE, write_frames
 
 from dksan_mm.io.files import END, reserve_file
 from dksan_mm.io.images import read_image, write_png
-from dksan_mm.prepare import writer as prepare_writer
+from dksan_mm.prepare import pairs
 from dksan_mm.prepare.manifest import (read_manifest, write_annotation,
                                        write_manifest)
 from dksan_mm.prepare.sources import Clip, iter_frames
@@ -395,7 +395,7 @@ def test_what_cannot_be_read_adds_nothing(tmp_path, monkeypatch, name,
         yield 0, lambda: noise(1)[0]
         raise OSError(5, 'Input/output error', name and str(tmp_path / name))
 
-    monkeypatch.setattr(prepare_writer, 'iter_frames', frames)
+    monkeypatch.setattr(pairs, 'iter_frames', frames)
     with pytest.raises(OSError):
         prepare(source, tmp_path / 'out')
     assert bool(tree(tmp_path / 'out')) == is_left

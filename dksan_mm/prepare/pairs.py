@@ -1,0 +1,96 @@
+# Copyright (c) DKSAN-MM contributors.
+"""LR and HR frames of a clip: HR cropped, LR made from it or given."""
+from functools import partial
+from typing import Callable, Iterator, List, Optional, Tuple
+
+import numpy as np
+
+from dksan_mm.utils.resize import matlab_resize
+from .sources import Clip, iter_frames
+
+# A frame's number and a function that gives LR and, if there is any, HR.
+LazyImages = Tuple[int, Callable[[], List[np.ndarray]]]
+Load = Callable[[], np.ndarray]
+
+
+def iter_pairs(clip: Clip,
+               scale: int,
+               *,
+               deinterlace: bool = True,
+               notes: Optional[List[str]] = None) -> Iterator[LazyImages]:
+    """Iterate over a clip's frames; they are read when asked for.
+
+    Args:
+        clip (Clip): The clip.
+        scale (int): HR pixels per LR pixel along each axis.
+        deinterlace (bool): Whether interlaced videos are deinterlaced.
+        notes (list[str], optional): Gets what is not as in the source.
+
+    Yields:
+        tuple: A frame's number, and a function that returns the LR frame and,
+        if the clip has any, the HR frame, both ``(h, w, 3)``, BGR, uint8. It
+        raises ValueError if they do not fit each other.
+
+    Raises:
+        ValueError: If given LR frames are out of step with HR, or the source
+            is damaged.
+    """
+    options = dict(
+        deinterlace=deinterlace, notes=[] if notes is None else notes)
+    if clip.lr is None:
+        make = partial(_make_pair, clip, scale)
+        for number, load in iter_frames(clip, **options):
+            yield number, partial(make, load, number)
+        return
+    given = iter_frames(clip.lr, **options)
+    nothing = None, None
+    fit = partial(_fit_pair, clip, scale)
+    for number, load in iter_frames(clip, **options):
+        lr_number, load_lr = next(given, nothing)
+        if lr_number != number:
+            raise ValueError(f'{clip.lr.path}: out of step, frame {number} of '
+                             f'{clip.path} has no LR frame of that number in '
+                             'its place')
+        yield number, partial(fit, load, load_lr, number)
+    if next(given, nothing) != nothing:
+        raise ValueError(f'{clip.lr.path}: has more frames than {clip.path}')
+
+
+def _make_pair(clip: Clip, scale: int, load: Load,
+               number: int) -> List[np.ndarray]:
+    """LR and, unless the clip is LR already, the cropped HR frame."""
+    image = load()
+    if not clip.has_hr:
+        return [image]
+    image = _crop(clip, scale, image, number)
+    return [matlab_resize(image, 1 / scale), image]
+
+
+def _fit_pair(clip: Clip, scale: int, load: Load, load_lr: Load,
+              number: int) -> List[np.ndarray]:
+    """The given LR frame and the HR frame, cropped to cover each other.
+
+    HR that is no multiple of the scale may have LR rounded up.
+    """
+    full, lr = load(), load_lr()
+    hr = _crop(clip, scale, full, number)
+    fits = all(
+        small in (large // scale, -(-large // scale))
+        for small, large in zip(lr.shape[:2], full.shape[:2]))
+    if not fits:
+        raise ValueError(f'{clip.lr.path}: frame {number:06d} is '
+                         f'{lr.shape[1]}x{lr.shape[0]}, not 1/{scale} of its '
+                         f'HR frame {full.shape[1]}x{full.shape[0]}')
+    height, width = (n // scale for n in hr.shape[:2])
+    return [np.ascontiguousarray(lr[:height, :width]), hr]
+
+
+def _crop(clip: Clip, scale: int, image: np.ndarray,
+          number: int) -> np.ndarray:
+    """HR without the rows and columns beyond a multiple of the scale."""
+    height, width = (n // scale * scale for n in image.shape[:2])
+    if not height or not width:
+        raise ValueError(
+            f'{clip.path}: frame {number:06d} is {image.shape[1]}x'
+            f'{image.shape[0]}, smaller than {scale}x{scale}')
+    return image[:height, :width]
