@@ -14,10 +14,11 @@ FLOORS = (('utils', ), ('io', 'ops'), ('engine', 'evaluation', 'datasets',
           ('inference', 'cli'), ('analysis', ), ('apis', 'comparison'))
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Rooms and modules that tools import before they have checked their input.
-QUICK = ('io.files', 'io.video.readers', 'io.video.writers', 'prepare.writer',
-         'prepare.verify', 'cli.launch', 'cli.jobs', 'cli.data_checks',
-         'engine.runner.scaling', 'evaluation.functional.image_quality',
-         'comparison.request', 'utils.resize')
+QUICK = ('io.files', 'io.locks', 'io.video.readers', 'io.video.writers',
+         'prepare.writer', 'prepare.verify', 'cli.launch', 'cli.jobs',
+         'cli.data_checks', 'engine.runner.scaling',
+         'evaluation.functional.image_quality', 'comparison.request',
+         'utils.resize')
 
 
 def name_of(path):

@@ -18,7 +18,6 @@ is 1 if a model failed; the others' results are written. It is 2, and nothing
 is written, if none can be built from what was named.
 """
 import argparse
-import fcntl
 import json
 import os
 import os.path as osp
@@ -36,6 +35,7 @@ from dksan_mm.cli.arguments import positive
 from dksan_mm.comparison import scores
 from dksan_mm.comparison.request import (DataSpec, ModelSpec, Task,
                                          parse_models, read_config)
+from dksan_mm.io.locks import lock_file
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.shutdown import finish
 
@@ -166,12 +166,11 @@ def check_out(out: str) -> None:
 def locked(out: str) -> Iterator[None]:
     """Keep a second run away from the same folder."""
     os.makedirs(out, exist_ok=True)
-    handle = os.open(osp.join(out, LOCK), os.O_CREAT | os.O_RDWR, 0o666)
+    handle = lock_file(osp.join(out, LOCK))
+    if handle is None:
+        raise UserError(f'--out: another run is writing to {out}')
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
-    except BlockingIOError as error:
-        raise UserError(f'--out: another run is writing to {out}') from error
     finally:
         os.close(handle)
 

@@ -105,7 +105,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     args = parse_args(argv)
     config = prepare_config(args)
     launch.check_launcher(config.launcher)
-    from dksan_mm.io.files import claimed
+    from dksan_mm.io.locks import claimed
     first = os.environ.get('RANK', '0') == '0'
     with ExitStack() as stack:
         if first:

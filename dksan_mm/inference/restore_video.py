@@ -11,7 +11,7 @@ from torch import nn
 
 from dksan_mm.inference.base import choose_scale
 from dksan_mm.inference.scene_cuts import is_cut
-from dksan_mm.io.files import claimed
+from dksan_mm.io.locks import claimed
 from dksan_mm.io.video.readers import Source, open_source
 from dksan_mm.io.video.targets import (check_apart, check_count, check_target,
                                        is_video)

@@ -5,22 +5,20 @@ What is being written has a hidden name that nobody can guess, is created
 exclusively, and is moved to its place when it is whole.
 """
 import errno
-import fcntl
 import glob
-import hashlib
 import itertools
 import os
 import os.path as osp
 import re
 import secrets
-import tempfile
 from contextlib import contextmanager
-from typing import BinaryIO, Callable, Iterator, List, Optional, Set
+from typing import BinaryIO, Callable, Iterator, List
+
+from .locks import try_lock
 
 MAX_NAME = 255  # bytes, of nearly all file systems
 END = '.dksan_mm.tmp'  # of the names of files that are being written
 _RANDOM = 8  # hexadecimal digits
-_CLAIMS: Set[int] = set()  # open files of claimed()
 PART_NAME = re.compile(r'\.part(-[0-9]+)?(\.[A-Za-z0-9]{1,4})?$')
 
 
@@ -98,7 +96,7 @@ def _max_name(folder: str) -> int:
 def _create(path: str) -> int:
     handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC,
                      0o666)
-    _can_lock(handle)  # shows other runs that it is no leftover
+    try_lock(handle)  # shows other runs that it is no leftover
     return handle
 
 
@@ -220,71 +218,6 @@ def _is_left(path: str) -> bool:
     except OSError:
         return False
     try:
-        return _can_lock(handle) is True
+        return try_lock(handle) is True
     finally:
         os.close(handle)
-
-
-def _can_lock(handle: int) -> Optional[bool]:
-    """Lock a file; False if another run has, None if nobody can."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-
-
-@contextmanager
-def claimed(path: str) -> Iterator[None]:
-    """Keep other runs of this user and machine away from an output.
-
-    The lock lies in the folder for temporary files, not next to the output.
-
-    Args:
-        path (str): What will be written.
-
-    Raises:
-        FileExistsError: If another run is writing it.
-    """
-    try:
-        handle = _open_claim(path)
-    except OSError:  # no place for locks: a later move still replaces nothing
-        yield
-        return
-    _CLAIMS.add(handle)
-    try:
-        if _can_lock(handle) is False:
-            raise FileExistsError(f'{path} is being written by another run')
-        yield
-    finally:
-        _CLAIMS.remove(handle)
-        os.close(handle)
-
-
-def _leave_claims() -> None:
-    """Let a forked process, which may outlive its parent, hold no lock."""
-    for handle in _CLAIMS:
-        os.close(handle)
-    _CLAIMS.clear()
-
-
-os.register_at_fork(after_in_child=_leave_claims)
-
-
-def _open_claim(path: str) -> int:
-    folder = osp.join(tempfile.gettempdir(), f'dksan_mm-{os.getuid()}')
-    try:
-        os.mkdir(folder, 0o700)
-    except FileExistsError:
-        pass
-    state = os.lstat(folder)
-    if state.st_uid != os.getuid() or not osp.isdir(folder) or \
-            osp.islink(folder):
-        raise PermissionError(folder)
-    parent, name = osp.split(osp.abspath(path))
-    key = os.fsencode(osp.join(osp.realpath(parent), name))
-    return os.open(
-        osp.join(folder, f'{hashlib.sha256(key).hexdigest()[:32]}.lock'),
-        os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -7,7 +7,6 @@ library made for another. It is built in a folder of its own under a lock and
 moved into place: processes that start at once wait for one build.
 """
 
-import contextlib
 import functools
 import hashlib
 import logging
@@ -16,9 +15,10 @@ import platform
 import sys
 import tempfile
 from pathlib import Path
-from typing import Iterator, List
+from typing import List
 
 import torch
+from filelock import FileLock
 
 SOURCES = Path(__file__).parent / 'csrc'
 FLAGS = [
@@ -87,7 +87,8 @@ def _build(path: Path) -> None:
     """Compile into a temporary folder, then move the library to ``path``."""
     from torch.utils.cpp_extension import load as compile_extension
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.with_suffix('.lock')):
+    # Without locks in the file system: an error, and pure torch.
+    with FileLock(path.with_suffix('.lock'), fallback_to_soft=False):
         if path.exists():  # another process was faster
             return
         logger.warning('Building the C++ operators for this processor, once: '
@@ -99,12 +100,3 @@ def _build(path: Path) -> None:
                 build_directory=folder,
                 is_python_module=False)
             os.replace(Path(folder) / path.name, path)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a file lock, which the system frees even if the process dies."""
-    import fcntl
-    with open(path, 'w') as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -1,12 +1,12 @@
 # Copyright (c) DKSAN-MM contributors.
 """The folder that a run prepares: one run at a time, no empty folders left."""
-import fcntl
 import os
 import os.path as osp
 from contextlib import contextmanager
 from typing import Iterator
 
 from dksan_mm.io.layout import HR_DIR, SPLITS, lr_dir
+from dksan_mm.io.locks import lock_file
 from .writer import PARTIAL_DIR
 
 
@@ -45,15 +45,8 @@ def _lock(out: str) -> Iterator[None]:
     The system lets go of a killed run's lock; its file is taken over.
     """
     path = osp.join(out, '.prepare.lock')
-    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Not one that a run ending just now has removed.
-        if not osp.exists(path) or not osp.samestat(
-                os.fstat(handle), os.stat(path)):
-            raise BlockingIOError
-    except BlockingIOError:
-        os.close(handle)
+    handle = lock_file(path)
+    if handle is None:
         raise ValueError(f'{out}: another run is preparing this folder')
     try:
         yield

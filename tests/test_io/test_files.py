@@ -1,7 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 import errno
 import os
-import signal
 import stat
 from itertools import islice
 from pathlib import Path
@@ -107,37 +106,6 @@ def test_leftovers_are_what_no_run_is_writing(tmp_path):
         files.remove_leftovers(str(tmp_path), r'a\.pth')
         assert len(os.listdir(tmp_path)) == 4 and not left.exists()
     assert Path(path).exists()
-
-
-def test_one_run_writes_an_output(tmp_path):
-    (tmp_path / 'link').symlink_to(tmp_path)
-    with files.claimed(str(tmp_path / 'a.mp4')):
-        with pytest.raises(FileExistsError, match='by another run'):
-            with files.claimed(str(tmp_path / 'link/../link/a.mp4')):
-                pass
-        with files.claimed(str(tmp_path / 'b.mp4')):
-            pass
-    with files.claimed(str(tmp_path / 'a.mp4')):
-        assert os.listdir(tmp_path) == ['link']
-
-
-def test_a_forked_process_does_not_hold_the_lock_of_its_parent(tmp_path):
-    path = str(tmp_path / 'a.mp4')
-    reader, writer = os.pipe()
-    with files.claimed(path):
-        child = os.fork()
-        if not child:
-            os.write(writer, b'.')
-            signal.pause()
-        os.read(reader, 1)
-    try:
-        with files.claimed(path):
-            pass
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        os.close(writer)
-        os.close(reader)
 
 
 @pytest.mark.parametrize('path', ['/dev/null', '/dev/stdout', '/dev/fd/1'])

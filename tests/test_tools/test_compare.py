@@ -325,3 +325,14 @@ def test_a_folder_with_files_of_the_user_is_refused(tmp_path, name):
     assert (tmp_path / name).read_text() == 'mine'
     (tmp_path / tool.LOCK).touch()  # of a comparison
     tool.check_out(str(tmp_path))
+
+
+def test_a_second_run_on_the_same_folder_is_refused(tmp_path):
+    tool = load_tool('compare')
+    (tmp_path / tool.LOCK).write_text('mine')
+    with tool.locked(str(tmp_path)):
+        with pytest.raises(UserError, match=f'is writing to {tmp_path}'):
+            with tool.locked(str(tmp_path)):
+                pass
+    with tool.locked(str(tmp_path)):  # the first has ended
+        assert (tmp_path / tool.LOCK).read_text() == 'mine'

@@ -19,7 +19,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 
 from dksan_mm.engine.runner.checkpoint import mmengine_globals
-from dksan_mm.io.files import claimed
+from dksan_mm.io.locks import claimed
 
 pytest_plugins = ['helpers.tool_runs']  # the fixtures
 

@@ -1,0 +1,108 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Locks that keep two runs from one output; they end with their process."""
+import hashlib
+import os
+import os.path as osp
+import tempfile
+from contextlib import contextmanager
+from typing import Iterator, Optional
+
+from filelock import FileLock, Timeout, lock_descriptor
+
+
+@contextmanager
+def claimed(path: str) -> Iterator[None]:
+    """Keep other runs of this user and machine away from an output.
+
+    The lock lies in the folder for temporary files, not next to the output.
+    A forked process, which may outlive its parent, does not hold it.
+
+    Args:
+        path (str): What will be written.
+
+    Raises:
+        FileExistsError: If another run is writing it.
+    """
+    lock = _claim(path)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _claim(path: str) -> Optional[FileLock]:
+    try:
+        lock = FileLock(
+            _claim_file(path),
+            mode=0o600,
+            blocking=False,
+            thread_local=False,  # whichever thread closes a generator
+            fallback_to_soft=False)  # those outlive a killed run
+        lock.acquire()
+    except Timeout:
+        raise FileExistsError(
+            f'{path} is being written by another run') from None
+    except OSError:  # no place for locks: a later move still replaces nothing
+        return None
+    return lock
+
+
+def _claim_file(path: str) -> str:
+    folder = osp.join(tempfile.gettempdir(), f'dksan_mm-{os.getuid()}')
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        pass
+    state = os.lstat(folder)
+    if state.st_uid != os.getuid() or not osp.isdir(folder) or \
+            osp.islink(folder):
+        raise PermissionError(folder)
+    parent, name = osp.split(osp.abspath(path))
+    key = os.fsencode(osp.join(osp.realpath(parent), name))
+    return osp.join(folder, f'{hashlib.sha256(key).hexdigest()[:32]}.lock')
+
+
+def lock_file(path: str) -> Optional[int]:
+    """Lock a file in a folder of results, and create it if need be.
+
+    :class:`filelock.FileLock` would empty it, though it may be the user's,
+    and would end with the parent of forked processes that still write.
+
+    Args:
+        path (str): The file; links are not followed.
+
+    Returns:
+        int or None: The open file, whose closing ends the lock, or None if
+        another run holds it.
+
+    Raises:
+        OSError: If it cannot be opened, or its file system has no locks.
+    """
+    handle = os.open(path,
+                     os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC,
+                     0o666)
+    try:
+        # Not one that a run ending just now has removed.
+        if lock_descriptor(handle, blocking=False) and _is_at(path, handle):
+            return handle
+    except BaseException:
+        os.close(handle)
+        raise
+    os.close(handle)
+    return None
+
+
+def _is_at(path: str, handle: int) -> bool:
+    try:
+        return osp.samestat(os.fstat(handle), os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
+def try_lock(handle: int) -> Optional[bool]:
+    """Lock an open file; False if another run has, None if nobody can."""
+    try:
+        return lock_descriptor(handle, blocking=False)
+    except OSError:
+        return None
