@@ -6,11 +6,13 @@ some seconds later and far from the cause.
 """
 
 import os
-import re
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
 
 #: Set to 1, this variable turns the checks off.
 SKIP_VARIABLE = 'DKSAN_MM_ANY_VERSION'
@@ -21,27 +23,24 @@ class Requirement(NamedTuple):
 
     Attributes:
         package (str): Its name on PyPI, and of its module.
-        lowest (str): The first supported version.
-        below (str): The first one that will not any more.
+        versions (str): A version specifier; setup.cfg has the same.
         reason (str): Why others will not do.
     """
 
     package: str
-    lowest: str
-    below: str
+    versions: str
     reason: str
 
 
-TORCH = Requirement('torch', '2.0', '3', 'older ones were never tried')
+TORCH = Requirement('torch', '>=2.0,<3', 'older ones were never tried')
 # In the order in which a user would fix them.
 OPENMMLAB = (
     TORCH,
-    Requirement('numpy', '1.22', '2', 'mmagic 1.2 uses names that 2 removed'),
-    Requirement('mmengine', '0.10', '0.11',
+    Requirement('numpy', '>=1.22,<2', 'mmagic 1.2 uses names that 2 removed'),
+    Requirement('mmengine', '>=0.10,<0.11',
                 'resuming relies on how 0.10 stores checkpoints'),
-    Requirement('mmcv', '2.1.0', '2.1.1', 'mmagic 1.2 refuses 2.2 and later'),
-    Requirement('mmagic', '1.2.0', '1.2.1',
-                'its interfaces differ by version'),
+    Requirement('mmcv', '==2.1.0', 'mmagic 1.2 refuses 2.2 and later'),
+    Requirement('mmagic', '==1.2.0', 'its interfaces differ by version'),
 )
 _CURE = ('run `make setup` in the project\'s folder, or install what its '
          'requirements.txt says')
@@ -74,7 +73,7 @@ def _raise_first(*complaints: Optional[str]) -> None:
 
 
 def _complaint(need: Requirement) -> Optional[str]:
-    wanted = f'{need.package} >= {need.lowest}, < {need.below}'
+    wanted = f'{need.package} {need.versions}'
     try:
         found = version(need.package)
     except PackageNotFoundError:
@@ -82,16 +81,18 @@ def _complaint(need: Requirement) -> Optional[str]:
         if find_spec(need.package) is not None:
             return None
         return f'dksan_mm needs {wanted}, and it is not installed'
-    if _numbers(need.lowest) <= _numbers(found) < _numbers(need.below):
+    if _is_within(found, need.versions):
         return None
     return (f'dksan_mm needs {wanted} ({need.reason}), and {found} is '
             'installed')
 
 
-def _numbers(text: str) -> Tuple[int, ...]:
-    """Turn ``2.11.0+cu130`` into ``(2, 11, 0)``."""
-    release = re.match(r'\d+(\.\d+)*', text)
-    return tuple(map(int, release.group().split('.'))) if release else ()
+def _is_within(found: str, versions: str) -> bool:
+    try:
+        found = Version(found)
+    except InvalidVersion:  # built by hand, too
+        return True
+    return SpecifierSet(versions).contains(found, prereleases=True)
 
 
 def _operators_complaint() -> Optional[str]:

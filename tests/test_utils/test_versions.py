@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """What is wrong with the packages beside us is said in one sentence."""
 
+import configparser
 import importlib.machinery
 import re
 import subprocess
@@ -9,6 +10,8 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from dksan_mm.utils import versions
 
@@ -32,6 +35,19 @@ def _pretend(monkeypatch, found):
     monkeypatch.setattr(versions, 'version', version)
 
 
+def test_the_ranges_are_those_that_pip_is_told():
+    config = configparser.ConfigParser()
+    config.read(ROOT / 'setup.cfg')
+    told = [
+        Requirement(line)
+        for line in config['options']['install_requires'].split('\n')
+        if line and not line.startswith('#')
+    ]
+    told = {need.name: need.specifier for need in told}
+    for need in versions.OPENMMLAB:
+        assert told[need.package] == SpecifierSet(need.versions)
+
+
 def test_the_installed_versions_pass():
     versions.check_torch()
     versions.check_openmmlab()
@@ -46,6 +62,7 @@ def test_the_pinned_versions_pass(need, monkeypatch):
 @pytest.mark.parametrize('package, found', [
     ('torch', '1.13.1'),
     ('numpy', '2.0.0'),
+    ('numpy', '2.0.0rc1'),
     ('numpy', '2.1.3'),
     ('mmengine', '0.9.1'),
     ('mmcv', '2.2.0'),
@@ -78,8 +95,9 @@ def test_a_missing_package_is_named(monkeypatch):
         versions.check_openmmlab()
 
 
-def test_a_package_without_a_version_may_try(monkeypatch):
-    _pretend(monkeypatch, {'torch': None})
+@pytest.mark.parametrize('found', [None, 'mine'])
+def test_a_package_without_a_version_may_try(monkeypatch, found):
+    _pretend(monkeypatch, {'torch': found})
     versions.check_torch()
 
 
