@@ -1,7 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """Memory that this process has in use, as Linux counts it.
 
-Resident memory, in bytes. Importing this module is quick.
+Resident memory, in bytes. Importing this module is quick. It reads what Linux
+tells by itself, since psutil tells no peak there.
 """
 import resource
 
