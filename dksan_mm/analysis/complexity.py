@@ -7,7 +7,8 @@ have a shape and no data, so a count takes seconds and no memory at any size.
 One *multiply-add* is one product added to a sum, in
 
 * convolutions and matrix products, as torch's own ``flop_counter`` counts
-  them (two of its FLOPs are one multiply-add; biases are not counted);
+  them (two of its FLOPs are one multiply-add; biases are not counted), which
+  :mod:`dksan_mm.ops.flops` teaches the other two:
 * deformable convolutions: those of the plain convolution, and 4 for each
   bilinear sample, that is 4 per tap, input channel and output pixel;
 * deformable kernels, per tap, channel and output pixel: 4 for the sample, 4
@@ -30,6 +31,7 @@ from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dksan_mm.ops import set_backend
+from dksan_mm.ops.flops import register_formulas
 
 REST = 'rest'  # what happens in none of the parts
 
@@ -259,34 +261,14 @@ def _multiply_adds(function, args: tuple, kwargs: dict,
                    out: Tensor) -> Optional[int]:
     """Multiply-adds of one operation; None if it is not counted."""
     from torch.utils.flop_counter import flop_registry
-    packet = function._overloadpacket
-    if str(packet) in ('dksan_mm.depthwise_forward', 'dksan_mm.dense_forward'):
-        return _deformable_multiply_adds(*args, out_shape=out.shape)
-    if packet not in flop_registry:
-        return None
-    return flop_registry[packet](*args, **kwargs, out_val=out) // 2
-
-
-def _deformable_multiply_adds(x: Tensor, weight: Tensor,
-                              image_offset: Optional[Tensor],
-                              kernel_offset: Optional[Tensor],
-                              mask: Optional[Tensor], settings: List[int], *,
-                              out_shape: torch.Size) -> int:
-    """Count those of the C++ operators; arguments: see ``ops/cpp.py``."""
-    taps, channels = settings[0] * settings[1], x.shape[1]
-    count = 0 if image_offset is None else 4 * taps * channels
-    if kernel_offset is None:
-        count += weight.numel()
-    elif weight.ndim == 2:  # depthwise: each tap's weight is read by itself
-        count += 5 * taps * channels
-    else:
-        count += 4 * taps * channels + weight.numel()
-    return count * out_shape[0] * out_shape[2] * out_shape[3]
+    formula = flop_registry.get(function._overloadpacket)
+    return formula and formula(*args, **kwargs, out_val=out) // 2
 
 
 def _run_on_shapes(network: nn.Module, shape: List[int],
                    counter: _Counter) -> None:
     """Run the network on a window without data, on the CPU's code path."""
+    register_formulas()
     # Takes a second to import.
     from torch._subclasses.fake_tensor import FakeTensorMode
     with torch.no_grad(), set_backend('cpp'), \
