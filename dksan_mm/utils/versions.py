@@ -2,17 +2,16 @@
 """Say in one sentence what is wrong with the installed packages.
 
 Nothing is imported to find out: wrong versions fail while they are imported,
-some seconds later and far from the cause.
+some seconds later and far from the cause. Versions are compared by hand, since
+``packaging`` is not there where torch alone is, which ``dksan_mm.ops`` needs.
 """
 
 import os
+import re
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple, Optional
-
-from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
+from typing import NamedTuple, Optional, Tuple
 
 #: Set to 1, this variable turns the checks off.
 SKIP_VARIABLE = 'DKSAN_MM_ANY_VERSION'
@@ -23,24 +22,27 @@ class Requirement(NamedTuple):
 
     Attributes:
         package (str): Its name on PyPI, and of its module.
-        versions (str): A version specifier; setup.cfg has the same.
+        lowest (str): The first supported version.
+        below (str): The first one that will not any more.
         reason (str): Why others will not do.
     """
 
     package: str
-    versions: str
+    lowest: str
+    below: str
     reason: str
 
 
-TORCH = Requirement('torch', '>=2.0,<3', 'older ones were never tried')
+TORCH = Requirement('torch', '2.0', '3', 'older ones were never tried')
 # In the order in which a user would fix them.
 OPENMMLAB = (
     TORCH,
-    Requirement('numpy', '>=1.22,<2', 'mmagic 1.2 uses names that 2 removed'),
-    Requirement('mmengine', '>=0.10,<0.11',
+    Requirement('numpy', '1.22', '2', 'mmagic 1.2 uses names that 2 removed'),
+    Requirement('mmengine', '0.10', '0.11',
                 'resuming relies on how 0.10 stores checkpoints'),
-    Requirement('mmcv', '==2.1.0', 'mmagic 1.2 refuses 2.2 and later'),
-    Requirement('mmagic', '==1.2.0', 'its interfaces differ by version'),
+    Requirement('mmcv', '2.1.0', '2.1.1', 'mmagic 1.2 refuses 2.2 and later'),
+    Requirement('mmagic', '1.2.0', '1.2.1',
+                'its interfaces differ by version'),
 )
 _CURE = ('run `make setup` in the project\'s folder, or install what its '
          'requirements.txt says')
@@ -73,7 +75,7 @@ def _raise_first(*complaints: Optional[str]) -> None:
 
 
 def _complaint(need: Requirement) -> Optional[str]:
-    wanted = f'{need.package} {need.versions}'
+    wanted = f'{need.package} >= {need.lowest}, < {need.below}'
     try:
         found = version(need.package)
     except PackageNotFoundError:
@@ -81,18 +83,16 @@ def _complaint(need: Requirement) -> Optional[str]:
         if find_spec(need.package) is not None:
             return None
         return f'dksan_mm needs {wanted}, and it is not installed'
-    if _is_within(found, need.versions):
+    if _numbers(need.lowest) <= _numbers(found) < _numbers(need.below):
         return None
     return (f'dksan_mm needs {wanted} ({need.reason}), and {found} is '
             'installed')
 
 
-def _is_within(found: str, versions: str) -> bool:
-    try:
-        found = Version(found)
-    except InvalidVersion:  # built by hand, too
-        return True
-    return SpecifierSet(versions).contains(found, prereleases=True)
+def _numbers(text: str) -> Tuple[int, ...]:
+    """Turn ``2.11.0+cu130`` into ``(2, 11, 0)``."""
+    release = re.match(r'\d+(\.\d+)*', text)
+    return tuple(map(int, release.group().split('.'))) if release else ()
 
 
 def _operators_complaint() -> Optional[str]:
