@@ -7,7 +7,7 @@ when asked for.
 
 from .backend import get_backend, set_backend
 from .deform_kernel import deform_kernel_conv2d
-from .dkc import DeformKernelConv2d
+from .deform_kernel_layer import DeformKernelConv2d
 
 __all__ = [
     'DeformKernelConv2d', 'ModulatedDeformConv2d', 'deform_kernel_conv2d',

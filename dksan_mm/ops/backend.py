@@ -7,7 +7,8 @@ from typing import Callable, Optional, Type
 
 from torch import Tensor
 
-from . import cpp, triton_path
+from . import cpp
+from .triton import path as triton_path
 
 BACKENDS = ('auto', 'torch', 'cpp', 'triton')
 VARIABLE = 'DKSAN_MM_BACKEND'

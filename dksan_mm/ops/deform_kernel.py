@@ -63,10 +63,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import backend, cpp, torch_path, triton_path
+from . import backend, cpp, torch_path
 from .checks import Geometry, IntOrPair, check_arguments
 from .precision import no_autocast
 from .sampling import kernel_at_rest
+from .triton import path as triton_path
 
 
 def deform_kernel_conv2d(x: Tensor,

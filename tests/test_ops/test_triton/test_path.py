@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from dksan_mm.ops import deform_kernel_conv2d, set_backend, triton_path
+from dksan_mm.ops import deform_kernel_conv2d, set_backend
+from dksan_mm.ops.triton import path as triton_path
 
-ROOT = Path(__file__).parents[2]
-CASES = Path(__file__).with_name('triton_cases.py')
+ROOT = Path(__file__).parents[3]
+CASES = Path(__file__).with_name('cases.py')
 
 needs_triton = pytest.mark.skipif(
     not triton_path.available(), reason='triton is not installed')

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Tests of the Triton kernels, started by test_triton_path.py.
+"""Tests of the Triton kernels, started by test_path.py.
 
 They run in a process of their own: Triton reads TRITON_INTERPRET when it is
 imported. With the variable they run on the CPU, in its interpreter; without
@@ -13,8 +13,8 @@ from helpers.op_reference import (deform_kernel_conv2d_gradients,
                                   deform_kernel_conv2d_reference)
 from torch.library import opcheck
 
-from dksan_mm.ops import (DeformKernelConv2d, deform_kernel_conv2d,
-                          set_backend, triton_path)
+from dksan_mm.ops import DeformKernelConv2d, deform_kernel_conv2d, set_backend
+from dksan_mm.ops.triton import path as triton_path
 
 DEVICE = 'cpu' if triton_path.interpreted() else 'cuda'
 

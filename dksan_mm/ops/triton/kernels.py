@@ -15,9 +15,9 @@ channels last in memory. Without kernel offsets the table has one row a tap.
 import triton
 import triton.language as tl
 
-from .triton_sampling import (block, cells, corner, four, image_tap,
-                              load_corner, mix, plane, scope_matrix, scope_tap,
-                              slopes, store_pair, table_row, tile)
+from .sampling import (block, cells, corner, four, image_tap, load_corner, mix,
+                       plane, scope_matrix, scope_tap, slopes, store_pair,
+                       table_row, tile)
 
 
 @triton.jit

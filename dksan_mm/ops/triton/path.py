@@ -23,8 +23,8 @@ from typing import List, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
-from . import torch_path
-from .checks import Geometry
+from .. import torch_path
+from ..checks import Geometry
 
 DTYPES = {torch.float32, torch.bfloat16, torch.float16}
 
@@ -84,7 +84,7 @@ def forward(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
             kernel_offset: Optional[Tensor], mask: Optional[Tensor],
             settings: List[int]) -> Tensor:
     """Output; ``weight`` is ``(c, cells)``, settings as in ``convolve``."""
-    from .triton_kernels import forward_kernel
+    from .kernels import forward_kernel
     out = _output(x, weight, image_offset, kernel_offset, mask, settings)
     blocks = _Blocks(x, settings, FORWARD_BLOCK)
     by_pixel, taps_last = _by_pixel(image_offset, kernel_offset, mask)
@@ -111,7 +111,7 @@ def backward(grad_out: Tensor, x: Tensor, weight: Tensor,
              mask: Optional[Tensor], settings: List[int],
              wanted: List[bool]) -> List[Tensor]:
     """Gradients of the inputs that are wanted."""
-    from .triton_kernels import backward_kernel
+    from .kernels import backward_kernel
     blocks = _Blocks(x, settings, BACKWARD_BLOCK)
     by_pixel, taps_last = _by_pixel(image_offset, kernel_offset, mask)
     tensors = [x, weight, image_offset, kernel_offset, mask]
