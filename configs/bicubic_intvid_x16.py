@@ -1,6 +1,3 @@
 # Copyright (c) DKSAN-MM contributors.
-# Bicubic on IntVID, as bicubic_vid3oc_x16.py.
-_base_ = ['bicubic_vid3oc_x16.py', '_base_/intvid.py']
-
-experiment_name = 'bicubic_intvid_x16'
-test_dataloader = dict(dataset=_base_.intvid)
+# The path of this config in commands; it stands in bicubic/.
+_base_ = 'bicubic/bicubic_intvid_x16.py'

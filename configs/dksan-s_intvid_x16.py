@@ -1,6 +1,3 @@
 # Copyright (c) DKSAN-MM contributors.
-# Test on IntVID of what dksan-s_vid3oc_x16.py trains.
-_base_ = ['dksan-s_vid3oc_x16.py', '_base_/intvid.py']
-
-experiment_name = 'dksan-s_intvid_x16'
-test_dataloader = dict(dataset=_base_.intvid)
+# The path of this config in commands; it stands in dksan/.
+_base_ = 'dksan/dksan-s_intvid_x16.py'

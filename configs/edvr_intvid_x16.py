@@ -1,6 +1,3 @@
 # Copyright (c) DKSAN-MM contributors.
-# Test on IntVID of what edvr_vid3oc_x16.py trains.
-_base_ = ['edvr_vid3oc_x16.py', '_base_/intvid.py']
-
-experiment_name = 'edvr_intvid_x16'
-test_dataloader = dict(dataset=_base_.intvid)
+# The path of this config in commands; it stands in edvr/.
+_base_ = 'edvr/edvr_intvid_x16.py'

@@ -13,7 +13,8 @@ from dksan_mm.analysis.complexity import count_cost
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(
-    str(path.relative_to(ROOT)) for path in (ROOT / 'configs').rglob('*.py')
+    str(path.relative_to(ROOT))
+    for path in (ROOT / 'configs').glob('*/**/*.py')
     if '_base_' not in path.parts)
 
 
@@ -52,8 +53,9 @@ def comparisons():
         for name, other in (('edvr', 'dksan'), ('edvr-s', 'dksan-s'),
                             ('bicubic', 'dksan')):
             yield f'{name}_{data}_x16', f'{other}_{data}_x16'
-    for path in sorted((ROOT / 'configs' / 'ablations').glob('*.py')):
-        yield f'ablations/{path.stem}', path.stem.rpartition('_')[0]
+    folder = ROOT / 'configs' / 'dksan' / 'ablations'
+    for path in sorted(folder.glob('*.py')):
+        yield f'dksan/ablations/{path.stem}', path.stem.rpartition('_')[0]
 
 
 @pytest.mark.parametrize('name, other', list(comparisons()))
@@ -63,14 +65,24 @@ def test_what_is_compared_differs_in_the_network_only(name, other):
     for config in (first, second):
         del config['experiment_name']
         # Of networks that have frames of lower scales.
-        config['custom_hooks'] = [
-            hook for hook in config['custom_hooks']
-            if hook['type'] != 'ProgressiveScaleHook'
-        ]
+        config['default_hooks'].pop('progressive', None)
     assert first['model'].pop('generator') != second['model'].pop('generator')
     for config in (first, second):  # of the network
         del config['model']['evaluator']
     assert first == second
+
+
+@pytest.mark.parametrize(
+    'name', sorted(path.name for path in (ROOT / 'configs').glob('*.py')))
+def test_a_published_path_is_the_config_of_its_method(name):
+    method = name.partition('_')[0].removesuffix('-s')
+    inner = load(f'configs/{method}/{name}')
+    assert load(f'configs/{name}').to_dict() == inner.to_dict()
+
+
+def test_every_config_has_a_published_path():
+    names = {Path(name).name for name in CONFIGS if 'ablations' not in name}
+    assert names == {path.name for path in (ROOT / 'configs').glob('*.py')}
 
 
 def test_intvid_s_configs_test_14_frames_of_intvid():
@@ -116,14 +128,13 @@ def test_the_main_config_holds_the_paper_s_values():
 
 
 @pytest.mark.parametrize(
-    'name, count', [('dksan_vid3oc_x16', 29_512_268),
-                    ('ablations/dksan_vid3oc_x16_wo-dksa', 26_993_100),
-                    ('ablations/dksan_vid3oc_x16_wo-align-dksa', 26_274_788),
-                    ('ablations/dksan_vid3oc_x16_backbone', 26_110_988),
-                    ('dksan-s_vid3oc_x16', 878_540),
-                    ('edvr-s_vid3oc_x16', 873_684),
-                    ('edvr_vid3oc_x16', 20_994_787),
-                    ('bicubic_vid3oc_x16', 0)])
+    'name, count',
+    [('dksan_vid3oc_x16', 29_512_268),
+     ('dksan/ablations/dksan_vid3oc_x16_wo-dksa', 26_993_100),
+     ('dksan/ablations/dksan_vid3oc_x16_wo-align-dksa', 26_274_788),
+     ('dksan/ablations/dksan_vid3oc_x16_backbone', 26_110_988),
+     ('dksan-s_vid3oc_x16', 878_540), ('edvr-s_vid3oc_x16', 873_684),
+     ('edvr_vid3oc_x16', 20_994_787), ('bicubic_vid3oc_x16', 0)])
 def test_configs_have_the_parameters_that_are_stated(name, count):
     with torch.device('meta'):
         net = MODELS.build(load(f'configs/{name}.py').model.generator)

@@ -113,6 +113,7 @@ def prepare_config(path: str, args: argparse.Namespace) -> launch.Config:
     if args.data_root:
         data_checks.redirect_data(config, args.data_root)
         data_checks.check_data(config, ['train_dataloader'])
+        data_checks.check_windows(config, ['train_dataloader'])
         data_checks.check_crops(config)
     return config
 

@@ -109,7 +109,7 @@ def train(args: argparse.Namespace) -> Path:
         first = args.iters * 3 // 4  # x4 alone, and the constant rate
         options = [
             '--cfg-options', f'train_cfg.max_iters={args.iters}',
-            f'custom_hooks.0.until={first}',
+            f'default_hooks.progressive.until={first}',
             f'param_scheduler.1.begin={first}',
             f'param_scheduler.1.end={args.iters}'
         ]

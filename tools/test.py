@@ -45,6 +45,7 @@ def prepare_config(args: argparse.Namespace) -> launch.Config:
     if args.data_root:
         data_checks.redirect_data(config, args.data_root)
     data_checks.check_data(config, ['test_dataloader'])
+    data_checks.check_windows(config, ['test_dataloader'])
     config.load_from, config.resume = None, False  # main loads it
     if args.deterministic:
         config.setdefault('randomness', {}).update(deterministic=True)

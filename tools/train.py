@@ -63,6 +63,7 @@ def prepare_config(args: argparse.Namespace) -> launch.Config:
     loaders = ['train_dataloader']
     loaders += ['val_dataloader'] if config.get('val_cfg') else []
     data_checks.check_data(config, loaders)
+    data_checks.check_windows(config, loaders)
     data_checks.check_crops(config)
     scale_batch(args, config)
     if args.resume:

@@ -8,6 +8,7 @@ from typing import Iterator, NamedTuple, Optional, Tuple
 
 from mmengine.config import Config
 
+from dksan_mm.utils.steps import named_steps
 from .peak_memory import in_new_process
 
 NUM_COPIES = 4  # of parameters: they, gradients, Adam's two moments
@@ -142,9 +143,9 @@ def crop_size(config: Config) -> int:
     Raises:
         ValueError: If its pipeline does not state it.
     """
+    steps = named_steps(config.train_dataloader.dataset.pipeline)
     sizes = [
-        step['gt_patch_size']
-        for step in config.train_dataloader.dataset.pipeline
+        step['gt_patch_size'] for step in steps.values()
         if 'gt_patch_size' in step
     ]
     if sizes:

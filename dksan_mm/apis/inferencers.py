@@ -2,7 +2,7 @@
 """Importing it makes ``MMagicInferencer('dksan', ...)`` known to mmagic.
 
 mmagic 1.2 has no registry for that: it keeps class attributes, and reads the
-metafiles of its own models only. Ours are those of ``configs/metafile.yml``.
+metafiles of its own models only. Ours are those of ``model-index.yml``.
 """
 import os.path as osp
 from typing import Dict, List
@@ -22,7 +22,10 @@ def settings() -> List[Dict]:
     mmagic looks for configs below its own ``.mim`` folder: the paths are
     relative to it.
     """
-    models = load(osp.join(MIM, 'configs', 'metafile.yml'))['Models']
+    models = [
+        model for path in load(osp.join(MIM, 'model-index.yml'))['Import']
+        for model in load(osp.join(MIM, path))['Models']
+    ]
     configs = osp.join(osp.dirname(mmagic.__file__), '.mim', 'configs')
     return [
         dict(

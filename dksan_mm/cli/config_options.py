@@ -19,6 +19,8 @@ TOP = ('model', 'work_dir', 'train_dataloader', 'val_dataloader',
        'resume', 'launcher', 'env_cfg', 'log_processor', 'log_level',
        'visualizer', 'default_scope', 'randomness', 'experiment_name',
        'custom_imports', 'model_wrapper_cfg', 'compile')
+# Others that mmagic or a tool reads.
+READ = ('demo_pipeline', 'find_unused_parameters')
 _LOOP = ('by_epoch', 'max_epochs', 'max_iters', 'val_begin', 'val_interval',
          'dynamic_intervals', 'fp16')
 _LOADER = ('dataset', 'batch_size', 'num_workers', 'sampler', 'batch_sampler',
@@ -158,10 +160,13 @@ def _find_key(config: Mapping[str, Any], option: str, part: str,
             return None
         if part in here:
             # A variable of the config: what was made of it stays as it is.
-            if not isinstance(here[part], (Mapping, list, tuple)) and \
-                    option == part:
+            if part not in READ:
                 _refuse_variable(config, option)
             return None
+        hint = option == part and _settings_called(config, option)
+        if hint:
+            raise UserError(f'--cfg-options {option}: there is no {part} at '
+                            f'the top of the config{hint}')
         _refuse(option, part, [*here, *TOP])
     if part in SPECIAL or part in KNOWN.get(name, ()) or name in FREE:
         return None
@@ -173,12 +178,18 @@ def _find_key(config: Mapping[str, Any], option: str, part: str,
 
 
 def _refuse_variable(config: Mapping[str, Any], option: str) -> None:
+    raise UserError(f'--cfg-options {option}: has no effect, it is a variable '
+                    'that the config was made with'
+                    f'{_settings_called(config, option)}')
+
+
+def _settings_called(config: Mapping[str, Any], option: str) -> str:
+    """Return a hint at the settings of an option's name, or nothing."""
     others = sorted(
         key for key in _leaves(config)
-        if key.rpartition('.')[2] == option and key != option)
-    hint = f'; set {", ".join(others[:3])}' if others else ''
-    raise UserError(f'--cfg-options {option}: has no effect, it is a variable '
-                    f'that the config was made with{hint}')
+        if key.rpartition('.')[2] == option.rpartition('.')[2]
+        and key != option and key.partition('.')[0] in TOP)
+    return f'; set {", ".join(others[:3])}' if others else ''
 
 
 def _leaves(value: Any, prefix: str = '') -> Iterator[str]:

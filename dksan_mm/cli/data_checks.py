@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Dict, Iterator, List, Sequence, Tuple
 
 from dksan_mm.utils.errors import UserError
+from dksan_mm.utils.steps import named_steps
 
 if TYPE_CHECKING:  # launch.py imports mmengine, without its warnings
     from mmengine.config import Config, ConfigDict
@@ -61,6 +62,22 @@ def check_data(config: 'Config', loaders: Sequence[str]) -> None:
                 _complain_about_data('there is nothing in', folder, root)
 
 
+def check_windows(config: 'Config', loaders: Sequence[str]) -> None:
+    """Refuse windows of another length than the network's.
+
+    Raises:
+        UserError: Names both settings.
+    """
+    frames = config.get('model', {}).get('generator', {}).get('num_frames')
+    for place, dataset in datasets_of(config, loaders):
+        length = dataset.get('num_input_frames', frames)
+        if frames is not None and length != frames:
+            raise UserError(
+                f'{place}.num_input_frames is {length}, but model.generator.'
+                f'num_frames is {frames}: the data set must make windows of '
+                'as many frames as the network takes')
+
+
 def check_crops(config: 'Config') -> None:
     """Refuse clips that are smaller than the training crop.
 
@@ -72,9 +89,9 @@ def check_crops(config: 'Config') -> None:
             asks for less.
     """
     for place, dataset in datasets_of(config, ['train_dataloader']):
-        for number, step in enumerate(dataset.get('pipeline', [])):
+        for name, step in named_steps(dataset.get('pipeline', [])).items():
             if 'gt_patch_size' in step:
-                _check_crop(dataset, f'{place}.pipeline.{number}', step)
+                _check_crop(dataset, f'{place}.pipeline.{name}', step)
                 break  # what comes later makes do with that
 
 

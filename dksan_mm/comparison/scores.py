@@ -6,7 +6,7 @@ from typing import Dict, NamedTuple, Sequence
 from dksan_mm.utils.errors import UserError
 
 # Name on the command line -> config. They are the test_evaluator of
-# configs/_base_/vid3oc_x16.py, so tools/test.py gives the same numbers.
+# configs/_base_/datasets/vid3oc_x16.py, so tools/test.py gives the same.
 METRICS: Dict[str, dict] = dict(
     psnr=dict(type='VideoPSNR'),
     ssim=dict(type='VideoSSIM'),

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Data sets of windows: 7 LR frames and the centre's HR frame."""
 import os.path as osp
-from typing import Callable, Dict, List, Optional, Sequence, Union
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Union
 
 from mmagic.datasets import BasicFramesDataset
 from mmagic.registry import DATASETS
@@ -9,8 +9,11 @@ from mmagic.registry import DATASETS
 from dksan_mm.io.layout import (frame_number, list_clips, list_frames,
                                 read_annotation)
 from dksan_mm.io.stores.stores import KINDS, open_store, store_path
+from dksan_mm.utils.steps import named_steps
 from .samplers import SeededIndex, numpy_seed
 from .sources import check_sources, samples_of_clips
+
+Step = Union[dict, Callable]
 
 STORES = ('auto', 'png', 'array', 'tiles')
 
@@ -67,7 +70,9 @@ class VideoWindowDataset(BasicFramesDataset):
             makes (of LR, arrays in both cases); 'auto' whatever is there,
             the quickest first. The pixels are the same. With such files a
             sample has ``img_store`` and ``gt_store``, their paths.
-        pipeline (Sequence): Transforms.
+        pipeline (Sequence | Mapping): Transforms: mmengine's list, or a dict
+            of them in order, which configs change by their names; empty
+            dicts keep a place.
         test_mode (bool): As in mmengine's ``BaseDataset``.
         metainfo (dict, optional): As in mmengine's ``BaseDataset``.
         **kwargs: Others of mmengine's ``BaseDataset``.
@@ -92,7 +97,7 @@ class VideoWindowDataset(BasicFramesDataset):
                  samples_per_clip: Optional[int] = None,
                  sources: Optional[Sequence[dict]] = None,
                  store: str = 'auto',
-                 pipeline: Sequence[Union[dict, Callable]] = (),
+                 pipeline: Union[Sequence[Step], Mapping[str, Step]] = (),
                  test_mode: bool = False,
                  metainfo: Optional[dict] = None,
                  **kwargs) -> None:
@@ -129,7 +134,7 @@ class VideoWindowDataset(BasicFramesDataset):
             metainfo=metainfo,
             data_root=data_root,
             data_prefix=data_prefix,
-            pipeline=list(pipeline),
+            pipeline=list(named_steps(pipeline).values()),
             test_mode=test_mode,
             filename_tmpl={},
             num_input_frames=num_input_frames,

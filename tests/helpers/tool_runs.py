@@ -21,7 +21,7 @@ CONFIG = str(ROOT / 'configs' / 'dksan-s_vid3oc_x16.py')
 # The smallest network of the family; small crops, all in one process.
 TINY = ['model.generator.channels=8', 'model.generator.num_blocks=[1,1,1,1]']
 LIGHT = [
-    'train_dataloader.dataset.pipeline.1.gt_patch_size=64',
+    'train_dataloader.dataset.pipeline.crop.gt_patch_size=64',
     'train_dataloader.batch_size=2', 'default_hooks.logger.interval=1'
 ] + [
     f'{loader}_dataloader.{key}' for loader in ('train', 'val', 'test')

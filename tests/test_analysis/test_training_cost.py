@@ -45,7 +45,7 @@ def test_crops_are_found_or_missed():
     config = tiny_config()
     assert crop_size(config) == 64
     # Of what is loaded, SyntheticMotion leaves the middle.
-    config.train_dataloader.dataset.pipeline[1].gt_patch_size = 480
+    config.train_dataloader.dataset.pipeline.crop.gt_patch_size = 480
     assert crop_size(config) == 256
     config.train_dataloader.dataset.pipeline = []
     with pytest.raises(ValueError, match='no gt_patch_size'):

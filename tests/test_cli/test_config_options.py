@@ -22,10 +22,12 @@ def config():
 
 @pytest.mark.parametrize('key, value', [
     ('train_cfg.max_iters', 5),
-    ('train_dataloader.dataset.pipeline.1.gt_patch_size', 256),
+    ('train_dataloader.dataset.pipeline.crop.gt_patch_size', 256),
     ('train_dataloader.prefetch_factor', 4),
     ('train_dataloader.dataset.samples_per_clip', None),
-    ('custom_hooks.1.momentum', 0.9),
+    ('default_hooks.ema.momentum', 0.9),
+    ('train_dataloader.dataset.pipeline.permute', None),
+    ('find_unused_parameters', True),
     ('default_hooks.offsets.limit', 10),
     ('default_hooks.mine.type', 'X'),
     ('model.generator.num_blocks', [6, 4, 3, 2]),
@@ -45,13 +47,17 @@ def test_right_keys(config, key, value):
     ('loglevel', 'DEBUG', 'no loglevel; log_level is near'),
     ('randomness.sed', 1, 'no sed in randomness; seed is near'),
     ('optim_wrapper.clip_grad.maxnorm', 1, 'max_norm is near'),
-    ('train_dataloader.dataset.pipeline.99.x', 1, "'99' is no index"),
-    ('custom_hooks.last.until', 1, "'last' is no index of a list of 2"),
+    ('param_scheduler.99.x', 1, "'99' is no index"),
+    ('param_scheduler.last.end', 1, "'last' is no index of a list of 2"),
+    ('train_dataloader.dataset.pipeline.crob.gt_patch_size', 64,
+     'no crob in .*pipeline; crop is near'),
     ('train_cfg.max_iters', 'abc', "must be a number, such as 3500, got"),
     ('randomness.deterministic', 'no', 'must be True or False, .*got .no.'),
     ('train_cfg.max_iters.x', 1, 'train_cfg.max_iters has no parts'),
     ('model', 3, 'has parts, such as model.type'),
-    ('max_iters', 3, 'has no effect, .*; set train_cfg.max_iters$'),
+    ('max_iters', 3, 'no max_iters at the top .*; set train_cfg.max_iters$'),
+    ('vis_backends', 3, 'has no effect, it is a variable'),
+    ('vis_backends.0.type', 'X', 'has no effect, it is a variable'),
 ])
 def test_wrong_keys_and_values(config, key, value, match):
     with pytest.raises(UserError, match=match):

@@ -6,7 +6,7 @@ import pytest
 from helpers.data_fixtures import write_frames
 from mmengine.config import Config
 
-from dksan_mm.cli.data_checks import check_crops
+from dksan_mm.cli.data_checks import check_crops, check_windows
 from dksan_mm.utils.errors import UserError
 
 
@@ -65,3 +65,38 @@ def test_smaller_crops_are_allowed_in_clips_of_all_sources(tmp_path):
             match=r'^1 of 2 clips .*: a \(70\); .*'
             r'pipeline.0.min_gt_patch_size=64$'):
         check_crops(config)
+
+
+def test_the_option_for_smaller_crops_names_the_step(tmp_path):
+    write_frames(tmp_path / 'HR' / 'a', [np.zeros((70, 80, 3), np.uint8)])
+    dataset = dict(
+        data_root=str(tmp_path),
+        data_prefix=dict(gt='HR'),
+        pipeline=dict(place=dict(), crop=dict(type='Crop', gt_patch_size=512)))
+    config = Config(dict(train_dataloader=dict(dataset=dataset)))
+    with pytest.raises(UserError, match='pipeline.crop.gt_patch_size=64$'):
+        check_crops(config)
+
+
+def windows(**lengths):
+    """A config whose loaders make windows of these lengths."""
+    return Config(
+        dict(
+            model=dict(generator=dict(num_frames=7)),
+            **{
+                f'{name}_dataloader':
+                dict(
+                    dataset=repeated(
+                        dict(data_root='x', num_input_frames=length)))
+                for name, length in lengths.items()
+            }))
+
+
+def test_windows_are_as_long_as_the_network_s():
+    loaders = ['train_dataloader', 'val_dataloader']
+    check_windows(windows(train=7, val=7, test=5), loaders)
+    with pytest.raises(
+            UserError,
+            match='^val_dataloader.dataset.dataset.num_input_'
+            'frames is 5, but model.generator.num_frames is 7'):
+        check_windows(windows(train=7, val=5), loaders)

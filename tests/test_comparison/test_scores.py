@@ -8,7 +8,8 @@ from mmengine.config import Config
 from dksan_mm.comparison import scores
 from dksan_mm.utils.errors import UserError
 
-BASE = Path(__file__).parents[2] / 'configs' / '_base_' / 'vid3oc_x16.py'
+ROOT = Path(__file__).parents[2]
+BASE = ROOT / 'configs' / '_base_' / 'datasets' / 'vid3oc_x16.py'
 
 
 def test_metrics_are_set_as_in_the_configs():

@@ -20,7 +20,8 @@ from dksan_mm.datasets import ConsecutiveSampler, SeededInfiniteSampler
 from dksan_mm.datasets.samplers import numpy_seed
 from dksan_mm.io.stores.stores import suffix_of, write_store
 
-CONFIG = Path(__file__).parents[2] / 'configs' / '_base_' / 'vid3oc_x16.py'
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / 'configs' / '_base_' / 'datasets' / 'vid3oc_x16.py'
 
 
 @pytest.fixture(scope='module')
@@ -28,9 +29,7 @@ def loader_config(tiny_vid3oc):
     config = Config.fromfile(CONFIG).train_dataloader
     config.dataset.data_root = tiny_vid3oc
     # Small crops leave many places for them, and load faster.
-    for step in config.dataset.pipeline:
-        if step['type'] == 'LoadPairedCrop':
-            step['gt_patch_size'] = 64
+    config.dataset.pipeline.crop.gt_patch_size = 64
     return config
 
 

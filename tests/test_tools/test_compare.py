@@ -286,7 +286,7 @@ def test_weights_that_are_not_finite(tiny, tiny_vid3oc, finished_run, tmp_path,
     ([f'a/b={BICUBIC}'], 'the name becomes a folder'),
     ([f'HR={BICUBIC}'], 'choose another name'),
     ([f'a={BICUBIC}'] * 2, 'two models are called a'),
-    ([f'a={ROOT}/configs/_base_/runtime.py'], 'cannot be compared'),
+    ([f'a={ROOT}/configs/_base_/default_runtime.py'], 'cannot be compared'),
 ])
 def test_wrong_models_are_named(tmp_path, sentence, models, words):
     assert compare(tmp_path, tmp_path / 'out', *models) == 2

@@ -17,7 +17,7 @@ KILLS = int(os.environ.get('DKSAN_KILLS', 20))
 SEED = int(os.environ.get('DKSAN_KILL_SEED', 0))
 HOOKS = """
 _base_ = [{base!r}]
-custom_hooks = [dict(type='EMAHook', momentum=0.1)]
+default_hooks = dict(ema=dict(momentum=0.1), progressive=dict(until=0))
 """
 
 

@@ -139,7 +139,8 @@ def test_synthetic_motion_is_learned_from_and_the_same_after_a_resume(
     """Crops of 160 have room around 64; those of the other runs have none."""
     pipeline = 'train_dataloader.dataset.pipeline'
     options = [
-        f'{pipeline}.1.gt_patch_size=160', f'{pipeline}.6.gt_patch_size=64'
+        f'{pipeline}.crop.gt_patch_size=160',
+        f'{pipeline}.motion.gt_patch_size=64'
     ]
     whole = tmp_path / 'whole'
     assert train(tiny_vid3oc, whole, options=options) == 0
@@ -323,7 +324,8 @@ def averaged_run(tiny_vid3oc, tmp_path_factory):
     folder = tmp_path_factory.mktemp('averaged')
     config = folder / 'ema.py'
     config.write_text(f'_base_ = [{CONFIG!r}]\n'
-                      'custom_hooks = [dict(type="EMAHook", momentum=0.25)]')
+                      'default_hooks = dict(ema=dict(momentum=0.25), '
+                      'progressive=dict(until=0))')
     options = [
         'default_hooks.checkpoint.interval=1', 'optim_wrapper.optimizer.lr=.1',
         'default_hooks.checkpoint.max_keep_ckpts=4',
@@ -448,13 +450,13 @@ def test_a_first_frame_that_cannot_be_read_is_named(tiny_vid3oc, tmp_path,
 ])
 def test_clips_smaller_than_the_crop_are_named(crop, chosen, said, tiny_vid3oc,
                                                tmp_path, sentence):
-    options = [f'train_dataloader.dataset.pipeline.1.gt_patch_size={crop}']
+    options = [f'train_dataloader.dataset.pipeline.crop.gt_patch_size={crop}']
     if chosen:
         path = tmp_path / 'clips.txt'
         path.write_text(f'{chosen}\t9\n')
         options.append(f'train_dataloader.dataset.ann_file={path}')
     assert train(tiny_vid3oc, tmp_path / 'w', options=options) == 2
-    said = said.format(tiny_vid3oc) + r'pipeline\.1\.gt_patch_size=512'
+    said = said.format(tiny_vid3oc) + r'pipeline\.crop\.gt_patch_size=512'
     assert re.search(said + '$', sentence())
     assert not (tmp_path / 'w').exists()
 

@@ -15,8 +15,10 @@ from dksan_mm.datasets import (CheckFrames, GenerateWindowIndices, LoadFrames,
                                LoadPairedCrop, RandomTransposeFrames,
                                SeededIndex, Vid3oCDataset, window_indices)
 from dksan_mm.io.stores.stores import store_path, suffix_of, write_store
+from dksan_mm.utils.steps import named_steps
 
-CONFIG = Path(__file__).parents[3] / 'configs' / '_base_' / 'vid3oc_x16.py'
+ROOT = Path(__file__).parents[3]
+CONFIG = ROOT / 'configs' / '_base_' / 'datasets' / 'vid3oc_x16.py'
 ROWS, COLS, LENGTH = 34, 40, 4  # of LR
 
 
@@ -57,7 +59,12 @@ def dataset(root, pipeline, store='png'):
 
 @pytest.fixture(scope='module')
 def config():
-    return Config.fromfile(CONFIG)
+    """With lists of the pipelines' steps."""
+    config = Config.fromfile(CONFIG)
+    for name in ('train', 'test'):
+        pipeline = config[f'{name}_dataloader'].dataset.pipeline
+        config[f'{name}_pipeline'] = list(named_steps(pipeline).values())
+    return config
 
 
 @pytest.mark.parametrize('store', ['png', 'array', 'tiles'])

@@ -45,3 +45,5 @@ val_cfg = dict(type='MultiValLoop')
 test_cfg = dict(type='MultiTestLoop')
 
 # Not given in the paper, not used: an average of the weights (EMA).
+
+del max_iters  # to be changed where it was used: train_cfg, param_scheduler

@@ -2,8 +2,6 @@
 # The network and its loss. Source of each value: the paper (arXiv 2010.00154),
 # or its parameter table (table 3), or chosen here with the reason.
 
-experiment_name = 'dksan_vid3oc_x16'
-scale = 16  # paper, abstract
 model = dict(
     type='WindowVSR',
     generator=dict(

@@ -41,6 +41,8 @@ log_processor = dict(window_size=50)
 
 # Nothing is drawn: mmagic's hook writes one PNG for each validation frame,
 # the same name for all videos. Scalars go to vis_data/ of the log folder.
+# Hooks of a config's own stand in default_hooks: a child config changes one
+# by its name there, where a list would have to be repeated.
 custom_hooks = []
 visualizer = dict(
     _delete_=True,

@@ -1,12 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
 # Data: Vid3oC as tools/prepare_data.py lays it out. Source of each value: the
 # paper (arXiv 2010.00154), or chosen here with the reason.
-# For other clips laid out alike, data_root is all that changes; it can also
-# be set by the environment variable DKSAN_DATA_ROOT or by --data-root.
+# For other clips laid out alike, the data sets' data_root is all that changes;
+# the environment variable DKSAN_DATA_ROOT sets it, or --data-root.
 
 data_root = '{{$DKSAN_DATA_ROOT:data/Vid3oC}}'
 num_frames = 7  # paper, sec. 4: 2N + 1 with N = 3
-crop = 512  # of HR, 32 of LR; paper, sec. 4
 
 # What is read: 'png' frames, or what tools/prepare_data.py --store adds:
 # 'tiles' (11 times as many samples a second, 0.7 times the disk), 'array' (40
@@ -16,32 +15,37 @@ store = 'auto'
 
 meta_keys = ['key', 'clip']  # in addition to those of mmagic
 
-train_pipeline = [
+# The steps of a pipeline have names. A child config, or --cfg-options, changes
+# one by its name: train_dataloader.dataset.pipeline.crop.gt_patch_size=256.
+# An empty step is left out; it keeps a place for child configs to fill.
+train_pipeline = dict(
     # Beyond a clip's ends the end frame is repeated. The paper says nothing.
-    dict(type='GenerateWindowIndices', interval=1, padding='replicate'),
-    dict(type='LoadPairedCrop', gt_patch_size=crop, scale=16),
+    window=dict(type='GenerateWindowIndices', interval=1, padding='replicate'),
+    # HR of 512, LR of 32; paper, sec. 4
+    crop=dict(type='LoadPairedCrop', gt_patch_size=512, scale=16),
     # Random flips and rotations; paper, sec. 4. Transposing comes last:
     # flips work in place and need the original memory layout.
-    dict(
+    flip_horizontally=dict(
         type='Flip',
         keys=['img', 'gt'],
         flip_ratio=0.5,
         direction='horizontal'),
-    dict(
+    flip_vertically=dict(
         type='Flip', keys=['img', 'gt'], flip_ratio=0.5, direction='vertical'),
-    dict(
+    transpose=dict(
         type='RandomTransposeFrames', keys=['img', 'gt'], transpose_ratio=0.5),
-    dict(type='PackFrames', keys=['img'], meta_keys=meta_keys)
-]
+    reverse=dict(),
+    motion=dict(),
+    permute=dict(),
+    pack=dict(type='PackFrames', keys=['img'], meta_keys=meta_keys))
 
-test_pipeline = [
-    dict(type='GenerateWindowIndices', interval=1, padding='replicate'),
-    dict(type='LoadFrames', key='img', channel_order='rgb'),
+test_pipeline = dict(
+    window=dict(type='GenerateWindowIndices', interval=1, padding='replicate'),
+    lr=dict(type='LoadFrames', key='img', channel_order='rgb'),
     # Optional: the test split of Vid3oC has no ground truth.
-    dict(type='LoadFrames', key='gt', channel_order='rgb', optional=True),
-    dict(type='CheckFrames', scale=16),
-    dict(type='PackInputs', keys=['img'], meta_keys=meta_keys)
-]
+    hr=dict(type='LoadFrames', key='gt', channel_order='rgb', optional=True),
+    check=dict(type='CheckFrames', scale=16),
+    pack=dict(type='PackInputs', keys=['img'], meta_keys=meta_keys))
 
 # For mmagic's VideoRestorationInferencer, which wants GenerateSegmentIndices
 # first. The windows at the clip's ends are those of the tests.
@@ -114,3 +118,6 @@ test_evaluator = [
     # Every tenth frame: chosen here, a frame of 1080p takes over a second.
     dict(type='VideoNIQE', every=10)
 ]
+
+# What a child config has to change is where these were used.
+del data_root, num_frames, store, meta_keys, train_pipeline, test_pipeline

@@ -1,0 +1,6 @@
+# Copyright (c) DKSAN-MM contributors.
+# Test on IntVID of what edvr_vid3oc_x16.py trains.
+_base_ = ['edvr_vid3oc_x16.py', '../_base_/datasets/intvid_x16.py']
+
+experiment_name = 'edvr_intvid_x16'
+test_dataloader = dict(dataset=_base_.intvid)
