@@ -20,7 +20,7 @@ MIM = ROOT / 'dksan_mm' / '.mim'
 CARD = (ROOT / 'weights' / 'README.md').read_text(encoding='utf-8')
 MODELS = [
     model for path in load(MIM / 'model-index.yml')['Import']
-    for model in load(MIM / path)['Models']
+    for model in load(MIM / path)['Models'] if 'Weights' in model
 ]
 
 

@@ -92,7 +92,9 @@ def check_start(config: launch.Config, start, runner) -> None:
     To resume, all must fit; a new run may start with part of them.
     """
     from dksan_mm.engine.runner.checkpoint import check_fits, shapes
-    for sentence in start.damaged:
+    from dksan_mm.engine.runner.schedule import uneven_end
+    uneven = uneven_end(config)
+    for sentence in start.damaged + ([uneven] if uneven else []):
         runner.logger.warning(sentence)
     found, wanted = start.shapes, shapes(runner.model.state_dict())
     if found and not config.resume:

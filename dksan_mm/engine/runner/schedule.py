@@ -1,11 +1,39 @@
 # Copyright (c) DKSAN-MM contributors.
 """Learning rates of a resumed training, where its config has changed."""
 import warnings
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Mapping, Optional
 
 # Of a scheduler's state, what tells how far it is, or follows from the
 # optimizer. All else is its settings.
 _DERIVED = ('last_step', '_global_step', '_last_value', 'base_values')
+
+
+def uneven_end(config: Mapping[str, Any]) -> Optional[str]:
+    """Return a sentence if rates do not end with the training, or None.
+
+    Who changes the length alone trains on at the schedule's last rate, or
+    stops before rates have fallen.
+
+    Args:
+        config (Mapping): A config with ``train_cfg`` and ``param_scheduler``.
+    """
+    length = config['train_cfg'].get('max_iters')
+    schedulers = config.get('param_scheduler') or []
+    if isinstance(schedulers, Mapping):
+        schedulers = [schedulers]
+    ends = {
+        f'param_scheduler.{number}.{key}': scheduler[key]
+        for number, scheduler in enumerate(schedulers)
+        for key in ('end', 'T_max') if not scheduler.get('by_epoch', True)
+        and isinstance(scheduler.get(key), int)
+    }
+    if not ends or not length or max(ends.values()) == length:
+        return None
+    name = max(ends, key=ends.get)
+    what = 'rates stay as they are from there on' if ends[name] < length \
+        else 'rates do not fall to their end'
+    return (f'{name} is {ends[name]}, but train_cfg.max_iters is {length}: '
+            f'{what}')
 
 
 class Schedule:

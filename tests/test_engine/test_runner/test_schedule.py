@@ -1,4 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -6,7 +7,7 @@ import torch
 from mmengine.optim import LinearLR, OptimWrapper
 from torch import nn
 
-from dksan_mm.engine.runner.schedule import Schedule
+from dksan_mm.engine.runner.schedule import Schedule, uneven_end
 
 
 def make_runner(end, lr=1.):
@@ -73,3 +74,34 @@ def test_the_same_config_changes_nothing():
     train(first, 5)
     assert resume(second, first) == []
     assert train(second, 7) == wanted[5:]
+
+
+def config_of(length, **settings):
+    """A config of a warm-up and a decay."""
+    warm_up = dict(type='LinearLR', begin=0, end=10, by_epoch=False)
+    decay = dict(type='LinearLR', begin=50, by_epoch=False, **settings)
+    return dict(
+        train_cfg=dict(max_iters=length), param_scheduler=[warm_up, decay])
+
+
+@pytest.mark.parametrize('config', [
+    config_of(100, end=100),
+    config_of(100, T_max=100),
+    dict(train_cfg=dict(max_iters=100)),
+    dict(
+        train_cfg=dict(max_iters=100),
+        param_scheduler=dict(type='LinearLR', end=5)),
+])
+def test_rates_that_end_with_the_training_or_with_nothing(config):
+    assert uneven_end(config) is None
+
+
+@pytest.mark.parametrize('config, match', [
+    (config_of(200, end=100), 'scheduler.1.end is 100, but train_cfg.max_iters'
+     ' is 200: rates stay as they are'),
+    (config_of(60, T_max=100), '1.T_max is 100, but .* 60: rates do not fall'),
+    (dict(config_of(60), param_scheduler=dict(end=9,
+                                              by_epoch=False)), '0.end is 9'),
+])
+def test_rates_that_end_elsewhere_are_said(config, match):
+    assert re.search(match, uneven_end(config))
