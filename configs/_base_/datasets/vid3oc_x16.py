@@ -15,7 +15,7 @@ store = 'auto'
 
 meta_keys = ['key', 'clip']  # in addition to those of mmagic
 
-# The steps of a pipeline have names. A child config, or --cfg-options, changes
+# The steps of training have names. A child config, or --cfg-options, changes
 # one by its name: train_dataloader.dataset.pipeline.crop.gt_patch_size=256.
 # An empty step is left out; it keeps a place for child configs to fill.
 train_pipeline = dict(
@@ -39,13 +39,15 @@ train_pipeline = dict(
     permute=dict(),
     pack=dict(type='PackFrames', keys=['img'], meta_keys=meta_keys))
 
-test_pipeline = dict(
-    window=dict(type='GenerateWindowIndices', interval=1, padding='replicate'),
-    lr=dict(type='LoadFrames', key='img', channel_order='rgb'),
+# A list, as mmagic's inferencers want it.
+test_pipeline = [
+    dict(type='GenerateWindowIndices', interval=1, padding='replicate'),
+    dict(type='LoadFrames', key='img', channel_order='rgb'),
     # Optional: the test split of Vid3oC has no ground truth.
-    hr=dict(type='LoadFrames', key='gt', channel_order='rgb', optional=True),
-    check=dict(type='CheckFrames', scale=16),
-    pack=dict(type='PackInputs', keys=['img'], meta_keys=meta_keys))
+    dict(type='LoadFrames', key='gt', channel_order='rgb', optional=True),
+    dict(type='CheckFrames', scale=16),
+    dict(type='PackInputs', keys=['img'], meta_keys=meta_keys)
+]
 
 # For mmagic's VideoRestorationInferencer, which wants GenerateSegmentIndices
 # first. The windows at the clip's ends are those of the tests.
