@@ -1,18 +1,18 @@
 # The project's commands; `make help` lists them.
-# `demo`, `test` and `lint` set the environment up first (`setup`).
+# `demo`, `test`, `test-all` and `lint` set the environment up first (`setup`).
 #   make setup PYTHON=/path/to/python3.11    another Python (3.10 to 3.12)
 #   make setup MMCV_CUDA=0                   mmcv without CUDA (1: with it)
-#   make test ARGS='tests/test_ops -k grad'  only some tests
+#   make test ARGS='tests/test_ops -k grad'  only some of them
 
 PYTHON ?=
 ARGS ?=
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test test-all lint clean
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1|/p' $(firstword $(MAKEFILE_LIST)) \
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' $(firstword $(MAKEFILE_LIST)) \
 	  | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
 
 # An environment that is there goes on with its own Python.
@@ -31,7 +31,10 @@ setup: ## build .venv, mmcv's operators included (once; then under a second)
 demo: setup ## train on the sample clips, evaluate, super-resolve a video
 	@$(VENV_PYTHON) tools/demo.py $(ARGS)
 
-test: setup ## run the tests
+test: setup ## run the quick tests (some minutes)
+	@$(VENV_PYTHON) -m pytest -m 'not slow and not processes' $(ARGS)
+
+test-all: setup ## run all tests (half an hour)
 	@$(VENV_PYTHON) -m pytest $(ARGS)
 
 lint: setup ## check the style

@@ -17,6 +17,13 @@ from helpers.data_fixtures import tiny_vid3oc  # noqa: E402, F401  (a fixture)
 NUM_THREADS = min(2, os.cpu_count() or 1)
 
 
+def pytest_collection_modifyitems(items: list) -> None:
+    """Mark the tests of the tools: each of them starts one, or several."""
+    for item in items:
+        if 'test_tools' in item.path.parts:
+            item.add_marker(pytest.mark.processes)
+
+
 @pytest.fixture(scope='session', autouse=True)
 def signals_as_in_a_terminal() -> None:
     """Ctrl-C interrupts, also where the tests run under ``nohup ... &``."""

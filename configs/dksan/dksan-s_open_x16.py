@@ -18,6 +18,9 @@ train_dataloader = dict(
         samples_per_clip=18))
 val_dataloader = dict(dataset=dict(frame_step=80))  # 29 frames
 
+# The frames of x2, x4 and x8, too: one network for every factor.
+model = dict(level_weights=(0.1, 0.2, 0.2))
+
 max_iters = 120_000
 x4_iters = 100_000
 train_cfg = dict(max_iters=max_iters, val_interval=2000)

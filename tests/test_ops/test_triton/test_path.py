@@ -33,11 +33,13 @@ def run(*arguments: str, **environment: str) -> None:
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
 
 
+@pytest.mark.slow
 @needs_triton
 def test_cases_in_the_interpreter():
     run('-m', 'pytest', '-q', str(CASES), TRITON_INTERPRET='1')
 
 
+@pytest.mark.gpu
 @needs_triton
 @needs_gpu
 def test_cases_on_a_gpu():
