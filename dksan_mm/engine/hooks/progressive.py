@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Training a cascade from its first levels on."""
-from typing import Optional
+from typing import Optional, Union
 
 from mmagic.registry import HOOKS
 from mmengine.hooks import Hook
@@ -21,16 +21,20 @@ class ProgressiveScaleHook(Hook):
 
     Args:
         scale (int): Scale of the levels that are trained first, e.g. 4.
-        until (int): Iterations with these levels alone.
+        until (int | float): Iterations with these levels alone; a number
+            below 1 is a share of the training's iterations.
 
     Raises:
-        ValueError: If ``until`` is negative; when training begins, if the
-            network has no level of this scale.
+        ValueError: If ``until`` is negative or no whole number; when training
+            begins, if the network has no level of this scale.
     """
 
-    def __init__(self, scale: int, until: int) -> None:
+    def __init__(self, scale: int, until: Union[int, float]) -> None:
         if until < 0:
             raise ValueError(f'until must be >= 0, got {until}')
+        if until > 1 and until != int(until):
+            raise ValueError('until must be a whole number of iterations or '
+                             f'a share below 1, got {until}')
         self.scale, self.until = scale, until
 
     def before_train(self, runner) -> None:
@@ -45,11 +49,17 @@ class ProgressiveScaleHook(Hook):
         """Say once more what has not been trained."""
         self._warn(runner)
 
+    def _end(self, runner) -> int:
+        """Return the first iteration in which all levels are trained."""
+        share = 0 < self.until < 1
+        return round(self.until * (runner.max_iters if share else 1))
+
     def _warn(self, runner) -> None:
-        if runner.max_iters <= self.until:
+        end = self._end(runner)
+        if runner.max_iters <= end:
             runner.logger.warning(
                 f'The training ends at iteration {runner.max_iters}, before '
-                f'all levels are trained (from iteration {self.until} on): '
+                f'all levels are trained (from iteration {end} on): '
                 f'the levels above x{self.scale} stay untrained. A longer '
                 "train_cfg.max_iters or a smaller 'until' of "
                 'ProgressiveScaleHook trains them.')
@@ -59,9 +69,10 @@ class ProgressiveScaleHook(Hook):
                           batch_idx: int,
                           data_batch: Optional[dict] = None) -> None:
         """Choose the scale; after a resume too, the iteration decides."""
-        early = batch_idx < self.until
+        end = self._end(runner)
+        early = batch_idx < end
         _model(runner).train_scale = self.scale if early else None
-        if batch_idx == self.until:
+        if batch_idx == end:
             runner.logger.info('all levels are trained from now on')
 
 

@@ -47,6 +47,30 @@ def test_the_iteration_decides_which_levels_are_trained():
     assert scales == [4, 4, None, None, 4]
 
 
+@pytest.mark.parametrize('until, max_iters, first', [
+    (0.75, 8, 6),
+    (0.7, 10, 7),
+    (1, 8, 1),
+    (0, 8, 0),
+    (0., 8, 0),
+])
+def test_a_number_below_one_is_a_share_of_the_training(until, max_iters,
+                                                       first):
+    hook = ProgressiveScaleHook(4, until=until)
+    runner = runner_of(build(), max_iters)
+    scales = []
+    for iteration in range(max_iters):
+        hook.before_train_iter(runner, iteration)
+        scales.append(runner.model.train_scale)
+    assert scales == [4] * first + [None] * (max_iters - first)
+
+
+@pytest.mark.parametrize('until', [-1, -0.5, 2.5])
+def test_wrong_lengths_are_refused(until):
+    with pytest.raises(ValueError, match=f'until must be .*got {until}'):
+        ProgressiveScaleHook(4, until=until)
+
+
 def test_the_loss_is_that_of_the_early_frame():
     model = build().double()
     frames, target = (value.double() for value in batch())
@@ -101,11 +125,6 @@ def test_a_scale_without_a_level_is_refused(scale):
     hook = ProgressiveScaleHook(scale, until=2)
     with pytest.raises(ValueError, match=f'got {scale}'):
         hook.before_train(runner_of(model))
-
-
-def test_a_negative_number_of_iterations_is_refused():
-    with pytest.raises(ValueError, match='-1'):
-        ProgressiveScaleHook(4, until=-1)
 
 
 @pytest.mark.parametrize('max_iters, warned', [(2, True), (1, True),
