@@ -108,8 +108,8 @@ def test_numbers_replace_no_file_unasked(tmp_path, sentence):
     ([BICUBIC, '--threads', '0'], '--threads must be at least 1, got 0'),
     ([BICUBIC, '--out', 'nowhere/out.json'], 'there is no folder nowhere'),
     ([BICUBIC, '--within', 'levels.9'], "has no part 'levels.9'"),
-    ([str(ROOT / 'configs/_base_/schedules/adam_115k.py')],
-     'adam_115k.py has no model'),
+    ([str(ROOT / 'configs/_base_/schedules/adam_115k.py')
+      ], 'adam_115k.py has no model'),
 ])
 def test_what_is_wrong_is_said_in_one_sentence(arguments, message, sentence):
     assert analyze(*arguments) == 2
