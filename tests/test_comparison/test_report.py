@@ -1,4 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
+import base64
+import hashlib
 import re
 from html.parser import HTMLParser
 
@@ -53,6 +55,15 @@ def test_nothing_is_loaded_from_elsewhere(page):
     assert links == ['#video0', '#video1']
     assert not page.all('link') and not page.all('iframe')
     assert all('src' not in script for script in page.all('script'))
+
+
+def test_the_policy_admits_this_style_and_script_alone(comparison):
+    text = report.write_report(comparison.results, comparison.tasks)
+    for tag in ('style', 'script'):
+        [content] = re.findall(f'<{tag}>(.*)</{tag}>', text, re.DOTALL)
+        digest = hashlib.sha256(content.encode()).digest()
+        [allowed] = re.findall(f"{tag}-src '([^']*)'", text)
+        assert allowed == 'sha256-' + base64.b64encode(digest).decode()
 
 
 def test_pictures_have_texts_and_controls_have_names(page):
