@@ -25,11 +25,12 @@ import dataclasses
 import os
 import os.path as osp
 import re
-from typing import Dict, List, Mapping, Optional, Sequence, Set
+from typing import Dict, List, Optional, Sequence, Set
 
-from dksan_mm.io.layout import IMAGE_SUFFIXES, SPLITS
+from dksan_mm.io.layout import SPLITS
 from dksan_mm.io.listing import (is_image_name, not_taken, read_folder,
                                  refuse_special)
+from .clip_names import check_name, guess_layout, joined_clips, split_of_number
 from .known_sets import find_deeper, find_root, find_vimeo
 from .photos import find_photos
 from .sources import Clip
@@ -46,7 +47,6 @@ _SPLIT_NAMES = dict(
 _SPLIT = re.compile(rf'({"|".join(_SPLIT_NAMES)})(?:[_-](.+))?')
 _LR = re.compile(r'(?:(?:lr|bi|bd)[_-]?)?x([0-9]+)|lr')
 _HR = ('hr', 'gt', 'sharp')  # REDS has train_sharp and train_blur
-_JOINED = re.compile(r'([0-9]{3}_)[0-9]+\.[a-z]+')
 
 
 class Source:
@@ -149,7 +149,7 @@ class Source:
         if self.splits:
             return self.clips
         if self.layout == 'vid3oc':
-            return [_replace(c, _split_of_number(c)) for c in self.clips]
+            return [_replace(c, split_of_number(c)) for c in self.clips]
         if len(splits) > 1:
             raise ValueError(
                 f'{self.path}: has no folders train, val or test, so one '
@@ -162,18 +162,7 @@ class Source:
     def _guess(self) -> str:
         if self.photos:
             return 'photos'
-        names = {clip.name for clip in self.clips}
-        if self.splits:
-            return 'vid3oc'
-        if not all(re.fullmatch('[0-9]{3}', name) for name in names):
-            return 'videos'
-        digits = {_frame_digits(clip) for clip in self.clips}
-        numbers = {int(name) for name in names}
-        if digits == {4} and numbers <= set(range(50, 60)):
-            return 'intvid'
-        if digits == {6} and min(numbers) < 50 <= max(numbers) < 82:
-            return 'vid3oc'
-        return 'videos'
+        return 'vid3oc' if self.splits else guess_layout(self.clips)
 
     def _find_split_folders(self) -> Dict[str, Dict[str, str]]:
         """Split to its folders of clips by kind, 'HR' and 'LR'."""
@@ -263,7 +252,7 @@ class Source:
             self.notes.append(not_taken(folder, others))
         if clips or not images:
             return clips
-        return _joined_clips(folder, images, split) or self._add_clips(
+        return joined_clips(folder, images, split) or self._add_clips(
             [_clip_at(folder, split)])
 
     def _add_clips(self, found: Sequence[Clip]) -> Dict[str, Clip]:
@@ -271,23 +260,13 @@ class Source:
         clips: Dict[str, Clip] = {}
         for clip in found:
             try:
-                _check_name(clip, clips)
+                check_name(clip, clips)
                 clips[clip.name] = clip
             except ValueError as error:
                 if not self.skip_bad:
                     raise
                 self.left_out.append(str(error))
         return clips
-
-
-def _check_name(clip: Clip, others: Mapping[str, Clip]) -> None:
-    if not clip.name.isprintable():
-        raise ValueError(f'{clip.path!r}: tabs, line breaks and other '
-                         'unprintable characters cannot be in a clip\'s name; '
-                         'rename it')
-    if clip.name in others:
-        raise ValueError(f'{clip.path}: would get the same clip name as '
-                         f'{others[clip.name].path}')
 
 
 def _replace(clip: Clip,
@@ -308,45 +287,8 @@ def _folders(path: str) -> List[str]:
         if n[0] != '.' and osp.isdir(osp.join(path, n)))
 
 
-def _joined_clips(folder: str, images: List[str],
-                  split: str) -> Dict[str, Clip]:
-    """Clips whose frames lie side by side, ``050_000019.png``."""
-    matches = [_JOINED.fullmatch(name.lower()) for name in images]
-    if not all(matches):
-        return {}
-    prefixes = sorted({match[1] for match in matches})
-    if len(prefixes) < 2:
-        return {}
-    return {
-        prefix[:-1]: Clip(prefix[:-1], split, folder, prefix=prefix)
-        for prefix in prefixes
-    }
-
-
 def _clip_at(path: str, split: str) -> Clip:
     name = osp.basename(osp.abspath(path))
     if not osp.isdir(path):
         name = osp.splitext(name)[0]
     return Clip(name, split, path)
-
-
-def _frame_digits(clip: Clip) -> int:
-    """Digits of a clip's frame numbers, 0 for a video file."""
-    if clip.is_video:
-        return 0
-    names = [
-        osp.splitext(n)[0] for n in sorted(os.listdir(clip.path))
-        if n.startswith(clip.prefix) and n.lower().endswith(IMAGE_SUFFIXES)
-    ]
-    digits = re.findall('[0-9]+', names[0]) if names else []
-    return len(digits[-1]) if digits else 0
-
-
-def _split_of_number(clip: Clip) -> str:
-    """Vid3oC's split of a video (paper, sec. 4)."""
-    if not re.fullmatch('[0-9]{3}', clip.name):
-        raise ValueError(f'{clip.path}: a clip of Vid3oC is named by three '
-                         f'digits, not {clip.name!r}; --layout videos takes '
-                         'any name')
-    number = int(clip.name)
-    return 'train' if number < 50 else 'val' if number < 66 else 'test'
