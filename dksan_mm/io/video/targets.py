@@ -33,7 +33,8 @@ def check_target(path: Union[str, os.PathLike],
     Raises:
         FileExistsError: If it exists, or is a file where a folder is to be.
         FileNotFoundError: If the folder that it should be in does not.
-        OSError: If its name is too long.
+        OSError: If its name is too long, or nothing can be written to its
+            folder.
         ValueError: If its suffix is of another kind.
     """
     path = os.fspath(path)
@@ -48,6 +49,8 @@ def check_target(path: Union[str, os.PathLike],
     if not osp.isdir(parent):
         raise FileNotFoundError(f'there is no folder {parent} to write '
                                 f'{osp.basename(path)} to')
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise PermissionError(f'the folder {parent} cannot be written to')
     if is_special(path):
         raise ValueError(f'{path} is not a regular file')
     if osp.isdir(path) and suffix in H264_SUFFIXES:

@@ -1,4 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
+import os
+
 import pytest
 
 from dksan_mm.io.video.targets import check_apart, check_target
@@ -26,6 +28,18 @@ def test_targets_that_are_refused(tmp_path):
             check_target(tmp_path / name)
     with pytest.raises(FileNotFoundError, match='no folder .*nowhere to'):
         check_target(tmp_path / 'nowhere' / 'a.mp4')
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path, monkeypatch):
+    """The superuser, who may run the tests, can write everywhere."""
+    access = os.access
+    monkeypatch.setattr(
+        os, 'access',
+        lambda path, mode: not mode & os.W_OK and access(path, mode))
+    with pytest.raises(PermissionError, match=f'{tmp_path} cannot be written'):
+        check_target(tmp_path / 'a.mp4')
+    monkeypatch.undo()
+    check_target(tmp_path / 'a.mp4')
 
 
 def test_frames_that_are_links_are_not_replaced(tmp_path):
