@@ -20,8 +20,8 @@ from dksan_mm.io.listing import (find_gaps, is_image_name, is_video_name,
 from dksan_mm.io.video.animations import is_animated_png
 from dksan_mm.io.video.color import Color
 from dksan_mm.io.video.decoder import Decoder, Picture
+from dksan_mm.io.video.frame_times import place_frames
 from dksan_mm.io.video.inputs import is_address
-from dksan_mm.io.video.timeline import place_frames
 
 DEFAULT_RATE = Fraction(25)  # frames a second of images: chosen here
 

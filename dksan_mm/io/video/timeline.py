@@ -2,8 +2,7 @@
 """Time of a recording: from zero on, and even across breaks."""
 from collections import Counter
 from fractions import Fraction
-from typing import (Iterable, Iterator, List, NamedTuple, Optional, Sequence,
-                    Tuple, TypeVar)
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import av
 
@@ -12,9 +11,7 @@ import av
 FORWARD, FAR, BACK = Fraction(10), Fraction(30 * 3600), Fraction(1, 10)
 NEAR = Fraction(2)  # of a jump of the sound and one of the video: chosen here
 _TS_DISCONT = 512  # AVFMT_TS_DISCONT of FFmpeg
-MAX_EQUAL = 8  # frames of one time: more are an error
 MAX_LEADING = 5  # frames that are shown before one that is decoded earlier
-T = TypeVar('T')
 
 
 class Part(NamedTuple):
@@ -279,51 +276,3 @@ def packet_seconds(packet: av.Packet) -> Fraction:
         return packet.duration * packet.time_base
     rate = getattr(packet.stream, 'average_rate', None)
     return 1 / rate if rate else Fraction(0)
-
-
-def place_frames(frames: Iterable[Tuple[Optional[int], int, T]],
-                 step: int) -> Iterator[Tuple[int, int, T]]:
-    """Give frames times that grow.
-
-    A frame without a time follows the one before at the frame rate. So does
-    one whose time goes back by several frames, and those after it are moved
-    as much. Frames of one time share the time until the next.
-
-    Args:
-        frames (Iterable[tuple[int | None, int, T]]): Time, duration (0 if
-            not known) and content of each frame, in ticks.
-        step (int): Ticks from frame to frame at the frame rate.
-
-    Yields:
-        tuple[int, int, T]: The same of the frames that will be shown.
-    """
-    group: List[Tuple[int, T]] = []  # waits for a later time
-    start = moved = 0
-    try:
-        for pts, duration, content in frames:
-            due = start + step * len(group)
-            time = due if pts is None else pts + moved
-            if group and (start - time > 2 * step or len(group) == MAX_EQUAL):
-                moved, time = moved + due - time, due
-            if group and time - start >= len(group):
-                yield from _share(group, start, time)
-                group = []
-            if not group:
-                start = time
-            group.append((step if pts is None else duration, content))
-    except Exception:  # what there was before an error counts
-        yield from _share(group, start, start + step * len(group))
-        raise
-    yield from _share(group, start, start + step * len(group))
-
-
-def _share(group: List[Tuple[int, T]], start: int,
-           end: int) -> Iterator[Tuple[int, int, T]]:
-    if len(group) == 1:
-        yield (start, *group[0])
-        return
-    times = [
-        start + (end - start) * n // len(group) for n in range(len(group))
-    ] + [end]
-    for (_, content), time, later in zip(group, times, times[1:]):
-        yield time, later - time, content
