@@ -13,6 +13,10 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 from helpers.data_fixtures import tiny_vid3oc  # noqa: E402, F401  (a fixture)
 
+# Triton reads it when it is imported: its interpreter runs kernels on the CPU.
+if not torch.cuda.is_available():
+    os.environ.setdefault('TRITON_INTERPRET', '1')
+
 # Two threads, as on the smallest machine: tiny tensors get slower with more.
 NUM_THREADS = min(2, os.cpu_count() or 1)
 

@@ -1,9 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Tests of the Triton kernels, started by test_path.py.
+"""The Triton kernels: in Triton's interpreter on a CPU, compiled on a GPU.
 
-They run in a process of their own: Triton reads TRITON_INTERPRET when it is
-imported. With the variable they run on the CPU, in its interpreter; without
-it on a GPU, which has not been tried yet.
+tests/conftest.py chooses. On a GPU they have not been tried yet.
 """
 import pytest
 import torch
@@ -16,6 +14,11 @@ from torch.library import opcheck
 from dksan_mm.ops import DeformKernelConv2d, deform_kernel_conv2d, set_backend
 from dksan_mm.ops.triton import path as triton_path
 
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not triton_path.available(), reason='triton is not installed'),
+]
 DEVICE = 'cpu' if triton_path.interpreted() else 'cuda'
 
 # Sums of up to 36 products a number, or of some hundred for the gradients of
