@@ -50,6 +50,9 @@ class VideoWindowDataset(BasicFramesDataset):
             line for each clip: its name and, if a tab follows, its number of
             frames, such as the ``train/clips.txt`` that
             tools/prepare_data.py writes. Default: all clips in the folders.
+        clips (Sequence[str], optional): Names of the clips to take, such as
+            REDS4 of REDS. Default: all.
+        skip_clips (Sequence[str]): Names of clips to leave out.
         num_input_frames (int): LR frames in a window, odd.
         first_frame (int): Index of the first centre frame of each clip.
         max_frames (int, optional): Centre frames to take from each clip.
@@ -78,7 +81,7 @@ class VideoWindowDataset(BasicFramesDataset):
         **kwargs: Others of mmengine's ``BaseDataset``.
 
     Raises:
-        FileNotFoundError: If a folder is missing; names it.
+        FileNotFoundError: If a folder or a named clip is missing; names it.
         ValueError: If a folder is empty, frames are missing or without a
             partner, or no centre frame is left; names the path.
     """
@@ -90,6 +93,8 @@ class VideoWindowDataset(BasicFramesDataset):
                  *,
                  data_prefix: Dict[str, str],
                  ann_file: str = '',
+                 clips: Optional[Sequence[str]] = None,
+                 skip_clips: Sequence[str] = (),
                  num_input_frames: int = 7,
                  first_frame: int = 0,
                  max_frames: Optional[int] = None,
@@ -113,6 +118,7 @@ class VideoWindowDataset(BasicFramesDataset):
             raise ValueError('samples_per_clip must be at least 1, got '
                              f'{samples_per_clip}')
         check_sources(sources, ann_file, samples_per_clip)
+        self.clips, self.skip_clips = clips, skip_clips
         if 'img' not in data_prefix:
             raise ValueError("data_prefix must name the LR folder as 'img', "
                              f'got {data_prefix}')
@@ -222,8 +228,14 @@ class VideoWindowDataset(BasicFramesDataset):
         else:
             names = sorted(
                 set().union(*map(list_clips, self.data_prefix.values())))
+        where = self.ann_file or self.data_prefix['img']
+        missing = sorted(set(self.clips or ()) - set(names))
+        if missing:
+            raise FileNotFoundError(f'{where}: no clip {missing[0]}')
+        names = [
+            name for name in self.clips or names if name not in self.skip_clips
+        ]
         if not names:
-            where = self.ann_file or self.data_prefix['img']
             raise ValueError(f'{where}: no clips')
         return names
 

@@ -281,6 +281,50 @@ def test_wrong_arguments_are_named(tmp_path, kwargs, match):
         Vid3oCDataset(root, **dict(dict(data_prefix=PREFIX), **kwargs))
 
 
+@pytest.mark.parametrize('options, expected', [
+    (dict(clips=['b']), 'b'),
+    (dict(clips=['c', 'a']), 'ca'),
+    (dict(skip_clips=['b']), 'ac'),
+    (dict(clips=['a', 'b'], skip_clips=['b', 'x']), 'a'),
+])
+def test_clips_are_taken_and_left_out_by_name(tmp_path, options, expected):
+    root = lay_out(tmp_path, dict(a=1, b=1, c=1))
+    data = build(root, **options)
+    assert [data.get_data_info(i)['clip']
+            for i in range(len(data))] == list(expected)
+
+
+def test_named_clips_have_to_be_there(tmp_path):
+    root = lay_out(tmp_path, dict(a=1))
+    with pytest.raises(FileNotFoundError, match='no clip b'):
+        build(root, clips=['a', 'b'])
+    with pytest.raises(ValueError, match='no clips'):
+        build(root, skip_clips=['a'])
+
+
+REDS4 = ['000', '011', '015', '020']
+
+
+def test_the_reds_config_keeps_reds4_for_validation(tmp_path, monkeypatch):
+    lay_out(tmp_path, {name: 12 for name in (*REDS4, '001', '239')})
+    monkeypatch.setenv('DKSAN_DATA_ROOT', str(tmp_path))
+    config = Config.fromfile(CONFIGS / 'dksan_reds_x16.py')
+    found = {}
+    with DefaultScope.overwrite_default_scope('mmagic'):
+        for name in ('train', 'val', 'test'):
+            data = DATASETS.build(
+                dict(config[f'{name}_dataloader'].dataset, pipeline=[]))
+            found[name] = [
+                data.get_data_info(i)['key'] for i in range(len(data))
+            ]
+    assert {key[:3] for key in found['train']} == {'001', '239'}
+    assert len(found['train']) == 24
+    assert found['val'] == [
+        f'{clip}/{frame:06d}' for clip in REDS4 for frame in (0, 10)
+    ]
+    assert len(found['test']) == 4 * 12
+
+
 def test_an_empty_result_of_the_pipeline_is_an_error(tmp_path):
     root = lay_out(tmp_path, {'000': 2})
     data = build(root, pipeline=[lambda results: None])
