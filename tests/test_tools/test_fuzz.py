@@ -4,14 +4,12 @@
 100 files of each tool, other ones with another DKSAN_FUZZ_SEED;
 DKSAN_FUZZ=500 for more of them.
 """
-import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from helpers import fuzzing
+from helpers.runners import runner
 from helpers.tool_runs import ROOT
 
 from dksan_mm.io.layout import IMAGE_SUFFIXES
@@ -25,29 +23,13 @@ BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')
 @pytest.fixture(scope='module')
 def run():
     """Function: exit code and output of a tool's run in a process."""
-    tests = ROOT / 'tests'
-    process = subprocess.Popen(
-        [sys.executable, tests / 'helpers' / 'fuzz_runner.py'],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={
-            **os.environ, 'PYTHONPATH': f'{tests}:{ROOT}'
-        },
-        text=True)
+    with runner('fuzz_runner.py') as ask:
 
-    def run(tool, *arguments, log):
-        job = dict(
-            tool=tool,
-            arguments=[str(part) for part in arguments],
-            log=str(log))
-        process.stdin.write(json.dumps(job) + '\n')
-        process.stdin.flush()
-        answer = json.loads(process.stdout.readline())
-        return answer['code'], log.read_text(errors='replace')
+        def run(tool, *arguments, log):
+            answer = ask(*arguments, tool=tool, log=str(log))
+            return answer['code'], log.read_text(errors='replace')
 
-    yield run
-    process.stdin.close()
-    assert process.wait(timeout=60) == 0
+        yield run
 
 
 @pytest.fixture(scope='module')

@@ -4,14 +4,12 @@
 20 kills, at other moments with another DKSAN_KILL_SEED; DKSAN_KILLS=200 for
 more of them.
 """
-import json
 import os
-import subprocess
-import sys
 
 import pytest
 from helpers.closeness import assert_same
-from helpers.tool_runs import CONFIG, LIGHT, ROOT, TINY, contents, weights
+from helpers.runners import runner
+from helpers.tool_runs import CONFIG, LIGHT, TINY, contents, weights
 
 KILLS = int(os.environ.get('DKSAN_KILLS', 20))
 SEED = int(os.environ.get('DKSAN_KILL_SEED', 0))
@@ -24,25 +22,8 @@ default_hooks = dict(ema=dict(momentum=0.1), progressive=dict(until=0))
 @pytest.fixture(scope='module')
 def ask():
     """Function: gives a job to kill_runner.py, returns its answer."""
-    tests = ROOT / 'tests'
-    process = subprocess.Popen(
-        [sys.executable, tests / 'helpers' / 'kill_runner.py'],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={
-            **os.environ, 'PYTHONPATH': f'{tests}:{ROOT}'
-        },
-        text=True)
-
-    def ask(do, *arguments, **job):
-        job.update(do=do, arguments=[str(part) for part in arguments])
-        process.stdin.write(json.dumps(job) + '\n')
-        process.stdin.flush()
-        return json.loads(process.stdout.readline())
-
-    yield ask
-    process.stdin.close()
-    assert process.wait(timeout=60) == 0
+    with runner('kill_runner.py') as ask:
+        yield lambda do, *arguments, **job: ask(*arguments, do=do, **job)
 
 
 @pytest.fixture
