@@ -56,6 +56,7 @@ def test_the_card_states_the_scores_of_the_metafile(released):
                            for value in metrics.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('clip', ['dashcam-highway', 'puppy-grass'])
 def test_it_is_ahead_of_bicubic_on_clips_it_has_not_seen(released, clip):
     """Both are validation clips. One window of seven frames."""

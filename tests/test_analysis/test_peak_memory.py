@@ -8,6 +8,8 @@ from mmengine.config import Config
 
 from dksan_mm.analysis import peak_memory as memory
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -168,6 +168,7 @@ def peak(model, path, target):
     return peak_resident_memory() - before
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_frames(bicubic, tmp_path):
     """250 more upscaled frames are 46 MB, 250 more small ones 0.2 MB."""
     few, many = (

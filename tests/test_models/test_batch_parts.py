@@ -55,6 +55,7 @@ def test_parts_of_a_batch_have_its_gradients(name, network, parts, alone):
     assert_same(train(network, parts=parts), alone[name])
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize('name', CASES)
 def test_two_processes_have_the_gradients_of_one(name, together, alone):
     assert_same(together[name], alone[name.partition('-')[0]])

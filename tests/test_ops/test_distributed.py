@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """The layer under DistributedDataParallel."""
+import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
@@ -7,6 +8,8 @@ from helpers.closeness import assert_close
 from torch import nn
 
 from dksan_mm.ops import DeformKernelConv2d
+
+pytestmark = pytest.mark.processes
 
 
 class Twice(nn.Module):

@@ -9,6 +9,8 @@ import pytest
 
 from dksan_mm.ops import extension
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[2]
 
 STEP = """

@@ -11,6 +11,8 @@ import setup_mmcv
 from setup_mmcv import Target
 from setup_process import SetupError
 
+pytestmark = pytest.mark.processes
+
 CPU = Target('2.11.0+cu130')
 GPU = Target('2.11.0+cu130', ('8.0', '9.0'), '/cuda')
 PYTHON = Path(sys.executable)

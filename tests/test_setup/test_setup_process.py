@@ -10,6 +10,8 @@ import pytest
 import setup_process
 from setup_process import NetworkError, SetupError
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[2]
 
 LOCK_FOR_A_SECOND = '''

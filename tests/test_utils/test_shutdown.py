@@ -7,6 +7,8 @@ import pytest
 from helpers.tool_runs import ROOT
 from torch.distributed.elastic.utils.distributed import get_free_port
 
+pytestmark = pytest.mark.processes
+
 SCRIPT = """
 import atexit
 import sys

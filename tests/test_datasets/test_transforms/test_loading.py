@@ -104,6 +104,7 @@ def same(one, other):
     return one == other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('order', ['rgb', 'bgr'])
 @pytest.mark.parametrize('patch', [64, 512])
 def test_all_stores_and_mmagic_give_the_same_crops(tiny_vid3oc, config,
@@ -151,6 +152,7 @@ def stores_of_tiny(tiny_vid3oc):
         path.unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('store', ['array', 'tiles'])
 def test_all_stores_give_the_same_whole_frames(coded_root, config, store):
     for index in range(LENGTH):

@@ -97,6 +97,7 @@ def check(work_dir):
     assert os.path.basename(info['best_ckpt']) in files(work_dir)
 
 
+@pytest.mark.slow
 def test_killed_at_any_step_of_writing_it_ends_the_same(
         begun, ended, tmp_path):
     expected = contents(ended / 'iter_4.pth')

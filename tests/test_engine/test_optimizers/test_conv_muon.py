@@ -45,6 +45,7 @@ def test_matrices_that_fade_give_steps_that_fade(size):
     assert out.double().norm() <= 3.4445**5 * size / 1e-7 * 1.01
 
 
+@pytest.mark.slow
 def test_a_layer_whose_gradients_end_keeps_its_weights():
     conv = nn.Conv2d(24, 24, 3)
     optimizer = ConvMuon(conv.parameters(), lr=2e-3)

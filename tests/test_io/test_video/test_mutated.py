@@ -14,6 +14,8 @@ from helpers.interlaced_files import write_interlaced
 from helpers.video_files import H264, LOSSLESS, make_video, moving
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 # Reads each file as both tools do; says which it was at if it crashes.
 CHILD = '''
 import sys

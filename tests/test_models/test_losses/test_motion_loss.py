@@ -94,6 +94,7 @@ def batch(motion=True) -> tuple:
     return torch.rand(2, 7, 3, SIZE, SIZE), sample
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('with_cp', [False, True])
 @pytest.mark.parametrize('network', SMALL)
 def test_alignment_learns_what_it_is_told(network, with_cp):
