@@ -68,6 +68,8 @@ def prepare_config(args: argparse.Namespace) -> launch.Config:
     scale_batch(args, config)
     if args.resume:
         config.resume = True
+        # A config's own weights are for the beginning.
+        args.first_weights = config.get('load_from')
         config.load_from = None if args.resume == 'auto' else args.resume
     return config
 
@@ -129,9 +131,12 @@ def train(args: argparse.Namespace, config: launch.Config) -> None:
     if not asked:
         check_new(config.work_dir)
     start = find_start(config)
+    if asked and not start.path and args.resume and args.first_weights:
+        config.update(resume=False, load_from=args.first_weights)
+        start = find_start(config)
     # Without one, mmengine must not look for another.
     config.load_from = start.path or None
-    config.resume = bool(asked and start.path)
+    config.resume = bool(config.get('resume') and start.path)
 
     launch.import_modules(config)
     launch.check_imported(args)
@@ -141,9 +146,10 @@ def train(args: argparse.Namespace, config: launch.Config) -> None:
     launch.start_cpu_group(config)
     runner = launch.build_runner(Runner, config)
     check_start(config, start, runner)
-    if asked and not start.path:
+    if asked and not config.resume:
+        begin = f'with {start.path}' if start.path else 'from the beginning'
         runner.logger.info(f'nothing to resume in {config.work_dir}: the '
-                           'training starts from the beginning')
+                           f'training starts {begin}')
     note = scaling.batch_note(config)
     if note:
         runner.logger.info(note)

@@ -318,6 +318,29 @@ def test_of_a_finished_run_nothing_is_left_to_do(finished_run, tiny_vid3oc,
         assert (work_dir / path.name).read_bytes() == path.read_bytes()
 
 
+def test_a_config_s_own_weights_are_where_a_resumed_training_begins(
+        finished_run, tiny_vid3oc, tmp_path):
+    """--resume in an empty folder does not forget load_from."""
+    first, work_dir = tmp_path / 'first.pth', tmp_path / 'w'
+    # Other weights than any seed gives; they stay, but for the average's
+    # rounding, at a rate of zero.
+    given = {
+        name: 1.01 * value
+        for name, value in weights(finished_run / 'iter_2.pth').items()
+    }
+    torch.save(given, first)
+    options = [f'load_from={first}', 'optim_wrapper.optimizer.lr=0.']
+    for _ in range(2):
+        assert train(tiny_vid3oc, work_dir, '--resume', options=options) == 0
+        found = weights(work_dir / 'iter_4.pth')
+        torch.testing.assert_close(dict(found), given, rtol=1e-6, atol=1e-8)
+        # From then on the run's own checkpoints are what it begins with.
+        (work_dir / 'iter_4.pth').unlink()
+        torch.save({name: 2 * value for name, value in given.items()}, first)
+    log = min(work_dir.rglob('*.log'), key=lambda path: path.name).read_text()
+    assert f'the training starts with {first}' in log
+
+
 @pytest.fixture(scope='module')
 def averaged_run(tiny_vid3oc, tmp_path_factory):
     """Config with a moving average of the weights, and its work dir."""
