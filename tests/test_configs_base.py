@@ -89,7 +89,7 @@ def test_the_paper_s_schedule():
 
 
 def test_no_value_changes_unnoticed(monkeypatch):
-    """tests/helpers/resolved_configs.py writes the file anew."""
+    """tests/helpers/resolved_configs.py writes the file again."""
     monkeypatch.delenv('DKSAN_DATA_ROOT', raising=False)
     resolved = json.loads(json.dumps(resolve()))
     kept = json.loads(PATH.read_text())

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What the C++ operators cost, as ``torch.utils.flop_counter`` counts.
+"""Cost of the C++ operators, as ``torch.utils.flop_counter`` counts.
 
 Two FLOPs are one multiply-add. Per tap, channel and output pixel, a bilinear
 sample is 4 multiply-adds, as is reading the kernel between its cells.

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What the names of clips and of their frames tell."""
+"""Names of clips and of their frames, and what they tell."""
 import os
 import os.path as osp
 import re

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Values of the configs with all their bases, as a file keeps them.
 
-``python tests/helpers/resolved_configs.py`` writes that file anew, when they
+``python tests/helpers/resolved_configs.py`` writes that file again, when they
 are to change; its difference shows which have.
 """
 import json
