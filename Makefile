@@ -31,7 +31,7 @@ setup: ## build .venv, mmcv's operators included (once; then under a second)
 demo: setup ## train on the sample clips, evaluate, super-resolve a video
 	@$(VENV_PYTHON) tools/demo.py $(ARGS)
 
-test: setup ## run the quick tests (some minutes)
+test: setup ## run the quick tests (four minutes)
 	@$(VENV_PYTHON) -m pytest -m 'not slow and not processes' $(ARGS)
 
 test-all: setup ## run all tests (half an hour)
