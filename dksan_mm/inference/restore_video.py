@@ -148,8 +148,9 @@ def _copy(source: Source, restore: Callable[[Iterator[np.ndarray]],
 def _explain(error: OSError, writer: Writer) -> OSError:
     """Clean up after an error of the disk; name the target, not its part."""
     name = os.fspath(error.filename or '')
-    if not error.errno or name and (writer.part or name) not in name:
-        writer.discard()  # the source's error
+    of_target = not name or writer.part and writer.part in name
+    if not error.errno or not of_target:  # of the source
+        writer.discard()
         return error
     text = error.strerror
     if isinstance(writer, FolderWriter) and writer.num_frames:

@@ -112,6 +112,21 @@ def test_no_space_left(bicubic, tmp_path, target):
     assert os.listdir(tmp_path) == ['v.mkv']
 
 
+def test_an_error_of_the_source_names_the_source(bicubic, tmp_path,
+                                                 monkeypatch):
+    """Also before the first frame, when there is nothing of the target."""
+    path = make_video(tmp_path / 'v.mkv', moving(2))
+
+    def fail(*_):
+        raise OSError(errno.EIO, 'Input/output error', path)
+
+    monkeypatch.setattr('dksan_mm.inference.restore_video._copy', fail)
+    with pytest.raises(OSError) as caught:
+        restore_video(bicubic, path, tmp_path / 'big')
+    assert caught.value.filename == path
+    assert os.listdir(tmp_path) == ['v.mkv']
+
+
 def test_frames_that_are_written_survive_a_full_disk(bicubic, tmp_path):
     flat = [np.full((24, 32, 3), 90, np.uint8)] * 6
     path = make_video(tmp_path / 'v.mkv', flat + moving(20, (24, 32)))

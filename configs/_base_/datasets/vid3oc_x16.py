@@ -72,7 +72,7 @@ train_dataloader = dict(
         store=store,
         pipeline=train_pipeline))
 
-# One data set each, so mmagic's MultiValLoop and MultiTestLoop (schedule.py)
+# One data set each, so mmagic's MultiValLoop and MultiTestLoop (schedules/)
 # take these as they are, without lists.
 val_dataloader = dict(
     batch_size=1,  # whole frames, of any size
