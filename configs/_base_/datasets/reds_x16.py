@@ -11,16 +11,11 @@ data_root = '{{$DKSAN_DATA_ROOT:data/REDS}}'
 train_dataloader = dict(
     dataset=dict(
         type='VideoWindowDataset', data_root=data_root, skip_clips=reds4))
-val_dataloader = dict(
-    dataset=dict(
-        type='VideoWindowDataset',
-        data_root=data_root,
-        data_prefix=dict(img='train/LRx16', gt='train/HR'),
-        clips=reds4))
-test_dataloader = dict(
-    dataset=dict(
-        type='VideoWindowDataset',
-        data_root=data_root,
-        data_prefix=dict(img='train/LRx16', gt='train/HR'),
-        clips=reds4))
-del reds4, data_root
+tested = dict(
+    type='VideoWindowDataset',
+    data_root=data_root,
+    data_prefix=dict(img='train/LRx16', gt='train/HR'),
+    clips=reds4)
+val_dataloader = dict(dataset=tested)
+test_dataloader = dict(dataset=tested)
+del reds4, data_root, tested
