@@ -10,8 +10,8 @@ import argparse
 import contextlib
 import json
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -20,10 +20,10 @@ from dksan_mm.cli.arguments import add_output_options, frame_size
 from dksan_mm.io.outputs import check_output, write_output
 from dksan_mm.utils.errors import UserError
 
-Size = Tuple[int, int]
+Size = tuple[int, int]
 
 
-def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -60,7 +60,7 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def check_args(args: argparse.Namespace) -> Dict[str, launch.Config]:
+def check_args(args: argparse.Namespace) -> dict[str, launch.Config]:
     """The configs by path; all quick checks made."""
     for name, least in (('rounds', 0), ('threads', 1)):
         value = getattr(args, name)
@@ -136,7 +136,7 @@ def kind_of(network, name: str) -> str:
     return f'{len(part)} x {kinds.pop()}' if len(kinds) == 1 else ''
 
 
-def table(rows: List[List[str]]) -> str:
+def table(rows: list[list[str]]) -> str:
     """Markdown; the first row is the head, the first column text."""
     head, *body = rows
     rule = ['---'] + ['--:'] * (len(head) - 1)
@@ -215,7 +215,7 @@ def progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     configs = check_args(args)
     with contextlib.redirect_stdout(sys.stderr):

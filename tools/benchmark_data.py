@@ -22,8 +22,8 @@ import os.path as osp
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 sys.path.insert(0, ROOT)
@@ -37,7 +37,7 @@ CLIPS = ('carpenter-bee', 'plaza-dog', 'pour-coffee')
 VID3OC_TRAIN, VID3OC_FRAMES = 50 * 120, 66 * 120
 
 
-def parse_args(argv: List[str]) -> argparse.Namespace:
+def parse_args(argv: list[str]) -> argparse.Namespace:
     """Parse and check the arguments, before anything large is imported."""
     parser = make_parser(__doc__)
     parser.add_argument(
@@ -69,7 +69,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
 
 
 def check_args(parser: argparse.ArgumentParser,
-               argv: List[str]) -> argparse.Namespace:
+               argv: list[str]) -> argparse.Namespace:
     """Parse them; the files must be there."""
     args = parser.parse_args(argv)
     if not osp.isfile(args.config):
@@ -80,7 +80,7 @@ def check_args(parser: argparse.ArgumentParser,
     return args
 
 
-def make_data(root: str, frames: int) -> Dict[str, float]:
+def make_data(root: str, frames: int) -> dict[str, float]:
     """Prepare clips of data/sample, mirrored to 1080p, in all forms.
 
     Returns:
@@ -142,8 +142,8 @@ def build_dataset(config_path: str, data: str, store: str, **changes):
         return DATASETS.build(config)
 
 
-def measure(datasets: Dict[str, object],
-            counts: Dict[str, int]) -> Dict[str, Dict[str, float]]:
+def measure(datasets: dict[str, object],
+            counts: dict[str, int]) -> dict[str, dict[str, float]]:
     """Read samples in a training's order, from all data sets by turns.
 
     By turns, since what else the machine does changes from second to second.
@@ -180,7 +180,7 @@ def measure(datasets: Dict[str, object],
     }
 
 
-def _read(dataset, order: Iterator, count: int) -> Tuple[float, float, float]:
+def _read(dataset, order: Iterator, count: int) -> tuple[float, float, float]:
     """CPU and wall seconds a sample, and the memory in MB after the last."""
     from dksan_mm.utils.process_memory import resident_memory
     cpu, wall = time.process_time(), time.perf_counter()
@@ -204,7 +204,7 @@ def frame_bytes(dataset, store: str) -> float:
 
 def benchmark(args: argparse.Namespace,
               data: str,
-              seconds: Optional[Dict[str, float]] = None) -> None:
+              seconds: dict[str, float] | None = None) -> None:
     """Measure all stores and print what was found.
 
     Args:
@@ -239,7 +239,7 @@ def benchmark(args: argparse.Namespace,
         _say_preparation(seconds)
 
 
-def open_stores(config: str, data: str) -> Dict[str, object]:
+def open_stores(config: str, data: str) -> dict[str, object]:
     """Return the data set read from PNG frames and from every store."""
     found, missing = {}, None
     for store in STORES:
@@ -252,7 +252,7 @@ def open_stores(config: str, data: str) -> Dict[str, object]:
     return found
 
 
-def _summarise(store: str, result: Dict[str, float], png: Dict[str,
+def _summarise(store: str, result: dict[str, float], png: dict[str,
                                                                float]) -> None:
     if store != 'png':
         print(f'{store}: {png["cpu"] / result["cpu"]:.1f} times as many '
@@ -264,7 +264,7 @@ def _summarise(store: str, result: Dict[str, float], png: Dict[str,
           f'{VID3OC_TRAIN * result["cpu"]:.0f} s of one core')
 
 
-def _say_preparation(seconds: Dict[str, float]) -> None:
+def _say_preparation(seconds: dict[str, float]) -> None:
     """Print what preparing has taken, and would take for Vid3oC."""
     for store in STORES:
         took = seconds['png'] + (seconds[store] if store != 'png' else 0)
@@ -295,7 +295,7 @@ def run(args: argparse.Namespace, benchmark: Callable[..., None]) -> int:
         return 1
 
 
-def main(argv: List[str]) -> int:
+def main(argv: list[str]) -> int:
     """Run the tool; return the exit code."""
     return run(parse_args(argv), benchmark)
 

@@ -21,8 +21,9 @@ import contextlib
 import statistics
 import sys
 import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Callable, Counter, Iterator, Optional, Sequence, Tuple
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -31,10 +32,10 @@ from dksan_mm.cli import launch
 from dksan_mm.cli.arguments import frame_size, positive
 
 MEGABYTE = 2**20
-Size = Tuple[int, int]
+Size = tuple[int, int]
 
 
-def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -96,7 +97,7 @@ def noise(size: Size, count: int) -> Iterator:
 
 
 def time_stream(model, size: Size, frames: int,
-                alone: Callable) -> Tuple[float, float, float]:
+                alone: Callable) -> tuple[float, float, float]:
     """Frames of a running stream, by turns with their convolutions alone.
 
     Returns:
@@ -232,7 +233,7 @@ def compare(model, clip: Path, args: argparse.Namespace) -> None:
 def restore(model,
             frames: list,
             *,
-            tile: Optional[int] = None,
+            tile: int | None = None,
             shared: bool = True,
             dtype: str = 'float32') -> list:
     """Upscale all frames; ``shared`` as in dksan_mm.inference.tiles.Tiles."""
@@ -252,7 +253,7 @@ def restore(model,
         return list(restore_frames(model, frames, tile=tile))
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     import torch
 

@@ -13,8 +13,9 @@ import statistics
 import sys
 import time
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -41,7 +42,7 @@ class Times(NamedTuple):
     ratio: float
 
 
-def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     number = dict(type=positive, metavar='N')
     parser.add_argument('--threads', default=2, **number, help='default: 2')
@@ -69,8 +70,8 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     return args
 
 
-def make_operators(args: argparse.Namespace, size: Tuple[int, int],
-                   own_only: bool) -> Dict[str, Operator]:
+def make_operators(args: argparse.Namespace, size: tuple[int, int],
+                   own_only: bool) -> dict[str, Operator]:
     """All operators on random inputs of ``size`` pixels."""
     import torch
     import torch.nn.functional as F
@@ -113,7 +114,7 @@ def make_operators(args: argparse.Namespace, size: Tuple[int, int],
     return operators
 
 
-def _modulated(x, weight, own_only: bool) -> Dict[str, Operator]:
+def _modulated(x, weight, own_only: bool) -> dict[str, Operator]:
     """Deformable convolutions of 8 groups: ours, mmcv's, torchvision's."""
     import torch
     (batch, channels), size = x.shape[:2], x.shape[2:]
@@ -177,8 +178,8 @@ def _arguments(operator: Operator) -> list:
     ]
 
 
-def time_paired(operators: Dict[str, Operator], step: Callable,
-                rounds: int) -> Dict[str, Times]:
+def time_paired(operators: dict[str, Operator], step: Callable,
+                rounds: int) -> dict[str, Times]:
     """Time all operators, one after the other in each round."""
     seconds = {name: [] for name in operators}
     for number in range(rounds + 2):
@@ -204,7 +205,7 @@ def _wait(operator: Operator) -> None:
         torch.cuda.synchronize()
 
 
-def peak_memory(step: Callable, operator: Operator) -> Optional[float]:
+def peak_memory(step: Callable, operator: Operator) -> float | None:
     """Megabytes at the peak, results included, above what was held before.
 
     None where the system does not tell (it is Linux that does).
@@ -226,7 +227,7 @@ def peak_memory(step: Callable, operator: Operator) -> Optional[float]:
 
 def print_speed(args: argparse.Namespace) -> None:
     operators = make_operators(args, args.size, args.quick)
-    columns: List[Tuple[str, Dict[str, Times]]] = [
+    columns: list[tuple[str, dict[str, Times]]] = [
         ('forward', time_paired(operators, forward, args.rounds)),
         ('forward+backward', time_paired(operators, training_step,
                                          args.rounds)),
@@ -264,7 +265,7 @@ def print_sizes(args: argparse.Namespace) -> None:
               f'{times.ratio:8.2f}x{memory}')
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     warnings.filterwarnings('ignore')  # of mmcv's and torchvision's imports
     import torch

@@ -17,9 +17,10 @@ import sys
 import tempfile
 import time
 import zlib
+from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache, partial
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
 sys.path.insert(0, osp.dirname(osp.abspath(__file__)))
@@ -31,12 +32,12 @@ from dksan_mm.cli.arguments import positive
 
 class Code(NamedTuple):
     """Codec of a tile, and the tile's side (None: a whole frame)."""
-    tile: Optional[int]
+    tile: int | None
     encode: Callable
     decode: Callable
 
 
-def parse_args(argv: List[str]) -> argparse.Namespace:
+def parse_args(argv: list[str]) -> argparse.Namespace:
     """Parse and check the arguments, before anything large is imported."""
     parser = benchmark_data.make_parser(__doc__)
     parser.add_argument(
@@ -54,7 +55,7 @@ def parse_args(argv: List[str]) -> argparse.Namespace:
     return benchmark_data.check_args(parser, argv)
 
 
-def candidates() -> Dict[str, Callable]:
+def candidates() -> dict[str, Callable]:
     """List what the dependencies can write and read losslessly (not JPEG XL).
 
     Returns:
@@ -87,7 +88,7 @@ def _as_it_is(image, _size):
     return image
 
 
-def _encode_image(suffix: str, options: List[int], image) -> bytes:
+def _encode_image(suffix: str, options: list[int], image) -> bytes:
     import cv2
     return cv2.imencode(suffix, image, options)[1].tobytes()
 
@@ -105,7 +106,7 @@ def _encode_zlib(image) -> bytes:
     return zlib.compress(image.tobytes(), 1)
 
 
-def _decode_zlib(content: bytes, size: Tuple[int, int]):
+def _decode_zlib(content: bytes, size: tuple[int, int]):
     import numpy as np
     image = np.frombuffer(zlib.decompress(content), np.uint8)
     return np.cumsum(image.reshape(*size, 3), axis=1, dtype=np.uint8)
@@ -122,7 +123,7 @@ def _encode_video(codec: str, pixels: str, image) -> bytes:
     return b''.join(map(bytes, packets + encoder.encode(None)))
 
 
-def _decode_video(codec: str, content: bytes, size: Tuple[int, int]):
+def _decode_video(codec: str, content: bytes, size: tuple[int, int]):
     """Quicker than PyAV's to_ndarray, which converts by way of swscale."""
     import av
     import cv2
@@ -139,7 +140,7 @@ def _decode_video(codec: str, content: bytes, size: Tuple[int, int]):
 
 
 @lru_cache(maxsize=None)
-def _decoder(codec: str, size: Tuple[int, int]):
+def _decoder(codec: str, size: tuple[int, int]):
     import av
     decoder = av.CodecContext.create(codec, 'r')
     decoder.height, decoder.width = size
@@ -153,7 +154,7 @@ class CodedClip:
     def __init__(self, array, count: int, code: Code) -> None:
         self.shape = array.shape
         self.code = code
-        self.coded: Dict[Tuple[int, int, int], object] = {}
+        self.coded: dict[tuple[int, int, int], object] = {}
         _, height, width, _ = self.shape
         self.tile = code.tile or max(height, width)
         for number in range(min(count, len(array))):
@@ -273,7 +274,7 @@ def benchmark(args: argparse.Namespace, data: str, _=None) -> None:
               f'{1e3 * form.write / len(dataset):12.0f}')
 
 
-def main(argv: List[str]) -> int:
+def main(argv: list[str]) -> int:
     """Run the tool; return the exit code."""
     return benchmark_data.run(parse_args(argv), benchmark)
 

@@ -9,8 +9,8 @@ from these times what a whole training takes on several GPUs.
 import argparse
 import math
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -28,7 +28,7 @@ CONFIGS = [
 ]
 
 
-def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -118,7 +118,7 @@ def prepare_config(path: str, args: argparse.Namespace) -> launch.Config:
     return config
 
 
-def cost_rows(costs: dict) -> Iterator[List[str]]:
+def cost_rows(costs: dict) -> Iterator[list[str]]:
     """The table of what was measured."""
     yield ['config', 'parameters', 'precision', 'batch', 'LR', 's/step',
            'samples/s', 'peak MB', 'of it weights',
@@ -134,7 +134,7 @@ def cost_rows(costs: dict) -> Iterator[List[str]]:
         ]
 
 
-def run_rows(costs: dict, args: argparse.Namespace) -> Iterator[List[str]]:
+def run_rows(costs: dict, args: argparse.Namespace) -> Iterator[list[str]]:
     """The table of what follows from it."""
     yield ['config', 'GPUs', 's/update', 'sent MB', 'samples/s', 'hours']
     for name, cost in costs.items():
@@ -153,7 +153,7 @@ def run_rows(costs: dict, args: argparse.Namespace) -> Iterator[List[str]]:
             ]
 
 
-def print_table(rows: Iterator[List[str]]) -> None:
+def print_table(rows: Iterator[list[str]]) -> None:
     """Format a table in Markdown, its columns aligned."""
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows)]
@@ -164,7 +164,7 @@ def print_table(rows: Iterator[List[str]]) -> None:
         print(f'| {" | ".join(cells)} |')
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     configs = {
         Path(path).stem: prepare_config(path, args)

@@ -24,8 +24,9 @@ import os.path as osp
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Iterator, List, NoReturn, Optional, Sequence, Tuple
+from typing import NoReturn
 
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 sys.path.insert(0, ROOT)
@@ -44,7 +45,7 @@ RESULTS = ('results.json', 'results.md', 'results.csv', 'report.html')
 INTERRUPTED = 'interrupted; the same command continues'
 
 
-def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -107,7 +108,7 @@ def find_data(args: argparse.Namespace) -> DataSpec:
     return DataSpec(root, split, path, args.frames)
 
 
-def prepare(arguments: List[str], source: str) -> None:
+def prepare(arguments: list[str], source: str) -> None:
     """Let tools/prepare_data.py make the LR frames."""
     print(f'making LR frames of {source} in {arguments[1]}', flush=True)
     tool = osp.join(ROOT, 'tools', 'prepare_data.py')
@@ -175,7 +176,7 @@ def locked(out: str) -> Iterator[None]:
         os.close(handle)
 
 
-def compare(args: argparse.Namespace, models: List[ModelSpec]) -> bool:
+def compare(args: argparse.Namespace, models: list[ModelSpec]) -> bool:
     """Run the comparison; whether every model has results."""
     from dksan_mm.comparison.processes import check_any, run_models
     from dksan_mm.comparison.results import collect
@@ -192,11 +193,11 @@ def compare(args: argparse.Namespace, models: List[ModelSpec]) -> bool:
     return not any('error' in model for model in results['models'].values())
 
 
-def interrupt(*_: Tuple) -> NoReturn:
+def interrupt(*_: tuple) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     models = parse_models(args.model)
     for model in models:

@@ -12,8 +12,8 @@ import sys
 import time
 import warnings
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -147,7 +147,7 @@ def evaluate(work_dir: str, checkpoint: Path) -> None:
     print('\n' + '\n'.join(result_table(results)))
 
 
-def result_table(results: Dict[str, dict]) -> List[str]:
+def result_table(results: dict[str, dict]) -> list[str]:
     """PSNR and SSIM on RGB of each video, and the mean over videos."""
     metrics = ('PSNR', 'SSIM')
     head = [f'{m} {name}' for m in metrics for name in results]
@@ -175,7 +175,7 @@ def verdict(name: str, gain: float) -> str:
             'videos).')
 
 
-def upscale(args: argparse.Namespace) -> List[Path]:
+def upscale(args: argparse.Namespace) -> list[Path]:
     """Super-resolve a clip from Python; return the video and a picture."""
     banner(4, f'upscale {args.clip} x16 with the released network')
     warnings.simplefilter('ignore')  # of the packages, about one another

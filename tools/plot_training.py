@@ -7,8 +7,8 @@ python tools/plot_training.py dksan-s=work_dirs/dksan-s_vid3oc_x16 \\
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -19,7 +19,7 @@ from dksan_mm.io.outputs import check_output, write_output
 from dksan_mm.utils.errors import UserError
 
 
-def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Draw what trainings logged against their iterations.')
     parser.add_argument(
@@ -39,7 +39,7 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def split(argument: str) -> Tuple[str, str]:
+def split(argument: str) -> tuple[str, str]:
     """NAME=VALUE as a pair."""
     name, equals, value = argument.partition('=')
     if not (name and equals and value):
@@ -47,7 +47,7 @@ def split(argument: str) -> Tuple[str, str]:
     return name, value
 
 
-def read_values(work_dir: str, value: str) -> Dict[int, float]:
+def read_values(work_dir: str, value: str) -> dict[int, float]:
     """Iteration to value, from the logs of a work dir.
 
     A run that was resumed has several logs; the latest has the last word.
@@ -55,7 +55,7 @@ def read_values(work_dir: str, value: str) -> Dict[int, float]:
     Raises:
         UserError: If no log has the value.
     """
-    found: Dict[int, float] = {}
+    found: dict[int, float] = {}
     logs = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
     for log in logs:
         for line in log.read_text(encoding='utf-8').splitlines():
@@ -67,7 +67,7 @@ def read_values(work_dir: str, value: str) -> Dict[int, float]:
     return dict(sorted(found.items()))
 
 
-def draw(curves: List[Tuple[str, Dict[int, float]]], lines: List[Tuple[str,
+def draw(curves: list[tuple[str, dict[int, float]]], lines: list[tuple[str,
                                                                        float]],
          value: str, out: str, *, overwrite: bool) -> None:
     """Write the picture."""
@@ -93,7 +93,7 @@ def draw(curves: List[Tuple[str, Dict[int, float]]], lines: List[Tuple[str,
         overwrite=overwrite)
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     check_output(args.out, overwrite=args.overwrite)
     curves = [(name, read_values(work_dir, args.value))

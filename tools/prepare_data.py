@@ -35,8 +35,9 @@ import os
 import os.path as osp
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import closing
-from typing import Callable, List, NoReturn, Tuple
+from typing import NoReturn
 
 sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
 
@@ -46,7 +47,7 @@ from dksan_mm.utils.environment import lost_output, prepare_streams
 SPLITS = ('train', 'val', 'test')
 
 
-def parse_args(argv: List[str]) -> argparse.Namespace:
+def parse_args(argv: list[str]) -> argparse.Namespace:
     """Parse and check the arguments, before anything large is imported."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -157,7 +158,7 @@ def prepare_one(task: tuple, tick: Callable[[], None]) -> dict:
     return writer.run(known)
 
 
-def verify_one(task: tuple, tick: Callable[[], None]) -> List[str]:
+def verify_one(task: tuple, tick: Callable[[], None]) -> list[str]:
     """Check one prepared clip in a worker process; return its problems."""
     from dksan_mm.prepare.verify import verify_clip
     _use_one_thread()
@@ -277,17 +278,17 @@ def _explain(error: Exception) -> str:
     raise error
 
 
-def _report(problems: List[str]) -> int:
+def _report(problems: list[str]) -> int:
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0
 
 
-def _interrupt(*_: Tuple) -> NoReturn:
+def _interrupt(*_: tuple) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def main(argv: List[str]) -> int:
+def main(argv: list[str]) -> int:
     """Run the tool; return the exit code."""
     args = parse_args(argv)
     # One thread per process: the processes share the cores already.

@@ -27,12 +27,12 @@ import os
 import os.path as osp
 import signal
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
-from typing import (Callable, Iterator, NoReturn, Optional, Sequence, Tuple,
-                    Union)
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -47,7 +47,7 @@ BICUBIC = 'configs/bicubic_vid3oc_x16.py'
 DTYPES = ('float32', 'bfloat16', 'float16')
 
 
-def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse and check the arguments, before anything large is imported."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -118,7 +118,7 @@ def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _tile(text: str) -> Union[int, str, None]:
+def _tile(text: str) -> int | str | None:
     if text in ('auto', 'none'):
         return text if text == 'auto' else None
     if not text.isdecimal() or not int(text):
@@ -200,7 +200,7 @@ def explain(error: Exception) -> str:
     return launch.last_line(error)
 
 
-def find_checkpoint(args: argparse.Namespace) -> Optional[str]:
+def find_checkpoint(args: argparse.Namespace) -> str | None:
     """The checkpoint to use: the user's, or else a released one."""
     if args.checkpoint:
         return args.checkpoint
@@ -281,7 +281,7 @@ def process(jobs: list, args: argparse.Namespace) -> int:
     return bad
 
 
-def count_frames(jobs: list) -> Tuple[dict, int]:
+def count_frames(jobs: list) -> tuple[dict, int]:
     """Number of frames of each job, and how many cannot be read at all."""
     from dksan_mm.io.video.readers import open_source
     counts, bad = {}, 0
@@ -361,7 +361,7 @@ def stopping_once() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the tool."""
     args = parse_args(argv)
     with stopping_once():

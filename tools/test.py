@@ -2,8 +2,8 @@
 """Evaluate a checkpoint: python tools/test.py CONFIG CHECKPOINT [options]."""
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -14,7 +14,7 @@ from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.shutdown import finish
 
 
-def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Evaluate a checkpoint.')
     parser.add_argument('config', help='config file, e.g. from configs/')
     parser.add_argument(
@@ -69,7 +69,7 @@ def build_runner(config: launch.Config):
     return launch.build_runner(TestRunner, config)
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     config = prepare_config(args)
     launch.check_launcher(config.launcher)

@@ -3,9 +3,9 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Optional, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -17,7 +17,7 @@ from dksan_mm.utils.shutdown import finish
 INTERRUPTED = 'interrupted; --resume continues from the last checkpoint'
 
 
-def parse_args(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Train a model.')
     parser.add_argument('config', help='config file, e.g. from configs/')
     parser.add_argument(
@@ -106,7 +106,7 @@ def check_start(config: launch.Config, start, runner) -> None:
         check_fits(start.path, found, wanted)
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     config = prepare_config(args)
     launch.check_launcher(config.launcher)

@@ -22,8 +22,8 @@ multiplied in (attention, masks).
 *Activations* are the numbers that these operations put out.
 """
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +37,7 @@ REST = 'rest'  # what happens in none of the parts
 
 
 def count_cost(model: nn.Module,
-               lr_size: Tuple[int, int],
+               lr_size: tuple[int, int],
                *,
                within: str = '') -> dict:
     """Count what one window of frames costs.
@@ -87,7 +87,7 @@ def count_cost(model: nn.Module,
 
 
 def time_parts(model: nn.Module,
-               lr_size: Tuple[int, int],
+               lr_size: tuple[int, int],
                *,
                rounds: int = 3,
                within: str = '') -> dict:
@@ -136,7 +136,7 @@ def network_of(model: nn.Module) -> nn.Module:
 
 
 def network_parts(network: nn.Module,
-                  within: str = '') -> Dict[str, nn.Module]:
+                  within: str = '') -> dict[str, nn.Module]:
     """The parts that costs are given for.
 
     These are the network's submodules that have parameters; a list of modules
@@ -164,7 +164,7 @@ def network_parts(network: nn.Module,
     return parts or {within: module}
 
 
-def _parts(module: nn.Module) -> Iterator[Tuple[str, nn.Module]]:
+def _parts(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for name, child in module.named_children():
         if not isinstance(child, nn.ModuleList):
             if _count_parameters(child):
@@ -178,7 +178,7 @@ def _parts(module: nn.Module) -> Iterator[Tuple[str, nn.Module]]:
 
 
 @contextmanager
-def _hooks(parts: Dict[str, nn.Module], enter: Callable[[str], None],
+def _hooks(parts: dict[str, nn.Module], enter: Callable[[str], None],
            leave: Callable[[str], None]) -> Iterator[None]:
     """Call these with a part's name before and after each of its runs."""
     handles = []
@@ -194,7 +194,7 @@ def _hooks(parts: Dict[str, nn.Module], enter: Callable[[str], None],
             handle.remove()
 
 
-def window_shape(network: nn.Module, lr_size: Tuple[int, int]) -> List[int]:
+def window_shape(network: nn.Module, lr_size: tuple[int, int]) -> list[int]:
     """Shape of the padded window that the network gets for one LR size.
 
     Raises:
@@ -212,7 +212,7 @@ class _Clock:
     """Sums up the seconds spent in each part."""
 
     def __init__(self) -> None:
-        self.parts: Dict[str, float] = {}
+        self.parts: dict[str, float] = {}
         self._start = 0.
 
     def enter(self, name: str) -> None:
@@ -231,8 +231,8 @@ class _Counter(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.part = REST
-        self.multiply_adds: Dict[str, int] = {}
-        self.activations: Dict[str, int] = {}
+        self.multiply_adds: dict[str, int] = {}
+        self.activations: dict[str, int] = {}
 
     def enter(self, name: str) -> None:
         """Count under this part's name from now on."""
@@ -246,7 +246,7 @@ class _Counter(TorchDispatchMode):
                            function,
                            types,
                            args: tuple = (),
-                           kwargs: Optional[dict] = None):
+                           kwargs: dict | None = None):
         kwargs = kwargs or {}
         out = function(*args, **kwargs)
         count = _multiply_adds(function, args, kwargs, out)
@@ -258,14 +258,14 @@ class _Counter(TorchDispatchMode):
 
 
 def _multiply_adds(function, args: tuple, kwargs: dict,
-                   out: Tensor) -> Optional[int]:
+                   out: Tensor) -> int | None:
     """Multiply-adds of one operation; None if it is not counted."""
     from torch.utils.flop_counter import flop_registry
     formula = flop_registry.get(function._overloadpacket)
     return formula and formula(*args, **kwargs, out_val=out) // 2
 
 
-def _run_on_shapes(network: nn.Module, shape: List[int],
+def _run_on_shapes(network: nn.Module, shape: list[int],
                    counter: _Counter) -> None:
     """Run the network on a window without data, on the CPU's code path."""
     register_formulas()

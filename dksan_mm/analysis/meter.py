@@ -2,7 +2,8 @@
 """Measurement of the time and memory that a network takes."""
 import functools
 import time
-from typing import Any, Callable, Optional, Tuple
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -26,7 +27,7 @@ class Meter:
 
     def __init__(self, device: torch.device, base: int) -> None:
         self.device, self.base = device, base
-        self.last: Optional[Tuple[float, int]] = None
+        self.last: tuple[float, int] | None = None
         self._start = 0.
 
     @property

@@ -2,17 +2,17 @@
 """The peak memory of one forward pass, each in a process of its own."""
 import contextlib
 import multiprocessing
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Callable, Optional, Tuple
 
 from mmengine.config import Config
 
 
 def peak_memory(config: Config,
-                lr_size: Tuple[int, int],
+                lr_size: tuple[int, int],
                 *,
-                threads: Optional[int] = None) -> int:
+                threads: int | None = None) -> int:
     """Measure what a network needs for one window on the CPU.
 
     A new process builds the network and runs it once, without gradients: what
@@ -58,8 +58,8 @@ def in_new_process(function: Callable, *arguments: object) -> object:
         return pool.submit(function, *arguments).result()
 
 
-def _measure(config: Config, lr_size: Tuple[int, int],
-             threads: Optional[int]) -> int:
+def _measure(config: Config, lr_size: tuple[int, int],
+             threads: int | None) -> int:
     """The measurement, in the process that was started for it."""
     import torch
     from mmengine.registry import init_default_scope

@@ -3,8 +3,9 @@
 import contextlib
 import statistics
 import time
+from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
-from typing import Iterator, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 from mmengine.config import Config
 
@@ -35,14 +36,14 @@ class StepCost(NamedTuple):
     lr_size: int
     seconds: float
     memory: int
-    data_share: Optional[float]
+    data_share: float | None
 
 
 def measure_step(config: Config,
                  *,
                  steps: int = 5,
                  device: str = 'cpu',
-                 threads: Optional[int] = None,
+                 threads: int | None = None,
                  with_data: bool = False) -> StepCost:
     """Measure training steps as tools/train.py makes them.
 
@@ -70,8 +71,8 @@ def measure_step(config: Config,
         raise MemoryError('the process that trained was killed') from error
 
 
-def measure_here(config: Config, steps: int, device: str,
-                 threads: Optional[int], with_data: bool) -> StepCost:
+def measure_here(config: Config, steps: int, device: str, threads: int | None,
+                 with_data: bool) -> StepCost:
     """:func:`measure_step`, in this process."""
     import torch
 
@@ -164,7 +165,7 @@ def _data_share(config: Config, step, steps: int) -> float:
 
 
 def _waiting_and_working(batches: Iterator[dict], step,
-                         steps: int) -> Iterator[Tuple[float, float]]:
+                         steps: int) -> Iterator[tuple[float, float]]:
     """Seconds until each batch is there, and of the step on it."""
     for _ in range(steps):
         start = time.perf_counter()

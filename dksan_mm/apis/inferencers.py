@@ -5,7 +5,6 @@ mmagic 1.2 has no registry for that: it keeps class attributes, and reads the
 metafiles of its own models only. Ours are those of ``model-index.yml``.
 """
 import os.path as osp
-from typing import Dict, List
 
 import mmagic
 from mmagic.apis import MMagicInferencer
@@ -16,7 +15,7 @@ NAME = 'dksan'
 MIM = osp.realpath(osp.join(osp.dirname(__file__), '..', '.mim'))
 
 
-def settings() -> List[Dict]:
+def settings() -> list[dict]:
     """Name, config and weights of each released model, for mmagic.
 
     mmagic looks for configs below its own ``.mim`` folder: the paths are

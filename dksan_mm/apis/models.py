@@ -1,7 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Models ready for inference, and their entry in mmagic's inferencer."""
 import os
-from typing import Optional, Union
 
 import torch
 from mmagic.registry import MODELS
@@ -12,9 +11,9 @@ from torch import nn
 from dksan_mm.engine.runner.checkpoint import load_weights
 
 
-def init_model(config: Union[str, os.PathLike, Config],
-               checkpoint: Optional[Union[str, os.PathLike]] = None,
-               device: Union[str, torch.device] = 'cpu',
+def init_model(config: str | os.PathLike | Config,
+               checkpoint: str | os.PathLike | None = None,
+               device: str | torch.device = 'cpu',
                dtype: torch.dtype = torch.float32) -> nn.Module:
     """Build the model of a config for inference.
 

@@ -4,7 +4,7 @@ import argparse
 import os.path as osp
 import re
 import sys
-from typing import Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 
 def positive(text: str) -> int:
@@ -18,7 +18,7 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def frame_size(text: str) -> Tuple[int, int]:
+def frame_size(text: str) -> tuple[int, int]:
     """Height and width: ``'67x120'``, or ``'64'`` for a square.
 
     Raises:
@@ -49,7 +49,7 @@ def add_output_options(parser: argparse.ArgumentParser, metavar: str,
 
 
 def name_dashes(parser: argparse.ArgumentParser,
-                argv: Optional[Sequence[str]]) -> None:
+                argv: Sequence[str] | None) -> None:
     """Refuse paths that begin with a dash, which argparse takes for options.
 
     Args:

@@ -4,8 +4,8 @@ import argparse
 import difflib
 import inspect
 import numbers
-from typing import (Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple,
-                    Optional, Sequence, Set, Tuple)
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from mmengine.config import DictAction
 
@@ -28,7 +28,7 @@ _LOADER = ('dataset', 'batch_size', 'num_workers', 'sampler', 'batch_sampler',
            'worker_init_fn', 'multiprocessing_context', 'prefetch_factor',
            'persistent_workers', 'pin_memory_device', 'num_batch_per_epoch')
 # Keys that dicts without a type may have in addition to the config's.
-KNOWN: Dict[str, Tuple[str, ...]] = dict(
+KNOWN: dict[str, tuple[str, ...]] = dict(
     train_cfg=_LOOP,
     val_cfg=_LOOP,
     test_cfg=_LOOP,
@@ -60,7 +60,7 @@ class OptionAction(DictAction):
                  parser: argparse.ArgumentParser,
                  namespace: argparse.Namespace,
                  values: Sequence[str],
-                 option_string: Optional[str] = None) -> None:
+                 option_string: str | None = None) -> None:
         for value in values:
             key, equals, _ = value.partition('=')
             if not equals or not key:
@@ -90,11 +90,11 @@ class Place(NamedTuple):
     option: str
     kind: Any
     key: str
-    known: Tuple[str, ...]
+    known: tuple[str, ...]
 
 
 def check_options(config: Mapping[str, Any],
-                  options: Mapping[str, Any]) -> List[Place]:
+                  options: Mapping[str, Any]) -> list[Place]:
     """Refuse keys that nothing reads, and values of another kind.
 
     Args:
@@ -116,7 +116,7 @@ def check_options(config: Mapping[str, Any],
 
 
 def _check(config: Mapping[str, Any], option: str, value: Any,
-           options: Mapping[str, Any]) -> Optional[Place]:
+           options: Mapping[str, Any]) -> Place | None:
     parts, here, name = option.split('.'), config, ''
     for depth, part in enumerate(parts):
         if isinstance(here, (list, tuple)):
@@ -152,8 +152,7 @@ def _check_index(option: str, part: str, length: int) -> None:
 
 
 def _find_key(config: Mapping[str, Any], option: str, part: str,
-              here: Mapping[str,
-                            Any], name: str, prefix: str) -> Optional[Place]:
+              here: Mapping[str, Any], name: str, prefix: str) -> Place | None:
     """Accept a key, leave it to its class, or refuse it."""
     if not prefix:
         if part in TOP:
@@ -194,7 +193,7 @@ def _settings_called(config: Mapping[str, Any], option: str) -> str:
 
 def _leaves(value: Any, prefix: str = '') -> Iterator[str]:
     """Dotted keys of all values."""
-    items: Iterable[Tuple[Any, Any]] = ()
+    items: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, Mapping):
         items = value.items()
     elif isinstance(value, (list, tuple)):
@@ -252,7 +251,7 @@ def check_arguments(places: Iterable[Place]) -> None:
                 place.option[:-len(place.key) - 1])
 
 
-def _find_class(kind: Any) -> Optional[type]:
+def _find_class(kind: Any) -> type | None:
     """A class by its name in any registry; None if there is none."""
     if not isinstance(kind, str):
         return kind
@@ -268,9 +267,9 @@ def _find_class(kind: Any) -> Optional[type]:
     return None
 
 
-def _arguments(kind: Any) -> Optional[Set[str]]:
+def _arguments(kind: Any) -> set[str] | None:
     """Names of a class's arguments; None if it takes any."""
-    names: Set[str] = set()
+    names: set[str] = set()
     classes = kind.__mro__ if inspect.isclass(kind) else (kind, )
     takes_more = False
     for cls in classes:

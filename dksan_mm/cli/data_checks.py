@@ -4,7 +4,8 @@
 Before anything slow is imported: a run without data should end at once.
 """
 import os
-from typing import TYPE_CHECKING, Dict, Iterator, List, Sequence, Tuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.steps import named_steps
@@ -16,7 +17,7 @@ PREPARE = 'python tools/prepare_data.py SOURCE'
 
 
 def datasets_of(config: 'Config',
-                loaders: Sequence[str]) -> Iterator[Tuple[str, 'ConfigDict']]:
+                loaders: Sequence[str]) -> Iterator[tuple[str, 'ConfigDict']]:
     """Configs of the data sets behind some dataloaders, wrapped ones too.
 
     Args:
@@ -27,7 +28,7 @@ def datasets_of(config: 'Config',
         tuple[str, ConfigDict]: Where the config is, as in --cfg-options, and
         the config.
     """
-    found: List = [(name, config.get(name)) for name in loaders]
+    found: list = [(name, config.get(name)) for name in loaders]
     while found:
         place, item = found.pop(0)
         if isinstance(item, (list, tuple)):
@@ -115,7 +116,7 @@ def _check_crop(dataset: 'ConfigDict', place: str, step: dict) -> None:
             f'{least - least % 16}')
 
 
-def _shorter_sides(dataset: 'ConfigDict') -> Dict[str, int]:
+def _shorter_sides(dataset: 'ConfigDict') -> dict[str, int]:
     """Clip name to the shorter side of its first HR frame."""
     from dksan_mm.io.images import read_image
     from dksan_mm.io.layout import list_frames
@@ -133,7 +134,7 @@ def _hr_folder(dataset: 'ConfigDict') -> str:
     return os.path.join(dataset['data_root'], dataset['data_prefix']['gt'])
 
 
-def _clips(dataset: 'ConfigDict', folder: str) -> List[str]:
+def _clips(dataset: 'ConfigDict', folder: str) -> list[str]:
     """Names of the clips that a data set takes."""
     from dksan_mm.io.layout import list_clips, read_annotation
     lists = [source['ann_file'] for source in dataset.get('sources') or ()]
@@ -147,7 +148,7 @@ def _clips(dataset: 'ConfigDict', folder: str) -> List[str]:
     ]
 
 
-def _frame_folders(dataset: 'ConfigDict') -> List[str]:
+def _frame_folders(dataset: 'ConfigDict') -> list[str]:
     """Folders of a data set that must hold clips."""
     prefixes = dataset.get('data_prefix') or {}
     return [

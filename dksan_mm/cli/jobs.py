@@ -4,9 +4,9 @@ import os
 import os.path as osp
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Optional, Sequence, Set, Tuple
 
 from dksan_mm.io.files import PART_NAME
 from dksan_mm.io.video.inputs import find_inputs
@@ -25,7 +25,7 @@ class Job:
     target: str
 
 
-def find_jobs(source: str, target: str) -> Optional[List[Job]]:
+def find_jobs(source: str, target: str) -> list[Job] | None:
     """List the videos in a folder, or of a pattern.
 
     Args:
@@ -66,7 +66,7 @@ def is_done(job: Job) -> bool:
     return bool(names) and all(map(OUR_NAME.fullmatch, names))
 
 
-def _sources(paths: Sequence[str], source: str, target: str) -> List[str]:
+def _sources(paths: Sequence[str], source: str, target: str) -> list[str]:
     """Leave out what lies in the target: it is a result.
 
     Raises:
@@ -118,7 +118,7 @@ def _check_apart(jobs: Sequence[Job]) -> None:
                              'folder')
 
 
-def _identity(path: str) -> Optional[Tuple[int, int]]:
+def _identity(path: str) -> tuple[int, int] | None:
     """Return what all links to a file share; None if there is no file."""
     try:
         state = os.stat(path)
@@ -131,7 +131,7 @@ def _common_folder(paths: Sequence[str]) -> str:
     return osp.commonpath([osp.dirname(path) or '.' for path in paths]) or '.'
 
 
-def _target_names(paths: Sequence[str]) -> List[str]:
+def _target_names(paths: Sequence[str]) -> list[str]:
     """A name for each source, also where letters' case is not told apart.
 
     It depends on the sources alone, so that it is the same in each run.
@@ -144,7 +144,7 @@ def _target_names(paths: Sequence[str]) -> List[str]:
             name if counts[_plain(name)] == 1 else rename(path)
             for name, path in zip(names, paths)
         ]
-    taken: Set[str] = set()
+    taken: set[str] = set()
     for index, name in enumerate(names):
         stem, suffix = osp.splitext(name)
         number = 1
@@ -166,7 +166,7 @@ def _with_folders(path: str, root: str) -> str:
     return '_'.join([*parts, _long(path)])
 
 
-def share(jobs: Sequence[Job], rank: int, world_size: int) -> List[Job]:
+def share(jobs: Sequence[Job], rank: int, world_size: int) -> list[Job]:
     """The jobs of one process: all shares are about the same size.
 
     Args:
@@ -177,7 +177,7 @@ def share(jobs: Sequence[Job], rank: int, world_size: int) -> List[Job]:
     Returns:
         list[Job]: Its share; each job is in one process's.
     """
-    shares: List[List[Job]] = [[] for _ in range(world_size)]
+    shares: list[list[Job]] = [[] for _ in range(world_size)]
     loads = [0] * world_size
     for job in sorted(jobs, key=lambda job: -_bytes(job.source)):
         least = loads.index(min(loads))

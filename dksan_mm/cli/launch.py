@@ -10,8 +10,8 @@ import os
 import sys
 import traceback
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable, Optional, Sequence
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
@@ -222,8 +222,8 @@ def _own_runner(kind: type) -> type:
     return OwnRunner
 
 
-def run_tool(main: Callable[[Optional[Sequence[str]]], None],
-             argv: Optional[Sequence[str]] = None,
+def run_tool(main: Callable[[Sequence[str] | None], None],
+             argv: Sequence[str] | None = None,
              *,
              when_interrupted: str = 'interrupted') -> int:
     """Run a tool; turn what the user can fix into one sentence.
@@ -246,8 +246,8 @@ def run_tool(main: Callable[[Optional[Sequence[str]]], None],
             _complain(lost_output())
 
 
-def _run(main: Callable[[Optional[Sequence[str]]], None],
-         argv: Optional[Sequence[str]], when_interrupted: str) -> int:
+def _run(main: Callable[[Sequence[str] | None], None],
+         argv: Sequence[str] | None, when_interrupted: str) -> int:
     try:
         main(argv)
     except UserError as error:

@@ -2,7 +2,7 @@
 """Frames to compare on: a prepared data set, or one made here."""
 import os
 import os.path as osp
-from typing import List, Optional, Sequence
+from collections.abc import Sequence
 
 from dksan_mm.io.images import write_bytes
 from dksan_mm.io.layout import SPLITS, list_clips
@@ -20,7 +20,7 @@ def is_prepared(folder: str, split: str) -> bool:
     return all(osp.isdir(osp.join(folder, f)) for f in (spec.lr, spec.hr))
 
 
-def find_split(folder: str, split: Optional[str]) -> str:
+def find_split(folder: str, split: str | None) -> str:
     """The split to compare on.
 
     Args:
@@ -46,7 +46,7 @@ def find_split(folder: str, split: Optional[str]) -> str:
 
 
 def preparation(source: str, target: str, split: str,
-                max_frames: Optional[int]) -> List[str]:
+                max_frames: int | None) -> list[str]:
     """Arguments of tools/prepare_data.py that make the frames.
 
     Args:
@@ -65,7 +65,7 @@ def preparation(source: str, target: str, split: str,
     return arguments + (['--max-frames', str(limit)] if limit else [])
 
 
-def source_clips(source: str, split: str) -> List[str]:
+def source_clips(source: str, split: str) -> list[str]:
     """Names of the clips in a folder of videos or frames.
 
     Raises:
@@ -78,7 +78,7 @@ def source_clips(source: str, split: str) -> List[str]:
         raise UserError(f'--data: {error}') from error
 
 
-def prepared_clips(folder: str, split: str) -> List[str]:
+def prepared_clips(folder: str, split: str) -> list[str]:
     """Names of the clips of a prepared data set.
 
     Raises:
@@ -92,7 +92,7 @@ def prepared_clips(folder: str, split: str) -> List[str]:
 
 
 def choose_clips(there: Sequence[str],
-                 wanted: Optional[Sequence[str]]) -> List[str]:
+                 wanted: Sequence[str] | None) -> list[str]:
     """The clips to compare on, sorted.
 
     Raises:

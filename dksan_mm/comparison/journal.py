@@ -13,7 +13,7 @@ import os
 import os.path as osp
 import re
 import zlib
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -48,8 +48,8 @@ class Journal:
     def __init__(self, folder: str, frames: str,
                  fingerprint: Mapping[str, str]) -> None:
         self.path, self.folder = osp.join(folder, FILE), frames
-        self._frames: Dict[str, dict] = {}
-        self._scores: Dict[str, dict] = {}
+        self._frames: dict[str, dict] = {}
+        self._scores: dict[str, dict] = {}
         os.makedirs(folder, exist_ok=True)
         records = list(_read_lines(self.path))
         before = records[0].get('fingerprint') if records else None
@@ -107,7 +107,7 @@ class Journal:
         """Return what was noted with a frame, {} if it never was written."""
         return self._frames.get(key, {})
 
-    def read_frame(self, key: str, source: str) -> Optional[np.ndarray]:
+    def read_frame(self, key: str, source: str) -> np.ndarray | None:
         """A frame written before, None if it is not there as it was written.
 
         Args:
@@ -145,7 +145,7 @@ class Journal:
         self._remember(record)
         self._append(record)
 
-    def scores(self, clip: str, key: str) -> Optional[list]:
+    def scores(self, clip: str, key: str) -> list | None:
         """Scores of a finished clip, None without or with another key."""
         record = self._scores.get(clip)
         return record['scores'] if record and record['key'] == key else None
@@ -238,7 +238,7 @@ def scoring_digest() -> str:
     return content_digest(_sources(_SCORING_CODE))
 
 
-def _sources(names: Sequence[str]) -> List[str]:
+def _sources(names: Sequence[str]) -> list[str]:
     """Source files of modules, and of all of the package that they import.
 
     Raises:
@@ -253,7 +253,7 @@ def _sources(names: Sequence[str]) -> List[str]:
     return sorted(found)
 
 
-def _files(module: str) -> List[str]:
+def _files(module: str) -> list[str]:
     """Return the files of a module, or of a package, C++ included."""
     path = osp.join(osp.dirname(_PACKAGE), *module.split('.'))
     if osp.isfile(f'{path}.py'):
@@ -266,7 +266,7 @@ def _files(module: str) -> List[str]:
     ]
 
 
-def _imports(path: str) -> List[str]:
+def _imports(path: str) -> list[str]:
     """Modules of the package that a source file imports, at any place."""
     if not path.endswith('.py'):
         return []

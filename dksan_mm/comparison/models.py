@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """A model from its config and checkpoint, and where it runs."""
-from typing import Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import torch
 from mmagic.registry import MODELS
@@ -14,7 +14,7 @@ from dksan_mm.utils.errors import UserError
 from .request import ModelSpec
 
 
-def find_device(name: Optional[str]) -> torch.device:
+def find_device(name: str | None) -> torch.device:
     """The device of that name; by default a GPU if there is one.
 
     Raises:
@@ -28,7 +28,7 @@ def find_device(name: Optional[str]) -> torch.device:
 
 
 def build_model(config: Config,
-                spec: ModelSpec) -> Tuple[torch.nn.Module, bool]:
+                spec: ModelSpec) -> tuple[torch.nn.Module, bool]:
     """The config's model with its weights, and whether it has none.
 
     Args:
@@ -57,7 +57,7 @@ def build_model(config: Config,
 
 
 def count_multiply_adds(model: torch.nn.Module,
-                        lr_size: Sequence[int]) -> Optional[int]:
+                        lr_size: Sequence[int]) -> int | None:
     """Multiply-adds of one frame, None where they cannot be counted.
 
     Args:

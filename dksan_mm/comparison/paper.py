@@ -2,12 +2,12 @@
 """The paper's printed numbers (tables 1-3), where the data set is its own."""
 import json
 import os.path as osp
-from typing import Mapping, Optional
+from collections.abc import Mapping
 
 PATH = osp.join(osp.dirname(osp.abspath(__file__)), 'paper.json')
 
 
-def find_paper(available: Mapping[str, int]) -> Optional[dict]:
+def find_paper(available: Mapping[str, int]) -> dict | None:
     """The paper's numbers for a data set, if it is one of the paper's.
 
     Vid3oC's validation split is 050-065 of 120 frames each, IntVID is

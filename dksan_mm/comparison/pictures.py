@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """The pictures of the report: whole frames, and the crop that tells most."""
 import base64
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import List, Mapping, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from dksan_mm.io.images import read_image
 from dksan_mm.utils.resize import matlab_resize
 from .request import SCALE
 
-Box = Tuple[int, int, int, int]  # top, left, height, width
+Box = tuple[int, int, int, int]  # top, left, height, width
 # Widest side of the crop, in HR pixels; a card shows it at about this size.
 CROP = 256
 # Width and quality of whole frames, the first that fits the budget.
@@ -32,14 +32,14 @@ class Panel:
     """
     title: str
     image: np.ndarray
-    psnr: Optional[float] = None
+    psnr: float | None = None
     kind: str = 'model'
     frame: str = ''
     crop: str = ''
 
 
 def make_panels(lr_path: str, hr_path: str, models: Mapping[str, str], *,
-                with_bicubic: bool) -> List[Panel]:
+                with_bicubic: bool) -> list[Panel]:
     """Read the pictures of one frame.
 
     Args:

@@ -13,9 +13,10 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
-from typing import Dict, Iterator, Mapping, NamedTuple, Sequence
+from typing import NamedTuple
 
 from dksan_mm.cli.launch import last_line
 from dksan_mm.utils.errors import UserError
@@ -45,7 +46,7 @@ class Failure(NamedTuple):
     is_input: bool = False
 
 
-def run_models(tasks: Sequence[Task]) -> Dict[str, object]:
+def run_models(tasks: Sequence[Task]) -> dict[str, object]:
     """Run every task; a failure ends its own model only.
 
     Prints progress.

@@ -3,7 +3,8 @@
 import base64
 import hashlib
 import os.path as osp
-from typing import List, NamedTuple, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -40,7 +41,7 @@ class Video(NamedTuple):
     """
     name: str
     frame: str
-    panels: List[Panel]
+    panels: list[Panel]
     box: Box
     fits: bool
     left: int
@@ -68,7 +69,7 @@ def write_report(results: dict, tasks: Sequence[Task]) -> str:
     return _fill_page(results, shown)
 
 
-def _fill_page(results: dict, videos: List[Video]) -> str:
+def _fill_page(results: dict, videos: list[Video]) -> str:
     """Put everything into the template, which escapes all text."""
     parts = {name: _read(f'report.{name}') for name in ('css', 'js')}
     names = [
@@ -110,7 +111,7 @@ def _policy_hash(text: str) -> str:
     return 'sha256-' + base64.b64encode(sum_).decode()
 
 
-def _model_rows(results: dict) -> List[dict]:
+def _model_rows(results: dict) -> list[dict]:
     """Describe each model and its costs, then the paper's."""
     rows = [
         dict(
@@ -126,7 +127,7 @@ def _model_rows(results: dict) -> List[dict]:
     ]
 
 
-def _model_words(model: dict) -> List[str]:
+def _model_words(model: dict) -> list[str]:
     """The model's config, and its checkpoint or why it has no results."""
     if 'error' in model:
         return [model['config'], f'failed: {model["error"]}']
@@ -135,7 +136,7 @@ def _model_words(model: dict) -> List[str]:
 
 
 def _video_panels(video: str, results: dict,
-                  tasks: Sequence[Task]) -> Tuple[List[Panel], Box, str]:
+                  tasks: Sequence[Task]) -> tuple[list[Panel], Box, str]:
     """The pictures of a video's middle frame, the crop, the frame's name."""
     data, frame = tasks[0].data, results['data']['videos'][video]['shown']
     models = {
@@ -167,7 +168,7 @@ def _telling(panels: Sequence[Panel], results: dict) -> list:
     return trained if len(trained) > 1 else [p.image for p in restored]
 
 
-def _video(name: str, panels: List[Panel], box: Box, frame: str,
+def _video(name: str, panels: list[Panel], box: Box, frame: str,
            budget: int) -> Video:
     """Encode a video's pictures, and choose what its slider shows first."""
     models = [i for i, panel in enumerate(panels) if panel.kind == 'model']

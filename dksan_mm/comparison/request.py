@@ -2,8 +2,8 @@
 """The request: which models, on which frames. Imports nothing heavy."""
 import argparse
 import os.path as osp
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import List, Optional, Sequence, Tuple
 
 from mmengine.config import Config, ConfigDict
 
@@ -27,7 +27,7 @@ class ModelSpec:
     """
     name: str
     config: str
-    checkpoint: Optional[str] = None
+    checkpoint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class DataSpec:
     root: str
     split: str
     clips_file: str
-    max_frames: Optional[int] = None
+    max_frames: int | None = None
 
     @property
     def lr(self) -> str:
@@ -75,8 +75,8 @@ class Task:
     model: ModelSpec
     data: DataSpec
     out: str
-    metrics: Tuple[str, ...]
-    device: Optional[str] = None
+    metrics: tuple[str, ...]
+    device: str | None = None
     keep_all: bool = True
 
     @property
@@ -132,7 +132,7 @@ def _check_name(name: str) -> None:
                         f'calls something else {name}')
 
 
-def parse_models(texts: Sequence[str]) -> List[ModelSpec]:
+def parse_models(texts: Sequence[str]) -> list[ModelSpec]:
     """Read all ``--model`` options.
 
     Raises:

@@ -6,8 +6,8 @@ import os.path as osp
 import platform
 import shlex
 import subprocess
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Mapping, Optional, Sequence
 
 from .. import __version__
 from .journal import file_digest
@@ -90,7 +90,7 @@ def versions() -> dict:
     return found
 
 
-def _git(*arguments: str) -> Optional[str]:
+def _git(*arguments: str) -> str | None:
     """Return git's state of the project's own checkout, None without one."""
     root = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
     if not osp.exists(osp.join(root, '.git')):

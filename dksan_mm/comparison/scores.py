@@ -1,13 +1,14 @@
 # Copyright (c) DKSAN-MM contributors.
 """The metrics that can be asked for, and how their values are read."""
+from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Dict, NamedTuple, Sequence
+from typing import NamedTuple
 
 from dksan_mm.utils.errors import UserError
 
 # Name on the command line -> config. They are the test_evaluator of
 # configs/_base_/datasets/vid3oc_x16.py, so tools/test.py gives the same.
-METRICS: Dict[str, dict] = dict(
+METRICS: dict[str, dict] = dict(
     psnr=dict(type='VideoPSNR'),
     ssim=dict(type='VideoSSIM'),
     temporal=dict(type='VideoTemporalError'),

@@ -3,7 +3,6 @@
 import csv
 import io
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional
 
 AVERAGE = 'average'
 COSTS = ('parameters', 'multiply-adds', 'seconds per frame', 'peak memory')
@@ -22,8 +21,8 @@ class Column:
             printed.
     """
     title: str
-    values: Dict[str, float]
-    costs: Dict[str, Optional[float]] = field(default_factory=dict)
+    values: dict[str, float]
+    costs: dict[str, float | None] = field(default_factory=dict)
     paper: bool = False
     best: set = field(default_factory=set)
 
@@ -44,8 +43,8 @@ class Table:
     better: str
     digits: int
     unit: str
-    rows: List[str]
-    columns: List[Column]
+    rows: list[str]
+    columns: list[Column]
 
     @property
     def title(self) -> str:
@@ -64,7 +63,7 @@ def title_of(name: str, model: dict) -> str:
     return f'{name} (untrained)' if model.get('untrained') else name
 
 
-def make_tables(results: dict) -> List[Table]:
+def make_tables(results: dict) -> list[Table]:
     """One table for each metric.
 
     Args:
@@ -89,7 +88,7 @@ def _make_table(results: dict, metric: str, kind: dict) -> Table:
     return table
 
 
-def _values(model: dict, metric: str) -> Dict[str, float]:
+def _values(model: dict, metric: str) -> dict[str, float]:
     """A model's values by row; some may be undefined, and are left out."""
     rows = dict(model['videos'], **{AVERAGE: model['averages']})
     return {
@@ -98,13 +97,13 @@ def _values(model: dict, metric: str) -> Dict[str, float]:
     }
 
 
-def costs_of(model: dict) -> Dict[str, Optional[float]]:
+def costs_of(model: dict) -> dict[str, float | None]:
     """A model's costs by :data:`COSTS`."""
     keys = ('parameters', 'multiply_adds', 'seconds_per_frame', 'peak_memory')
     return dict(zip(COSTS, map(model.get, keys)))
 
 
-def _paper_columns(paper: dict) -> List[Column]:
+def _paper_columns(paper: dict) -> list[Column]:
     columns = []
     for method in paper['columns']:
         values = dict(zip(paper['videos'], method['psnr']))
@@ -130,7 +129,7 @@ def _mark_best(table: Table) -> None:
                 column.best.add(row)
 
 
-def format_cost(name: str, value: Optional[float]) -> str:
+def format_cost(name: str, value: float | None) -> str:
     """A cost as people read it; '' where there is none."""
     if value is None:
         return ''
@@ -172,7 +171,7 @@ def to_markdown(results: dict) -> str:
     return '\n'.join(lines)
 
 
-def _markdown_table(table: Table, *, with_costs: bool) -> List[str]:
+def _markdown_table(table: Table, *, with_costs: bool) -> list[str]:
     head = ['video', *(column.title for column in table.columns)]
     rows = [[row, *(_emphasised(table, c, row) for c in table.columns)]
             for row in table.rows]
@@ -207,7 +206,7 @@ def _escape(text: str) -> str:
     return ''.join(f'\\{c}' if c in '\\`*_|[]#~' else c for c in text)
 
 
-def notes(results: dict) -> List[str]:
+def notes(results: dict) -> list[str]:
     """Return what a reader has to know of the numbers, a sentence each."""
     data, models = results['data'], results['models']
     counts = [len(clip['frames']) for clip in data['videos'].values()]
@@ -234,7 +233,7 @@ def notes(results: dict) -> List[str]:
     return found
 
 
-def _cost_notes(results: dict, model: dict) -> List[str]:
+def _cost_notes(results: dict, model: dict) -> list[str]:
     """Describe how the costs were measured."""
     height, width = model['multiply_adds_lr_size']
     machine = results['machine']

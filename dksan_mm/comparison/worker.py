@@ -7,7 +7,7 @@ there from an interrupted run is read instead of computed; metrics are of
 8-bit frames, so its scores are the same.
 """
 import statistics
-from typing import Callable, Dict, List
+from collections.abc import Callable
 
 import torch
 from mmagic.registry import DATASETS, METRICS
@@ -67,7 +67,7 @@ class ModelRun:
             (video -> what is known of its frames), and what the model costs.
         """
         self._announce()
-        rows: List[list] = [[] for _ in self.metrics]
+        rows: list[list] = [[] for _ in self.metrics]
         for number, clip in enumerate(self.clips):
             for all_rows, added in zip(rows, self._score_clip(clip, number)):
                 all_rows += added
@@ -79,11 +79,11 @@ class ModelRun:
             network=type(self.network).__name__,
             **self._costs())
 
-    def _average(self, rows: List[list]) -> Dict[str, dict]:
+    def _average(self, rows: list[list]) -> dict[str, dict]:
         """Averages, each video's values and each frame's, of all rows."""
-        averages: Dict[str, float] = {}
-        videos: Dict[str, dict] = {clip: {} for clip in self.clips}
-        frames: Dict[str, dict] = {clip: {} for clip in self.clips}
+        averages: dict[str, float] = {}
+        videos: dict[str, dict] = {clip: {} for clip in self.clips}
+        frames: dict[str, dict] = {clip: {} for clip in self.clips}
         for metric, found in zip(self.metrics, rows):
             for clip, frame, values in found:
                 frames[clip].setdefault(frame, {}).update(values)
@@ -93,7 +93,7 @@ class ModelRun:
                 videos[clip].update(values)
         return dict(averages=averages, videos=videos, frames=frames)
 
-    def _fingerprint(self) -> Dict[str, str]:
+    def _fingerprint(self) -> dict[str, str]:
         """Return what the restored frames depend on but for LR frames."""
         model, config = self.task.model, self.config
         dataset = config.test_dataloader.dataset
@@ -112,9 +112,9 @@ class ModelRun:
             found['checkpoint'] = journal.file_digest(model.checkpoint)
         return found
 
-    def _list_clips(self) -> Dict[str, dict]:
+    def _list_clips(self) -> dict[str, dict]:
         """Return each clip's indices and keys of samples, and digests."""
-        clips: Dict[str, dict] = {}
+        clips: dict[str, dict] = {}
         for index in range(len(self.dataset)):
             info = self.dataset.get_data_info(index)
             clip = clips.setdefault(info['clip'],
@@ -146,7 +146,7 @@ class ModelRun:
         if missing:
             self._warm_up()
 
-    def _needed(self, name: str) -> List[str]:
+    def _needed(self, name: str) -> list[str]:
         """Frames of a clip that have to be on the disk now."""
         clip = self.clips[name]
         if self.task.keep_all or self.journal.scores(name,
@@ -160,7 +160,7 @@ class ModelRun:
         window = torch.zeros(1, self.network.num_frames, 3, 32, 32)
         self.model.forward_tensor(window.to(self.device))
 
-    def _score_clip(self, name: str, number: int) -> List[list]:
+    def _score_clip(self, name: str, number: int) -> list[list]:
         """Rows of each metric for one clip; its frames are on the disk."""
         clip = self.clips[name]
         rows = self.journal.scores(name, clip['scored'])
@@ -180,7 +180,7 @@ class ModelRun:
         self.journal.tidy(name, keep)
         return rows
 
-    def _load(self, indices: List[int]) -> DataLoader:
+    def _load(self, indices: list[int]) -> DataLoader:
         """The clip's samples in order, from the config's pipeline."""
         # On a CPU, processes that decode would share the cores with the
         # network whose time is taken.
@@ -243,6 +243,6 @@ class ModelRun:
             threads=torch.get_num_threads())
 
 
-def shown(keys: List[str]) -> str:
+def shown(keys: list[str]) -> str:
     """The frame of a clip that the report shows: the middle one."""
     return keys[len(keys) // 2]

@@ -1,9 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
 """Samplers: the same crops for any number of processes; blocks of frames."""
 import random
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from itertools import islice
-from typing import Iterator, Optional, Sized, Tuple
 
 import numpy as np
 from mmagic.registry import DATA_SAMPLERS
@@ -28,7 +28,7 @@ class SeededIndex(int):
         self.seed = seed
         return self
 
-    def __getnewargs__(self) -> Tuple[int, int]:  # on the way to a worker
+    def __getnewargs__(self) -> tuple[int, int]:  # on the way to a worker
         return int(self), self.seed
 
     def __mod__(self, other: int) -> 'SeededIndex':
@@ -64,7 +64,7 @@ class SeededInfiniteSampler(InfiniteSampler):
 
     first = 0  # of the sequence's samples, for all ranks
 
-    def start_at(self, count: int, *, seed: Optional[int] = None) -> None:
+    def start_at(self, count: int, *, seed: int | None = None) -> None:
         """Leave out samples that are used up, without loading them.
 
         It takes a tenth of a second per million.
@@ -102,7 +102,7 @@ class ConsecutiveSampler(Sampler):
         seed (int, optional): Not used; mmengine's Runner passes one.
     """
 
-    def __init__(self, dataset: Sized, seed: Optional[int] = None) -> None:
+    def __init__(self, dataset: Sized, seed: int | None = None) -> None:
         self.rank, world_size = get_dist_info()
         self.total = len(dataset)
         self.length = -(-self.total // world_size)

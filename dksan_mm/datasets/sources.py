@@ -1,16 +1,16 @@
 # Copyright (c) DKSAN-MM contributors.
 """Shares of several lists of clips in the samples of an epoch."""
 import os.path as osp
-from typing import Dict, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 from dksan_mm.io.layout import read_annotation
 
 # Of each clip: its stated number of frames, and its samples in an epoch.
-Clips = Tuple[Dict[str, Optional[int]], Dict[str, int]]
+Clips = tuple[dict[str, int | None], dict[str, int]]
 
 
-def check_sources(sources: Optional[Sequence[dict]], ann_file: str,
-                  samples_per_clip: Optional[int]) -> None:
+def check_sources(sources: Sequence[dict] | None, ann_file: str,
+                  samples_per_clip: int | None) -> None:
     """Refuse sources that say nothing or contradict other arguments.
 
     Args:
@@ -55,7 +55,7 @@ def samples_of_clips(sources: Sequence[dict], data_root: str,
         ValueError: If it has no clip, or one that another one has too.
     """
     lists = []
-    stated: Dict[str, Optional[int]] = {}
+    stated: dict[str, int | None] = {}
     for source in sources:
         path = osp.join(data_root, source['ann_file'])
         clips = read_annotation(path)

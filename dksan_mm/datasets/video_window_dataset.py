@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Data sets of windows: 7 LR frames and the centre's HR frame."""
 import os.path as osp
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Union
+from collections.abc import Callable, Mapping, Sequence
 
 from mmagic.datasets import BasicFramesDataset
 from mmagic.registry import DATASETS
@@ -13,7 +13,7 @@ from dksan_mm.utils.steps import named_steps
 from .samplers import SeededIndex, numpy_seed
 from .sources import check_sources, samples_of_clips
 
-Step = Union[dict, Callable]
+Step = dict | Callable
 
 STORES = ('auto', 'png', 'array', 'tiles')
 
@@ -91,20 +91,20 @@ class VideoWindowDataset(BasicFramesDataset):
     def __init__(self,
                  data_root: str,
                  *,
-                 data_prefix: Dict[str, str],
+                 data_prefix: dict[str, str],
                  ann_file: str = '',
-                 clips: Optional[Sequence[str]] = None,
+                 clips: Sequence[str] | None = None,
                  skip_clips: Sequence[str] = (),
                  num_input_frames: int = 7,
                  first_frame: int = 0,
-                 max_frames: Optional[int] = None,
+                 max_frames: int | None = None,
                  frame_step: int = 1,
-                 samples_per_clip: Optional[int] = None,
-                 sources: Optional[Sequence[dict]] = None,
+                 samples_per_clip: int | None = None,
+                 sources: Sequence[dict] | None = None,
                  store: str = 'auto',
-                 pipeline: Union[Sequence[Step], Mapping[str, Step]] = (),
+                 pipeline: Sequence[Step] | Mapping[str, Step] = (),
                  test_mode: bool = False,
-                 metainfo: Optional[dict] = None,
+                 metainfo: dict | None = None,
                  **kwargs) -> None:
         if num_input_frames < 1 or num_input_frames % 2 == 0:
             raise ValueError(
@@ -125,13 +125,13 @@ class VideoWindowDataset(BasicFramesDataset):
         if store not in STORES:
             raise ValueError(f'store must be one of {STORES}, got {store!r}')
         self.store = store
-        self.stores: Dict[str, Dict[str, str]] = {}
-        self.stated: Dict[str, Optional[int]] = {}
+        self.stores: dict[str, dict[str, str]] = {}
+        self.stated: dict[str, int | None] = {}
         self.centers = (first_frame, max_frames, frame_step)
         self.samples_per_clip = samples_per_clip
         self.sources = sources
-        self.counts: Dict[str, int] = {}
-        self.frames: Dict[str, Dict[str, List[str]]] = {}
+        self.counts: dict[str, int] = {}
+        self.frames: dict[str, dict[str, list[str]]] = {}
         # A pipeline that yields nothing is an error, not a reason to try
         # another sample.
         kwargs.setdefault('max_refetch', 0)
@@ -147,7 +147,7 @@ class VideoWindowDataset(BasicFramesDataset):
             num_output_frames=1,
             **kwargs)
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """List the samples; see the class for what is checked.
 
         Returns:
@@ -211,7 +211,7 @@ class VideoWindowDataset(BasicFramesDataset):
                 return super().__getitem__(int(idx))
         return super().__getitem__(idx)
 
-    def _clip_names(self) -> List[str]:
+    def _clip_names(self) -> list[str]:
         """Clips of the annotation files, or all that are there."""
         for folder in self.data_prefix.values():
             if not osp.isdir(folder):
@@ -239,7 +239,7 @@ class VideoWindowDataset(BasicFramesDataset):
             raise ValueError(f'{where}: no clips')
         return names
 
-    def _list_clip(self, clip: str) -> Dict[str, List[str]]:
+    def _list_clip(self, clip: str) -> dict[str, list[str]]:
         """Paths of one clip's frames, LR and HR in step."""
         frames = {}
         for key, folder in self.data_prefix.items():
@@ -258,7 +258,7 @@ class VideoWindowDataset(BasicFramesDataset):
             _check_in_step(frames['img'], frames[key])
         return frames
 
-    def _find_stores(self, clip: str) -> Dict[str, str]:
+    def _find_stores(self, clip: str) -> dict[str, str]:
         """Paths of a clip's files, as the keys of its samples."""
         found = {}
         for key, folder in self.data_prefix.items():
@@ -287,7 +287,7 @@ class VideoWindowDataset(BasicFramesDataset):
                     'it again')
 
 
-def _check_in_step(lr_frames: List[str], frames: List[str]) -> None:
+def _check_in_step(lr_frames: list[str], frames: list[str]) -> None:
     """Raise unless both lists have the same frame numbers."""
     lr_numbers = {frame_number(path): path for path in lr_frames}
     numbers = {frame_number(path): path for path in frames}
@@ -329,6 +329,6 @@ class IntVIDDataset(VideoWindowDataset):
     def __init__(self,
                  data_root: str,
                  *,
-                 max_frames: Optional[int] = 14,
+                 max_frames: int | None = 14,
                  **kwargs) -> None:
         super().__init__(data_root, max_frames=max_frames, **kwargs)

@@ -9,7 +9,8 @@ band with the rows around it that its convolutions read, zeros only beyond the
 frame. The result is that of whole maps, up to rounding.
 """
 import math
-from typing import List, NamedTuple, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -38,7 +39,7 @@ class Rows(NamedTuple):
         return self.data[:, :, start - self.top:stop - self.top]
 
 
-def spans(height: int, width: int, pixels: int) -> List[Tuple[int, int]]:
+def spans(height: int, width: int, pixels: int) -> list[tuple[int, int]]:
     """First and last row (exclusive) of each band, all about equally high.
 
     At least 2 rows, the reach of a residual block, if the map has as many.

@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Evaluators: objects that know how to run a network without gradients."""
-from typing import Any, List, Optional, Protocol, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
 from mmagic.registry import TASK_UTILS
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 # For each level of a cascade, what :meth:`Evaluator.reconstruct` took the
 # mean of over the whole frame; None: nothing that can be replaced.
-Means = List[Optional[List[Tensor]]]
+Means = list[list[Tensor] | None]
 
 
 class Evaluator(Protocol):
@@ -39,8 +40,8 @@ class Evaluator(Protocol):
     def reconstruct(self,
                     frame: Tensor,
                     fused: Tensor,
-                    means: Optional[Means] = None,
-                    scale: Optional[int] = None) -> Tuple[Tensor, Means]:
+                    means: Means | None = None,
+                    scale: int | None = None) -> tuple[Tensor, Means]:
         """Upscale a frame, or a tile of it.
 
         Args:
@@ -56,7 +57,7 @@ class Evaluator(Protocol):
         """
 
 
-def choose_scale(network: nn.Module, scale: Optional[int]) -> int:
+def choose_scale(network: nn.Module, scale: int | None) -> int:
     """Choose the factor that frames are upscaled by.
 
     Args:
@@ -112,8 +113,8 @@ class WholeWindowEvaluator:
     def reconstruct(self,
                     frame: Tensor,
                     fused: Tensor,
-                    means: Optional[Means] = None,
-                    scale: Optional[int] = None) -> Tuple[Tensor, Means]:
+                    means: Means | None = None,
+                    scale: int | None = None) -> tuple[Tensor, Means]:
         """Upscale a frame or a tile; see :class:`Evaluator`.
 
         Raises:

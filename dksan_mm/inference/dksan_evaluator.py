@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Evaluation of DKSANNet in bands of rows, which saves memory and time."""
-from typing import List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -40,7 +40,7 @@ class DKSANEvaluator:
 
     def __init__(self,
                  network: DKSANNet,
-                 band_pixels: Optional[int] = 32768) -> None:
+                 band_pixels: int | None = 32768) -> None:
         if band_pixels is not None and band_pixels < 1:
             raise ValueError('band_pixels must be positive or None, got '
                              f'{band_pixels}')
@@ -93,8 +93,8 @@ class DKSANEvaluator:
     def reconstruct(self,
                     frame: Tensor,
                     fused: Tensor,
-                    means: Optional[Means] = None,
-                    scale: Optional[int] = None) -> Tuple[Tensor, Means]:
+                    means: Means | None = None,
+                    scale: int | None = None) -> tuple[Tensor, Means]:
         """Upscale a frame or a tile; see :class:`Evaluator`.
 
         Raises:
@@ -108,9 +108,8 @@ class DKSANEvaluator:
         return frame, found
 
     def _upscale2(
-        self, level: nn.Module, frame: Tensor, features: Optional[Tensor],
-        means: Optional[List[Tensor]]
-    ) -> Tuple[Tensor, Optional[List[Tensor]]]:
+            self, level: nn.Module, frame: Tensor, features: Tensor | None,
+            means: list[Tensor] | None) -> tuple[Tensor, list[Tensor] | None]:
         """Call a level, band by band where its parts are known."""
         pixels = self.band_pixels
         if pixels is None or type(level) is not Level or \

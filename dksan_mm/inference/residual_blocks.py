@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Residual blocks in bands of rows."""
-from typing import Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import torch
 from mmagic.models.archs import ResidualBlockNoBN
@@ -10,7 +10,7 @@ from dksan_mm.models.layers import RCAB
 from dksan_mm.models.utils import is_plain, is_untouched
 from .bands import can_cut, reach, run_layers, spans, take_rows
 
-Residual = Dict[Tuple[int, int], Tensor]  # by its first and last row
+Residual = dict[tuple[int, int], Tensor]  # by its first and last row
 
 
 def can_cut_blocks(blocks: nn.Module) -> bool:
@@ -40,7 +40,7 @@ def body_of(block: nn.Module) -> Sequence[nn.Module]:
 
 
 def run_blocks(blocks: nn.Sequential, x: Tensor, pixels: int,
-               means: Optional[List[Tensor]]) -> Tuple[Tensor, List[Tensor]]:
+               means: list[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
     """Apply residual blocks, one after the other.
 
     Two maps of the whole frame suffice for any number of them: their sum,
@@ -79,14 +79,14 @@ class _Step:
     def __init__(self, bands: Residual, factor: Tensor) -> None:
         self.bands, self.factor = bands, factor
 
-    def add_to(self, total: Tensor, band: Tuple[int, int]) -> None:
+    def add_to(self, total: Tensor, band: tuple[int, int]) -> None:
         """Add one band, and forget it."""
         start, stop = band
         _add_scaled(total[:, :, start:stop], self.bands.pop(band), self.factor)
 
 
-def _make_residual(block: nn.Module, total: Tensor, last: Optional[_Step],
-                   pixels: int) -> Tuple[Residual, Tensor]:
+def _make_residual(block: nn.Module, total: Tensor, last: _Step | None,
+                   pixels: int) -> tuple[Residual, Tensor]:
     """Add the last block's residual to ``total``, and make this block's.
 
     Returns:

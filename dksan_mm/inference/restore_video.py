@@ -2,9 +2,9 @@
 """From a small video to a large one."""
 import os
 from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Callable, Iterator, List, Optional, Union
 
 import numpy as np
 from torch import nn
@@ -34,24 +34,24 @@ class Report:
     """
     path: str
     num_frames: int
-    complaints: List[str] = field(default_factory=list)
-    notes: List[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def restore_video(
         model: nn.Module,
-        source: Union[str, os.PathLike],
-        target: Union[str, os.PathLike],
+        source: str | os.PathLike,
+        target: str | os.PathLike,
         *,
-        scale: Optional[int] = None,
-        tile: Union[int, str, None] = 'auto',
+        scale: int | None = None,
+        tile: int | str | None = 'auto',
         ensemble: bool = False,
         cuts: bool = True,
         crf: int = CRF,
-        fps: Optional[Union[float, Fraction]] = None,
+        fps: float | Fraction | None = None,
         deinterlace: bool = True,
         overwrite: bool = False,
-        progress: Optional[Callable[[int, int], None]] = None) -> Report:
+        progress: Callable[[int, int], None] | None = None) -> Report:
     """Upscale a video; its length does not matter to the memory.
 
     Decoding, the network and encoding overlap. A source that breaks off is

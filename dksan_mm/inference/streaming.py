@@ -2,8 +2,8 @@
 """Restoring a stream of frames of any length, in memory for one window."""
 import contextlib
 from collections import deque
-from typing import (Callable, Iterable, Iterator, List, NamedTuple, Optional,
-                    Sequence, Union)
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,10 +20,10 @@ def restore_frames(
     model: nn.Module,
     frames: Iterable[np.ndarray],
     *,
-    scale: Optional[int] = None,
-    tile: Union[int, str, None] = 'auto',
+    scale: int | None = None,
+    tile: int | str | None = 'auto',
     ensemble: bool = False,
-    is_cut: Optional[Callable[[np.ndarray, np.ndarray], bool]] = None
+    is_cut: Callable[[np.ndarray, np.ndarray], bool] | None = None
 ) -> Iterator[np.ndarray]:
     """Upscale the frames of a video, one after the other.
 
@@ -79,7 +79,7 @@ def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 
 def _scenes(frames: Iterator[np.ndarray],
-            is_cut: Optional[Callable]) -> Iterator[Iterator[np.ndarray]]:
+            is_cut: Callable | None) -> Iterator[Iterator[np.ndarray]]:
     """Cut a stream into streams; each must be used up before the next."""
     pending = deque()  # the first frame of the next scene
 
@@ -97,7 +97,7 @@ def _scenes(frames: Iterator[np.ndarray],
         yield scene(pending.popleft())
 
 
-def _first(frames: Iterator[np.ndarray]) -> List[np.ndarray]:
+def _first(frames: Iterator[np.ndarray]) -> list[np.ndarray]:
     for frame in frames:
         return [frame]
     return []
@@ -129,7 +129,7 @@ class _Encoded(NamedTuple):
         features (list): For each transform, what ``extract`` gives.
         size (tuple[int, int]): The frame's height and width.
     """
-    inputs: List[Tensor]
+    inputs: list[Tensor]
     features: list
     size: tuple
 
@@ -153,7 +153,7 @@ def _transform_back(x: Tensor, transposed: int, flips: int) -> Tensor:
 class _Restorer:
     """The model, cut into what is done for a frame and for a window."""
 
-    def __init__(self, model: nn.Module, tile: Union[int, str, None],
+    def __init__(self, model: nn.Module, tile: int | str | None,
                  transforms: Sequence[tuple], scale: int) -> None:
         self.scale = scale
         self.model, self.tile, self.transforms = model, tile, transforms

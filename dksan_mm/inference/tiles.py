@@ -13,7 +13,7 @@ video"): on average it brought tiles 3.5 times closer to the untiled frame.
 """
 import os
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Tuple, Union
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -41,7 +41,7 @@ class Span(NamedTuple):
         return slice(scale * self.start, scale * self.stop)
 
 
-Box = Tuple[Span, Span]  # rows and columns
+Box = tuple[Span, Span]  # rows and columns
 
 
 class Tiles(NamedTuple):
@@ -62,7 +62,7 @@ class Tiles(NamedTuple):
     def reconstruct(self,
                     frame: Tensor,
                     fused: Tensor,
-                    scale: Optional[int] = None) -> Tensor:
+                    scale: int | None = None) -> Tensor:
         """Upscale a frame tile by tile; see :meth:`Evaluator.reconstruct`.
 
         Args:
@@ -88,12 +88,12 @@ class Tiles(NamedTuple):
                 piece[..., rows.crop(scale), columns.crop(scale)]
         return out
 
-    def boxes(self, height: int, width: int) -> List[Box]:
+    def boxes(self, height: int, width: int) -> list[Box]:
         """Rows and columns of each tile."""
         return [(rows, columns) for rows in self._spans(height)
                 for columns in self._spans(width)]
 
-    def _spans(self, length: int) -> List[Span]:
+    def _spans(self, length: int) -> list[Span]:
         count = -(-length // self.side)
         edges = [length * i // count for i in range(count + 1)]
         return [
@@ -101,8 +101,8 @@ class Tiles(NamedTuple):
             for a, b in zip(edges[:-1], edges[1:])
         ]
 
-    def _shared_means(self, frame: Tensor, fused: Tensor, boxes: List[Box],
-                      scale: Optional[int]) -> Means:
+    def _shared_means(self, frame: Tensor, fused: Tensor, boxes: list[Box],
+                      scale: int | None) -> Means:
         """The means of all tiles, weighted by their pixels."""
         totals, weight = None, 0
         for box in boxes:
@@ -117,7 +117,7 @@ class Tiles(NamedTuple):
         ]
 
 
-def _cut(box: Box, *maps: Tensor) -> List[Tensor]:
+def _cut(box: Box, *maps: Tensor) -> list[Tensor]:
     """Cut what a tile reads out of maps on the LR grid."""
     rows, columns = box
     return [
@@ -125,7 +125,7 @@ def _cut(box: Box, *maps: Tensor) -> List[Tensor]:
     ]
 
 
-def _add(totals: Optional[Means], weight: int, means: Means) -> Means:
+def _add(totals: Means | None, weight: int, means: Means) -> Means:
     """Add weighted means; None adds to None."""
     weighted = [
         None if level is None else [weight * mean for mean in level]
@@ -140,10 +140,10 @@ def _add(totals: Optional[Means], weight: int, means: Means) -> Means:
 
 
 def choose_tiles(evaluator: Evaluator,
-                 tile: Union[int, str, None],
-                 size: Tuple[int, int],
+                 tile: int | str | None,
+                 size: tuple[int, int],
                  device: torch.device,
-                 scale: Optional[int] = None) -> Optional[Tiles]:
+                 scale: int | None = None) -> Tiles | None:
     """Choose the tiles to work on, or None for the whole frame.
 
     Args:
@@ -172,7 +172,7 @@ def choose_tiles(evaluator: Evaluator,
     return Tiles(evaluator, tile)
 
 
-def _side_that_fits(cost: int, size: Tuple[int, int],
+def _side_that_fits(cost: int, size: tuple[int, int],
                     device: torch.device) -> int:
     """Side of the largest tiles that the memory holds.
 

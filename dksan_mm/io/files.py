@@ -11,8 +11,9 @@ import os
 import os.path as osp
 import re
 import secrets
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, Callable, Iterator, List
+from typing import BinaryIO
 
 from .locks import try_lock
 
@@ -188,7 +189,7 @@ def remove(path: str) -> None:
         pass
 
 
-def find_leftovers(folder: str, names: str = '.*') -> List[str]:
+def find_leftovers(folder: str, names: str = '.*') -> list[str]:
     """Files that killed runs were writing in a folder.
 
     Args:

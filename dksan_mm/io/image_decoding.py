@@ -3,8 +3,8 @@
 import io
 import struct
 import warnings
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import List, Mapping, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ ORIENTATION = 0x0112  # EXIF tag
 BITS, SAMPLE_FORMAT = 258, 339  # TIFF tags
 
 # Opaque colours, grey, RGB or CMYK, and alpha.
-Layers = Tuple[Image.Image, Optional[np.ndarray]]
+Layers = tuple[Image.Image, np.ndarray | None]
 
 TRANSPARENT = 'transparent pixels are composited over black'
 PROFILE = 'its colour profile cannot be used, the values are taken as sRGB'
@@ -35,7 +35,7 @@ _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError,
            Image.DecompressionBombError)
 
 
-def decode(content: bytes, path: str) -> Tuple[np.ndarray, List[str]]:
+def decode(content: bytes, path: str) -> tuple[np.ndarray, list[str]]:
     """Decode an image file.
 
     Plain 8-bit PNG and JPEG files take a quick way. Of others, 16-bit values
@@ -72,7 +72,7 @@ def decode(content: bytes, path: str) -> Tuple[np.ndarray, List[str]]:
     return _decode_with_steps(content, path, header)
 
 
-def sum_up(path: str, phrases: Mapping[str, int]) -> List[str]:
+def sum_up(path: str, phrases: Mapping[str, int]) -> list[str]:
     """Sentences of the phrases that :func:`decode` gave for several images.
 
     Args:
@@ -85,7 +85,7 @@ def sum_up(path: str, phrases: Mapping[str, int]) -> List[str]:
     ]
 
 
-def _check_pixels(path: str, size: Tuple[int, int]) -> None:
+def _check_pixels(path: str, size: tuple[int, int]) -> None:
     if size[0] * size[1] > MAX_PIXELS:
         raise ValueError(f'{path}: not a readable image ({size[0]}x{size[1]} '
                          f'pixels; {MAX_PIXELS:,} are the most)')
@@ -106,7 +106,7 @@ def _decode_with_cv2(content: bytes, path: str, flags: int) -> np.ndarray:
 
 
 def _decode_with_steps(content: bytes, path: str,
-                       header: Header) -> Tuple[np.ndarray, List[str]]:
+                       header: Header) -> tuple[np.ndarray, list[str]]:
     """Decode a PNG or JPEG file that is not plain."""
     unchanged = header.alpha or header.bits > 8
     image = _decode_with_cv2(
@@ -131,7 +131,7 @@ def _decode_with_steps(content: bytes, path: str,
     return orient(image, turn), notes
 
 
-def _colour_key(content: bytes, header: Header) -> Optional[np.ndarray]:
+def _colour_key(content: bytes, header: Header) -> np.ndarray | None:
     """The colour that a PNG without alpha declares transparent, in BGR."""
     start = content.find(b'tRNS', 0, content.find(b'IDAT'))
     if start < 0 or content[25] not in (0, 2):
@@ -142,7 +142,7 @@ def _colour_key(content: bytes, header: Header) -> Optional[np.ndarray]:
     return np.array(values[::-1]) * scale
 
 
-def _read_metadata(content: bytes) -> Tuple[Optional[bytes], int]:
+def _read_metadata(content: bytes) -> tuple[bytes | None, int]:
     """Colour profile and EXIF orientation (1 if there is none)."""
     try:
         with _open(content) as image:
@@ -167,9 +167,9 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _decode_with_pillow(content: bytes,
-                        path: str) -> Tuple[np.ndarray, List[str]]:
+                        path: str) -> tuple[np.ndarray, list[str]]:
     """Decode BMP, TIFF, WebP and the like, and JPEG files of four inks."""
-    notes: List[str] = []
+    notes: list[str] = []
     try:
         with _open(content) as file:
             _check_pixels(path, file.size)
@@ -233,8 +233,8 @@ def to_8_bits(image: np.ndarray) -> np.ndarray:
     return ((image.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 
 
-def _composite(image: np.ndarray, alpha: Optional[np.ndarray],
-               notes: List[str]) -> np.ndarray:
+def _composite(image: np.ndarray, alpha: np.ndarray | None,
+               notes: list[str]) -> np.ndarray:
     """Composite over black, if a pixel is not opaque."""
     if alpha is None or alpha.min() == 255:
         return np.ascontiguousarray(image)
@@ -262,8 +262,8 @@ def orient(image: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(image)
 
 
-def _to_srgb(image: Image.Image, profile: Optional[bytes],
-             notes: List[str]) -> np.ndarray:
+def _to_srgb(image: Image.Image, profile: bytes | None,
+             notes: list[str]) -> np.ndarray:
     """BGR values of an image in sRGB; a profile of None is none at all."""
     try:
         transform = None if profile is None else _transform(
@@ -277,8 +277,7 @@ def _to_srgb(image: Image.Image, profile: Optional[bytes],
 
 
 @lru_cache(maxsize=8)
-def _transform(profile: bytes,
-               mode: str) -> Optional[ImageCms.ImageCmsTransform]:
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """From a profile to sRGB; None if that changes next to nothing.
 
     Raises:

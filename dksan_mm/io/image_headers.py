@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """Headers of PNG and JPEG files: which steps an image needs to be shown."""
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import FrozenSet, Iterator, Optional, Tuple
 
 PNG_START, JPEG_START = b'\x89PNG\r\n\x1a\n', b'\xff\xd8\xff'
 # Markers of JPEG that begin a frame and state its size.
@@ -22,12 +22,12 @@ class Header:
         parts (frozenset[bytes]): Of ``b'profile'``, ``b'exif'``,
             ``b'gamma'`` and ``b'hdr'`` those that the file has.
     """
-    size: Tuple[int, int]
+    size: tuple[int, int]
     bits: int = 8
     grey: bool = False
     alpha: bool = False
     cmyk: bool = False
-    parts: FrozenSet[bytes] = frozenset()
+    parts: frozenset[bytes] = frozenset()
 
     @property
     def is_plain(self) -> bool:
@@ -35,7 +35,7 @@ class Header:
         return not (self.bits > 8 or self.alpha or self.cmyk or self.parts)
 
 
-def read_header(content: bytes) -> Optional[Header]:
+def read_header(content: bytes) -> Header | None:
     """Read the header of a PNG or JPEG file.
 
     Args:
@@ -99,7 +99,7 @@ def _read_png(content: bytes) -> Header:
                   or b'tRNS' in chunks, False, frozenset(parts))
 
 
-def _chunks(content: bytes) -> Iterator[Tuple[bytes, bytes]]:
+def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the chunks before the pixels."""
     start = 8
     while start + 8 <= len(content):

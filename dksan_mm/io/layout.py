@@ -3,7 +3,7 @@
 import os
 import os.path as osp
 import re
-from typing import Dict, Iterable, List, Optional
+from collections.abc import Iterable
 
 SPLITS = ('train', 'val', 'test')
 HR_DIR = 'HR'
@@ -23,7 +23,7 @@ def lr_dir(scale: int) -> str:
     return f'LRx{scale}'
 
 
-def frame_number(path: str) -> Optional[int]:
+def frame_number(path: str) -> int | None:
     """Last number in a frame's name: 19 for ``050_000019.png``.
 
     Args:
@@ -36,7 +36,7 @@ def frame_number(path: str) -> Optional[int]:
     return int(digits[-1]) if digits else None
 
 
-def list_clips(folder: str) -> List[str]:
+def list_clips(folder: str) -> list[str]:
     """Names of the clip folders in ``folder``, sorted; hidden ones left out.
 
     Args:
@@ -53,7 +53,7 @@ def list_clips(folder: str) -> List[str]:
 def number_frames(folder: str,
                   prefix: str = '',
                   *,
-                  names: Optional[Iterable[str]] = None) -> Dict[int, str]:
+                  names: Iterable[str] | None = None) -> dict[int, str]:
     """Paths of a clip's frames by the last number in their names.
 
     Files that are not images and hidden files are ignored.
@@ -70,7 +70,7 @@ def number_frames(folder: str,
     Raises:
         ValueError: If a frame has no number, or two have the same.
     """
-    paths: Dict[int, str] = {}
+    paths: dict[int, str] = {}
     for name in sorted(os.listdir(folder) if names is None else names):
         if not name.lower().endswith(IMAGE_SUFFIXES) or name[0] == '.':
             continue
@@ -89,7 +89,7 @@ def number_frames(folder: str,
 def list_frames(folder: str,
                 prefix: str = '',
                 *,
-                names: Optional[Iterable[str]] = None) -> List[str]:
+                names: Iterable[str] | None = None) -> list[str]:
     """Paths of a clip's frames in temporal order, none missing.
 
     Args:
@@ -113,7 +113,7 @@ def list_frames(folder: str,
     return list(paths.values())
 
 
-def read_annotation(path: str) -> Dict[str, Optional[int]]:
+def read_annotation(path: str) -> dict[str, int | None]:
     """Read which clips a data set has.
 
     Args:
@@ -127,7 +127,7 @@ def read_annotation(path: str) -> Dict[str, Optional[int]]:
         OSError: If the file cannot be read.
         ValueError: If a name would leave its folder, or a number is none.
     """
-    stated: Dict[str, Optional[int]] = {}
+    stated: dict[str, int | None] = {}
     with open(path, encoding='utf-8-sig') as file:
         for line in filter(str.strip, file):
             name, *frames = line.rstrip('\r\n').split('\t')

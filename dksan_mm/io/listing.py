@@ -5,7 +5,8 @@ import os.path as osp
 import re
 import stat
 from collections import Counter
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from .layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
@@ -23,8 +24,8 @@ class Listing(NamedTuple):
         notes (list[str]): Sentences about files that are not taken, and
             about gaps.
     """
-    files: List[str]
-    notes: List[str]
+    files: list[str]
+    notes: list[str]
 
 
 class Content(NamedTuple):
@@ -36,13 +37,13 @@ class Content(NamedTuple):
         folders (list[str]): Folders.
         others (list[str]): All else: other types, pipes, dead links.
     """
-    images: List[str]
-    videos: List[str]
-    folders: List[str]
-    others: List[str]
+    images: list[str]
+    videos: list[str]
+    folders: list[str]
+    others: list[str]
 
 
-def natural(path: str) -> List[Tuple[int, str]]:
+def natural(path: str) -> list[tuple[int, str]]:
     """Sorting key: numbers by value, everything else by letters."""
     parts = re.split('([0-9]+)', path)
     return [(int(p), '') if p.isdecimal() else (0, p) for p in parts]
@@ -143,12 +144,12 @@ def _form(name: str) -> str:
     return re.sub('[0-9]+', '#', osp.splitext(name)[0])
 
 
-def group_names(names: Sequence[str]) -> Dict[str, List[str]]:
+def group_names(names: Sequence[str]) -> dict[str, list[str]]:
     """Sequences of frames by the form of their names, the largest first.
 
     Names without a number are a group of their own, ``''``.
     """
-    groups: Dict[str, List[str]] = {}
+    groups: dict[str, list[str]] = {}
     for name in names:
         form = _form(name)
         groups.setdefault(form if '#' in form else '', []).append(name)
@@ -156,7 +157,7 @@ def group_names(names: Sequence[str]) -> Dict[str, List[str]]:
 
 
 def _largest_group(folder: str,
-                   names: List[str]) -> Tuple[List[str], List[str]]:
+                   names: list[str]) -> tuple[list[str], list[str]]:
     """Split names into those of the one sequence and others, such as covers.
 
     Raises:
@@ -182,9 +183,9 @@ def _largest_group(folder: str,
 
 
 def _without_doubles(folder: str,
-                     names: List[str]) -> Tuple[List[str], List[str]]:
+                     names: list[str]) -> tuple[list[str], list[str]]:
     """Leave out JPEG files of frames that are there as PNG files."""
-    taken: Dict[str, str] = {}
+    taken: dict[str, str] = {}
     for name in names:
         stem = osp.splitext(name)[0]
         other = taken.setdefault(stem, name)
@@ -200,7 +201,7 @@ def _rank(name: str) -> int:
     return _QUALITY.index(suffix) if suffix in _QUALITY else len(_QUALITY)
 
 
-def find_gaps(path: str, names: Sequence[str]) -> List[str]:
+def find_gaps(path: str, names: Sequence[str]) -> list[str]:
     """A sentence if frames are missing in between, else nothing.
 
     Args:

@@ -4,8 +4,8 @@ import hashlib
 import os
 import os.path as osp
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator, Optional
 
 from filelock import FileLock, Timeout, lock_descriptor
 
@@ -31,7 +31,7 @@ def claimed(path: str) -> Iterator[None]:
             lock.release()
 
 
-def _claim(path: str) -> Optional[FileLock]:
+def _claim(path: str) -> FileLock | None:
     try:
         lock = FileLock(
             _claim_file(path),
@@ -63,7 +63,7 @@ def _claim_file(path: str) -> str:
     return osp.join(folder, f'{hashlib.sha256(key).hexdigest()[:32]}.lock')
 
 
-def lock_file(path: str) -> Optional[int]:
+def lock_file(path: str) -> int | None:
     """Lock a file in a folder of results, and create it if need be.
 
     :class:`filelock.FileLock` would empty it, though it may be the user's,
@@ -100,7 +100,7 @@ def _is_at(path: str, handle: int) -> bool:
         return False
 
 
-def try_lock(handle: int) -> Optional[bool]:
+def try_lock(handle: int) -> bool | None:
     """Lock an open file; False if another run has, None if nobody can."""
     try:
         return lock_descriptor(handle, blocking=False)

@@ -2,13 +2,13 @@
 """Files of results, which replace nothing that nobody asked to replace."""
 import os
 import os.path as osp
-from typing import Callable, Optional
+from collections.abc import Callable
 
 from dksan_mm.utils.errors import UserError
 from .files import is_special, move_new, remove, reserve_file
 
 
-def check_output(path: Optional[str], *, overwrite: bool) -> None:
+def check_output(path: str | None, *, overwrite: bool) -> None:
     """Refuse an output before any work is done.
 
     Args:

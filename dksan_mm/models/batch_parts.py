@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Training steps on batches that memory cannot hold at once."""
-from typing import Callable, Dict, Iterator
+from collections.abc import Callable, Iterator
 
 from mmagic.registry import MODEL_WRAPPERS
 from mmengine.model import MMDistributedDataParallel
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def train_in_parts(step: Callable, data: dict,
-                   optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
+                   optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
     """Run a training step, in as many parts as the optimizer wrapper says.
 
     Args:
@@ -53,6 +53,6 @@ class PartsDataParallel(MMDistributedDataParallel):
     """mmengine's, for batches in parts; gradients are sent once a batch."""
 
     def train_step(self, data: dict,
-                   optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
+                   optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
         """As ``WindowVSR.train_step``, on this process's share."""
         return train_in_parts(super().train_step, data, optim_wrapper)

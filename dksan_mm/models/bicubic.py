@@ -1,8 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """The bicubic baseline, through the interface of the networks."""
 
-from typing import Optional
-
 import torch
 from mmagic.registry import MODELS
 from mmengine.model import BaseModule
@@ -30,7 +28,7 @@ class BicubicNet(BaseModule):
                  scale: int = 16,
                  num_frames: int = 7,
                  *,
-                 init_cfg: Optional[dict] = None) -> None:
+                 init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         self.scale, self.num_frames = scale, num_frames
 

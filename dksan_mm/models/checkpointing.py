@@ -1,7 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """Activation checkpointing: less memory in training, more time."""
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn

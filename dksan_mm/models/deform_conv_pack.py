@@ -1,6 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
 """A modulated deformable convolution that predicts its offsets itself."""
-from typing import Tuple
 
 from torch import Tensor, nn
 
@@ -51,7 +50,7 @@ class DeformConvPack(ModulatedDeformConv2d):
             out = super().forward(x.to(dtype), offset, mask)
         return out.to(feature.dtype)
 
-    def predict_offsets(self, feature: Tensor) -> Tuple[Tensor, Tensor]:
+    def predict_offsets(self, feature: Tensor) -> tuple[Tensor, Tensor]:
         """Predict offsets and mask.
 
         Args:

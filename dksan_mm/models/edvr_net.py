@@ -1,8 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """EDVR with an x16 tail, the baseline of the paper's tables."""
 
-from typing import List, Optional
-
 import torch.nn.functional as F
 from mmagic.models.archs import PixelShufflePack
 from mmagic.models.editors.edvr.edvr_net import EDVRNet, PCDAlignment
@@ -66,7 +64,7 @@ class EDVRX16Net(EDVRNet):
                  tail_channels: int = 64,
                  mean: float = 0.,
                  with_cp: bool = False,
-                 init_cfg: Optional[dict] = None) -> None:
+                 init_cfg: dict | None = None) -> None:
         if num_frames < 1 or num_frames % 2 == 0:
             raise ValueError(f'num_frames must be odd, got {num_frames}')
         if deform_groups < 1 or channels % deform_groups:
@@ -126,7 +124,7 @@ class EDVRX16Net(EDVRNet):
         """Layer that predicts PCD's offsets at full size."""
         return self.pcd_alignment.dcn_pack['l1'].conv_offset
 
-    def extract(self, frames: Tensor) -> List[Tensor]:
+    def extract(self, frames: Tensor) -> list[Tensor]:
         """Features of single frames, the same for every window.
 
         Args:
@@ -141,7 +139,7 @@ class EDVRX16Net(EDVRNet):
         half = self.feat_l2_conv2(self.feat_l2_conv1(full))
         return [full, half, self.feat_l3_conv2(self.feat_l3_conv1(half))]
 
-    def fuse(self, pyramid: List[Tensor]) -> Tensor:
+    def fuse(self, pyramid: list[Tensor]) -> Tensor:
         """Align every frame with the centre one and merge them.
 
         Args:

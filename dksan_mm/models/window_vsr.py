@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """The model that mmagic trains and tests: any network of windows."""
 
-from typing import Dict, List, Optional, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -58,17 +58,17 @@ class WindowVSR(BaseEditModel):
             there are weights for levels that the network does not have.
     """
 
-    train_scale: Optional[int] = None
+    train_scale: int | None = None
 
     def __init__(self,
                  generator: dict,
                  pixel_loss: dict,
                  *,
-                 evaluator: Optional[dict] = None,
-                 train_cfg: Optional[dict] = None,
-                 test_cfg: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None,
-                 data_preprocessor: Optional[dict] = None,
+                 evaluator: dict | None = None,
+                 train_cfg: dict | None = None,
+                 test_cfg: dict | None = None,
+                 init_cfg: dict | None = None,
+                 data_preprocessor: dict | None = None,
                  motion_weight: float = 0.,
                  level_weights: Sequence[float] = (),
                  channels_last: bool = False) -> None:
@@ -99,7 +99,7 @@ class WindowVSR(BaseEditModel):
             self.generator.to(memory_format=torch.channels_last)
 
     def train_step(self, data: dict,
-                   optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
+                   optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
         """Update the parameters once, from a batch in one part or several.
 
         Args:
@@ -113,7 +113,7 @@ class WindowVSR(BaseEditModel):
 
     def forward_tensor(self,
                        inputs: Tensor,
-                       data_samples: Optional[List[DataSample]] = None,
+                       data_samples: list[DataSample] | None = None,
                        **kwargs) -> Tensor:
         """Upscale the centre frame of each window.
 
@@ -148,8 +148,8 @@ class WindowVSR(BaseEditModel):
 
     def forward_train(self,
                       inputs: Tensor,
-                      data_samples: Optional[List[DataSample]] = None,
-                      **kwargs) -> Dict[str, Tensor]:
+                      data_samples: list[DataSample] | None = None,
+                      **kwargs) -> dict[str, Tensor]:
         """Compute the loss on the final output (paper, sec. 4).
 
         Args:
@@ -182,7 +182,7 @@ class WindowVSR(BaseEditModel):
         return losses
 
     def _frame_losses(self, inputs: Tensor,
-                      target: Tensor) -> Dict[str, Tensor]:
+                      target: Tensor) -> dict[str, Tensor]:
         """Losses of the frame that the network puts out, and of those before.
         """
         if self.level_weights or self.train_scale is not None:
@@ -192,7 +192,7 @@ class WindowVSR(BaseEditModel):
         return dict(loss_pixel=self.pixel_loss(output, target))
 
     def _level_losses(self, inputs: Tensor,
-                      target: Tensor) -> Dict[str, Tensor]:
+                      target: Tensor) -> dict[str, Tensor]:
         """Losses of the levels' frames, up to the one that is trained.
 
         The ground truth is shrunk as LR frames are made, by a bicubic filter

@@ -2,8 +2,8 @@
 """Which implementation the operators use."""
 
 import os
+from collections.abc import Callable
 from types import TracebackType
-from typing import Callable, Optional, Type
 
 from torch import Tensor
 
@@ -13,7 +13,7 @@ from .triton import path as triton_path
 BACKENDS = ('auto', 'torch', 'cpp', 'triton')
 VARIABLE = 'DKSAN_MM_BACKEND'
 
-_chosen: Optional[str] = None
+_chosen: str | None = None
 
 
 class set_backend:
@@ -41,9 +41,9 @@ class set_backend:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: Optional[Type[BaseException]],
-                 error: Optional[BaseException],
-                 traceback: Optional[TracebackType]) -> None:
+    def __exit__(self, kind: type[BaseException] | None,
+                 error: BaseException | None,
+                 traceback: TracebackType | None) -> None:
         global _chosen
         _chosen = self._previous
 

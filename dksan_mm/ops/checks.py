@@ -3,12 +3,11 @@
 
 import operator
 from dataclasses import dataclass
-from typing import Optional, Tuple, Union
 
 import torch
 from torch import Tensor
 
-IntOrPair = Union[int, Tuple[int, int]]
+IntOrPair = int | tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -28,12 +27,12 @@ class Geometry:
             its right (False).
     """
 
-    kernel_size: Tuple[int, int]
-    stride: Tuple[int, int]
-    padding: Tuple[int, int]
-    dilation: Tuple[int, int]
+    kernel_size: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
     groups: int
-    out_shape: Tuple[int, int, int]
+    out_shape: tuple[int, int, int]
     offset_groups: int = 1
     flat_edge: bool = False
 
@@ -43,7 +42,7 @@ class Geometry:
         return self.kernel_size[0] * self.kernel_size[1]
 
 
-def pair(name: str, value: IntOrPair, least: int) -> Tuple[int, int]:
+def pair(name: str, value: IntOrPair, least: int) -> tuple[int, int]:
     """Turn an int or a pair of ints into a pair, at least ``least`` each.
 
     Args:
@@ -70,8 +69,8 @@ def pair(name: str, value: IntOrPair, least: int) -> Tuple[int, int]:
     return rows, cols
 
 
-def check_arguments(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
-                    kernel_offset: Optional[Tensor], mask: Optional[Tensor],
+def check_arguments(x: Tensor, weight: Tensor, image_offset: Tensor | None,
+                    kernel_offset: Tensor | None, mask: Tensor | None,
                     kernel_size: IntOrPair, stride: IntOrPair,
                     padding: IntOrPair, dilation: IntOrPair) -> Geometry:
     """Check the arguments of ``deform_kernel_conv2d``.
@@ -140,9 +139,9 @@ def _count_groups(x: Tensor, weight: Tensor) -> int:
     return groups
 
 
-def output_size(x: Tensor, kernel_size: Tuple[int, int],
-                stride: Tuple[int, int], padding: Tuple[int, int],
-                dilation: Tuple[int, int]) -> Tuple[int, int]:
+def output_size(x: Tensor, kernel_size: tuple[int, int],
+                stride: tuple[int, int], padding: tuple[int, int],
+                dilation: tuple[int, int]) -> tuple[int, int]:
     """Rows and columns of the output, as of ``torch.nn.Conv2d``.
 
     Args:
@@ -167,8 +166,8 @@ def output_size(x: Tensor, kernel_size: Tuple[int, int],
     return size
 
 
-def _check_shape(name: str, tensor: Optional[Tensor],
-                 shape: Tuple[int, ...]) -> None:
+def _check_shape(name: str, tensor: Tensor | None, shape: tuple[int,
+                                                                ...]) -> None:
     """Reject a tensor of another shape than the one named."""
     if tensor is not None and tuple(tensor.shape) != shape:
         raise ValueError(f'{name} must have shape {shape}, got '

@@ -2,7 +2,7 @@
 """The C++ operators: their gradients and what torch.compile must know."""
 
 import functools
-from typing import Callable, List, Optional, Sequence, Tuple
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -15,8 +15,8 @@ FORMS = ('depthwise', 'dense')
 _library = torch.library.Library('dksan_mm', 'FRAGMENT')
 
 
-def convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
-             kernel_offset: Optional[Tensor], mask: Optional[Tensor],
+def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
+             kernel_offset: Tensor | None, mask: Tensor | None,
              geometry: Geometry) -> Tensor:
     """Deformable kernel convolution of CPU tensors, all of one type.
 
@@ -82,22 +82,22 @@ def load() -> bool:
     return True
 
 
-def _output(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
-            kernel_offset: Optional[Tensor], mask: Optional[Tensor],
-            settings: List[int]) -> Tensor:
+def _output(x: Tensor, weight: Tensor, image_offset: Tensor | None,
+            kernel_offset: Tensor | None, mask: Tensor | None,
+            settings: list[int]) -> Tensor:
     return _like(x, (x.shape[0], weight.shape[0], *settings[8:10]))
 
 
 def _gradients(grad_out: Tensor, x: Tensor, weight: Tensor,
-               image_offset: Optional[Tensor], kernel_offset: Optional[Tensor],
-               mask: Optional[Tensor], settings: List[int]) -> List[Tensor]:
+               image_offset: Tensor | None, kernel_offset: Tensor | None,
+               mask: Tensor | None, settings: list[int]) -> list[Tensor]:
     present = [t for t in (image_offset, kernel_offset, mask) if t is not None]
     return [
         _like(x, x.shape), *(t.new_empty(t.shape) for t in (weight, *present))
     ]
 
 
-def _like(x: Tensor, shape: Tuple[int, ...]) -> Tensor:
+def _like(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """An empty tensor in the memory format that the operators give."""
     last = not x.is_contiguous() and x.is_contiguous(
         memory_format=torch.channels_last)
@@ -113,7 +113,7 @@ class _Operator(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, forward: Callable, backward: Callable,
-                settings: List[int], *tensors: Optional[Tensor]) -> Tensor:
+                settings: list[int], *tensors: Tensor | None) -> Tensor:
         ctx.operator, ctx.settings = backward, settings
         ctx.save_for_backward(*tensors)
         with torch._C._AutoDispatchBelowAutograd():
@@ -131,7 +131,7 @@ class _Operator(torch.autograd.Function):
 
 
 def _forward_rule(forward: Callable, backward: Callable, *inputs:
-                  Optional[Tensor]) -> Tensor:
+                  Tensor | None) -> Tensor:
     """The forward operator as torch's derivatives see it."""
     *tensors, settings = inputs
     if torch_path.needs_plain():
@@ -144,7 +144,7 @@ def _forward_rule(forward: Callable, backward: Callable, *inputs:
 
 
 def _backward_rule(forward: Callable, backward: Callable, *inputs:
-                   Optional[Tensor]) -> List[Tensor]:
+                   Tensor | None) -> list[Tensor]:
     """The backward operator as torch's derivatives see it."""
     grad_out, *tensors, settings = inputs
     if torch._C._are_functorch_transforms_active():
@@ -159,14 +159,14 @@ def _backward_rule(forward: Callable, backward: Callable, *inputs:
         return backward(*inputs)
 
 
-def _recorded(tensors: Sequence[Optional[Tensor]]) -> bool:
+def _recorded(tensors: Sequence[Tensor | None]) -> bool:
     """Return whether a gradient will be asked for."""
     return torch.is_grad_enabled() and any(t is not None and t.requires_grad
                                            for t in tensors)
 
 
-def _differentiable(grad_out: Tensor, tensors: Sequence[Optional[Tensor]],
-                    settings: List[int]) -> List[Optional[Tensor]]:
+def _differentiable(grad_out: Tensor, tensors: Sequence[Tensor | None],
+                    settings: list[int]) -> list[Tensor | None]:
     """Gradients that can be differentiated again, in pure torch."""
     geometry, whole = _plain_terms(tensors, settings)
     grads = torch_path.differentiable_gradients(grad_out, whole, geometry)
@@ -174,8 +174,8 @@ def _differentiable(grad_out: Tensor, tensors: Sequence[Optional[Tensor]],
 
 
 def _plain_terms(
-        tensors: Sequence[Optional[Tensor]],
-        settings: List[int]) -> Tuple[Geometry, Tuple[Optional[Tensor], ...]]:
+        tensors: Sequence[Tensor | None],
+        settings: list[int]) -> tuple[Geometry, tuple[Tensor | None, ...]]:
     """Arguments of the operators as pure torch takes them."""
     x, weight, *others = tensors
     kernel, stride, padding, dilation, size = (

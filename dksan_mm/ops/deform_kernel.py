@@ -57,8 +57,6 @@ input and output together at its peak (its output and gradients included, the
 incoming one not), and 1.6 to 2.4 us a pixel, from 32x32 to 512x512.
 """
 
-from typing import Optional
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -72,9 +70,9 @@ from .triton import path as triton_path
 
 def deform_kernel_conv2d(x: Tensor,
                          weight: Tensor,
-                         image_offset: Optional[Tensor] = None,
-                         kernel_offset: Optional[Tensor] = None,
-                         mask: Optional[Tensor] = None,
+                         image_offset: Tensor | None = None,
+                         kernel_offset: Tensor | None = None,
+                         mask: Tensor | None = None,
                          *,
                          kernel_size: IntOrPair = 3,
                          stride: IntOrPair = 1,
@@ -118,8 +116,8 @@ def deform_kernel_conv2d(x: Tensor,
         return _convolve(*tensors, geometry).to(x.dtype)
 
 
-def _convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
-              kernel_offset: Optional[Tensor], mask: Optional[Tensor],
+def _convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
+              kernel_offset: Tensor | None, mask: Tensor | None,
               geometry: Geometry) -> Tensor:
     """Choose the implementation."""
     if kernel_offset is None:

@@ -2,7 +2,6 @@
 """The deformable kernel convolution as a layer (paper, sec. 3, eq. 11)."""
 
 import math
-from typing import Optional, Union
 
 import torch
 from torch import Tensor, nn
@@ -59,9 +58,9 @@ class DeformKernelConv2d(nn.Module):
                  stride: IntOrPair = 1,
                  padding: IntOrPair = 1,
                  dilation: IntOrPair = 1,
-                 groups: Optional[int] = None,
+                 groups: int | None = None,
                  image_offsets: bool = True,
-                 kernel_offsets: Union[bool, str] = True) -> None:
+                 kernel_offsets: bool | str = True) -> None:
         super().__init__()
         groups = in_channels if groups is None else groups
         if min(groups, in_channels, out_channels) < 1 or \
@@ -133,8 +132,8 @@ class DeformKernelConv2d(nn.Module):
                                     self._predict(self.image_offset, x),
                                     kernel_offset, **self.geometry)
 
-    def _predict(self, predictor: Optional[nn.Conv2d],
-                 x: Tensor) -> Optional[Tensor]:
+    def _predict(self, predictor: nn.Conv2d | None,
+                 x: Tensor) -> Tensor | None:
         """Offsets in the predictor's own precision, whatever autocast says."""
         if predictor is None:
             return None

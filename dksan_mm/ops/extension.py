@@ -15,7 +15,6 @@ import platform
 import sys
 import tempfile
 from pathlib import Path
-from typing import List
 
 import torch
 from filelock import FileLock
@@ -79,7 +78,7 @@ def _processor() -> str:
     return '\n'.join(sorted({x for x in lines if x.startswith(wanted)}))
 
 
-def _source_files(pattern: str) -> List[Path]:
+def _source_files(pattern: str) -> list[Path]:
     return sorted(SOURCES.glob(pattern))
 
 

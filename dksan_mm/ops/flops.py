@@ -6,13 +6,12 @@ sample is 4 multiply-adds, as is reading the kernel between its cells.
 """
 import functools
 import math
-from typing import List, Optional, Tuple
 
 import torch
 
 from . import cpp
 
-Shape = Tuple[int, ...]
+Shape = tuple[int, ...]
 
 
 @functools.lru_cache(maxsize=None)
@@ -33,10 +32,9 @@ def register_formulas() -> bool:
 
 
 def _forward_flops(x_shape: Shape, weight_shape: Shape,
-                   image_offset_shape: Optional[Shape],
-                   kernel_offset_shape: Optional[Shape],
-                   mask_shape: Optional[Shape], settings: List[int], *,
-                   out_shape: Shape, **_) -> int:
+                   image_offset_shape: Shape | None,
+                   kernel_offset_shape: Shape | None, mask_shape: Shape | None,
+                   settings: list[int], *, out_shape: Shape, **_) -> int:
     """Count one call; see ``cpp.py`` for the arguments."""
     taps, channels = settings[0] * settings[1], x_shape[1]
     weights = math.prod(weight_shape)

@@ -4,15 +4,13 @@
 Pixels are numbered over images, then output rows and columns (``p``).
 """
 
-from typing import Optional, Tuple
-
 import torch
 from torch import Tensor
 
 from .checks import Geometry
 
 
-def per_pixel(tensor: Optional[Tensor], size: int) -> Optional[Tensor]:
+def per_pixel(tensor: Tensor | None, size: int) -> Tensor | None:
     """Turn ``(n, k * size, h, w)`` into ``(n * h * w, k, size)``."""
     if tensor is None:
         return None
@@ -21,8 +19,8 @@ def per_pixel(tensor: Optional[Tensor], size: int) -> Optional[Tensor]:
                                               size)
 
 
-def image_corners(pixels: Tensor, offset: Optional[Tensor], like: Tensor,
-                  geometry: Geometry) -> Tuple[Tensor, Tensor]:
+def image_corners(pixels: Tensor, offset: Tensor | None, like: Tensor,
+                  geometry: Geometry) -> tuple[Tensor, Tensor]:
     """Rows of the image that the taps read, and their bilinear weights.
 
     Args:
@@ -51,7 +49,7 @@ def image_corners(pixels: Tensor, offset: Optional[Tensor], like: Tensor,
 
 
 def _tap_positions(pixels: Tensor, geometry: Geometry,
-                   dtype: torch.dtype) -> Tuple[Tensor, Tensor]:
+                   dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Image of each pixel, (p), and where its taps rest, (p, k, 2)."""
     _, h_out, w_out = geometry.out_shape
     corner = torch.stack([pixels // w_out % h_out, pixels % w_out], -1)
@@ -67,7 +65,7 @@ def _tap_positions(pixels: Tensor, geometry: Geometry,
 
 
 def _neighbours(position: Tensor, size: int,
-                flat_edge: bool) -> Tuple[Tensor, Tensor, Tensor]:
+                flat_edge: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Indices, weights and presence of the two neighbours along one axis."""
     # Far offsets read nothing; clamped, they cannot overflow an integer.
     position = position.clamp(-2, size + 1)
@@ -115,7 +113,7 @@ def kernel_at_rest(weight: Tensor, geometry: Geometry) -> Tensor:
 
 
 def _rest_coordinates(scope: int, geometry: Geometry,
-                      like: Tensor) -> Tuple[Tensor, Tensor]:
+                      like: Tensor) -> tuple[Tensor, Tensor]:
     """Scope coordinates (row, column) of each tap at zero offset, (k,)."""
     rows, cols = [
         torch.arange(taps, device=like.device, dtype=like.dtype) +

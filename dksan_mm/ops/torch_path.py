@@ -5,7 +5,7 @@ The columns of a whole image would take 9 to 25 times the image. A band's are
 made, used and forgotten, and made again for the gradients.
 """
 
-from typing import Iterator, List, Optional, Sequence, Tuple
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -20,8 +20,8 @@ from .sampling import image_corners, per_pixel, scope_matrix
 BAND_BYTES = dict(cpu=2**21, cuda=2**27)
 
 
-def convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
-             kernel_offset: Optional[Tensor], mask: Optional[Tensor],
+def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
+             kernel_offset: Tensor | None, mask: Tensor | None,
              geometry: Geometry) -> Tensor:
     """Deformable kernel convolution, all tensors of one type.
 
@@ -88,8 +88,8 @@ def in_legacy_vmap(grad_out: Tensor) -> bool:
 
 
 def differentiable_gradients(grad_out: Tensor,
-                             tensors: Sequence[Optional[Tensor]],
-                             geometry: Geometry) -> List[Optional[Tensor]]:
+                             tensors: Sequence[Tensor | None],
+                             geometry: Geometry) -> list[Tensor | None]:
     """Gradients that can be differentiated again, as often as wanted.
 
     From the plain form of the whole image: several times the memory of the
@@ -117,8 +117,8 @@ def differentiable_gradients(grad_out: Tensor,
     ]
 
 
-def _plain(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
-           kernel_offset: Optional[Tensor], mask: Optional[Tensor],
+def _plain(x: Tensor, weight: Tensor, image_offset: Tensor | None,
+           kernel_offset: Tensor | None, mask: Tensor | None,
            geometry: Geometry) -> Tensor:
     """Output ``(p, c_out)`` of all pixels at once."""
     n, h_out, w_out = geometry.out_shape
@@ -146,8 +146,8 @@ def _image_rows(x: Tensor) -> Tensor:
     return F.pad(x.permute(0, 2, 3, 1).flatten(0, 2), (0, 0, 0, 1))
 
 
-def _cells(columns: Tensor, weight: Tensor, kernel_offset: Optional[Tensor],
-           mask: Optional[Tensor], geometry: Geometry) -> Tensor:
+def _cells(columns: Tensor, weight: Tensor, kernel_offset: Tensor | None,
+           mask: Tensor | None, geometry: Geometry) -> Tensor:
     """Share the taps of ``(p, k, c)`` columns out to the weight's cells."""
     if mask is not None:
         columns = columns * mask
@@ -190,8 +190,8 @@ def _numbers(band: slice, like: Tensor) -> Tensor:
     return torch.arange(band.start, band.stop, device=like.device)
 
 
-def _take(tensors: Tuple[Optional[Tensor], ...],
-          band: slice) -> List[Optional[Tensor]]:
+def _take(tensors: tuple[Tensor | None, ...],
+          band: slice) -> list[Tensor | None]:
     """A band of per-pixel inputs, ready to collect gradients."""
     return [
         None if t is None else t[band].detach().requires_grad_()
@@ -203,8 +203,8 @@ class _Banded(torch.autograd.Function):
     """``_plain`` band by band, forwards and backwards."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
-                kernel_offset: Optional[Tensor], mask: Optional[Tensor],
+    def forward(ctx, x: Tensor, weight: Tensor, image_offset: Tensor | None,
+                kernel_offset: Tensor | None, mask: Tensor | None,
                 geometry: Geometry) -> Tensor:
         ctx.geometry = geometry
         ctx.save_for_backward(x, weight, image_offset, kernel_offset, mask)
@@ -247,8 +247,8 @@ class _Banded(torch.autograd.Function):
         return grad_x.contiguous(), grad_weight, *grads, None
 
 
-def _plain_gradients(grad_out: Tensor, tensors: Sequence[Optional[Tensor]],
-                     geometry: Geometry) -> List[Optional[Tensor]]:
+def _plain_gradients(grad_out: Tensor, tensors: Sequence[Tensor | None],
+                     geometry: Geometry) -> list[Tensor | None]:
     """Gradients of ``_plain`` that can be differentiated again."""
 
     def run(*present: Tensor) -> Tensor:
@@ -272,9 +272,9 @@ def _gather(rows: Tensor, index: Tensor, corner: Tensor) -> Tensor:
 
 
 def _band_backward(rows: Tensor, grad_rows: Tensor, x: Tensor, weight: Tensor,
-                   leaves: List[Optional[Tensor]], pixels: Tensor,
+                   leaves: list[Tensor | None], pixels: Tensor,
                    grad_out: Tensor,
-                   geometry: Geometry) -> List[Optional[Tensor]]:
+                   geometry: Geometry) -> list[Tensor | None]:
     """Gradients of one band.
 
     Adds to ``grad_rows``; returns those of the weights and of the band's

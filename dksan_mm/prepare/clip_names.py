@@ -3,7 +3,7 @@
 import os
 import os.path as osp
 import re
-from typing import Dict, List, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from dksan_mm.io.layout import IMAGE_SUFFIXES
 from .sources import Clip
@@ -71,8 +71,8 @@ def check_name(clip: Clip, others: Mapping[str, Clip]) -> None:
                          f'{others[clip.name].path}')
 
 
-def joined_clips(folder: str, images: List[str],
-                 split: str) -> Dict[str, Clip]:
+def joined_clips(folder: str, images: list[str],
+                 split: str) -> dict[str, Clip]:
     """Find clips whose frames lie side by side, ``050_000019.png``.
 
     Args:

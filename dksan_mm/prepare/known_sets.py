@@ -2,7 +2,6 @@
 """Folders of well-known data sets: where in them the clips are."""
 import os
 import os.path as osp
-from typing import Dict, List, Optional, Tuple
 
 from dksan_mm.io.listing import read_folder
 
@@ -33,7 +32,7 @@ def find_root(path: str) -> str:
     return path
 
 
-def find_vimeo(path: str) -> Optional[Dict[str, List[Tuple[str, str]]]]:
+def find_vimeo(path: str) -> dict[str, list[tuple[str, str]]] | None:
     """Clips of a copy of Vimeo-90K.
 
     Args:
@@ -47,7 +46,7 @@ def find_vimeo(path: str) -> Optional[Dict[str, List[Tuple[str, str]]]]:
     root = osp.join(path, _VIMEO)
     if not osp.isdir(root):
         return None
-    splits: Dict[str, List[str]] = {}
+    splits: dict[str, list[str]] = {}
     for name, split in _LISTS.items():
         if osp.isfile(osp.join(path, name)):
             with open(osp.join(path, name), encoding='utf-8') as file:
@@ -87,7 +86,7 @@ def find_deeper(path: str, depth: int = 3) -> str:
     return ''
 
 
-def _folders(path: str) -> List[str]:
+def _folders(path: str) -> list[str]:
     try:
         return read_folder(path).folders
     except OSError:

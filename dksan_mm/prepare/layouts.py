@@ -25,7 +25,7 @@ import dataclasses
 import os
 import os.path as osp
 import re
-from typing import Dict, List, Optional, Sequence, Set
+from collections.abc import Sequence
 
 from dksan_mm.io.layout import SPLITS
 from dksan_mm.io.listing import (is_image_name, not_taken, read_folder,
@@ -87,10 +87,10 @@ class Source:
         self.scale = scale
         self.keep_lr = keep_lr
         self.skip_bad, self.photos = skip_bad, photos
-        self.left_out: List[str] = []
-        self.notes: List[str] = []
-        self.splits: List[str] = []
-        self.clips: List[Clip] = []
+        self.left_out: list[str] = []
+        self.notes: list[str] = []
+        self.splits: list[str] = []
+        self.clips: list[Clip] = []
         self._find_clips()
         self.layout = self._guess() if layout == 'auto' else layout
 
@@ -111,7 +111,7 @@ class Source:
                 or read_folder(clip.path).images for clip in self.clips):
             self.clips = []  # folders of folders
 
-    def select(self, splits: Sequence[str]) -> List[Clip]:
+    def select(self, splits: Sequence[str]) -> list[Clip]:
         """The clips with their splits.
 
         Args:
@@ -144,7 +144,7 @@ class Source:
                              f'frames in it{hint}')
         return sorted(clips, key=lambda c: (SPLITS.index(c.split), c.name))
 
-    def _split(self, splits: Sequence[str]) -> List[Clip]:
+    def _split(self, splits: Sequence[str]) -> list[Clip]:
         """All clips with their splits."""
         if self.splits:
             return self.clips
@@ -164,9 +164,9 @@ class Source:
             return 'photos'
         return 'vid3oc' if self.splits else guess_layout(self.clips)
 
-    def _find_split_folders(self) -> Dict[str, Dict[str, str]]:
+    def _find_split_folders(self) -> dict[str, dict[str, str]]:
         """Split to its folders of clips by kind, 'HR' and 'LR'."""
-        roots: Dict[str, Dict[str, str]] = {}
+        roots: dict[str, dict[str, str]] = {}
         for name in _folders(self.path):
             match = _SPLIT.fullmatch(name.lower())
             if not match:
@@ -185,9 +185,9 @@ class Source:
                                      f'{split}, and so is {other}')
         return {split: roots[split] for split in SPLITS if split in roots}
 
-    def _find_kinds(self, folder: str) -> Dict[str, str]:
+    def _find_kinds(self, folder: str) -> dict[str, str]:
         """HR and LR folders in a folder, or the folder itself as HR."""
-        kinds: Dict[str, str] = {}
+        kinds: dict[str, str] = {}
         for name in _folders(folder):
             path = osp.join(folder, name)
             match = _SPLIT.fullmatch(name.lower())  # REDS: train/train_sharp
@@ -196,7 +196,7 @@ class Source:
                 raise ValueError(f'{path}: is {kind}, and so is {kinds[kind]}')
         return kinds or {'HR': folder}
 
-    def _kind(self, path: str, name: str) -> Optional[str]:
+    def _kind(self, path: str, name: str) -> str | None:
         """Return what a folder's name says: 'HR', 'LR' or nothing known."""
         if name in _HR:
             return 'HR'
@@ -212,7 +212,7 @@ class Source:
         raise ValueError(f'{path}: holds LR of scale {match[1]}, not '
                          f'{self.scale}; --scale {match[1]} takes it')
 
-    def _pair(self, split: str, folders: Dict[str, str]) -> List[Clip]:
+    def _pair(self, split: str, folders: dict[str, str]) -> list[Clip]:
         """Return the clips of a split, with their LR where it is there."""
         hr = self._clips_in(folders['HR'], split) if 'HR' in folders else {}
         lr = self._clips_in(folders['LR'], split) if 'LR' in folders else {}
@@ -222,7 +222,7 @@ class Source:
             ]
         if not lr or not self.keep_lr:
             return list(hr.values())
-        alone: Set[str] = hr.keys() ^ lr.keys()
+        alone: set[str] = hr.keys() ^ lr.keys()
         if alone:
             name = min(alone)
             clip, other = (hr, 'LR') if name in hr else (lr, 'HR')
@@ -230,7 +230,7 @@ class Source:
                              f'{other} clip in {folders[other]}')
         return [_replace(hr[n], split, lr=lr[n]) for n in hr]
 
-    def _clips_in(self, folder: str, split: str) -> Dict[str, Clip]:
+    def _clips_in(self, folder: str, split: str) -> dict[str, Clip]:
         """Clips in a folder, or the one that it is itself."""
         if self.photos:
             photos, notes = find_photos(folder, split)
@@ -255,9 +255,9 @@ class Source:
         return joined_clips(folder, images, split) or self._add_clips(
             [_clip_at(folder, split)])
 
-    def _add_clips(self, found: Sequence[Clip]) -> Dict[str, Clip]:
+    def _add_clips(self, found: Sequence[Clip]) -> dict[str, Clip]:
         """Clips by their names, those with an unfit one left out or raised."""
-        clips: Dict[str, Clip] = {}
+        clips: dict[str, Clip] = {}
         for clip in found:
             try:
                 check_name(clip, clips)
@@ -273,12 +273,12 @@ def _replace(clip: Clip,
              split: str,
              *,
              has_hr: bool = True,
-             lr: Optional[Clip] = None) -> Clip:
+             lr: Clip | None = None) -> Clip:
     return dataclasses.replace(
         clip, split=split, has_hr=clip.has_hr and has_hr, lr=lr or clip.lr)
 
 
-def _folders(path: str) -> List[str]:
+def _folders(path: str) -> list[str]:
     """Names of the folders in a folder, none in a file."""
     if not osp.isdir(path):
         return []

@@ -3,7 +3,6 @@
 ``{split}/clips.txt`` and ``{split}/photos.txt``: which clips there are."""
 import json
 import os.path as osp
-from typing import Dict
 
 from dksan_mm.io.images import write_bytes
 
@@ -17,7 +16,7 @@ def manifest_path(out: str, split: str) -> str:
     return osp.join(out, split, 'manifest.json')
 
 
-def read_manifest(out: str, split: str) -> Dict[str, dict]:
+def read_manifest(out: str, split: str) -> dict[str, dict]:
     """Read a split's manifest.
 
     Args:
@@ -49,7 +48,7 @@ def read_manifest(out: str, split: str) -> Dict[str, dict]:
             'that it described, and prepare them again') from error
 
 
-def write_manifest(out: str, split: str, clips: Dict[str, dict]) -> None:
+def write_manifest(out: str, split: str, clips: dict[str, dict]) -> None:
     """Write a split's manifest and annotation files, each in one step.
 
     An annotation file has a line a clip: its name, a tab, its number of
@@ -67,7 +66,7 @@ def write_manifest(out: str, split: str, clips: Dict[str, dict]) -> None:
     write_annotation(out, split, clips)
 
 
-def write_annotation(out: str, split: str, clips: Dict[str, dict]) -> None:
+def write_annotation(out: str, split: str, clips: dict[str, dict]) -> None:
     """Write a split's annotation files that are not there as they should be.
 
     A run may have been killed after it wrote the manifest.

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """LR and HR frames of a clip: HR cropped, LR made from it or given."""
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Callable, Iterator, List, Optional, Tuple
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from dksan_mm.utils.resize import matlab_resize
 from .sources import Clip, iter_frames
 
 # A frame's number and a function that gives LR and, if there is any, HR.
-LazyImages = Tuple[int, Callable[[], List[np.ndarray]]]
+LazyImages = tuple[int, Callable[[], list[np.ndarray]]]
 Load = Callable[[], np.ndarray]
 
 
@@ -17,7 +17,7 @@ def iter_pairs(clip: Clip,
                scale: int,
                *,
                deinterlace: bool = True,
-               notes: Optional[List[str]] = None) -> Iterator[LazyImages]:
+               notes: list[str] | None = None) -> Iterator[LazyImages]:
     """Iterate over a clip's frames; they are read when asked for.
 
     Args:
@@ -57,7 +57,7 @@ def iter_pairs(clip: Clip,
 
 
 def _make_pair(clip: Clip, scale: int, load: Load,
-               number: int) -> List[np.ndarray]:
+               number: int) -> list[np.ndarray]:
     """LR and, unless the clip is LR already, the cropped HR frame."""
     image = load()
     if not clip.has_hr:
@@ -67,7 +67,7 @@ def _make_pair(clip: Clip, scale: int, load: Load,
 
 
 def _fit_pair(clip: Clip, scale: int, load: Load, load_lr: Load,
-              number: int) -> List[np.ndarray]:
+              number: int) -> list[np.ndarray]:
     """The given LR frame and the HR frame, cropped to cover each other.
 
     HR that is no multiple of the scale may have LR rounded up.

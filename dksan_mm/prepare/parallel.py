@@ -6,8 +6,9 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from typing import Any, Callable, Iterator, Sequence, Tuple
+from typing import Any
 
 _shared: dict = {}
 
@@ -53,7 +54,7 @@ class Progress:
 
 
 def run_parallel(function: Callable[..., Any], tasks: Sequence[Any],
-                 progress: Progress, jobs: int) -> Iterator[Tuple[Any, Any]]:
+                 progress: Progress, jobs: int) -> Iterator[tuple[Any, Any]]:
     """Call ``function(task, tick)`` for each task in worker processes.
 
     ``tick()`` is to be called after each frame: it counts, and raises

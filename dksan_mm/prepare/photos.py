@@ -2,13 +2,12 @@
 """Photographs, which have nothing to do with one another, as clips."""
 import os.path as osp
 from collections import Counter
-from typing import List, Tuple
 
 from dksan_mm.io.listing import is_image_name, not_taken, read_folder
 from .sources import Clip
 
 
-def find_photos(path: str, split: str) -> Tuple[List[Clip], List[str]]:
+def find_photos(path: str, split: str) -> tuple[list[Clip], list[str]]:
     """Make a clip of each image of a folder.
 
     Clips are named as their files, without the suffix where that is enough

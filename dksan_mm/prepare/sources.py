@@ -2,9 +2,9 @@
 """Sources as users have them: video files and folders of frames."""
 import os.path as osp
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 import av
 import numpy as np
@@ -15,7 +15,7 @@ from dksan_mm.io.listing import list_frames_of, read_folder
 from dksan_mm.io.video.decoder import Decoder
 
 # A frame's number and a function that gives its pixels, 8-bit BGR (h, w, 3).
-LazyFrame = Tuple[int, Callable[[], np.ndarray]]
+LazyFrame = tuple[int, Callable[[], np.ndarray]]
 
 PHOTOS = 'if these are photographs, --photos makes a clip of each'
 
@@ -40,14 +40,14 @@ class Clip:
     path: str
     has_hr: bool = True
     prefix: str = ''
-    lr: Optional['Clip'] = None
+    lr: 'Clip | None' = None
     is_photo: bool = False
 
     @property
     def is_video(self) -> bool:
         return not self.is_photo and not osp.isdir(self.path)
 
-    def frames(self) -> List[str]:
+    def frames(self) -> list[str]:
         """Paths of its frames in order, if it is not a video.
 
         Raises:
@@ -65,7 +65,7 @@ class Clip:
         except ValueError as error:
             raise ValueError(f'{error}; {PHOTOS}') from error
 
-    def fingerprint(self) -> Dict[str, object]:
+    def fingerprint(self) -> dict[str, object]:
         """Enough to notice that a name now stands for another source."""
         if self.lr is not None:
             given = self.lr.fingerprint()
@@ -105,7 +105,7 @@ def count_frames(clip: Clip) -> int:
 def iter_frames(clip: Clip,
                 *,
                 deinterlace: bool = True,
-                notes: Optional[List[str]] = None) -> Iterator[LazyFrame]:
+                notes: list[str] | None = None) -> Iterator[LazyFrame]:
     """Go through a clip's frames without converting those not asked for.
 
     Args:
@@ -148,7 +148,7 @@ def iter_frames(clip: Clip,
 
 
 def _iter_video(path: str, deinterlace: bool,
-                notes: Optional[List[str]]) -> Iterator[LazyFrame]:
+                notes: list[str] | None) -> Iterator[LazyFrame]:
     """Decode from beginning to end: seeking is not frame-accurate."""
     # One process per core, so one thread.
     decoder = Decoder(path, deinterlace=deinterlace, threads=1)

@@ -2,8 +2,8 @@
 """The folder that a run prepares: one run at a time, no empty folders left."""
 import os
 import os.path as osp
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator
 
 from dksan_mm.io.layout import HR_DIR, SPLITS, lr_dir
 from dksan_mm.io.locks import lock_file

@@ -2,8 +2,8 @@
 """Check prepared clips frame by frame."""
 import os
 import os.path as osp
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional
 
 import numpy as np
 
@@ -33,13 +33,13 @@ class PreparedClip:
     """
     split: str
     name: str
-    hr: Optional[str]
+    hr: str | None
     lr: str
-    entry: Optional[dict]
+    entry: dict | None
 
 
-def find_prepared(out: str, splits: List[str],
-                  scale: int) -> List[PreparedClip]:
+def find_prepared(out: str, splits: list[str],
+                  scale: int) -> list[PreparedClip]:
     """List the clips of a prepared data set, also those half there.
 
     Args:
@@ -79,7 +79,7 @@ def find_prepared(out: str, splits: List[str],
     return clips
 
 
-def find_unfinished(out: str, splits: List[str]) -> List[str]:
+def find_unfinished(out: str, splits: list[str]) -> list[str]:
     """Paths of clips whose preparation was interrupted."""
     found = []
     for split in splits or SPLITS:
@@ -93,7 +93,7 @@ def find_unfinished(out: str, splits: List[str]) -> List[str]:
 
 def verify_clip(clip: PreparedClip,
                 scale: int,
-                on_frame: Callable[[], None] = lambda: None) -> List[str]:
+                on_frame: Callable[[], None] = lambda: None) -> list[str]:
     """Check one prepared clip.
 
     Args:
@@ -104,8 +104,8 @@ def verify_clip(clip: PreparedClip,
     Returns:
         list[str]: One sentence per problem, each beginning with a path.
     """
-    problems: List[str] = []
-    frames: Dict[str, Dict[int, str]] = {}
+    problems: list[str] = []
+    frames: dict[str, dict[int, str]] = {}
     for folder in filter(None, (clip.lr, clip.hr)):
         try:
             found = number_frames(folder)
@@ -139,16 +139,16 @@ class _FrameChecker:
     def __init__(self, clip: PreparedClip, scale: int) -> None:
         self.clip = clip
         self.scale = scale
-        self.size: Dict[str, tuple] = {}
-        self.stores: Dict[str, List[Store]] = {}
-        self.index: Dict[str, Dict[int, int]] = {}
+        self.size: dict[str, tuple] = {}
+        self.stores: dict[str, list[Store]] = {}
+        self.index: dict[str, dict[int, int]] = {}
 
     def close(self) -> None:
         """Close the files."""
         for store in sum(self.stores.values(), []):
             store.close()
 
-    def open_stores(self, folder: str, numbers: List[int]) -> List[str]:
+    def open_stores(self, folder: str, numbers: list[int]) -> list[str]:
         """Open the files next to a folder for :meth:`check`, those that are
         there and those that the manifest says are."""
         self.index[folder] = {n: i for i, n in enumerate(numbers)}
@@ -167,7 +167,7 @@ class _FrameChecker:
         return problems
 
     def _open_store(self, folder: str, path: str,
-                    stated: Optional[dict]) -> List[str]:
+                    stated: dict | None) -> list[str]:
         try:
             store = open_store(path)
         except (OSError, ValueError) as error:
@@ -184,7 +184,7 @@ class _FrameChecker:
         return []
 
     def _check_stores(self, folder: str, number: int,
-                      image: np.ndarray) -> List[str]:
+                      image: np.ndarray) -> list[str]:
         """Compare a frame with those of the files, bit for bit."""
         problems, index = [], self.index[folder][number]
         for store in self.stores[folder]:
@@ -200,7 +200,7 @@ class _FrameChecker:
                                 'in the folder next to it')
         return problems
 
-    def check(self, paths: Dict[str, Optional[str]], number: int) -> List[str]:
+    def check(self, paths: dict[str, str | None], number: int) -> list[str]:
         """Check the frames of one number: folder -> path, None if absent."""
         problems, images = [], {}
         for folder, path in paths.items():
@@ -222,8 +222,8 @@ class _FrameChecker:
                                          images[self.clip.hr])
         return problems or self._check_sums(paths, number)
 
-    def _check_sums(self, paths: Dict[str, Optional[str]],
-                    number: int) -> List[str]:
+    def _check_sums(self, paths: dict[str, str | None],
+                    number: int) -> list[str]:
         """Compare whole, fitting frames with the manifest's checksums."""
         entry = self.clip.entry or {}
         problems = []
@@ -236,7 +236,7 @@ class _FrameChecker:
                                 '(checksum)')
         return problems
 
-    def _check_size(self, path: str, size: tuple) -> List[str]:
+    def _check_size(self, path: str, size: tuple) -> list[str]:
         first = self.size.setdefault(osp.dirname(path), size)
         if size == first:
             return []
@@ -246,7 +246,7 @@ class _FrameChecker:
         ]
 
     def _check_pair(self, path: str, lr: np.ndarray,
-                    hr: np.ndarray) -> List[str]:
+                    hr: np.ndarray) -> list[str]:
         wanted = tuple(n * self.scale for n in lr.shape[:2])
         if hr.shape[:2] != wanted:
             return [

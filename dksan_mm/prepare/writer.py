@@ -7,8 +7,8 @@ is complete, so that training never sees a part of one.
 import json
 import os
 import os.path as osp
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Settings:
         deinterlace (bool): Whether interlaced videos are deinterlaced.
     """
     scale: int = 16
-    max_frames: Optional[int] = None
+    max_frames: int | None = None
     store: str = 'png'
     deinterlace: bool = True
 
@@ -63,14 +63,14 @@ class ClipWriter:
         self.clip = clip
         self.settings = settings
         self.on_frame = on_frame
-        self.notes: List[str] = []
+        self.notes: list[str] = []
         self.out, split = out, osp.join(out, clip.split)
         self.partial = osp.join(split, PARTIAL_DIR, clip.name)
         folders = [lr_dir(settings.scale)] + [HR_DIR] * clip.has_hr
         self.parts = [osp.join(self.partial, f) for f in folders]
         self.finals = [osp.join(split, f, clip.name) for f in folders]
 
-    def recipe(self) -> Dict[str, object]:
+    def recipe(self) -> dict[str, object]:
         """Source and settings: equal recipes give equal frames."""
         return dict(
             self.clip.fingerprint(),
@@ -84,7 +84,7 @@ class ClipWriter:
         return self.clip.is_video or (self.clip.lr is not None
                                       and self.clip.lr.is_video)
 
-    def run(self, known: Optional[dict] = None) -> Dict[str, object]:
+    def run(self, known: dict | None = None) -> dict[str, object]:
         """Write what is missing of the clip and put it in its place.
 
         Args:
@@ -141,7 +141,7 @@ class ClipWriter:
                     for final in self.finals
                 }))
 
-    def _notes(self) -> Dict[str, object]:
+    def _notes(self) -> dict[str, object]:
         """Return what is not as in the source, which may be moved later."""
         path, name = self.clip.path, osp.basename(self.clip.path)
         notes = [note.replace(path, name) for note in self.notes]
@@ -151,7 +151,7 @@ class ClipWriter:
         """Forget the building place, once the manifest knows the clip."""
         remove_ours(self.partial)
 
-    def _refuse_foreign_stores(self, known: Optional[dict]) -> None:
+    def _refuse_foreign_stores(self, known: dict | None) -> None:
         """Raise if a file of the user stands where one would be written."""
         for final in self.finals if self.settings.store != 'png' else ():
             suffix = suffix_of(final, self.settings.store)
@@ -163,7 +163,7 @@ class ClipWriter:
                     f'{path}: is there already, but was not prepared here; '
                     'move or delete it, or choose another target folder')
 
-    def _with_stores(self, entry: Dict[str, object]) -> Dict[str, object]:
+    def _with_stores(self, entry: dict[str, object]) -> dict[str, object]:
         """Make the files asked for; the clip's entry with those there."""
         stated = entry.get('stores', {})
         stores, store = {}, self.settings.store
@@ -207,8 +207,8 @@ class ClipWriter:
         except (ValueError, FileNotFoundError):
             return False
 
-    def _open_partial(self, recipe: Dict[str, object],
-                      known: Optional[dict]) -> None:
+    def _open_partial(self, recipe: dict[str, object],
+                      known: dict | None) -> None:
         """Start the building place, or take up one of the same recipe."""
         note = osp.join(self.partial, SOURCE_FILE)
         if _read_json(note) != recipe:
@@ -283,8 +283,8 @@ class ClipWriter:
             or is_image(osp.join(part, name))
             for part, final in zip(self.parts, self.finals))
 
-    def _check_size(self, lr: np.ndarray, size: Optional[Tuple[int, int]],
-                    name: str) -> Tuple[int, int]:
+    def _check_size(self, lr: np.ndarray, size: tuple[int, int] | None,
+                    name: str) -> tuple[int, int]:
         """Raise if the LR frame is not of the clip's size (h, w)."""
         height, width = lr.shape[:2]
         if size is not None and (height, width) != size:
@@ -295,7 +295,7 @@ class ClipWriter:
                 ('' if self.clip.is_video else f'; {PHOTOS}'))
         return height, width
 
-    def _write_frame(self, images: List[np.ndarray], name: str) -> None:
+    def _write_frame(self, images: list[np.ndarray], name: str) -> None:
         for part, pixels in zip(self.parts, images):
             if osp.isdir(part):
                 write_png(osp.join(part, name), pixels)
@@ -319,7 +319,7 @@ def _nothing() -> None:
     pass
 
 
-def _read_json(path: str) -> Optional[dict]:
+def _read_json(path: str) -> dict | None:
     try:
         with open(path, 'rb') as file:
             return json.load(file)
@@ -327,7 +327,7 @@ def _read_json(path: str) -> Optional[dict]:
         return None
 
 
-def _stated(known: Optional[dict], final: str) -> List[str]:
+def _stated(known: dict | None, final: str) -> list[str]:
     """Suffixes of the files that the manifest states for a folder."""
     kind, stores = osp.basename(osp.dirname(final)), {}
     if known:

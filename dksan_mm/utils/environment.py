@@ -7,7 +7,7 @@ import pwd
 import stat
 import sys
 import tempfile
-from typing import Any, Optional
+from typing import Any
 
 _FOLDER = 'dksan_mm'
 
@@ -48,9 +48,9 @@ def private_folder() -> str:
 
 class _Output(io.FileIO):
     """A stream that ends nothing: what cannot be written is given up."""
-    error: Optional[OSError] = None
+    error: OSError | None = None
 
-    def write(self, content: Any) -> Optional[int]:
+    def write(self, content: Any) -> int | None:
         """Write, or find out that this is not possible any more."""
         try:
             return super().write(content)

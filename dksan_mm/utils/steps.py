@@ -1,10 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
 """Steps of a data pipeline, by name or by number."""
-from typing import Any, Dict, Mapping, Sequence, Union
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
-def named_steps(
-        pipeline: Union[Sequence[Any], Mapping[str, Any]]) -> Dict[str, Any]:
+def named_steps(pipeline: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:
     """Return the steps of a pipeline in order, without empty ones.
 
     Args:

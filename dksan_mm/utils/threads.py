@@ -2,7 +2,8 @@
 """Decoding and encoding while the network computes."""
 import queue
 import threading
-from typing import Any, Callable, Iterable, Iterator, Optional
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 _END = object()
 POLL = 0.1  # seconds between looks at whether the other side has stopped
@@ -51,7 +52,7 @@ class Prefetch:
             error = raised
         self._put(_END, error)
 
-    def _put(self, item: Any, error: Optional[BaseException]) -> bool:
+    def _put(self, item: Any, error: BaseException | None) -> bool:
         while not self._stopped.is_set():
             try:
                 self._queue.put((item, error), timeout=POLL)
@@ -75,7 +76,7 @@ class Background:
     def __init__(self, function: Callable, depth: int = 4) -> None:
         self._function = function
         self._queue: queue.Queue = queue.Queue(depth)
-        self._error: Optional[BaseException] = None
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> 'Background':

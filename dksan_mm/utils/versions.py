@@ -11,7 +11,7 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 #: Set to 1, this variable turns the checks off.
 SKIP_VARIABLE = 'DKSAN_MM_ANY_VERSION'
@@ -68,13 +68,13 @@ def check_openmmlab() -> None:
     _raise_first(*map(_complaint, OPENMMLAB), _operators_complaint())
 
 
-def _raise_first(*complaints: Optional[str]) -> None:
+def _raise_first(*complaints: str | None) -> None:
     found = next(filter(None, complaints), None)
     if found and os.environ.get(SKIP_VARIABLE) != '1':
         raise ImportError(f'{found}: {_CURE}.')
 
 
-def _complaint(need: Requirement) -> Optional[str]:
+def _complaint(need: Requirement) -> str | None:
     wanted = f'{need.package} >= {need.lowest}, < {need.below}'
     try:
         found = version(need.package)
@@ -89,13 +89,13 @@ def _complaint(need: Requirement) -> Optional[str]:
             'installed')
 
 
-def _numbers(text: str) -> Tuple[int, ...]:
+def _numbers(text: str) -> tuple[int, ...]:
     """Turn ``2.11.0+cu130`` into ``(2, 11, 0)``."""
     release = re.match(r'\d+(\.\d+)*', text)
     return tuple(map(int, release.group().split('.'))) if release else ()
 
 
-def _operators_complaint() -> Optional[str]:
+def _operators_complaint() -> str | None:
     """Look for mmcv's compiled file, which its 'lite' build lacks."""
     spec = find_spec('mmcv')
     places = (spec.submodule_search_locations if spec else None) or []

@@ -1,11 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
 """Comparison of arrays that says how far apart they are, and where."""
-from typing import Union
 
 import numpy as np
 import torch
 
-Array = Union[np.ndarray, torch.Tensor]
+Array = np.ndarray | torch.Tensor
 
 
 def to_numpy(array: Array) -> np.ndarray:

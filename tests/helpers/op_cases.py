@@ -1,13 +1,13 @@
 # Copyright (c) DKSAN-MM contributors.
 """Inputs for the tests of ``deform_kernel_conv2d``, and its checks."""
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Callable, Dict, Optional, Tuple
 
 import torch
 from helpers.op_reference import output_size, pair
 from torch import Tensor
 
-Inputs = Dict[str, Optional[Tensor]]
+Inputs = dict[str, Tensor | None]
 NAMES = ('x', 'weight', 'image_offset', 'kernel_offset', 'mask')
 
 
@@ -29,9 +29,9 @@ class Case:
     stride: object = 1
     padding: object = 1
     dilation: object = 1
-    size: Tuple[int, int] = (5, 4)
-    image_reach: Optional[int] = 1
-    kernel_reach: Optional[int] = 1
+    size: tuple[int, int] = (5, 4)
+    image_reach: int | None = 1
+    kernel_reach: int | None = 1
     mask: bool = True
 
     @property
@@ -44,7 +44,7 @@ class Case:
             dilation=self.dilation)
 
     @property
-    def out_size(self) -> Tuple[int, int]:
+    def out_size(self) -> tuple[int, int]:
         """Rows and columns of the output."""
         return output_size(self.size, **self.settings)
 
@@ -89,7 +89,7 @@ class Case:
 
 
 def gradients(op: Callable, inputs: Inputs, grad_out: Tensor,
-              **settings) -> Dict[str, Tensor]:
+              **settings) -> dict[str, Tensor]:
     """Gradients of ``sum(grad_out * op(...))`` by every present input."""
     leaves = {
         name: value.detach().requires_grad_()

@@ -6,11 +6,11 @@ They are written from the equations alone and share no code with
 The tests hold the fast operators to these.
 """
 from math import floor
-from typing import List, NamedTuple, Optional, Tuple, Union
+from typing import NamedTuple
 
 import numpy as np
 
-Size = Union[int, Tuple[int, int]]
+Size = int | tuple[int, int]
 
 
 class Corner(NamedTuple):
@@ -36,13 +36,13 @@ class Tap(NamedTuple):
     index: int
     out_row: int
     out_col: int
-    image: List[Corner]
-    kernel: List[Corner]
+    image: list[Corner]
+    kernel: list[Corner]
     mask: float
 
 
 def image_corners(row: float, col: float, height: int,
-                  width: int) -> List[Corner]:
+                  width: int) -> list[Corner]:
     """Bilinear read of an image that is zero outside its frame."""
     top, left = floor(row), floor(col)
     corners = []
@@ -57,7 +57,7 @@ def image_corners(row: float, col: float, height: int,
     return corners
 
 
-def kernel_corners(row: float, col: float, scope: int) -> List[Corner]:
+def kernel_corners(row: float, col: float, scope: int) -> list[Corner]:
     """Bilinear read of a kernel at a position clamped to [0, scope - 1]."""
     row_moves, col_moves = (float(0 <= at < scope - 1) for at in (row, col))
     row = min(max(row, 0.), scope - 1.)
@@ -69,24 +69,24 @@ def kernel_corners(row: float, col: float, scope: int) -> List[Corner]:
     ]
 
 
-def bilinear(plane: np.ndarray, corners: List[Corner]) -> float:
+def bilinear(plane: np.ndarray, corners: list[Corner]) -> float:
     """Value of a 2-D array at a position given by its corners."""
     return sum(plane[at.row, at.col] * at.value for at in corners)
 
 
-def slopes(plane: np.ndarray, corners: List[Corner]) -> Tuple[float, float]:
+def slopes(plane: np.ndarray, corners: list[Corner]) -> tuple[float, float]:
     """Derivatives (d_row, d_col) of ``bilinear`` by the position."""
     return (sum(plane[at.row, at.col] * at.d_row for at in corners),
             sum(plane[at.row, at.col] * at.d_col for at in corners))
 
 
-def pair(value: Size) -> Tuple[int, int]:
+def pair(value: Size) -> tuple[int, int]:
     """(rows, columns) of a size that may be one number for both."""
     return (value, value) if isinstance(value, int) else tuple(value)
 
 
-def output_size(size: Tuple[int, int], kernel_size: Size, stride: Size,
-                padding: Size, dilation: Size) -> Tuple[int, int]:
+def output_size(size: tuple[int, int], kernel_size: Size, stride: Size,
+                padding: Size, dilation: Size) -> tuple[int, int]:
     """Rows and columns of a convolution's output."""
     per_axis = zip(size, *map(pair, (kernel_size, stride, padding, dilation)))
     return tuple((length + 2 * pad - spread * (taps - 1) - 1) // step + 1
@@ -95,7 +95,7 @@ def output_size(size: Tuple[int, int], kernel_size: Size, stride: Size,
 
 def taps(x: np.ndarray, weight: np.ndarray, image_offset, kernel_offset, mask,
          kernel_size: Size, stride: Size, padding: Size,
-         dilation: Size) -> List[Tap]:
+         dilation: Size) -> list[Tap]:
     """Where every tap of every output pixel reads image and kernel."""
     height, width = x.shape[2:]
     scope = weight.shape[2]
@@ -123,7 +123,7 @@ def taps(x: np.ndarray, weight: np.ndarray, image_offset, kernel_offset, mask,
 
 
 def channel_pairs(x: np.ndarray,
-                  weight: np.ndarray) -> List[Tuple[int, int, int]]:
+                  weight: np.ndarray) -> list[tuple[int, int, int]]:
     """(output, input, input within its group) channels that are connected.
 
     Groups are consecutive blocks of channels, as in an ordinary convolution.
@@ -141,9 +141,9 @@ def float64(*arrays):
 
 def deform_kernel_conv2d_reference(x: np.ndarray,
                                    weight: np.ndarray,
-                                   image_offset: Optional[np.ndarray] = None,
-                                   kernel_offset: Optional[np.ndarray] = None,
-                                   mask: Optional[np.ndarray] = None,
+                                   image_offset: np.ndarray | None = None,
+                                   kernel_offset: np.ndarray | None = None,
+                                   mask: np.ndarray | None = None,
                                    *,
                                    kernel_size: Size = 3,
                                    stride: Size = 1,
@@ -186,9 +186,9 @@ def deform_kernel_conv2d_reference(x: np.ndarray,
 def deform_kernel_conv2d_gradients(grad_out: np.ndarray,
                                    x: np.ndarray,
                                    weight: np.ndarray,
-                                   image_offset: Optional[np.ndarray] = None,
-                                   kernel_offset: Optional[np.ndarray] = None,
-                                   mask: Optional[np.ndarray] = None,
+                                   image_offset: np.ndarray | None = None,
+                                   kernel_offset: np.ndarray | None = None,
+                                   mask: np.ndarray | None = None,
                                    *,
                                    kernel_size: Size = 3,
                                    stride: Size = 1,
@@ -228,7 +228,7 @@ def deform_kernel_conv2d_gradients(grad_out: np.ndarray,
 
 def _add_product_rule(grads: dict, tap: Tap, upstream: float,
                       plane: np.ndarray, channel: int, kernel: np.ndarray,
-                      kernel_index: Tuple[int, int]) -> None:
+                      kernel_index: tuple[int, int]) -> None:
     """Add the derivatives of ``upstream * mask * W(..) * x(..)``."""
     b, k, p, q = tap.batch, tap.index, tap.out_row, tap.out_col
     value, w_value = bilinear(plane, tap.image), bilinear(kernel, tap.kernel)
@@ -249,9 +249,9 @@ def _add_product_rule(grads: dict, tap: Tap, upstream: float,
 
 def modulated_deform_conv2d_reference(x: np.ndarray,
                                       offset: np.ndarray,
-                                      mask: Optional[np.ndarray],
+                                      mask: np.ndarray | None,
                                       weight: np.ndarray,
-                                      bias: Optional[np.ndarray] = None,
+                                      bias: np.ndarray | None = None,
                                       *,
                                       stride: Size = 1,
                                       padding: Size = 1,

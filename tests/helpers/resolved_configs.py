@@ -5,8 +5,9 @@
 are to change; its difference shows which have.
 """
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Dict, Iterator, Tuple
+from typing import Any
 
 from mmengine.config import Config
 
@@ -15,7 +16,7 @@ PATH = ROOT / 'tests' / 'resolved_configs.json'
 BASE = 'dksan_vid3oc_x16'  # the others are kept as differences from it
 
 
-def leaves(value: Any, prefix: str = '') -> Iterator[Tuple[str, Any]]:
+def leaves(value: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
     """Dotted keys and values; empty dicts and lists are values."""
     items = value.items() if isinstance(value, dict) else enumerate(value) \
         if isinstance(value, (list, tuple)) else ()
@@ -26,7 +27,7 @@ def leaves(value: Any, prefix: str = '') -> Iterator[Tuple[str, Any]]:
         yield from leaves(part, f'{prefix}.{key}' if prefix else str(key))
 
 
-def resolve() -> Dict[str, Dict[str, Any]]:
+def resolve() -> dict[str, dict[str, Any]]:
     """All values of the base, and of the others what differs from it.
 
     A value that a config does not have is ``'absent'`` there.

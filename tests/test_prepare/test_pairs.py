@@ -39,8 +39,8 @@ def test_a_clip_without_hr_is_taken_as_it_is(tmp_path):
 def test_given_lr_frames_may_be_rounded_up(tmp_path, lr_size):
     high, low = noise(1, (21, 18)), noise(1, lr_size)
     lr = clip_of(write_frames(tmp_path / 'lr', low))
-    [(_, load)] = iter_pairs(
-        clip_of(write_frames(tmp_path / 'hr', high), lr), 4)
+    [(_, load)
+     ] = iter_pairs(clip_of(write_frames(tmp_path / 'hr', high), lr), 4)
     made = load()
     np.testing.assert_array_equal(made[0], low[0][:5, :4])
     np.testing.assert_array_equal(made[1], high[0][:20, :16])

@@ -1,6 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
 """Augmentation that mmagic lacks."""
-from typing import Dict, List
 
 import numpy as np
 from mmagic.registry import TRANSFORMS
@@ -28,12 +27,12 @@ class RandomPermuteChannels(BaseTransform):
         ValueError: If ``ratio`` is not in [0, 1].
     """
 
-    def __init__(self, keys: List[str], ratio: float = 0.5) -> None:
+    def __init__(self, keys: list[str], ratio: float = 0.5) -> None:
         if not 0 <= ratio <= 1:
             raise ValueError(f'ratio must be in [0, 1], got {ratio}')
         self.keys, self.ratio = keys, ratio
 
-    def transform(self, results: Dict) -> Dict:
+    def transform(self, results: dict) -> dict:
         """Permute the channels of all images of ``keys``, or leave them."""
         if np.random.random() >= self.ratio:
             return results

@@ -1,6 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
 """Whole clips, for mmagic's inference API."""
-from typing import Dict
 
 import torch
 from mmagic.registry import TRANSFORMS
@@ -31,7 +30,7 @@ class StackWindows(BaseTransform):
         window_indices(0, num_frames, length=1)  # refuses what is not odd
         self.num_frames = num_frames
 
-    def transform(self, results: Dict) -> Dict:
+    def transform(self, results: dict) -> dict:
         """Replace ``inputs``.
 
         Raises:

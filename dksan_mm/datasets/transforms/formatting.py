@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """mmagic's transforms, where copying images in memory made them slow."""
-from typing import Callable, Dict, List, Union
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 from mmagic.datasets.transforms import PackInputs, RandomTransposeHW
 from mmagic.registry import TRANSFORMS
 
-Images = Union[np.ndarray, List[np.ndarray]]
+Images = np.ndarray | list[np.ndarray]
 
 
 @TRANSFORMS.register_module()
@@ -26,7 +26,7 @@ class RandomTransposeFrames(RandomTransposeHW):
         transpose_ratio (float): How often, in [0, 1].
     """
 
-    def transform(self, results: Dict) -> Dict:
+    def transform(self, results: dict) -> dict:
         """Transpose all images of ``keys``, or none."""
         results['transpose'] = np.random.random() < self.transpose_ratio
         if results['transpose']:
@@ -48,7 +48,7 @@ class PackFrames(PackInputs):
         data_keys (list[str]): As mmagic's.
     """
 
-    def transform(self, results: Dict) -> Dict:
+    def transform(self, results: dict) -> dict:
         """Pack the images of ``keys``, and ``gt`` if there is one."""
         for key in {*self.keys, 'gt'} & results.keys():
             results[key] = _to_tensor(results[key])

@@ -1,6 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
 """Transforms of windows of frames; mmagic's do the rest."""
-from typing import Dict, List, Optional, Tuple, Union
 
 import cv2
 import numpy as np
@@ -38,7 +37,7 @@ class GenerateWindowIndices(BaseTransform):
         self.interval = interval
         self.padding = padding
 
-    def transform(self, results: Dict) -> Dict:
+    def transform(self, results: dict) -> dict:
         """Replace ``img_path`` by the window's paths."""
         frames = results['img_path']
         results['window'] = window_indices(
@@ -59,7 +58,7 @@ class GenerateWindowIndices(BaseTransform):
 class _Frames:
     """The frames of one key of a sample, from image files or one file."""
 
-    def __init__(self, results: Dict, key: str) -> None:
+    def __init__(self, results: dict, key: str) -> None:
         paths = results[f'{key}_path']
         self.many = isinstance(paths, (list, tuple))
         self.paths = list(paths) if self.many else [paths]
@@ -73,7 +72,7 @@ class _Frames:
             self.images = [decode_image(get(p), p) for p in self.paths]
             _check_one_size(self.images, self.paths)
 
-    def size(self) -> Tuple[int, int]:
+    def size(self) -> tuple[int, int]:
         """Height and width."""
         if not self.store:
             return self.images[0].shape[:2]
@@ -82,7 +81,7 @@ class _Frames:
 
     def read(self,
              channel_order: str,
-             box: Optional[Box] = None) -> Union[np.ndarray, List[np.ndarray]]:
+             box: Box | None = None) -> np.ndarray | list[np.ndarray]:
         """Pixels of all frames, or of a crop at one place."""
         if self.store:
             with open_store(self.store) as store:
@@ -109,9 +108,8 @@ def _check_channel_order(channel_order: str) -> None:
                          f'{channel_order!r}')
 
 
-def _store(results: Dict, key: str, images: Union[np.ndarray,
-                                                  List[np.ndarray]],
-           size: Tuple[int, int], channel_order: str) -> None:
+def _store(results: dict, key: str, images: np.ndarray | list[np.ndarray],
+           size: tuple[int, int], channel_order: str) -> None:
     """Put images into a sample with the keys that mmagic's loading adds."""
     many = isinstance(images, list)
     results[key] = images
@@ -150,7 +148,7 @@ class LoadFrames(BaseTransform):
         self.channel_order = channel_order
         self.optional = optional
 
-    def transform(self, results: Dict) -> Dict:
+    def transform(self, results: dict) -> dict:
         """Load the frame or frames of ``self.key``."""
         if self.optional and f'{self.key}_path' not in results:
             return results
@@ -196,7 +194,7 @@ class LoadPairedCrop(BaseTransform):
     def __init__(self,
                  gt_patch_size: int,
                  *,
-                 min_gt_patch_size: Optional[int] = None,
+                 min_gt_patch_size: int | None = None,
                  scale: int = 16,
                  channel_order: str = 'rgb') -> None:
         _check_channel_order(channel_order)
@@ -214,7 +212,7 @@ class LoadPairedCrop(BaseTransform):
         self.scale = scale
         self.channel_order = channel_order
 
-    def transform(self, results: Dict) -> Dict:
+    def transform(self, results: dict) -> dict:
         """Load the crops."""
         lr, hr = _Frames(results, 'img'), _Frames(results, 'gt')
         size = lr.size()
@@ -242,7 +240,7 @@ class LoadPairedCrop(BaseTransform):
                 f'scale={self.scale}, channel_order={self.channel_order!r})')
 
 
-def _check_one_size(frames: List[np.ndarray], paths: List[str]) -> None:
+def _check_one_size(frames: list[np.ndarray], paths: list[str]) -> None:
     for frame, path in zip(frames, paths):
         if frame.shape != frames[0].shape:
             raise ValueError(
@@ -250,7 +248,7 @@ def _check_one_size(frames: List[np.ndarray], paths: List[str]) -> None:
                 f'{paths[0]} is {frames[0].shape[1]}x{frames[0].shape[0]}')
 
 
-def _check_scale(results: Dict, lr: Tuple[int, int], hr: Tuple[int, int],
+def _check_scale(results: dict, lr: tuple[int, int], hr: tuple[int, int],
                  scale: int) -> None:
     """Raise unless the HR size is ``scale`` times the LR size."""
     if tuple(hr) != (lr[0] * scale, lr[1] * scale):
@@ -273,7 +271,7 @@ class CheckFrames(BaseTransform):
     def __init__(self, scale: int = 16) -> None:
         self.scale = scale
 
-    def transform(self, results: Dict) -> Dict:
+    def transform(self, results: dict) -> dict:
         """Raise ``ValueError``, naming both files, if the sizes differ."""
         results['scale'] = self.scale
         if 'gt' in results:

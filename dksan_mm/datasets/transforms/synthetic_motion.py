@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Windows with a motion that is known: one HR frame, moved by a computer."""
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -24,7 +24,7 @@ class _Motion(NamedTuple):
 
 
 # Matrix and shift of p' = matrix @ p + shift; see _Motion.
-_Map = Tuple[np.ndarray, np.ndarray]
+_Map = tuple[np.ndarray, np.ndarray]
 
 
 @TRANSFORMS.register_module()
@@ -80,9 +80,9 @@ class SyntheticMotion(BaseTransform):
         *,
         ratio: float = 0.5,
         ellipse: float = 0.5,
-        speed: Tuple[float, float] = (0.03, 0.8),
-        stretch: Tuple[float, float] = (0.002, 0.02),
-        jitter: Tuple[float, float] = (0.01, 0.2)
+        speed: tuple[float, float] = (0.03, 0.8),
+        stretch: tuple[float, float] = (0.002, 0.02),
+        jitter: tuple[float, float] = (0.01, 0.2)
     ) -> None:
         if scale < 1 or gt_patch_size < scale or gt_patch_size % scale:
             raise ValueError('gt_patch_size must be a positive multiple of '
@@ -99,7 +99,7 @@ class SyntheticMotion(BaseTransform):
         self.ratio, self.ellipse = ratio, ellipse
         self.speed, self.stretch, self.jitter = speed, stretch, jitter
 
-    def transform(self, results: Dict) -> Dict:
+    def transform(self, results: dict) -> dict:
         """Take the margin off, and at random make another window.
 
         Raises:
@@ -135,7 +135,7 @@ class SyntheticMotion(BaseTransform):
         return self.gt_patch_size + 2 * (REACH + 1) * self.scale
 
     def animate(self, gt: np.ndarray,
-                num_frames: int) -> Tuple[List[np.ndarray], np.ndarray]:
+                num_frames: int) -> tuple[list[np.ndarray], np.ndarray]:
         """A window of LR frames in which the middle of ``gt`` moves at random.
 
         Args:
@@ -185,7 +185,7 @@ class _Stage:
         self.reach = REACH * scale
         # Where things turn, and places count from.
         self.middle = self.margin + (patch - 1) / 2
-        self.mask: Optional[np.ndarray] = None
+        self.mask: np.ndarray | None = None
 
     def limit(self, shift: np.ndarray) -> np.ndarray:
         """The nearest shift that there is room for."""
@@ -201,7 +201,7 @@ class _Stage:
                     tuple(int(a) for a in axes), np.random.uniform(0, 180), 0,
                     360, 1, -1)
 
-    def render(self, maps: List[_Map]) -> np.ndarray:
+    def render(self, maps: list[_Map]) -> np.ndarray:
         """The HR frame in which all has moved; no more than shrinking needs.
         """
         out = self._warp(self.gt, maps[0], cv2.INTER_LINEAR)
@@ -235,7 +235,7 @@ class _Stage:
             frame = flat.reshape(-1, *frame.shape[1:]).swapaxes(0, 1)
         return np.ascontiguousarray(to_uint8(frame))
 
-    def motion(self, maps: List[_Map]) -> np.ndarray:
+    def motion(self, maps: list[_Map]) -> np.ndarray:
         """Return the flow from the centre frame, (2, h, w), LR pixels."""
         # The middles of LR pixels.
         axis = (np.arange(self.patch // self.scale) + 0.5) * self.scale - 0.5
@@ -250,7 +250,7 @@ class _Stage:
         return flow.transpose(2, 0, 1) / self.scale
 
 
-def _log_uniform(limits: Tuple[float, float]) -> float:
+def _log_uniform(limits: tuple[float, float]) -> float:
     return float(np.exp(np.random.uniform(*np.log(limits))))
 
 

@@ -1,6 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
 """Frames of a window, also at a clip's ends."""
-from typing import List
 
 PADDINGS = ('replicate', 'reflect')
 
@@ -10,7 +9,7 @@ def window_indices(center: int,
                    *,
                    length: int,
                    interval: int = 1,
-                   padding: str = 'replicate') -> List[int]:
+                   padding: str = 'replicate') -> list[int]:
     """Indices of the frames around a centre, each within the clip.
 
     Defined for every clip of at least one frame. At the ends of a clip the

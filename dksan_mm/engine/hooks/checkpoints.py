@@ -3,9 +3,10 @@
 import os
 import re
 from collections import deque
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional, Tuple, Union
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ class AtomicBackend(LocalBackend):
     It is on the disk when ``put`` returns.
     """
 
-    def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
+    def put(self, obj: bytes, filepath: str | Path) -> None:
         """Write a file under another name, then move it to its place."""
         os.makedirs(os.path.dirname(filepath) or '.', exist_ok=True)
         write_bytes(str(filepath), obj, sync=True)
@@ -82,7 +83,7 @@ class AtomicCheckpointHook(CheckpointHook):
             kwargs['backend_args'] = dict(backend='atomic')
         super().__init__(*args, **kwargs)
         self._postponed = False
-        self._error: Optional[OSError] = None
+        self._error: OSError | None = None
 
     def before_train(self, runner) -> None:
         """Remove what a killed run has left over."""
@@ -193,7 +194,7 @@ class AtomicCheckpointHook(CheckpointHook):
             **self.args)
         self._point_at(runner, path)
 
-    def _save_best_checkpoint(self, runner, metrics: Dict[str, float]) -> None:
+    def _save_best_checkpoint(self, runner, metrics: dict[str, float]) -> None:
         """Write the best checkpoint next to the one that was best.
 
         mmengine would remove that first, so it is not told of it here; nor
@@ -211,7 +212,7 @@ class AtomicCheckpointHook(CheckpointHook):
         self._tell_best(_named(runner.message_hub, 'best_ckpt'))
         self.last_ckpt = last_ckpt
 
-    def _tell_best(self, paths: Dict[str, str]) -> None:
+    def _tell_best(self, paths: dict[str, str]) -> None:
         """Set what mmengine takes for the best checkpoints so far."""
         if len(self.key_indicators) == 1:
             self.best_ckpt_path = paths.get('best_ckpt')
@@ -272,7 +273,7 @@ class AtomicCheckpointHook(CheckpointHook):
                 _remove(set(_of_other_steps(path)) - {path})
 
 
-def _named(hub, start: Union[str, Tuple[str, ...]]) -> Dict[str, Any]:
+def _named(hub, start: str | tuple[str, ...]) -> dict[str, Any]:
     """Values in the message hub whose names start in some way."""
     return {
         name: value
@@ -281,8 +282,7 @@ def _named(hub, start: Union[str, Tuple[str, ...]]) -> Dict[str, Any]:
 
 
 @contextmanager
-def _forgotten_on_error(hub, start: Union[str, Tuple[str,
-                                                     ...]]) -> Iterator[None]:
+def _forgotten_on_error(hub, start: str | tuple[str, ...]) -> Iterator[None]:
     """Put such values back when a file could not be written."""
     before = _named(hub, start)
     try:

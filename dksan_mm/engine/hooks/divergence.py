@@ -1,7 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Training stops when it diverges, on all processes at once."""
 import math
-from typing import Optional
 
 import torch
 from mmagic.registry import HOOKS
@@ -63,8 +62,8 @@ class DivergenceHook(Hook):
     def after_train_iter(self,
                          runner,
                          batch_idx: int,
-                         data_batch: Optional[dict] = None,
-                         outputs: Optional[dict] = None) -> None:
+                         data_batch: dict | None = None,
+                         outputs: dict | None = None) -> None:
         """Look at the loss and the gradient norm of the iteration."""
         stop_together(runner, self._complaint(runner))
 

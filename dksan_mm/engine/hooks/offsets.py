@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Watching the offsets that deformable layers predict."""
 from functools import partial
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 import torch
 from mmagic.registry import HOOKS
@@ -13,7 +13,7 @@ from .divergence import stop_together
 
 # Name of the predicting convolution -> name in the log.
 KINDS = dict(conv_offset='align', image_offset='image', kernel_offset='kernel')
-Rest = Tuple[Tensor, Tensor]
+Rest = tuple[Tensor, Tensor]
 
 
 class Stats(NamedTuple):
@@ -61,13 +61,13 @@ class OffsetMonitorHook(Hook):
             raise ValueError('interval and limit must be positive, got '
                              f'{interval} and {limit}')
         self.interval, self.limit = interval, limit
-        self._found: Dict[str, List[Tensor]] = {}
+        self._found: dict[str, list[Tensor]] = {}
         self._handles: list = []
 
     def before_train_iter(self,
                           runner,
                           batch_idx: int,
-                          data_batch: Optional[dict] = None) -> None:
+                          data_batch: dict | None = None) -> None:
         """Begin to listen, if this iteration is one to watch."""
         if not self.every_n_train_iters(runner, self.interval):
             return
@@ -80,15 +80,15 @@ class OffsetMonitorHook(Hook):
 
     @torch.no_grad()
     def _record(self, name: str, parent: nn.Module, layer: nn.Conv2d,
-                inputs: Tuple[Tensor], out: Tensor) -> None:
+                inputs: tuple[Tensor], out: Tensor) -> None:
         stats = measure(name, parent, inputs[0], out)
         self._found.setdefault(name, []).append(stats)
 
     def after_train_iter(self,
                          runner,
                          batch_idx: int,
-                         data_batch: Optional[dict] = None,
-                         outputs: Optional[dict] = None) -> None:
+                         data_batch: dict | None = None,
+                         outputs: dict | None = None) -> None:
         """Log what was found; stop where it is too much."""
         if not self.every_n_train_iters(runner, self.interval):
             return
@@ -102,7 +102,7 @@ class OffsetMonitorHook(Hook):
                 self._log(runner, f'train/offset_{kind}', found)
         stop_together(runner, self._complaint(layers))
 
-    def _read(self) -> Dict[str, List[float]]:
+    def _read(self) -> dict[str, list[float]]:
         """Each layer's statistics and side; one transfer for all."""
         if not self._found:
             return {}
@@ -110,13 +110,13 @@ class OffsetMonitorHook(Hook):
         table = torch.stack([_merge(calls) for calls in found.values()])
         return dict(zip(found, table.tolist()))
 
-    def _log(self, runner, name: str, found: List[List[float]]) -> None:
+    def _log(self, runner, name: str, found: list[list[float]]) -> None:
         mean, largest, out, _ = zip(*found)
         stats = Stats(sum(mean) / len(mean), max(largest), sum(out) / len(out))
         for field, value in stats._asdict().items():
             runner.message_hub.update_scalar(f'{name}_{field}', value)
 
-    def _complaint(self, layers: Dict[str, List[float]]) -> str:
+    def _complaint(self, layers: dict[str, list[float]]) -> str:
         for name, (mean, _, _, side) in layers.items():
             limit = self.limit
             if kind_of(name) != 'kernel':
@@ -128,7 +128,7 @@ class OffsetMonitorHook(Hook):
         return ''
 
 
-def _merge(calls: List[Tensor]) -> Tensor:
+def _merge(calls: list[Tensor]) -> Tensor:
     """A layer's statistics over its calls.
 
     There are several for a batch in parts, or where activations are computed
@@ -144,7 +144,7 @@ def kind_of(name: str) -> str:
     return KINDS.get(name.rpartition('.')[2], '')
 
 
-def predictors(model: nn.Module) -> List[Tuple[str, nn.Conv2d, nn.Module]]:
+def predictors(model: nn.Module) -> list[tuple[str, nn.Conv2d, nn.Module]]:
     """Name, convolution and parent of all layers that predict offsets."""
     return [(name, layer, model.get_submodule(name.rpartition('.')[0]))
             for name, layer in model.named_modules()
@@ -184,9 +184,9 @@ def measure(name: str, parent: nn.Module, x: Tensor, out: Tensor) -> Tensor:
     return torch.stack([magnitude.mean(), magnitude.max(), share, side])
 
 
-def _rest_in_frame(out_size: Tuple[int, int], kernel_size: Tuple[int, int],
-                   stride: Tuple[int, int], padding: Tuple[int, int],
-                   dilation: Tuple[int, int]) -> Rest:
+def _rest_in_frame(out_size: tuple[int, int], kernel_size: tuple[int, int],
+                   stride: tuple[int, int], padding: tuple[int, int],
+                   dilation: tuple[int, int]) -> Rest:
     """Rows ``(k, h_out)`` and columns ``(k, w_out)`` of k taps at rest."""
     taps = torch.cartesian_prod(*(torch.arange(size) for size in kernel_size))
     rows, cols = (
@@ -195,7 +195,7 @@ def _rest_in_frame(out_size: Tuple[int, int], kernel_size: Tuple[int, int],
     return rows, cols
 
 
-def _rest_in_scope(scope: int, kernel_size: Tuple[int, int]) -> Rest:
+def _rest_in_scope(scope: int, kernel_size: tuple[int, int]) -> Rest:
     """The same in the scope, ``(k, 1)``."""
     taps = torch.cartesian_prod(*(torch.arange(size) for size in kernel_size))
     rows, cols = (
@@ -203,7 +203,7 @@ def _rest_in_scope(scope: int, kernel_size: Tuple[int, int]) -> Rest:
     return rows, cols
 
 
-def share_left(offset: Tensor, rest: Rest, size: Tuple[int, int],
+def share_left(offset: Tensor, rest: Rest, size: tuple[int, int],
                margin: int) -> Tensor:
     """Share of the taps at rest within an area that have left it.
 

@@ -1,6 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
 """Training without ReLUs that are shut for good."""
-from typing import Tuple
 
 import torch
 from mmagic.registry import HOOKS
@@ -79,7 +78,7 @@ class _LeakyGradient(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor) -> Tuple[Tensor, None]:
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
         out, = ctx.saved_tensors
         return torch.ops.aten.leaky_relu_backward(gradient, out, ctx.slope,
                                                   True), None

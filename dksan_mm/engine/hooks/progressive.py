@@ -1,6 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
 """Training a cascade from its first levels on."""
-from typing import Optional, Union
 
 from mmagic.registry import HOOKS
 from mmengine.hooks import Hook
@@ -29,7 +28,7 @@ class ProgressiveScaleHook(Hook):
             begins, if the network has no level of this scale.
     """
 
-    def __init__(self, scale: int, until: Union[int, float]) -> None:
+    def __init__(self, scale: int, until: int | float) -> None:
         if until < 0:
             raise ValueError(f'until must be >= 0, got {until}')
         if until > 1 and until != int(until):
@@ -67,7 +66,7 @@ class ProgressiveScaleHook(Hook):
     def before_train_iter(self,
                           runner,
                           batch_idx: int,
-                          data_batch: Optional[dict] = None) -> None:
+                          data_batch: dict | None = None) -> None:
         """Choose the scale; after a resume too, the iteration decides."""
         end = self._end(runner)
         early = batch_idx < end

@@ -2,7 +2,6 @@
 """A test's results as a file."""
 import json
 from pathlib import Path
-from typing import Dict
 
 from mmagic.registry import HOOKS
 from mmengine.dist import master_only
@@ -27,9 +26,9 @@ class ResultsFileHook(Hook):
         self.path, self.overwrite = path, overwrite
 
     @master_only
-    def after_test_epoch(self, runner, metrics: Dict[str, float]) -> None:
+    def after_test_epoch(self, runner, metrics: dict[str, float]) -> None:
         """Write the file."""
-        videos: Dict[str, Dict[str, float]] = {}
+        videos: dict[str, dict[str, float]] = {}
         for metric in _metrics_of(runner.test_loop):
             for video, values in getattr(metric, 'videos', {}).items():
                 videos.setdefault(video, {}).update(values)

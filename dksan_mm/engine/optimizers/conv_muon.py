@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """An optimizer that turns all directions of a convolution at one pace."""
-from typing import Callable, Dict, Iterable, List, Optional, Tuple, Union
+from collections.abc import Callable, Iterable
 
 import torch
 from mmagic.registry import OPTIMIZERS
@@ -50,7 +50,7 @@ class ConvMuon(torch.optim.Optimizer):
                  adam_ratio: float = 0.3,
                  orthogonal: bool = True,
                  momentum: float = 0.95,
-                 betas: Tuple[float, float] = (0.9, 0.99),
+                 betas: tuple[float, float] = (0.9, 0.99),
                  eps: float = 1e-10) -> None:
         if lr < 0 or adam_ratio < 0:
             raise ValueError('lr and adam_ratio must be >= 0, got '
@@ -70,9 +70,9 @@ class ConvMuon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(
-        self,
-        closure: Optional[Callable[[], Tensor]] = None
-    ) -> Union[None, float, Tensor]:
+            self,
+            closure: Callable[[], Tensor] | None = None
+    ) -> None | float | Tensor:
         """Update the parameters that have gradients.
 
         Args:
@@ -90,14 +90,14 @@ class ConvMuon(torch.optim.Optimizer):
                 self._update(parameters, group)
         return loss
 
-    def _alike(self, group: dict) -> List[List[Tensor]]:
+    def _alike(self, group: dict) -> list[list[Tensor]]:
         """Parameters with gradients, in lists that are updated together.
 
         Convolutions of one shape, and others that had as many steps. A
         network has many small tensors: one by one, their updates took a
         quarter of a training step on a CPU.
         """
-        found: Dict[tuple, List[Tensor]] = {}
+        found: dict[tuple, list[Tensor]] = {}
         for parameter in group['params']:
             if parameter.grad is None:
                 continue
@@ -111,7 +111,7 @@ class ConvMuon(torch.optim.Optimizer):
             found.setdefault(alike, []).append(parameter)
         return list(found.values())
 
-    def _update(self, parameters: List[Tensor], group: dict) -> None:
+    def _update(self, parameters: list[Tensor], group: dict) -> None:
         states = [self.state[parameter] for parameter in parameters]
         direction = _adam if 'step' in states[0] else _muon
         steps = direction([p.grad for p in parameters], states, group)
@@ -124,8 +124,8 @@ def _is_matrix(parameter: Tensor, group: dict) -> bool:
         parameter.shape[0] > 4 and parameter.shape[1] > 1
 
 
-def _muon(gradients: List[Tensor], states: List[dict],
-          group: dict) -> List[Tensor]:
+def _muon(gradients: list[Tensor], states: list[dict],
+          group: dict) -> list[Tensor]:
     """Steps of convolutions of one shape."""
     averages = [state['average'] for state in states]
     torch._foreach_lerp_(averages, gradients, 1 - group['momentum'])
@@ -136,8 +136,8 @@ def _muon(gradients: List[Tensor], states: List[dict],
     return list(steps.unflatten(2, gradients[0].shape[1:]).unbind())
 
 
-def _adam(gradients: List[Tensor], states: List[dict],
-          group: dict) -> List[Tensor]:
+def _adam(gradients: list[Tensor], states: list[dict],
+          group: dict) -> list[Tensor]:
     """Steps of parameters that had as many steps, as one vector."""
     first, second = group['betas']
     gradient = _flat(gradients)
@@ -156,11 +156,11 @@ def _adam(gradients: List[Tensor], states: List[dict],
     return _parts(step.mul_(group['adam_ratio']), gradients)
 
 
-def _flat(tensors: List[Tensor]) -> Tensor:
+def _flat(tensors: list[Tensor]) -> Tensor:
     return torch.cat([tensor.flatten() for tensor in tensors])
 
 
-def _parts(values: Tensor, like: List[Tensor]) -> List[Tensor]:
+def _parts(values: Tensor, like: list[Tensor]) -> list[Tensor]:
     """A vector's parts in the shapes of some tensors."""
     parts = values.split([tensor.numel() for tensor in like])
     return [part.view(tensor.shape) for part, tensor in zip(parts, like)]

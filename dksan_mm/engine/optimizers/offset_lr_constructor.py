@@ -1,6 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
 """Parameter groups with learning rates of their own for offsets."""
-from typing import List, Optional, Union
 
 from mmagic.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
 from mmengine.optim import DefaultOptimWrapperConstructor
@@ -31,10 +30,10 @@ class OffsetLrConstructor(DefaultOptimWrapperConstructor):
     """
 
     def add_params(self,
-                   params: List[dict],
+                   params: list[dict],
                    module: nn.Module,
                    prefix: str = '',
-                   is_dcn_module: Optional[Union[int, float]] = None) -> None:
+                   is_dcn_module: int | float | None = None) -> None:
         """Add the groups of ``module`` to ``params`` (mmengine's hook)."""
         offset = self.paramwise_cfg.get('offset_lr_mult', 1.)
         align = self.paramwise_cfg.get('align_lr_mult', offset)
@@ -56,7 +55,7 @@ class OffsetLrConstructor(DefaultOptimWrapperConstructor):
         ]
         params.extend(group for group in groups if group['params'])
 
-    def _offset_group(self, parameters: List[nn.Parameter],
+    def _offset_group(self, parameters: list[nn.Parameter],
                       factor: float) -> dict:
         group = dict(params=parameters)
         if self.base_lr is not None:

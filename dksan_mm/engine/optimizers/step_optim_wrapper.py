@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """An optimizer wrapper with one update in every iteration."""
 import logging
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator, Optional
 
 import torch
 from mmagic.registry import OPTIM_WRAPPERS
@@ -43,9 +43,9 @@ class StepOptimWrapper(OptimWrapper):
     def __init__(self,
                  optimizer: torch.optim.Optimizer,
                  accumulative_counts: int = 1,
-                 clip_grad: Optional[dict] = None,
+                 clip_grad: dict | None = None,
                  *,
-                 dtype: Optional[str] = None) -> None:
+                 dtype: str | None = None) -> None:
         if dtype not in (None, 'auto', 'bfloat16', 'float16'):
             raise ValueError("dtype must be None, 'auto', 'bfloat16' or "
                              f"'float16', got {dtype!r}")
@@ -134,7 +134,7 @@ class StepOptimWrapper(OptimWrapper):
         super().load_state_dict(state_dict)
 
 
-def _choose_dtype(dtype: Optional[str], device_type: str) -> Optional[str]:
+def _choose_dtype(dtype: str | None, device_type: str) -> str | None:
     """Resolve ``'auto'``; say where bfloat16 is emulated."""
     if dtype not in ('auto', 'bfloat16') or has_fast_bfloat16(device_type):
         return 'bfloat16' if dtype == 'auto' else dtype

@@ -11,8 +11,8 @@ import os
 import pickle
 import re
 import zipfile
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Dict, Iterable, Mapping, Tuple
 
 import numpy as np
 import torch
@@ -187,7 +187,7 @@ def load_weights(model: torch.nn.Module, path: str) -> None:
 
 
 def rename(state_dict: Mapping[str, torch.Tensor],
-           wanted: Iterable[str]) -> Dict[str, torch.Tensor]:
+           wanted: Iterable[str]) -> dict[str, torch.Tensor]:
     """Give weights the names that a model has for them.
 
     Args:
@@ -214,7 +214,7 @@ def _unwrapped(name: str) -> str:
 
 
 def shapes(
-        state_dict: Mapping[str, torch.Tensor]) -> Dict[str, Tuple[int, ...]]:
+        state_dict: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
     """Shape of each tensor by its present name, without ``module.``.
 
     Counters of steps, which some models have, are left out.
@@ -233,8 +233,8 @@ def current_name(name: str) -> str:
     return name
 
 
-def check_fits(path: str, found: Mapping[str, Tuple[int, ...]],
-               wanted: Mapping[str, Tuple[int, ...]]) -> None:
+def check_fits(path: str, found: Mapping[str, tuple[int, ...]],
+               wanted: Mapping[str, tuple[int, ...]]) -> None:
     """Refuse a checkpoint of another network.
 
     mmengine loads whatever fits and leaves the rest as it was, so that a
@@ -261,5 +261,5 @@ def check_fits(path: str, found: Mapping[str, Tuple[int, ...]],
                         f'config describes: {shown}{more}')
 
 
-def _size(shape: Tuple[int, ...]) -> str:
+def _size(shape: tuple[int, ...]) -> str:
     return 'x'.join(map(str, shape)) or 'a scalar'

@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Training that continues exactly where it was killed."""
-from typing import Dict, Optional, Sequence, Union
+from collections.abc import Sequence
 
 import torch
 from mmagic.registry import LOOPS
@@ -44,8 +44,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         **kwargs: Those of mmengine's ``IterBasedTrainLoop``.
     """
 
-    def __init__(self, runner, dataloader: Union[DataLoader, Dict],
-                 max_iters: int, **kwargs) -> None:
+    def __init__(self, runner, dataloader: DataLoader | dict, max_iters: int,
+                 **kwargs) -> None:
         BaseLoop.__init__(self, runner, dataloader)
         loader = self.dataloader
         # mmengine's would start the workers, at the very first sample.
@@ -124,7 +124,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         self.runner.message_hub.update_info(
             'data_position', dict(samples=self._used, seed=self._sampler.seed))
 
-    def _recall(self, name: str) -> Optional[object]:
+    def _recall(self, name: str) -> object | None:
         return self.runner.message_hub.runtime_info.get(name)
 
     def _restore_random_state(self) -> None:

@@ -1,14 +1,15 @@
 # Copyright (c) DKSAN-MM contributors.
 """The state of all random generators, as checkpoints can hold it."""
 import random
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator
+from typing import Any
 
 import numpy as np
 import torch
 
 
-def random_state() -> Dict[str, Any]:
+def random_state() -> dict[str, Any]:
     """Read the generators that models and hooks draw from.
 
     Returns:
@@ -26,7 +27,7 @@ def random_state() -> Dict[str, Any]:
     return state
 
 
-def set_random_state(state: Dict[str, Any]) -> None:
+def set_random_state(state: dict[str, Any]) -> None:
     """Put the generators where they were.
 
     Args:

@@ -3,7 +3,7 @@
 import math
 import re
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Tuple
+from typing import NamedTuple
 
 from mmengine.config import Config
 
@@ -25,8 +25,8 @@ class Start(NamedTuple):
     """
 
     path: str
-    shapes: Dict[str, Tuple[int, ...]]
-    damaged: List[str]
+    shapes: dict[str, tuple[int, ...]]
+    damaged: list[str]
 
 
 def find_start(config: Config) -> Start:
@@ -50,7 +50,7 @@ def find_start(config: Config) -> Start:
     paths = [config.get('load_from')]
     if automatic:
         paths = list_checkpoints(config.work_dir)
-    damaged: List[str] = []
+    damaged: list[str] = []
     for path in map(str, filter(None, paths)):
         try:
             checkpoint = read_checkpoint(path)
@@ -86,7 +86,7 @@ def check_new(work_dir: str) -> None:
             '--resume continues it, another --work-dir keeps it')
 
 
-def list_checkpoints(work_dir: str) -> List[Path]:
+def list_checkpoints(work_dir: str) -> list[Path]:
     """A run's checkpoints, ``iter_*.pth`` or so, the newest first.
 
     The newest is what ``last_checkpoint`` names, or was written after it by a
@@ -105,7 +105,7 @@ def list_checkpoints(work_dir: str) -> List[Path]:
     if found and found[0].with_name(named.name) in found:
         last, when = _number(named), pointer.stat().st_mtime_ns
 
-    def order(path: Path) -> Tuple[bool, int]:
+    def order(path: Path) -> tuple[bool, int]:
         given_up = _number(path) > last and path.stat().st_mtime_ns <= when
         return given_up, -_number(path)
 
@@ -119,7 +119,7 @@ def _named_by(pointer: Path) -> Path:
     return path if NUMBER.search(path.name) else pointer.with_name(FIRST)
 
 
-def _like(path: Path) -> List[Path]:
+def _like(path: Path) -> list[Path]:
     """Return files that differ from a path in the number alone."""
     start = NUMBER.sub('', path.name)
     pattern = re.compile(re.escape(start) + NUMBER.pattern)

@@ -1,7 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """A config on another number of processes, or in another precision."""
 import os
-from typing import Optional
 
 from mmengine.config import Config
 
@@ -17,7 +16,7 @@ def num_processes(launcher: str) -> int:
     return int(os.environ.get(_PROCESSES.get(launcher, ''), 1))
 
 
-def base_batch(config: Config) -> Optional[int]:
+def base_batch(config: Config) -> int | None:
     """The total batch that the config's learning rate is meant for."""
     return config.get('auto_scale_lr', {}).get('base_batch_size')
 

@@ -1,14 +1,15 @@
 # Copyright (c) DKSAN-MM contributors.
 """Learning rates of a resumed training, where its config has changed."""
 import warnings
-from typing import Any, Dict, List, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any
 
 # Of a scheduler's state, what tells how far it is, or follows from the
 # optimizer. All else is its settings.
 _DERIVED = ('last_step', '_global_step', '_last_value', 'base_values')
 
 
-def uneven_end(config: Mapping[str, Any]) -> Optional[str]:
+def uneven_end(config: Mapping[str, Any]) -> str | None:
     """Return a sentence if rates do not end with the training, or None.
 
     Who changes the length alone trains on at the schedule's last rate, or
@@ -54,7 +55,7 @@ class Schedule:
         ]
         self.schedulers = [dict(s.state_dict()) for s in _schedulers(runner)]
 
-    def follow(self, runner) -> List[str]:
+    def follow(self, runner) -> list[str]:
         """Give a resumed Runner the config's settings.
 
         Rates become those of a training that had them from the start.
@@ -103,12 +104,12 @@ def _forward(schedulers: list, runner) -> None:
                     scheduler.step()
 
 
-def _without(settings: Dict[str, Any], names: List[str]) -> Dict[str, Any]:
+def _without(settings: dict[str, Any], names: list[str]) -> dict[str, Any]:
     return {key: v for key, v in settings.items() if key not in names}
 
 
-def _differences(own: Dict[str, Any], other: Dict[str, Any],
-                 ignored: Any) -> List[str]:
+def _differences(own: dict[str, Any], other: dict[str, Any],
+                 ignored: Any) -> list[str]:
     return [
         key for key in own
         if key not in ignored and (key not in other or own[key] != other[key])

@@ -5,8 +5,8 @@ The metrics of :mod:`dksan_mm.evaluation.metrics` are averages of these values.
 Frames are ``(h, w, 3)`` in RGB order or one channel ``(h, w)``, values 0-255.
 """
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Sequence
 
 import cv2
 import numpy as np

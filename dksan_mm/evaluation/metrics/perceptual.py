@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Metrics of how natural, and how alike to the eye, frames look."""
+from collections.abc import Callable
 from pickle import UnpicklingError
-from typing import Callable, Dict, Optional
 
 import numpy as np
 import torch
@@ -49,8 +49,8 @@ class VideoNIQE(VideoMetric):
             raise ValueError(f'every must be at least 1, got {every}')
         self.every = every
 
-    def frame_values(self, video: str, frame: str, truth: Optional[np.ndarray],
-                     prediction: np.ndarray) -> Dict[str, float]:
+    def frame_values(self, video: str, frame: str, truth: np.ndarray | None,
+                     prediction: np.ndarray) -> dict[str, float]:
         """NIQE of one frame; empty where it is not defined or not wanted."""
         if self.every > 1 and frame_number(video, frame) % self.every:
             return {}
@@ -96,7 +96,7 @@ class VideoLPIPS(VideoMetric):
             raise ValueError(f'net must be one of {LPIPS_NETWORKS}, got '
                              f'{net!r}')
         self.net = net
-        self.distance: Optional[Callable] = None
+        self.distance: Callable | None = None
 
     def prepare(self, module: nn.Module, dataloader: DataLoader) -> None:
         """Load the network before the first frame, to where the model is.

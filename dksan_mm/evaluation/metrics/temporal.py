@@ -1,7 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """A metric of flicker: how wrongly frames change from one to the next."""
 import logging
-from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 from mmagic.registry import METRICS
@@ -12,7 +11,7 @@ from dksan_mm.evaluation.functional.image_quality import LUMA_WEIGHTS
 from .video_metric import VideoMetric, frame_number
 
 # Video, number of the frame, and its error (prediction - ground truth), int16.
-Error = Tuple[str, int, np.ndarray]
+Error = tuple[str, int, np.ndarray]
 
 
 @METRICS.register_module()
@@ -41,11 +40,11 @@ class VideoTemporalError(VideoMetric):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self._first: Optional[Error] = None  # of this process
-        self._last: Optional[Error] = None
+        self._first: Error | None = None  # of this process
+        self._last: Error | None = None
 
-    def frame_values(self, video: str, frame: str, truth: Optional[np.ndarray],
-                     prediction: np.ndarray) -> Dict[str, float]:
+    def frame_values(self, video: str, frame: str, truth: np.ndarray | None,
+                     prediction: np.ndarray) -> dict[str, float]:
         """Values of the change from the frame before, if that came before.
 
         Raises:
@@ -62,7 +61,7 @@ class VideoTemporalError(VideoMetric):
             self._first = current
         return self._change(previous, current)
 
-    def gather(self) -> List[Tuple[str, str, dict]]:
+    def gather(self) -> list[tuple[str, str, dict]]:
         """The results of all processes, the changes between them included.
 
         Where frames did not come in order, there is a warning, and there are
@@ -86,8 +85,8 @@ class VideoTemporalError(VideoMetric):
             level=logging.WARNING)
         return [(video, frame, {}) for video, frame, _ in rows]
 
-    def _change(self, previous: Optional[Error],
-                current: Error) -> Dict[str, float]:
+    def _change(self, previous: Error | None,
+                current: Error) -> dict[str, float]:
         """Values of two errors; none if the frames are not neighbours."""
         video, number, error = current
         if previous is None or previous[:2] != (video, number - 1):
@@ -105,7 +104,7 @@ class VideoTemporalError(VideoMetric):
         return values
 
 
-def _find_gap(rows: List[Tuple[str, str, dict]]) -> Optional[str]:
+def _find_gap(rows: list[tuple[str, str, dict]]) -> str | None:
     """A frame without a value although the one before was evaluated."""
     scored = {(video, int(frame)) for video, frame, values in rows if values}
     present = {(video, int(frame)) for video, frame, _ in rows}

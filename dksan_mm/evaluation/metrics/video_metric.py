@@ -2,8 +2,8 @@
 """Base of all metrics: 8-bit frames, a mean per video, all processes."""
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -73,7 +73,7 @@ class VideoMetric(BaseSampleWiseMetric):
         super().__init__(**kwargs)
         self.channels, self.border = tuple(channels), border
         self.channel_order = channel_order
-        self.videos: Dict[str, Dict[str, float]] = {}
+        self.videos: dict[str, dict[str, float]] = {}
 
     def score(self, truth: np.ndarray, prediction: np.ndarray) -> float:
         """Value of one frame: two images (h, w, 3) or (h, w), 0-255."""
@@ -100,7 +100,7 @@ class VideoMetric(BaseSampleWiseMetric):
             self.results.append((video, frame, values))
 
     def _truth(self, video: str, frame: str, sample: dict,
-               prediction: np.ndarray) -> Optional[np.ndarray]:
+               prediction: np.ndarray) -> np.ndarray | None:
         """The ground truth of a frame, if it is needed."""
         if not self.needs_truth:
             return None
@@ -125,8 +125,8 @@ class VideoMetric(BaseSampleWiseMetric):
         return crop_border(
             np.ascontiguousarray(image.transpose(1, 2, 0)), self.border)
 
-    def frame_values(self, video: str, frame: str, truth: Optional[np.ndarray],
-                     prediction: np.ndarray) -> Dict[str, float]:
+    def frame_values(self, video: str, frame: str, truth: np.ndarray | None,
+                     prediction: np.ndarray) -> dict[str, float]:
         """Values of one frame by name; empty where there are none.
 
         Args:
@@ -144,7 +144,7 @@ class VideoMetric(BaseSampleWiseMetric):
                 luma(truth), luma(prediction))
         return values
 
-    def evaluate(self, size: Optional[int] = None) -> Dict[str, float]:
+    def evaluate(self, size: int | None = None) -> dict[str, float]:
         """Gather every process's frames, average, log one row per video.
 
         Args:
@@ -162,14 +162,14 @@ class VideoMetric(BaseSampleWiseMetric):
         prefix = f'{self.prefix}/' if self.prefix else ''
         return {prefix + name: value for name, value in means.items()}
 
-    def gather(self) -> List[Tuple[str, str, dict]]:
+    def gather(self) -> list[tuple[str, str, dict]]:
         """The results of all processes."""
         return [
             row for rows in all_gather_object(self.results) for row in rows
         ]
 
     def compute_metrics(
-            self, results: List[Tuple[str, str, dict]]) -> Dict[str, float]:
+            self, results: list[tuple[str, str, dict]]) -> dict[str, float]:
         """Mean over the videos of the per-video means.
 
         Args:
@@ -191,7 +191,7 @@ class VideoMetric(BaseSampleWiseMetric):
         }
         return _mean(list(self.videos.values()))
 
-    def _table(self, means: Dict[str, float]) -> str:
+    def _table(self, means: dict[str, float]) -> str:
         """Per-video values as text, the mean in the last row."""
         if not means:
             return f'{self.metric}: not defined for any of these frames'
@@ -206,7 +206,7 @@ class VideoMetric(BaseSampleWiseMetric):
         return f'{self.metric} per video\n' + '\n'.join(lines)
 
 
-def frame_name(sample: dict) -> Tuple[str, str]:
+def frame_name(sample: dict) -> tuple[str, str]:
     """Video and frame of a sample: its ``key``, else its ``gt_path``.
 
     Raises:
@@ -236,7 +236,7 @@ def frame_number(video: str, frame: str) -> int:
     return int(frame)
 
 
-def _mean(rows: List[Dict[str, float]]) -> Dict[str, float]:
+def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
     """Mean of each value; of no rows, none.
 
     The sum is exact: frames come in another order from several processes.

@@ -6,8 +6,9 @@ uint8, ``(t, h, w, 3)``, RGB; ``numpy.load`` reads it, too. See
 """
 import ast
 import os
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import BinaryIO, Iterator, Tuple
+from typing import BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
@@ -21,7 +22,7 @@ class FrameArray(ClipFile):
     CONTENT = 'an array of frames'
     STORE = 'array'
 
-    def _read_header(self) -> Tuple[int, int, int, int]:
+    def _read_header(self) -> tuple[int, int, int, int]:
         start = self._file.read(10)
         if len(start) < 10 or start[:8] != npy.magic(1, 0):
             raise ValueError('no .npy file of version 1.0')
@@ -44,7 +45,7 @@ class FrameArray(ClipFile):
 
 
 @lru_cache(maxsize=256)
-def _parse_header(text: bytes) -> Tuple[int, int, int, int]:
+def _parse_header(text: bytes) -> tuple[int, int, int, int]:
     """Shape in an ``.npy`` header; parsing takes longer than reading, and
     clips of one size and length have one header."""
     header = ast.literal_eval(text.decode('latin1'))

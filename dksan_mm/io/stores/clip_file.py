@@ -2,12 +2,11 @@
 """Base of the files that hold a clip's pixels."""
 import os
 from abc import ABC, abstractmethod
-from typing import Optional, Tuple
 
 import numpy as np
 
 # Rows and columns of a crop: top, left, height, width.
-Box = Tuple[int, int, int, int]
+Box = tuple[int, int, int, int]
 
 
 class ClipFile(ABC):
@@ -56,7 +55,7 @@ class ClipFile(ABC):
     def __len__(self) -> int:
         return self.shape[0]
 
-    def read(self, frame: int, box: Optional[Box] = None) -> np.ndarray:
+    def read(self, frame: int, box: Box | None = None) -> np.ndarray:
         """Read one frame or a crop of it.
 
         Args:
@@ -85,7 +84,7 @@ class ClipFile(ABC):
                              f'({error})') from error
 
     @abstractmethod
-    def _read_header(self) -> Tuple[int, int, int, int]:
+    def _read_header(self) -> tuple[int, int, int, int]:
         """The shape, once header and file size are checked."""
 
     @abstractmethod

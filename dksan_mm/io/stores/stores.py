@@ -36,7 +36,7 @@ import os
 import os.path as osp
 import re
 import zlib
-from typing import Callable, Collection, Dict, Iterator, List, Union
+from collections.abc import Callable, Collection, Iterator
 
 import cv2
 import numpy as np
@@ -47,7 +47,7 @@ from dksan_mm.io.layout import HR_DIR, list_frames
 from .arrays import FrameArray, write_array
 from .tiles import TileFile, write_tiles
 
-Store = Union[FrameArray, TileFile]
+Store = FrameArray | TileFile
 # Suffix: how to open and how to write; the quicker first.
 KINDS = {'.npy': (FrameArray, write_array), '.tiles': (TileFile, write_tiles)}
 
@@ -87,7 +87,7 @@ def open_store(path: str) -> Store:
 def write_store(
         folder: str,
         suffix: str,
-        on_frame: Callable[[], None] = lambda: None) -> Dict[str, object]:
+        on_frame: Callable[[], None] = lambda: None) -> dict[str, object]:
     """Make the file of a clip's folder of frames, whole or not at all.
 
     Args:
@@ -115,7 +115,7 @@ def write_store(
     return dict(bytes=osp.getsize(path), crc32=large_file_crc32(path))
 
 
-def _read_rgb(paths: List[str],
+def _read_rgb(paths: list[str],
               on_frame: Callable[[], None]) -> Iterator[np.ndarray]:
     """Frames of one size."""
     shape = None
@@ -141,7 +141,7 @@ def large_file_crc32(path: str) -> str:
             value = zlib.crc32(part, value)
 
 
-def unfinished_paths(path: str) -> List[str]:
+def unfinished_paths(path: str) -> list[str]:
     """List what killed runs have left of a file, under hidden names."""
     folder, name = osp.split(path)
     return find_leftovers(folder or '.', re.escape(name))
@@ -186,7 +186,7 @@ def remove_temporary(folder: str) -> None:
             os.remove(path)
 
 
-def is_as_stated(path: str, stated: Dict[str, object]) -> bool:
+def is_as_stated(path: str, stated: dict[str, object]) -> bool:
     """Return whether a file is there, by its size.
 
     Args:

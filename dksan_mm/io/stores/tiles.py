@@ -13,11 +13,19 @@ A tile is a raw deflate stream of the planes R - G, G and B - G, modulo 256. Of
 each row but a plane's first, the row above is subtracted, 8 bytes at a time as
 one number: numpy sums these 8 times as fast as bytes, for 3 % more bytes
 coded.
+
+Containers of libraries lose by more than a third in one thing or another, of
+crops of 512 from five clips: tiled TIFF (tifffile with zlib) takes twice the
+time to read, zarr 1.5 times the time and 1.6 times the disk (zlib) or the same
+time and 1.7 times the disk (Blosc with zstd). LMDB would only hold the same
+tiles, with a fifth more disk. tifffile with imagecodecs is 1.4 times as quick
+for 1.2 times the disk, and 80 MB of libraries more to install.
 """
 import os
 import struct
 import zlib
-from typing import BinaryIO, Iterator, List, Tuple
+from collections.abc import Iterator
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -37,7 +45,7 @@ class TileFile(ClipFile):
     CONTENT = 'a file of tiles'
     STORE = 'tiles'
 
-    def _read_header(self) -> Tuple[int, int, int, int]:
+    def _read_header(self) -> tuple[int, int, int, int]:
         start = self._file.read(HEADER.size)
         if len(start) < HEADER.size or start[:8] != MAGIC:
             raise ValueError('it begins otherwise')
@@ -68,7 +76,7 @@ class TileFile(ClipFile):
             out[at:at + last - first] = cv2.merge(list(planes))
         return out
 
-    def _read_row(self, frame: int, row: int, columns: range) -> List[bytes]:
+    def _read_row(self, frame: int, row: int, columns: range) -> list[bytes]:
         """Read coded tiles that lie next to each other at once."""
         rows, per_row = self.grid
         first = (frame * rows + row) * per_row + columns[0]
@@ -83,7 +91,7 @@ class TileFile(ClipFile):
         return [content[a:b] for a, b in zip(offsets, offsets[1:])]
 
 
-def _grid(height: int, width: int, tile: int) -> Tuple[int, int]:
+def _grid(height: int, width: int, tile: int) -> tuple[int, int]:
     """Join tiles below and next to each other."""
     return -(-height // tile), -(-width // tile)
 
@@ -103,7 +111,7 @@ def encode_tile(image: np.ndarray) -> bytes:
     return compressor.compress(words.tobytes()) + compressor.flush()
 
 
-def decode_tiles(coded: List[bytes], tile: int, rows: int) -> np.ndarray:
+def decode_tiles(coded: list[bytes], tile: int, rows: int) -> np.ndarray:
     """Decode the upper rows of tiles that lie next to each other.
 
     Args:
@@ -146,7 +154,7 @@ def write_tiles(file: BinaryIO, frames: Iterator[np.ndarray],
             size.
         count (int): How many there are.
     """
-    offsets: List[int] = []
+    offsets: list[int] = []
     for number, frame in enumerate(frames):
         height, width = frame.shape[:2]
         if number == 0:

@@ -7,7 +7,8 @@ is shown for 100 ms, as browsers have it.
 import io
 import struct
 import zlib
-from typing import Iterator, List, NamedTuple, Optional, Tuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -16,7 +17,7 @@ from PIL import Image
 PNG = b'\x89PNG\r\n\x1a\n'
 DEFAULT = 100  # ms
 MAX_PIXELS = 2**27  # more are a damaged header
-Shown = Tuple[np.ndarray, int]
+Shown = tuple[np.ndarray, int]
 
 
 class Animation:
@@ -30,7 +31,7 @@ class Animation:
         durations (list[int]): Of all frames, in milliseconds.
     """
     path: str
-    durations: List[int]
+    durations: list[int]
 
     def __len__(self) -> int:
         return len(self.durations)
@@ -39,7 +40,7 @@ class Animation:
         raise NotImplementedError
 
 
-def open_animation(path: str) -> Optional[Animation]:
+def open_animation(path: str) -> Animation | None:
     """Open an animation that FFmpeg does not decode.
 
     Args:
@@ -161,7 +162,7 @@ class WebP(Animation):
             raise ValueError(f'{self.path}: cut short after frame {number}')
 
 
-def _read_webp(path: str) -> Tuple[bytes, List[int], bool]:
+def _read_webp(path: str) -> tuple[bytes, list[int], bool]:
     """A WebP file up to its last whole chunk, of a fitting stated length.
 
     Returns:
@@ -258,11 +259,11 @@ class DeepApng(Animation):
         return image
 
 
-def _read_apng(path: str) -> Tuple[bytes, List[Tuple[Control, bytes]]]:
+def _read_apng(path: str) -> tuple[bytes, list[tuple[Control, bytes]]]:
     """Header and frames of a PNG; none if it is not animated."""
     with open(path, 'rb') as file:
         content = file.read()
-    frames: List[Tuple[Control, bytes]] = []
+    frames: list[tuple[Control, bytes]] = []
     place, is_animated = 8, False
     while place + 12 <= len(content):
         size = int.from_bytes(content[place:place + 4], 'big')

@@ -1,7 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Colour tags of a video: numbers of ITU-T H.273, as FFmpeg has them."""
 from dataclasses import dataclass
-from typing import Tuple
 
 import av
 
@@ -119,7 +118,7 @@ def read_color(frame: av.VideoFrame) -> Color:
     return Color(primaries, transfer)
 
 
-def read_coding(frame: av.VideoFrame) -> Tuple[int, bool]:
+def read_coding(frame: av.VideoFrame) -> tuple[int, bool]:
     """Find out how a decoded frame's numbers are coded.
 
     Args:

@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Cover images and attached files, such as fonts, of a video file."""
-from typing import List, NamedTuple
+from typing import NamedTuple
 
 import av
 from av.stream import Disposition
@@ -31,9 +31,9 @@ class Cover(NamedTuple):
     content: bytes
 
 
-def read_covers(source: str) -> List[Cover]:
+def read_covers(source: str) -> list[Cover]:
     """Read the cover images of a file that can be copied."""
-    covers: List[Cover] = []
+    covers: list[Cover] = []
     with open_container(source) as container:
         streams = [
             stream for stream in container.streams.video if stream.disposition
@@ -53,7 +53,7 @@ def read_covers(source: str) -> List[Cover]:
 
 
 def add_cover(cover: Cover, stream: av.VideoStream,
-              target: av.container.OutputContainer) -> List[av.Packet]:
+              target: av.container.OutputContainer) -> list[av.Packet]:
     """Add a cover to a container that is not written to yet.
 
     Args:

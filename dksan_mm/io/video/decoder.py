@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """A video file decoded from beginning to end, for all that read videos."""
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Callable, Iterable, Iterator, List, Optional
 
 import av
 import numpy as np
@@ -28,7 +28,7 @@ class Picture:
         is_damaged (bool): Whether the decoder had to make up a part.
     """
     load: Callable[[str], np.ndarray]
-    pts: Optional[int] = None
+    pts: int | None = None
     duration: int = 0
     is_damaged: bool = False
 
@@ -65,13 +65,13 @@ class Decoder:
                  *,
                  keep_color: bool = False,
                  deinterlace: bool = True,
-                 threads: Optional[int] = None) -> None:
+                 threads: int | None = None) -> None:
         self.path = path
         self._deinterlacer = Deinterlacer() if deinterlace else None
         self._is_interlaced = False
         self._threads = threads
         self._pixels = PixelReader(path, keep_color=keep_color)
-        self._notes: List[str] = []
+        self._notes: list[str] = []
         self.sample_aspect, self.has_tracks = Fraction(1), False
         self._animation = open_animation(path)
         if self._animation is not None:
@@ -104,7 +104,7 @@ class Decoder:
         return self._pixels.color
 
     @property
-    def notes(self) -> List[str]:
+    def notes(self) -> list[str]:
         """A sentence for each thing that is not as in the file."""
         notes = self._notes + self._pixels.notes
         if self._is_interlaced:
@@ -112,7 +112,7 @@ class Decoder:
             notes.append(f'{self.path} is interlaced: it {verb} deinterlaced')
         return notes
 
-    def __iter__(self) -> Iterator[Optional[Picture]]:
+    def __iter__(self) -> Iterator[Picture | None]:
         if self._animation is not None:
             yield from self._play(self._animation)
             return
@@ -148,8 +148,8 @@ class Decoder:
             packets.check_end(self.path, stream, last)
 
     def _look_for_fields(
-        self, frames: Iterable[Optional[av.VideoFrame]]
-    ) -> Iterator[Optional[av.VideoFrame]]:
+        self, frames: Iterable[av.VideoFrame | None]
+    ) -> Iterator[av.VideoFrame | None]:
         for frame in frames:
             if frame is not None and frame.interlaced_frame:
                 self._is_interlaced = True

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Whole frames of interlaced ones, whose two fields are of two moments."""
 from collections import deque
-from typing import Deque, Iterable, Iterator, Optional, Tuple
+from collections.abc import Iterable, Iterator
 
 import av
 import av.filter
@@ -19,15 +19,15 @@ class Deinterlacer:
 
     def __init__(self) -> None:
         self.is_needed = False
-        self._graph: Optional[av.filter.Graph] = None
-        self._shape: Tuple[int, int, str] = (0, 0, '')
-        self._waiting: Deque[av.VideoFrame] = deque()
-        self._times: Deque[Tuple[Optional[int], int]] = deque()
+        self._graph: av.filter.Graph | None = None
+        self._shape: tuple[int, int, str] = (0, 0, '')
+        self._waiting: deque[av.VideoFrame] = deque()
+        self._times: deque[tuple[int | None, int]] = deque()
         self._count = 0
 
     def filter(
-        self, frames: Iterable[Optional[av.VideoFrame]]
-    ) -> Iterator[Optional[av.VideoFrame]]:
+        self, frames: Iterable[av.VideoFrame | None]
+    ) -> Iterator[av.VideoFrame | None]:
         """Go through a video.
 
         Args:
@@ -94,5 +94,5 @@ class Deinterlacer:
         self._graph = None
 
 
-def _shape(frame: av.VideoFrame) -> Tuple[int, int, str]:
+def _shape(frame: av.VideoFrame) -> tuple[int, int, str]:
     return frame.width, frame.height, frame.format.name

@@ -1,13 +1,14 @@
 # Copyright (c) DKSAN-MM contributors.
 """Times of decoded frames, of which some are missing, equal or go back."""
-from typing import Iterable, Iterator, List, Optional, Tuple, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 MAX_EQUAL = 8  # frames of one time: more are an error
 T = TypeVar('T')
 
 
-def place_frames(frames: Iterable[Tuple[Optional[int], int, T]],
-                 step: int) -> Iterator[Tuple[int, int, T]]:
+def place_frames(frames: Iterable[tuple[int | None, int, T]],
+                 step: int) -> Iterator[tuple[int, int, T]]:
     """Give frames times that grow.
 
     A frame without a time follows the one before at the frame rate. So does
@@ -22,7 +23,7 @@ def place_frames(frames: Iterable[Tuple[Optional[int], int, T]],
     Yields:
         tuple[int, int, T]: The same of the frames that will be shown.
     """
-    group: List[Tuple[int, T]] = []  # waits for a later time
+    group: list[tuple[int, T]] = []  # waits for a later time
     start = moved = 0
     try:
         for pts, duration, content in frames:
@@ -42,8 +43,8 @@ def place_frames(frames: Iterable[Tuple[Optional[int], int, T]],
     yield from _share(group, start, start + step * len(group))
 
 
-def _share(group: List[Tuple[int, T]], start: int,
-           end: int) -> Iterator[Tuple[int, int, T]]:
+def _share(group: list[tuple[int, T]], start: int,
+           end: int) -> Iterator[tuple[int, int, T]]:
     if len(group) == 1:
         yield (start, *group[0])
         return

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Geometry of a stored picture: the part shown, and which way up."""
 import re
-from typing import NamedTuple, Tuple
+from typing import NamedTuple
 
 import av
 import av.logging
@@ -119,7 +119,7 @@ def is_slanted(frame: av.VideoFrame) -> bool:
     return min(one, other) > 0.02 * max(one, other)
 
 
-def _read_matrix(frame: av.VideoFrame) -> Tuple[int, int, int, int]:
+def _read_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """Read a, b, c, d of a frame's display matrix, in units of 1 / 65536.
 
     A stored point (x, y) is shown at (a x + c y, b x + d y).

@@ -3,7 +3,7 @@
 import glob
 import os.path as osp
 import re
-from typing import List, NamedTuple, Optional
+from typing import NamedTuple
 
 from dksan_mm.io.listing import (Content, group_names, is_image_name,
                                  is_video_name, natural, not_taken,
@@ -17,11 +17,11 @@ class Inputs(NamedTuple):
         paths (list[str]): Video files and folders of frames.
         notes (list[str]): Sentences about files that are not taken.
     """
-    paths: List[str]
-    notes: List[str]
+    paths: list[str]
+    notes: list[str]
 
 
-def find_inputs(source: str) -> Optional[Inputs]:
+def find_inputs(source: str) -> Inputs | None:
     """List the videos in a folder, or of a pattern.
 
     A folder of videos may hold images too, such as posters, and a folder of

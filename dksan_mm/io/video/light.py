@@ -12,7 +12,7 @@ of R, G and B, which keeps hues and grey. Diffuse white of HDR, 203 cd/m2
 half as it is and bends the rest below white. HLG is first shown on BT.2100's
 display of 1000 cd/m2.
 """
-from typing import Callable, Dict, Tuple
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -115,12 +115,12 @@ def tone_curve(light: np.ndarray, peak: float) -> np.ndarray:
     return pq_to_light(np.where(signal < knee, signal, bent) * scale)
 
 
-def _power(exponent: float) -> Tuple[Curve, Curve]:
+def _power(exponent: float) -> tuple[Curve, Curve]:
     return (lambda signal: np.power(signal, exponent),
             lambda light: cv2.pow(light, 1 / exponent))
 
 
-def _log(decades: float) -> Tuple[Curve, Curve]:
+def _log(decades: float) -> tuple[Curve, Curve]:
     least = 10**-decades
     return (lambda v: np.where(v > 0, 10**(
         (v - 1) * decades), 0), lambda x: np.where(
@@ -138,7 +138,7 @@ def _light_to_srgb(light: np.ndarray) -> np.ndarray:
                     1.055 * cv2.pow(light, 1 / 2.4) - 0.055)
 
 
-def _cinema() -> Tuple[Curve, Curve]:
+def _cinema() -> tuple[Curve, Curve]:
     to_light, from_light = _power(2.6)  # SMPTE ST 428-1
     return (lambda signal: to_light(signal) *
             (52.37 / 48), lambda light: from_light(light * (48 / 52.37)))
@@ -146,7 +146,7 @@ def _cinema() -> Tuple[Curve, Curve]:
 
 # From a signal to light and back, by transfer; BT.1886 where none is here.
 _BT1886 = _power(2.4)
-_CURVES: Dict[int, Tuple[Curve, Curve]] = {
+_CURVES: dict[int, tuple[Curve, Curve]] = {
     4: _power(2.2),
     5: _power(2.8),
     8: (lambda signal: signal, lambda light: light),
@@ -183,7 +183,7 @@ class Conversion:
         self._encode = _CURVES.get(target.transfer, _BT1886)[1]
         self._matrix = exchange(source.primaries,
                                 target.primaries).astype(np.float32)
-        self._tables: Dict[Tuple[float, float], Tuple[np.ndarray, ...]] = {}
+        self._tables: dict[tuple[float, float], tuple[np.ndarray, ...]] = {}
         if source.transfer == HLG:
             self._weights = luma_weights(source.primaries).astype(np.float32)
             # Of luminance and of light, by their square roots.
@@ -220,7 +220,7 @@ class Conversion:
         light = cv2.threshold(light, 0, 0, cv2.THRESH_TOZERO)[1]
         return self._encode(cv2.threshold(light, 1, 0, cv2.THRESH_TRUNC)[1])
 
-    def _tabulate(self, signal: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    def _tabulate(self, signal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Light of each signal, and what the tone curve makes of it."""
         if self._source.transfer == PQ:
             nits = pq_to_light(signal)

@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """A video file packet by packet, and whether it is whole."""
 import os.path as osp
+from collections.abc import Iterator
 from fractions import Fraction
-from typing import Dict, Iterator, Optional, Tuple
 
 import av
 
@@ -29,10 +29,9 @@ class Packets:
         self._end_byte, self._frames = 0, 0
         self._timeline = open_timeline(container)
         # Of each stream: its latest time, and the longest step to one.
-        self._times: Dict[int, Tuple[Fraction, Fraction]] = {}
+        self._times: dict[int, tuple[Fraction, Fraction]] = {}
 
-    def decode(self,
-               stream: av.VideoStream) -> Iterator[Optional[av.VideoFrame]]:
+    def decode(self, stream: av.VideoStream) -> Iterator[av.VideoFrame | None]:
         """Yield frames, and None for each packet that cannot be decoded.
 
         Their times begin at zero; see :mod:`dksan_mm.io.video.timeline`.
@@ -53,7 +52,7 @@ class Packets:
             except av.InvalidDataError:
                 yield None
 
-    def find_second(self, path: str) -> Optional[int]:
+    def find_second(self, path: str) -> int | None:
         """Find where another recording begins that FFmpeg does not read.
 
         Args:
@@ -113,7 +112,7 @@ class Packets:
 
 
 def _stated(
-        container: av.container.InputContainer) -> Tuple[Fraction, Fraction]:
+        container: av.container.InputContainer) -> tuple[Fraction, Fraction]:
     """Beginning and length that a file states, seconds.
 
     In Matroska some programs state the end, not the length: the beginning is

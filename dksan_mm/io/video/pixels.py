@@ -2,7 +2,6 @@
 """From the formats that decoders give to 8-bit RGB, and back to YUV."""
 import re
 from fractions import Fraction
-from typing import Dict, List, Optional, Tuple
 
 import av
 import av.filter
@@ -23,7 +22,7 @@ ACCURATE = 0x4 | 0x2000 | 0x4000 | 0x40000
 WHITE_16 = 65283
 # PyAV gives their numbers as they are.
 _NATIVE = ('gbrp', 'gbrap', 'rgb48', 'rgba64', 'rgbaf', 'rgbf', 'gray')
-Codes = Tuple[np.ndarray, float, float]  # numbers, those of black and white
+Codes = tuple[np.ndarray, float, float]  # numbers, those of black and white
 
 
 class PixelReader:
@@ -48,11 +47,11 @@ class PixelReader:
 
     def __init__(self, path: str, *, keep_color: bool = False) -> None:
         self.path, self.color, self.crop = path, Color(), Crop()
-        self.notes: List[str] = []
+        self.notes: list[str] = []
         self._keep_color = keep_color
         self._peak = HLG_PEAK
-        self._conversions: Dict[Color, Conversion] = {}
-        self._tables: Dict[Tuple[float, float], np.ndarray] = {}
+        self._conversions: dict[Color, Conversion] = {}
+        self._tables: dict[tuple[float, float], np.ndarray] = {}
 
     def begin(self, frame: av.VideoFrame) -> None:
         """Decide on the colours of all images by the first frame."""
@@ -163,7 +162,7 @@ def _is_simple(frame: av.VideoFrame) -> bool:
 
 
 def read_codes(frame: av.VideoFrame,
-               has_alpha: bool) -> Tuple[Codes, Optional[np.ndarray]]:
+               has_alpha: bool) -> tuple[Codes, np.ndarray | None]:
     """Numbers of red, green and blue at the frame's own precision.
 
     Args:
@@ -228,7 +227,7 @@ def _from_planes(frame: av.VideoFrame, matrix: int, full: bool) -> np.ndarray:
     return np.rint(image * 65535).astype(np.uint16)
 
 
-def _read_planes(frame: av.VideoFrame) -> List[np.ndarray]:
+def _read_planes(frame: av.VideoFrame) -> list[np.ndarray]:
     """Luma and both chroma planes, float32, of the size of luma."""
     if not re.match('yuvj?4..p', frame.format.name):
         raise NotImplementedError('its matrix needs planes')

@@ -5,9 +5,9 @@ import os
 import os.path as osp
 import re
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Iterator, List, Optional, Sequence, Tuple, Union
 
 import av
 import numpy as np
@@ -64,17 +64,17 @@ class Source:
     """
     sample_aspect = Fraction(1)
     color = Color()
-    tracks: Optional[str] = None
+    tracks: str | None = None
     keeps_time = True
 
     def __init__(self, path: str, rate: Fraction, num_frames: int) -> None:
         self.path, self.rate, self.num_frames = path, rate, num_frames
         self.time_base = 1 / rate
-        self.complaints: List[str] = []
-        self.notes: List[str] = []
+        self.complaints: list[str] = []
+        self.notes: list[str] = []
 
     @property
-    def inputs(self) -> List[str]:
+    def inputs(self) -> list[str]:
         """The files that are read."""
         return [self.path]
 
@@ -100,7 +100,7 @@ class Source:
         raise NotImplementedError
 
 
-def _check_size(frame: Frame, size: Tuple[int, ...], name: str) -> None:
+def _check_size(frame: Frame, size: tuple[int, ...], name: str) -> None:
     if frame.image.shape != size:
         h, w = frame.image.shape[:2]
         raise ValueError(f'{name} is {w}x{h}, the frames before it are '
@@ -127,7 +127,7 @@ class VideoFile(Source):
 
     def __init__(self,
                  path: str,
-                 rate: Optional[Fraction] = None,
+                 rate: Fraction | None = None,
                  *,
                  keep_color: bool = False,
                  deinterlace: bool = True) -> None:
@@ -189,7 +189,7 @@ class Images(Source):
     def __init__(self,
                  path: str,
                  files: Sequence[str],
-                 rate: Optional[Fraction] = None,
+                 rate: Fraction | None = None,
                  *,
                  notes: Sequence[str] = ()) -> None:
         super().__init__(path, rate or DEFAULT_RATE, len(files))
@@ -197,7 +197,7 @@ class Images(Source):
         self.notes += notes
 
     @property
-    def inputs(self) -> List[str]:
+    def inputs(self) -> list[str]:
         """The files that are read."""
         return self.files
 
@@ -215,8 +215,8 @@ class Images(Source):
             self.notes += sum_up(self.path, said)
 
 
-def open_source(path: Union[str, os.PathLike],
-                rate: Optional[Fraction] = None,
+def open_source(path: str | os.PathLike,
+                rate: Fraction | None = None,
                 *,
                 keep_color: bool = False,
                 deinterlace: bool = True,
@@ -260,7 +260,7 @@ def open_source(path: Union[str, os.PathLike],
     return _open_pattern(path, rate)
 
 
-def _open_pattern(path: str, rate: Optional[Fraction]) -> Images:
+def _open_pattern(path: str, rate: Fraction | None) -> Images:
     files = sorted(glob.glob(path, recursive=True), key=natural)
     if not files:
         if is_address(path):

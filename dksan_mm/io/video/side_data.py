@@ -1,13 +1,12 @@
 # Copyright (c) DKSAN-MM contributors.
 """Side data that FFmpeg attaches to decoded frames."""
 import functools
-from typing import Dict
 
 import av
 from av.sidedata.sidedata import SideData, Type
 
 
-def read_side_data(frame: av.VideoFrame) -> Dict[Type, SideData]:
+def read_side_data(frame: av.VideoFrame) -> dict[Type, SideData]:
     """Read a frame's side data, of kinds that PyAV does not know too."""
     _name_unknown_kinds()
     return {data.type: data for data in frame.side_data}

@@ -3,8 +3,8 @@
 import errno
 import os.path as osp
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator, List, Optional, Tuple
 
 import av
 import av.logging
@@ -43,7 +43,7 @@ def open_container(path: str) -> av.container.InputContainer:
 
 
 def open_video(
-        path: str) -> Tuple[av.container.InputContainer, av.VideoStream]:
+        path: str) -> tuple[av.container.InputContainer, av.VideoStream]:
     """Open a file that has a video.
 
     Args:
@@ -146,7 +146,7 @@ def open_decoder(stream: av.VideoStream) -> av.VideoCodecContext:
     return other
 
 
-def _rank(stream: av.VideoStream) -> Tuple[bool, bool, int, int]:
+def _rank(stream: av.VideoStream) -> tuple[bool, bool, int, int]:
     context = stream.codec_context
     return (not stream.disposition & Disposition.still_image,
             bool(stream.disposition & Disposition.default),
@@ -176,7 +176,7 @@ def logging_from(level: int) -> Iterator[None]:
         av.logging.set_skip_repeated(skip)
 
 
-def _find_name(logs: List[str], index: int) -> str:
+def _find_name(logs: list[str], index: int) -> str:
     for text in logs:
         match = re.search(rf'stream {index} \(\w+: (\w+)(?: \((.*?) / 0x)?',
                           text)
@@ -186,7 +186,7 @@ def _find_name(logs: List[str], index: int) -> str:
     return ''
 
 
-def has_mp4_index(path: str) -> Optional[bool]:
+def has_mp4_index(path: str) -> bool | None:
     """Look for the index of an MP4 or MOV file.
 
     Args:
@@ -202,7 +202,7 @@ def has_mp4_index(path: str) -> Optional[bool]:
     return bool(ends) and ends[0] <= osp.getsize(path)
 
 
-def find_second_mp4(path: str) -> Optional[int]:
+def find_second_mp4(path: str) -> int | None:
     """Find where another MP4 file begins that was appended to one.
 
     Players show the first alone.
@@ -217,7 +217,7 @@ def find_second_mp4(path: str) -> Optional[int]:
     return starts[1] if starts[1:] else None
 
 
-def _read_boxes(path: str) -> Iterator[Tuple[bytes, int, int]]:
+def _read_boxes(path: str) -> Iterator[tuple[bytes, int, int]]:
     """Yield kind, beginning and end of each outermost box of a file."""
     with open(path, 'rb') as file:
         end = file.seek(0, 2)

@@ -1,8 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
 """Text subtitles in the form that a container can hold."""
 import re
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple
 
 import av
 from av.subtitles.subtitle import SubtitleSet
@@ -25,7 +26,7 @@ class Text(NamedTuple):
         text (bytes): Its last field.
     """
     start: int
-    end: Optional[int]
+    end: int | None
     style: bytes
     text: bytes
 
@@ -41,7 +42,7 @@ def stack(texts: Sequence[Text]) -> Iterator[Text]:
     Yields:
         Text: None of which overlap.
     """
-    shown: List[Text] = []
+    shown: list[Text] = []
     for number, text in enumerate(texts):
         since = text.start
         shown.append(text)
@@ -78,7 +79,7 @@ class SubtitleConverter:
         self._decoder, header = stream.codec_context, _header(stream)
         self.stream = target.add_stream(FORMS[target.format.name])
         self._encoder = _prepared(self.stream.codec_context, header)
-        self._texts: List[Text] = []
+        self._texts: list[Text] = []
         self._count = self.damaged = 0
 
     def read(self, packet: av.Packet) -> None:
@@ -91,7 +92,7 @@ class SubtitleConverter:
             self._texts += _read_texts(packet, found) if found else ()
 
     @property
-    def texts(self) -> List[Text]:
+    def texts(self) -> list[Text]:
         """Return what has been read, for :meth:`encode`."""
         texts = sorted(self._texts, key=lambda text: text.start)
         if self._encoder.name == 'mov_text':
@@ -132,14 +133,14 @@ def can_convert(stream: av.stream.Stream, kind: str) -> bool:
     return True
 
 
-def _header(stream: av.stream.Stream) -> Optional[bytes]:
+def _header(stream: av.stream.Stream) -> bytes | None:
     """Styles that a decoder knows, in ASS."""
     stream.codec_context.open(strict=False)
     return stream.codec_context.subtitle_header
 
 
 def _prepared(encoder: av.CodecContext,
-              header: Optional[bytes]) -> av.CodecContext:
+              header: bytes | None) -> av.CodecContext:
     encoder.time_base, encoder.subtitle_header = MILLISECOND, header
     return encoder
 
@@ -156,7 +157,7 @@ def _read_texts(packet: av.Packet, found: SubtitleSet) -> Iterator[Text]:
             yield Text(start, end, style, text)
 
 
-def _split(event: av.subtitles.subtitle.AssSubtitle) -> Tuple[bytes, bytes]:
+def _split(event: av.subtitles.subtitle.AssSubtitle) -> tuple[bytes, bytes]:
     """Layer, style and so on, and text of an event."""
     fields = event.ass.split(b',', 8)
     return b','.join(fields[1:-1]), fields[-1]

@@ -2,7 +2,6 @@
 """Languages, titles, flags and chapters of a file and of its tracks."""
 import os.path as osp
 from fractions import Fraction
-from typing import Dict, List
 
 import av
 
@@ -27,7 +26,7 @@ def copy_tags(source, target) -> None:
         target.disposition = source.disposition
 
 
-def _tags(source) -> Dict[str, str]:
+def _tags(source) -> dict[str, str]:
     tags = {
         key: value
         for key, value in source.metadata.items()
@@ -79,7 +78,7 @@ def left_out(stream: av.stream.Stream) -> str:
 
 def find_lost(source: av.container.InputContainer,
               target: av.container.InputContainer,
-              copies: Dict[av.stream.Stream, av.stream.Stream]) -> List[str]:
+              copies: dict[av.stream.Stream, av.stream.Stream]) -> list[str]:
     """Compare a file with its copy.
 
     Args:

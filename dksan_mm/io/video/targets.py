@@ -4,7 +4,7 @@ import errno
 import os
 import os.path as osp
 import re
-from typing import Sequence, Union
+from collections.abc import Sequence
 
 from dksan_mm.io.files import is_special
 from dksan_mm.io.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
@@ -15,14 +15,12 @@ H264_SUFFIXES = ('.mp4', '.mkv', '.mov', '.m4v')
 OUR_NAME = re.compile(r'[0-9]{6,}\.png')
 
 
-def is_video(path: Union[str, os.PathLike]) -> bool:
+def is_video(path: str | os.PathLike) -> bool:
     """Return whether a target is a video file, tagged with its colours."""
     return os.fspath(path).lower().endswith(H264_SUFFIXES)
 
 
-def check_target(path: Union[str, os.PathLike],
-                 *,
-                 overwrite: bool = False) -> None:
+def check_target(path: str | os.PathLike, *, overwrite: bool = False) -> None:
     """Refuse a target that cannot be written, or should not.
 
     Args:
@@ -67,8 +65,7 @@ def check_target(path: Union[str, os.PathLike],
     check_folder(path)
 
 
-def check_apart(inputs: Sequence[str], target: Union[str,
-                                                     os.PathLike]) -> None:
+def check_apart(inputs: Sequence[str], target: str | os.PathLike) -> None:
     """Refuse a target that is an input, or a folder that holds one.
 
     Args:
@@ -93,7 +90,7 @@ def check_apart(inputs: Sequence[str], target: Union[str,
             raise ValueError(f'{target}: the output would replace the input')
 
 
-def check_count(source: Source, target: Union[str, os.PathLike]) -> None:
+def check_count(source: Source, target: str | os.PathLike) -> None:
     """Refuse one image as the target of several.
 
     Args:

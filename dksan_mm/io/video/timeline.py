@@ -1,8 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
 """Time of a recording: from zero on, and even across breaks."""
 from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple
 
 import av
 
@@ -49,13 +50,13 @@ class Timeline:
                  hears: bool = True) -> None:
         self.parts, self.breaks = [Part(-start, Fraction(0))], breaks
         self._hears = hears
-        self._heard: Optional[Fraction] = None  # end of the sound, not moved
+        self._heard: Fraction | None = None  # end of the sound, not moved
         self._silence = (Fraction(0), Fraction(0))  # its latest jump forward
-        self._latest: Optional[Fraction] = None
-        self._due: Optional[Fraction] = None
+        self._latest: Fraction | None = None
+        self._due: Fraction | None = None
         self._end = Fraction(0)  # of the frames so far, when they are shown
 
-    def shift(self, time: Optional[Fraction], shown: Optional[Fraction],
+    def shift(self, time: Fraction | None, shown: Fraction | None,
               duration: Fraction) -> Fraction:
         """Find by how much the next packet is moved.
 
@@ -129,11 +130,11 @@ class Follower:
 
     def __init__(self, parts: Sequence[Part], breaks: int) -> None:
         self._parts, self._breaks, self._number = parts, breaks, 0
-        self._latest: Optional[Fraction] = None  # not moved, seconds
-        self._due: Optional[Fraction] = None
+        self._latest: Fraction | None = None  # not moved, seconds
+        self._due: Fraction | None = None
 
     def shift(self, time: Fraction, duration: Fraction,
-              number: int) -> Optional[Fraction]:
+              number: int) -> Fraction | None:
         """Find by how much the next packet is moved.
 
         Args:
@@ -167,8 +168,8 @@ class Follower:
 
 
 def is_break(time: Fraction,
-             latest: Optional[Fraction],
-             due: Optional[Fraction],
+             latest: Fraction | None,
+             due: Fraction | None,
              frames: int = 2) -> bool:
     """Return whether stamps jump.
 
@@ -195,7 +196,7 @@ def open_timeline(container: av.container.InputContainer) -> Timeline:
 
 
 def find_parts(container: av.container.InputContainer,
-               video: av.VideoStream) -> Tuple[List[Part], Counter]:
+               video: av.VideoStream) -> tuple[list[Part], Counter]:
     """Read a file to see where its stamps jump.
 
     Args:
@@ -236,7 +237,7 @@ def follow(packet: av.Packet, timeline: Timeline,
         timeline.hear(seconds_of(packet), packet_seconds(packet))
 
 
-def seconds_of(packet: av.Packet) -> Optional[Fraction]:
+def seconds_of(packet: av.Packet) -> Fraction | None:
     """Return when a packet is decoded; None if that is not known."""
     if packet.dts is None or not packet.time_base:
         return None

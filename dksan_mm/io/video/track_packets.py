@@ -2,7 +2,7 @@
 """Packets of a file's sound and subtitles, on the time of its video."""
 import io
 from collections import Counter
-from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from collections.abc import Iterator, Sequence
 
 import av
 
@@ -28,7 +28,7 @@ class TrackPackets:
     """
 
     def __init__(self, source: str, container: av.container.InputContainer,
-                 indices: Sequence[int], found: Tuple[List[Part],
+                 indices: Sequence[int], found: tuple[list[Part],
                                                       Counter]) -> None:
         self._container, self.left_out = container, Counter()
         self._video = choose_stream(source, container)
@@ -63,7 +63,7 @@ class TrackPackets:
             self.left_out[index] += 1
 
 
-def read_parts(source: str) -> Tuple[List[Part], Counter]:
+def read_parts(source: str) -> tuple[list[Part], Counter]:
     """Read a file to see where its stamps jump; see :func:`find_parts`."""
     with open_container(source) as container:
         return find_parts(container, choose_stream(source, container))
@@ -73,7 +73,7 @@ class _Growing:
     """Makes the stamps of one stream grow, as containers demand."""
 
     def __init__(self) -> None:
-        self._latest: Optional[int] = None
+        self._latest: int | None = None
         self._repeats = False
 
     def take(self, packet: av.Packet) -> bool:
@@ -93,7 +93,7 @@ class _Growing:
 
 
 def try_packets(source: str, indices: Sequence[int], kind: str,
-                found: Tuple[List[Part], Counter]) -> Dict[int, Set[int]]:
+                found: tuple[list[Part], Counter]) -> dict[int, set[int]]:
     """Find which packets a kind of container refuses.
 
     Args:

@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """Copying a source's sound, subtitles, chapters and tags, unchanged."""
 from collections import Counter, deque
+from collections.abc import Iterator
 from fractions import Fraction
-from typing import Deque, Dict, Iterator, List, Optional, Set, Tuple
 
 import av
 from av.stream import Disposition
@@ -20,7 +20,7 @@ OTHERS = dict(video='more video', data='data', attachment='attached file')
 
 
 def copy_tags_alone(source: str,
-                    target: av.container.OutputContainer) -> List[str]:
+                    target: av.container.OutputContainer) -> list[str]:
     """Copy what is not bound to the time of a file.
 
     Args:
@@ -72,17 +72,17 @@ class TrackCopy:
         lift: Fraction = Fraction(0)
     ) -> None:
         self.source, self._target, self._lift = source, target, lift
-        self.notes: List[str] = []
-        self._streams: Dict[int, av.stream.Stream] = {}
-        self._refused: Dict[int, Set[int]] = {}
-        self._converters: Dict[int, SubtitleConverter] = {}
-        self._first: List[av.Packet] = []
-        self._texts: Deque[Tuple[int, Text]] = deque()
+        self.notes: list[str] = []
+        self._streams: dict[int, av.stream.Stream] = {}
+        self._refused: dict[int, set[int]] = {}
+        self._converters: dict[int, SubtitleConverter] = {}
+        self._first: list[av.Packet] = []
+        self._texts: deque[tuple[int, Text]] = deque()
         self._counts: Counter = Counter()
         self._written: Counter = Counter()
-        self._reader: Optional[TrackPackets] = None
+        self._reader: TrackPackets | None = None
         self._packets: Iterator[av.Packet] = iter(())
-        self._next: Optional[av.Packet] = None
+        self._next: av.Packet | None = None
         self._container = open_container(source)
         try:
             self._open()
@@ -121,7 +121,7 @@ class TrackCopy:
             self._packets = iter(self._reader)
             self._advance()
 
-    def _read_texts(self) -> Deque[Tuple[int, Text]]:
+    def _read_texts(self) -> deque[tuple[int, Text]]:
         """Read all texts to convert, with their streams, by their time."""
         if not self._converters:
             return deque()
@@ -154,7 +154,7 @@ class TrackCopy:
                     target.format.name == 'matroska':
                 target.add_stream_from_template(stream)
 
-    def _add(self, stream: av.stream.Stream) -> Optional[av.stream.Stream]:
+    def _add(self, stream: av.stream.Stream) -> av.stream.Stream | None:
         """Add a stream for the copy of one, None if the target has none."""
         if stream.index in self._refused:
             self._note_damaged(stream.index, len(self._refused[stream.index]))
@@ -203,7 +203,7 @@ class TrackCopy:
                 f'{count} damaged '
                 f'{"packet is" if count == 1 else "packets are"} left out')
 
-    def copy_until(self, seconds: Optional[Fraction]) -> None:
+    def copy_until(self, seconds: Fraction | None) -> None:
         """Copy what begins up to a time; all that is left for None."""
         while self._first:
             self._target.mux(self._first.pop())
@@ -284,7 +284,7 @@ class TrackCopy:
                 for lost in find_lost(source, target, copies)
             ]
 
-    def _find_places(self) -> Dict[int, int]:
+    def _find_places(self) -> dict[int, int]:
         """Indices of copies in the finished file by those in the source.
 
         MP4 files have no tracks that nothing was written to.

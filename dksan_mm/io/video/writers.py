@@ -7,7 +7,6 @@ or removed, unless the user wants the target to be.
 """
 import os
 import os.path as osp
-from typing import List, Optional, Union
 
 import av
 import numpy as np
@@ -47,9 +46,9 @@ class Writer:
                  *,
                  overwrite: bool = False) -> None:
         self.path, self.source, self.overwrite = path, source, overwrite
-        self.part: Optional[str] = None
+        self.part: str | None = None
         self.num_frames = 0
-        self.notes: List[str] = []
+        self.notes: list[str] = []
 
     def write(self, image: np.ndarray, pts: int, duration: int) -> None:
         """Append a frame.
@@ -135,9 +134,9 @@ class VideoWriter(Writer):
                  overwrite: bool = False) -> None:
         super().__init__(path, source, overwrite=overwrite)
         self._crf, self._flushed, self._lift = crf, False, 0
-        self._container: Optional[av.container.OutputContainer] = None
-        self._stream: Optional[av.VideoStream] = None
-        self._tracks: Optional[TrackCopy] = None
+        self._container: av.container.OutputContainer | None = None
+        self._stream: av.VideoStream | None = None
+        self._tracks: TrackCopy | None = None
 
     def write(self, image: np.ndarray, pts: int, duration: int) -> None:
         """Append a frame; see :class:`Writer`."""
@@ -210,7 +209,7 @@ class VideoWriter(Writer):
         elif self.source.tracks:
             self.notes += copy_tags_alone(self.source.tracks, self._container)
 
-    def _mux(self, packets: List[av.Packet]) -> None:
+    def _mux(self, packets: list[av.Packet]) -> None:
         for packet in packets:
             self._container.mux(packet)
 
@@ -277,7 +276,7 @@ class ImageWriter(Writer):
         self.num_frames += 1
 
 
-def open_writer(path: Union[str, os.PathLike],
+def open_writer(path: str | os.PathLike,
                 source: Source,
                 *,
                 crf: int = CRF,

@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """The network of the paper: seven LR frames in, the x16 centre frame out."""
-from typing import List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 from mmagic.models.archs import ResidualBlockNoBN
 from mmagic.models.utils import default_init_weights, make_layer
@@ -35,7 +35,7 @@ class Level(nn.Module):
                  blocks: Sequence[nn.Module],
                  *,
                  attention: nn.Module,
-                 extractor: Optional[nn.Module],
+                 extractor: nn.Module | None,
                  mean: float = 0.) -> None:
         super().__init__()
         self.mean = mean
@@ -44,9 +44,7 @@ class Level(nn.Module):
         self.attention = attention
         self.upscale = UpscaleX2(channels)
 
-    def forward(self,
-                frame: Tensor,
-                features: Optional[Tensor] = None) -> Tensor:
+    def forward(self, frame: Tensor, features: Tensor | None = None) -> Tensor:
         """Double the size of ``frame``, ``(n, 3, h, w)``, from features."""
         if self.extractor is not None:  # E_2 to E_4
             features = self.extractor(frame - self.mean)
@@ -103,7 +101,7 @@ class DKSANNet(BaseModule):
                  dksa: bool = True,
                  mean: float = 0.,
                  with_cp: bool = False,
-                 init_cfg: Optional[dict] = None) -> None:
+                 init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         if num_frames < 1 or num_frames % 2 == 0:
             raise ValueError(f'num_frames must be odd, got {num_frames}')
@@ -138,7 +136,7 @@ class DKSANNet(BaseModule):
         if with_cp:
             self._checkpoint_activations()
 
-    def forward(self, frames: Tensor, scale: Optional[int] = None) -> Tensor:
+    def forward(self, frames: Tensor, scale: int | None = None) -> Tensor:
         """Upscale the centre frame of each window.
 
         Args:
@@ -157,7 +155,7 @@ class DKSANNet(BaseModule):
 
     def pyramid(self,
                 frames: Tensor,
-                scale: Optional[int] = None) -> List[Tensor]:
+                scale: int | None = None) -> list[Tensor]:
         """Upscale the centre frame of each window at each level.
 
         Args:
@@ -207,11 +205,11 @@ class DKSANNet(BaseModule):
         return self.fusion(aligned.unflatten(0, (n, t)).flatten(1, 2))
 
     @property
-    def scales(self) -> Tuple[int, ...]:
+    def scales(self) -> tuple[int, ...]:
         """Factors that the levels' frames are upscaled by."""
         return tuple(2**(i + 1) for i in range(len(self.levels)))
 
-    def levels_to(self, scale: Optional[int]) -> nn.ModuleList:
+    def levels_to(self, scale: int | None) -> nn.ModuleList:
         """Return the levels up to a scale; None: all.
 
         Raises:
@@ -225,7 +223,7 @@ class DKSANNet(BaseModule):
         return self.levels[:self.scales.index(scale) + 1]
 
     @property
-    def offset_predictor(self) -> Optional[nn.Module]:
+    def offset_predictor(self) -> nn.Module | None:
         """The convolution that predicts the alignment's offsets, if any."""
         pack = getattr(self.align, 'deform_conv', None)
         return pack and pack.conv_offset

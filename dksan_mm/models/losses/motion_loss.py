@@ -1,14 +1,14 @@
 # Copyright (c) DKSAN-MM contributors.
 """A loss on the offsets of an alignment, where the motion is known."""
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator, List, Optional
 
 import torch
 from torch import Tensor, nn
 
 
 @contextmanager
-def watch_offsets(predictor: Optional[nn.Module]) -> Iterator[List[Tensor]]:
+def watch_offsets(predictor: nn.Module | None) -> Iterator[list[Tensor]]:
     """Collect what an offset predictor puts out.
 
     Args:
@@ -19,7 +19,7 @@ def watch_offsets(predictor: Optional[nn.Module]) -> Iterator[List[Tensor]]:
     Yields:
         list[Tensor]: To which each output is added.
     """
-    seen: List[Tensor] = []
+    seen: list[Tensor] = []
     if predictor is None:
         yield seen
         return

@@ -18,7 +18,7 @@ tap and block of pixels, on the tensor cores.
 import functools
 import importlib.util
 import os
-from typing import List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -47,8 +47,8 @@ def interpreted() -> bool:
     return os.environ.get('TRITON_INTERPRET') == '1'
 
 
-def convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
-             kernel_offset: Optional[Tensor], mask: Optional[Tensor],
+def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
+             kernel_offset: Tensor | None, mask: Tensor | None,
              geometry: Geometry) -> Tensor:
     """Depthwise deformable kernel convolution.
 
@@ -80,9 +80,9 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
 
 
 @torch.library.custom_op('dksan_mm::triton_forward', mutates_args=())
-def forward(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
-            kernel_offset: Optional[Tensor], mask: Optional[Tensor],
-            settings: List[int]) -> Tensor:
+def forward(x: Tensor, weight: Tensor, image_offset: Tensor | None,
+            kernel_offset: Tensor | None, mask: Tensor | None,
+            settings: list[int]) -> Tensor:
     """Output; ``weight`` is ``(c, cells)``, settings as in ``convolve``."""
     from .kernels import forward_kernel
     out = _output(x, weight, image_offset, kernel_offset, mask, settings)
@@ -107,9 +107,9 @@ def forward(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
 
 @torch.library.custom_op('dksan_mm::triton_backward', mutates_args=())
 def backward(grad_out: Tensor, x: Tensor, weight: Tensor,
-             image_offset: Optional[Tensor], kernel_offset: Optional[Tensor],
-             mask: Optional[Tensor], settings: List[int],
-             wanted: List[bool]) -> List[Tensor]:
+             image_offset: Tensor | None, kernel_offset: Tensor | None,
+             mask: Tensor | None, settings: list[int],
+             wanted: list[bool]) -> list[Tensor]:
     """Gradients of the inputs that are wanted."""
     from .kernels import backward_kernel
     blocks = _Blocks(x, settings, BACKWARD_BLOCK)
@@ -138,8 +138,8 @@ def backward(grad_out: Tensor, x: Tensor, weight: Tensor,
     return _totals(tensors, sums, blocks.parts)
 
 
-def _sums(tensors: List[Optional[Tensor]], wanted: List[bool], taps_last: bool,
-          programs: int, parts: int) -> List[Optional[Tensor]]:
+def _sums(tensors: list[Tensor | None], wanted: list[bool], taps_last: bool,
+          programs: int, parts: int) -> list[Tensor | None]:
     """Allocate room for the shares of the gradients, None if unwanted."""
     x, weight, *by_pixel = tensors
     n, channels, h, w = x.shape
@@ -155,8 +155,8 @@ def _sums(tensors: List[Optional[Tensor]], wanted: List[bool], taps_last: bool,
     return sums
 
 
-def _totals(tensors: List[Optional[Tensor]], sums: List[Optional[Tensor]],
-            parts: int) -> List[Tensor]:
+def _totals(tensors: list[Tensor | None], sums: list[Tensor | None],
+            parts: int) -> list[Tensor]:
     """The gradients, in the types of their tensors."""
     x, weight, *by_pixel = tensors
     grad_x, grad_weight, *others = sums
@@ -183,7 +183,7 @@ class _Blocks:
         parts (int): Blocks of channels.
     """
 
-    def __init__(self, x: Tensor, settings: List[int], size: int) -> None:
+    def __init__(self, x: Tensor, settings: list[int], size: int) -> None:
         out_pixels = settings[8] * settings[9]
         self.channels = max(16, min(MAX_CHANNELS, _power_of_2(x.shape[1])))
         self.pixels = max(16,
@@ -205,7 +205,7 @@ def _programs(x: Tensor) -> int:
     return PROGRAMS * device.multi_processor_count
 
 
-def _sizes(x: Tensor, settings: List[int]) -> List[int]:
+def _sizes(x: Tensor, settings: list[int]) -> list[int]:
     """Sizes and steps that the kernels take at run time."""
     channels, height, width = x.shape[1:]
     out_height, out_width = settings[8:10]
@@ -215,7 +215,7 @@ def _sizes(x: Tensor, settings: List[int]) -> List[int]:
     ]
 
 
-def _constants(settings: List[int]) -> dict:
+def _constants(settings: list[int]) -> dict:
     """What the kernels are compiled for."""
     rows, cols = settings[:2]
     return dict(TAPS=rows * cols, ROWS=rows, COLS=cols, SCOPE=settings[10])
@@ -237,8 +237,7 @@ def _channels_last(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1).contiguous()
 
 
-def _by_pixel(
-        *tensors: Optional[Tensor]) -> Tuple[List[Optional[Tensor]], bool]:
+def _by_pixel(*tensors: Tensor | None) -> tuple[list[Tensor | None], bool]:
     """Offsets and mask in one memory format, and whether it is NHWC."""
     present = [t for t in tensors if t is not None]
     last = all(_is_last(t) for t in present)
@@ -246,18 +245,18 @@ def _by_pixel(
 
 
 @forward.register_fake
-def _output(x: Tensor, weight: Tensor, image_offset: Optional[Tensor],
-            kernel_offset: Optional[Tensor], mask: Optional[Tensor],
-            settings: List[int]) -> Tensor:
+def _output(x: Tensor, weight: Tensor, image_offset: Tensor | None,
+            kernel_offset: Tensor | None, mask: Tensor | None,
+            settings: list[int]) -> Tensor:
     out = x.new_empty((*x.shape[:2], *settings[8:10]))
     return _formatted(out, _is_last(x))
 
 
 @backward.register_fake
 def _gradients(grad_out: Tensor, x: Tensor, weight: Tensor,
-               image_offset: Optional[Tensor], kernel_offset: Optional[Tensor],
-               mask: Optional[Tensor], settings: List[int],
-               wanted: List[bool]) -> List[Tensor]:
+               image_offset: Tensor | None, kernel_offset: Tensor | None,
+               mask: Tensor | None, settings: list[int],
+               wanted: list[bool]) -> list[Tensor]:
     by_pixel, last = _by_pixel(image_offset, kernel_offset, mask)
     grads = [
         _formatted(torch.empty_like(x), _is_last(x)),
@@ -281,8 +280,8 @@ def _backward(ctx, grad_out: Tensor) -> tuple:
     return (*(next(grads) if want else None for want in wanted), None)
 
 
-def _differentiable(grad_out: Tensor, tensors: Sequence[Optional[Tensor]],
-                    settings: List[int]) -> List[Optional[Tensor]]:
+def _differentiable(grad_out: Tensor, tensors: Sequence[Tensor | None],
+                    settings: list[int]) -> list[Tensor | None]:
     """Gradients that can be differentiated again, in pure torch."""
     kernel, stride, padding, dilation, size = (
         tuple(settings[i:i + 2]) for i in range(0, 10, 2))
