@@ -33,6 +33,7 @@ sys.path.insert(0, ROOT)
 
 from dksan_mm.cli import launch
 from dksan_mm.cli.arguments import positive
+from dksan_mm.cli.scales import SCALES
 from dksan_mm.comparison import scores
 from dksan_mm.comparison.request import (DataSpec, ModelSpec, Task,
                                          parse_models, read_config)
@@ -71,6 +72,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='N',
         help='score only the first N frames of each video')
     parser.add_argument(
+        '--scale',
+        type=int,
+        choices=SCALES,
+        default=16,
+        help='factor, of LR frames and of the networks (default: 16)')
+    parser.add_argument(
         '--metrics',
         nargs='+',
         choices=list(scores.METRICS),
@@ -94,18 +101,21 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def find_data(args: argparse.Namespace) -> DataSpec:
     """The frames to compare on, prepared if they are not yet."""
     from dksan_mm.comparison import data
-    split = data.find_split(args.data, args.split)
+    scale = args.scale
+    split = data.find_split(args.data, args.split, scale)
     root = osp.abspath(args.data)
-    ready = data.is_prepared(root, split)
+    ready = data.is_prepared(root, split, scale)
     names = data.prepared_clips if ready else data.source_clips
-    clips = data.choose_clips(names(root, split), args.videos)
+    clips = data.choose_clips(names(root, split, scale), args.videos)
     if not ready:
-        root = osp.join(osp.abspath(args.out), 'data')
+        name = 'data' if scale == 16 else f'data_x{scale}'
+        root = osp.join(osp.abspath(args.out), name)
         prepare(
-            data.preparation(args.data, root, split, args.frames), args.data)
+            data.preparation(args.data, root, split, scale, args.frames),
+            args.data)
     path = osp.join(osp.abspath(args.out), 'runs', 'clips.txt')
     data.write_clips(path, clips)
-    return DataSpec(root, split, path, args.frames)
+    return DataSpec(root, split, path, args.frames, scale)
 
 
 def prepare(arguments: list[str], source: str) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Upscale videos: python tools/super_resolve.py INPUT OUTPUT [options].
 
-By 16, or by 2, 4 or 8 with --scale.
+By 16; by 2, 4 or 8 with --scale; to a size with --size 1920x1080.
 
 INPUT is a video file, a folder of PNG or JPEG frames, a pattern of such
 ('frames/*.png') or one image; or a folder or a pattern of videos (and of
@@ -25,25 +25,24 @@ broken video, a full disk), 2 if nothing was begun, 130 after Ctrl-C.
 import argparse
 import os
 import os.path as osp
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
-from fractions import Fraction
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from dksan_mm.cli import launch
-from dksan_mm.cli.arguments import name_dashes
+from dksan_mm.cli import launch, ranks
+from dksan_mm.cli.arguments import (frame_rate, name_dashes, tile_side,
+                                    video_size)
+from dksan_mm.cli.interrupts import stopping_once
 from dksan_mm.utils.errors import UserError
 
-CONFIG = ROOT / 'configs' / 'dksan-s_vid3oc_x16.py'
+MODELS = {  # name: config
+    'dksan-s': 'dksan-s_vid3oc_x16.py',
+    'bicubic': 'bicubic_vid3oc_x16.py'
+}
 WEIGHTS = ROOT / 'weights'  # released ones: {name of the config}.pth
-BICUBIC = 'configs/bicubic_vid3oc_x16.py'
 DTYPES = ('float32', 'bfloat16', 'float16')
 
 
@@ -56,9 +55,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('input', metavar='INPUT', help='see above')
     parser.add_argument('output', metavar='OUTPUT', help='see above')
     parser.add_argument(
-        '--config',
-        default=str(CONFIG),
-        help='config of the network (default: the small one)')
+        '--model',
+        choices=MODELS,
+        help='a released network, or bicubic (default: dksan-s)')
+    parser.add_argument(
+        '--config', help='config of a network of your own, or another one')
     parser.add_argument(
         '--checkpoint',
         help='its trained weights (default: the released ones, if any)')
@@ -82,8 +83,15 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='factor of width and height: 16, or that of an earlier level of '
         'the network, in less time (default: 16)')
     parser.add_argument(
+        '--size',
+        type=video_size,
+        metavar='WxH',
+        help='fit the frames into 1920x1080, or give them that width (1920x) '
+        'or height (x1080): by the smallest factor that suffices, and then '
+        "Lanczos' filter")
+    parser.add_argument(
         '--tile',
-        type=_tile,
+        type=tile_side,
         default='auto',
         metavar='N|auto|none',
         help="side of the tiles in INPUT's pixels (default: auto)")
@@ -108,96 +116,21 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='size against quality of the video (default: %(default)s)')
     parser.add_argument(
         '--fps',
-        type=_rate,
+        type=frame_rate,
         help='frames per second, such as 24 or 30000/1001, of images '
         '(default: 25); of a video instead of its own, without sound')
     parser.add_argument(
         '--overwrite', action='store_true', help='replace OUTPUT if it exists')
     parser.set_defaults(work_dir=None, launcher='none', local_rank=0)
     name_dashes(parser, argv)
-    return parser.parse_args(argv)
-
-
-def _tile(text: str) -> int | str | None:
-    if text in ('auto', 'none'):
-        return text if text == 'auto' else None
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(
-            f"must be 'auto', 'none' or a number of pixels, got {text!r}")
-    return int(text)
-
-
-def _rate(text: str) -> Fraction:
-    try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        rate = Fraction(0)
-    if not 0 < rate <= 1000:
-        raise argparse.ArgumentTypeError(
-            f'must be above 0 and at most 1000, got {text!r}')
-    return rate
-
-
-def list_jobs(args: argparse.Namespace) -> list:
-    """List the jobs of this process; refuse what is wrong now."""
-    from dksan_mm.cli.jobs import Job, find_jobs, share
-    from dksan_mm.io.video.inputs import find_inputs
-    try:
-        jobs = find_jobs(args.input, args.output)
-        inputs = find_inputs(args.input)
-    except (OSError, ValueError) as error:
-        raise UserError(explain(error)) from error
-    if jobs is None or inputs is None:
-        _check_one(args)
-        jobs = [Job(args.input, args.output)]
-    else:
-        for sentence in inputs.notes if not _environ('RANK', 0) else ():
-            complain(sentence)
-        jobs = _check_many(jobs, args)
-    return share(jobs, _environ('RANK', 0), _environ('WORLD_SIZE', 1))
-
-
-def _check_one(args: argparse.Namespace) -> None:
-    from dksan_mm.io.video.readers import open_source
-    from dksan_mm.io.video.targets import (check_apart, check_count,
-                                           check_target)
-    try:
-        source = open_source(args.input)
-        check_target(args.output, overwrite=args.overwrite)
-        check_apart(source.inputs, args.output)
-        check_count(source, args.output)
-    except (OSError, ValueError) as error:
-        raise UserError(explain(error)) from error
-
-
-def _check_many(jobs: list, args: argparse.Namespace) -> list:
-    """Leave out what is finished."""
-    from dksan_mm.cli.jobs import is_done
-    if osp.exists(args.output) and not osp.isdir(args.output):
-        raise UserError(f'{args.output} is a file, and {args.input} holds '
-                        'several videos: name a folder')
-    os.makedirs(args.output, exist_ok=True)
-    if args.overwrite:
-        return jobs
-    done = [job for job in jobs if is_done(job)]
-    if done and not _environ('RANK', 0):
-        print(f'{len(done)} of {len(jobs)} videos are in {args.output} '
-              'already')
-    return [job for job in jobs if job not in done]
-
-
-def _environ(name: str, default: int) -> int:
-    """Read what torchrun tells each process about itself."""
-    return int(os.environ.get(name, default))
-
-
-def explain(error: Exception) -> str:
-    """One sentence for what the user can act on."""
-    if isinstance(error, OSError) and error.strerror:
-        name = error.filename
-        name = name.decode() if isinstance(name, bytes) else name
-        return f'{name}: {error.strerror}'
-    return launch.last_line(error)
+    args = parser.parse_args(argv)
+    if args.model and args.config:
+        parser.error('--model and --config: give one of them')
+    if args.scale and args.size:
+        parser.error('--scale and --size: give one of them')
+    args.config = args.config or str(
+        ROOT / 'configs' / MODELS[args.model or 'dksan-s'])
+    return args
 
 
 def find_checkpoint(args: argparse.Namespace) -> str | None:
@@ -215,8 +148,8 @@ def no_weights(config: str) -> str:
     """Return what to do without a checkpoint."""
     return (f'no weights are released for {osp.relpath(config)}: name your '
             'own with --checkpoint (tools/train.py makes them), leave out '
-            f'--config for the small network, or take --config {BICUBIC}, '
-            'which needs none')
+            '--config for the small network, or take --model bicubic, which '
+            'needs none')
 
 
 def load_model(args: argparse.Namespace):
@@ -230,7 +163,7 @@ def load_model(args: argparse.Namespace):
     import torch
 
     from dksan_mm.apis import init_model
-    from dksan_mm.inference.base import choose_scale
+    from dksan_mm.models.scales import choose_scale
     device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     if device == 'cuda':
         device = f'cuda:{os.environ.get("LOCAL_RANK", 0)}'
@@ -252,9 +185,17 @@ def load_model(args: argparse.Namespace):
     return model
 
 
-def process(jobs: list, args: argparse.Namespace) -> int:
+def process(args: argparse.Namespace) -> int:
     """Upscale the videos; return how many are not complete."""
-    counts, bad = count_frames(jobs)
+    from dksan_mm.cli.job_checks import last_sentence, plan_jobs
+    plan = plan_jobs(args)
+    if not ranks.rank():
+        for sentence in plan.notes:
+            complain(sentence)
+        if plan.num_done:
+            print(f'{plan.num_done} of {plan.num_videos} videos are in '
+                  f'{args.output} already')
+    counts, bad = count_frames(plan.jobs)
     if not counts:
         return bad
     from dksan_mm.prepare.parallel import Progress
@@ -267,7 +208,9 @@ def process(jobs: list, args: argparse.Namespace) -> int:
                 model, job, args,
                 lambda done, _: progress.show(number, before + done))
         except (OSError, ValueError) as error:
-            complain(explain(error))
+            sentence = last_sentence(error)
+            named = job.source in sentence or job.target in sentence
+            complain(sentence if named else f'{job.source}: {sentence}')
             counts[job], bad = 0, bad + 1
             continue
         counts[job] = report.num_frames
@@ -283,13 +226,14 @@ def process(jobs: list, args: argparse.Namespace) -> int:
 
 def count_frames(jobs: list) -> tuple[dict, int]:
     """Number of frames of each job, and how many cannot be read at all."""
+    from dksan_mm.cli.job_checks import last_sentence
     from dksan_mm.io.video.readers import open_source
     counts, bad = {}, 0
     for job in jobs:
         try:
             counts[job] = open_source(job.source).num_frames
         except (OSError, ValueError) as error:
-            complain(explain(error))
+            complain(last_sentence(error))
             bad += 1
     return counts, bad
 
@@ -303,6 +247,7 @@ def upscale(model, job, args: argparse.Namespace, progress: Callable):
             job.source,
             job.target,
             scale=args.scale,
+            size=args.size,
             tile=args.tile,
             ensemble=args.ensemble,
             cuts=not args.no_cuts,
@@ -324,49 +269,12 @@ def complain(sentence: str) -> None:
     print(f'{Path(sys.argv[0]).name}: {sentence}', file=sys.stderr, flush=True)
 
 
-def wait_for_others(bad: int) -> int:
-    """Sum over the processes of torchrun, which stops all when one fails."""
-    if _environ('WORLD_SIZE', 1) == 1:
-        return bad
-    import torch
-    from torch import distributed
-    distributed.init_process_group('gloo', timeout=timedelta(days=365))
-    total = torch.tensor(bad)
-    distributed.all_reduce(total)
-    distributed.destroy_process_group()
-    return int(total)
-
-
-@contextmanager
-def stopping_once() -> Iterator[None]:
-    """Within it Ctrl-C and SIGTERM interrupt once.
-
-    What is done is then being saved, and a second one would spoil that.
-    """
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.getsignal(number) for number in signals]
-
-    def stop(*_) -> NoReturn:
-        for number in signals:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    for number, handler in zip(signals, before):
-        if handler != signal.SIG_IGN:
-            signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in zip(signals, before):
-            signal.signal(number, handler)
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the tool."""
     args = parse_args(argv)
     with stopping_once():
         try:
-            bad = wait_for_others(process(list_jobs(args), args))
+            bad = ranks.sum_over_ranks(process(args))
         except KeyboardInterrupt as stop:
             complain(str(stop) or 'stopped')
             sys.exit(130)

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dksan_mm.cli import data_checks, launch
 from dksan_mm.cli.arguments import add_output_options
+from dksan_mm.cli.scales import SCALES, set_scale
 from dksan_mm.io.outputs import check_output
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.shutdown import finish
@@ -25,6 +26,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         parser,
         'FILE.json',
         help='write the averages and the values of each video')
+    parser.add_argument(
+        '--scale',
+        type=int,
+        choices=SCALES,
+        help='factor, of LR frames and of the network; such as 4, on the '
+        "LR frames that prepare_data.py --scale 4 makes (default: config's)")
     parser.add_argument(
         '--deterministic',
         action='store_true',
@@ -44,6 +51,8 @@ def prepare_config(args: argparse.Namespace) -> launch.Config:
     check_output(args.out, overwrite=args.overwrite)
     if args.data_root:
         data_checks.redirect_data(config, args.data_root)
+    if args.scale:
+        set_scale(config, args.scale)
     data_checks.check_data(config, ['test_dataloader'])
     data_checks.check_windows(config, ['test_dataloader'])
     config.load_from, config.resume = None, False  # main loads it

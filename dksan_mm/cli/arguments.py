@@ -5,6 +5,7 @@ import os.path as osp
 import re
 import sys
 from collections.abc import Sequence
+from fractions import Fraction
 
 
 def positive(text: str) -> int:
@@ -30,6 +31,51 @@ def frame_size(text: str) -> tuple[int, int]:
             f'{text!r} is no size: height x width, such as 67x120, or one '
             'number for both')
     return int(match[1]), int(match[2] or match[1])
+
+
+def video_size(text: str) -> tuple[int | None, int | None]:
+    """Width and height: ``'1920x1080'``, ``'1920x'`` or ``'x1080'``.
+
+    Raises:
+        ArgumentTypeError: If it is none of these.
+    """
+    match = re.fullmatch('([1-9][0-9]*)?x([1-9][0-9]*)?', text)
+    if not match or text == 'x':
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no size: width x height, such as 1920x1080, or one '
+            'of them, such as x1080')
+    wide, high = (side and int(side) for side in match.groups())
+    return wide, high
+
+
+def tile_side(text: str) -> int | str | None:
+    """Side of tiles: ``'auto'``, ``'none'`` (None) or a number of pixels.
+
+    Raises:
+        ArgumentTypeError: If it is none of these.
+    """
+    if text in ('auto', 'none'):
+        return text if text == 'auto' else None
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(
+            f"must be 'auto', 'none' or a number of pixels, got {text!r}")
+    return int(text)
+
+
+def frame_rate(text: str) -> Fraction:
+    """Frames per second: ``'24'``, ``'30000/1001'``.
+
+    Raises:
+        ArgumentTypeError: If it is no number above 0 and at most 1000.
+    """
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 0 < rate <= 1000:
+        raise argparse.ArgumentTypeError(
+            f'must be above 0 and at most 1000, got {text!r}')
+    return rate
 
 
 def add_output_options(parser: argparse.ArgumentParser, metavar: str,

@@ -4,6 +4,7 @@
 Before anything slow is imported: a run without data should end at once.
 """
 import os
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -158,6 +159,8 @@ def _frame_folders(dataset: 'ConfigDict') -> list[str]:
 
 
 def _complain_about_data(what: str, folder: str, root: str) -> None:
+    scale = re.search(r'LRx(\d+)', folder)
+    other = f' --scale {scale[1]}' if scale and scale[1] != '16' else ''
     raise UserError(f'no data: {what} {folder}; prepare it with '
-                    f'`{PREPARE} {root}`, or name another place with '
+                    f'`{PREPARE} {root}{other}`, or name another place with '
                     '--data-root')

@@ -8,24 +8,25 @@ from dksan_mm.io.images import write_bytes
 from dksan_mm.io.layout import SPLITS, list_clips
 from dksan_mm.utils.errors import UserError
 from ..prepare.manifest import read_manifest
-from .request import SCALE, DataSpec
+from .request import DataSpec
 
 # Frames prepared beyond the last that is scored: windows reach there.
 MARGIN = 10
 
 
-def is_prepared(folder: str, split: str) -> bool:
+def is_prepared(folder: str, split: str, scale: int) -> bool:
     """Return whether tools/prepare_data.py wrote the split of a folder."""
-    spec = DataSpec(folder, split, '')
+    spec = DataSpec(folder, split, '', scale=scale)
     return all(osp.isdir(osp.join(folder, f)) for f in (spec.lr, spec.hr))
 
 
-def find_split(folder: str, split: str | None) -> str:
+def find_split(folder: str, split: str | None, scale: int) -> str:
     """The split to compare on.
 
     Args:
         folder (str): What ``--data`` names.
         split (str | None): What ``--split`` names.
+        scale (int): HR pixels per LR pixel along each axis.
 
     Returns:
         str: ``split``, else 'val', else the one that is prepared.
@@ -35,7 +36,7 @@ def find_split(folder: str, split: str | None) -> str:
     """
     if not osp.exists(folder):
         raise UserError(f'--data: there is no {folder}')
-    there = [name for name in SPLITS if is_prepared(folder, name)]
+    there = [name for name in SPLITS if is_prepared(folder, name, scale)]
     if split or not there or 'val' in there:
         return split or 'val'
     if len(there) > 1:
@@ -45,7 +46,7 @@ def find_split(folder: str, split: str | None) -> str:
     return there[0]
 
 
-def preparation(source: str, target: str, split: str,
+def preparation(source: str, target: str, split: str, scale: int,
                 max_frames: int | None) -> list[str]:
     """Arguments of tools/prepare_data.py that make the frames.
 
@@ -54,6 +55,7 @@ def preparation(source: str, target: str, split: str,
         target (str): Folder for the prepared data set; what an earlier run
             prepared there stays, and is not prepared again.
         split (str): The split that the clips become.
+        scale (int): HR pixels per LR pixel along each axis.
         max_frames (int | None): Frames that are scored of each clip.
     """
     before = read_manifest(target, split).values()
@@ -61,11 +63,11 @@ def preparation(source: str, target: str, split: str,
     for entry in before:  # the tool refuses to take frames away
         limit = limit and entry['max_frames'] and max(limit,
                                                       entry['max_frames'])
-    arguments = [source, target, '--split', split, '--scale', str(SCALE)]
+    arguments = [source, target, '--split', split, '--scale', str(scale)]
     return arguments + (['--max-frames', str(limit)] if limit else [])
 
 
-def source_clips(source: str, split: str) -> list[str]:
+def source_clips(source: str, split: str, scale: int) -> list[str]:
     """Names of the clips in a folder of videos or frames.
 
     Raises:
@@ -73,18 +75,18 @@ def source_clips(source: str, split: str) -> list[str]:
     """
     from ..prepare.layouts import Source
     try:
-        return [clip.name for clip in Source(source, SCALE).select([split])]
+        return [clip.name for clip in Source(source, scale).select([split])]
     except (OSError, ValueError) as error:
         raise UserError(f'--data: {error}') from error
 
 
-def prepared_clips(folder: str, split: str) -> list[str]:
+def prepared_clips(folder: str, split: str, scale: int) -> list[str]:
     """Names of the clips of a prepared data set.
 
     Raises:
         UserError: If there are none.
     """
-    spec = DataSpec(folder, split, '')
+    spec = DataSpec(folder, split, '', scale=scale)
     clips = list_clips(osp.join(folder, spec.lr))
     if not clips:
         raise UserError(f'--data: there are no clips in {folder}/{spec.lr}')

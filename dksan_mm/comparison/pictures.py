@@ -10,7 +10,6 @@ import numpy as np
 from dksan_mm.evaluation.functional.image_quality import psnr
 from dksan_mm.io.images import read_image
 from dksan_mm.utils.resize import matlab_resize
-from .request import SCALE
 
 Box = tuple[int, int, int, int]  # top, left, height, width
 # Widest side of the crop, in HR pixels; a card shows it at about this size.
@@ -28,12 +27,14 @@ class Panel:
         image (ndarray[h, w, 3]): uint8, BGR, at HR size.
         psnr (float | None): Against HR, RGB; None for LR and HR.
         kind (str): 'model', 'bicubic', 'LR' or 'HR'.
+        block (int): Side of the blocks that it consists of.
         frame, crop (str): Data URLs.
     """
     title: str
     image: np.ndarray
     psnr: float | None = None
     kind: str = 'model'
+    block: int = 1
     frame: str = ''
     crop: str = ''
 
@@ -52,15 +53,16 @@ def make_panels(lr_path: str, hr_path: str, models: Mapping[str, str], *,
         list[Panel]: LR, bicubic if asked for, the models, HR.
     """
     lr, truth = read_image(lr_path), read_image(hr_path)
+    scale = len(truth) // len(lr)
     panels = [Panel(title, read_image(path)) for title, path in models.items()]
     if with_bicubic:
         panels.insert(
-            0, Panel('bicubic', matlab_resize(lr, SCALE), kind='bicubic'))
+            0, Panel('bicubic', matlab_resize(lr, scale), kind='bicubic'))
     for panel in panels:
         panel.psnr = psnr(truth, panel.image)
-    blocks = lr.repeat(SCALE, 0).repeat(SCALE, 1)
+    blocks = lr.repeat(scale, 0).repeat(scale, 1)
     return [
-        Panel('LR', blocks, kind='LR'), *panels,
+        Panel('LR', blocks, kind='LR', block=scale), *panels,
         Panel('HR', truth, kind='HR')
     ]
 
@@ -125,7 +127,8 @@ def encode_panels(panels: Sequence[Panel], box: Box, budget: int) -> bool:
 def _frame_url(panel: Panel, width: int, quality: int) -> str:
     """A whole frame; LR in its own size, since blocks need no pixels."""
     if panel.kind == 'LR':
-        return _data_url(np.ascontiguousarray(panel.image[::SCALE, ::SCALE]))
+        small = panel.image[::panel.block, ::panel.block]
+        return _data_url(np.ascontiguousarray(small))
     image, full = panel.image, panel.image.shape[1]
     if full > width:
         height = max(1, round(image.shape[0] * width / full))

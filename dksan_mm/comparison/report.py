@@ -77,7 +77,8 @@ def _fill_page(results: dict, videos: list[Video]) -> str:
     ]
     machine = results['machine']
     return _TEMPLATES.get_template('report.html').render(
-        title='Video super-resolution x16: ' + ', '.join(names),
+        title=f'Video super-resolution x{results["data"]["scale"]}: ' +
+        ', '.join(names),
         style=parts['css'],
         style_hash=_policy_hash(parts['css']),
         script=parts['js'],

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from mmengine.config import Config, ConfigDict
 
 from dksan_mm.cli.launch import load_config
+from dksan_mm.cli.scales import set_dataset_scale
 from dksan_mm.io.layout import HR_DIR, lr_dir
 from dksan_mm.utils.errors import UserError
 
-SCALE = 16
 # Titles that the report gives to pictures that are no model's.
 RESERVED = ('HR', 'LR', 'paper')
 
@@ -40,16 +40,18 @@ class DataSpec:
         clips_file (str): Annotation file with the clips' names, absolute.
         max_frames (int | None): Frames to score of each clip's beginning;
             windows of the last ones reach beyond them.
+        scale (int): HR pixels per LR pixel along each axis.
     """
     root: str
     split: str
     clips_file: str
     max_frames: int | None = None
+    scale: int = 16
 
     @property
     def lr(self) -> str:
         """Folder of the LR clips, below the root."""
-        return f'{self.split}/{lr_dir(SCALE)}'
+        return f'{self.split}/{lr_dir(self.scale)}'
 
     @property
     def hr(self) -> str:
@@ -185,4 +187,5 @@ def dataset_config(config: Config, data: DataSpec) -> ConfigDict:
         frame_step=1,
         store='png',  # what is read is what the fingerprints are of
         test_mode=True)
+    set_dataset_scale(dataset, data.scale, 'test_dataloader.dataset')
     return dataset

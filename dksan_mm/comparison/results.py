@@ -44,6 +44,7 @@ def collect(models: Sequence[ModelSpec], outcomes: Mapping[str, object],
             root=data.root,
             split=data.split,
             max_frames=data.max_frames,
+            scale=data.scale,
             videos=clips),
         metrics={name: kind_of(name)._asdict()
                  for name in names},
@@ -51,7 +52,7 @@ def collect(models: Sequence[ModelSpec], outcomes: Mapping[str, object],
             model.name: _describe(model, outcomes[model.name])
             for model in models
         },
-        paper=find_paper({
+        paper=None if data.scale != 16 else find_paper({
             name: clip['available']
             for name, clip in clips.items()
         }),

@@ -16,6 +16,7 @@ from mmengine.registry import init_default_scope
 from torch.utils.data import DataLoader, Subset
 
 from dksan_mm.analysis.meter import Meter
+from dksan_mm.cli.scales import set_scale
 from dksan_mm.evaluation.functional.image_quality import round_to_uint8
 from dksan_mm.io.images import read_image
 from dksan_mm.utils.process_memory import resident_memory
@@ -39,6 +40,8 @@ class ModelRun:
     def __init__(self, task: Task, tell: Tell) -> None:
         self.task, self.tell = task, tell
         self.config = read_config(task.model)
+        if task.data.scale != 16:
+            set_scale(self.config, task.data.scale)
         self.device = find_device(task.device)
         init_default_scope(self.config.get('default_scope', 'mmagic'))
         base = resident_memory()

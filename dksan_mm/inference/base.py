@@ -7,6 +7,8 @@ import torch
 from mmagic.registry import TASK_UTILS
 from torch import Tensor, nn
 
+from dksan_mm.models.scales import choose_scale
+
 # For each level of a cascade, what :meth:`Evaluator.reconstruct` took the
 # mean of over the whole frame; None: nothing that can be replaced.
 Means = list[list[Tensor] | None]
@@ -28,8 +30,13 @@ class Evaluator(Protocol):
     bytes_per_pixel: int
     takes_tiles: bool
 
-    def __call__(self, frames: Tensor) -> Tensor:
-        """Upscale the centre frame of windows ``(n, t, 3, h, w)``."""
+    def __call__(self, frames: Tensor, scale: int | None = None) -> Tensor:
+        """Upscale the centre frame of windows ``(n, t, 3, h, w)``.
+
+        Args:
+            frames (Tensor[n, t, 3, h, w]): RGB in [0, 1].
+            scale (int, optional): Factor; default: the network's.
+        """
 
     def extract(self, frame: Tensor) -> Any:
         """Make features of a frame ``(n, 3, h, w)``, once for all windows."""
@@ -57,28 +64,6 @@ class Evaluator(Protocol):
         """
 
 
-def choose_scale(network: nn.Module, scale: int | None) -> int:
-    """Choose the factor that frames are upscaled by.
-
-    Args:
-        network (nn.Module): A network with ``scale``, and ``scales`` if it has
-            levels that give smaller frames.
-        scale (int, optional): What is asked for; None: the network's.
-
-    Returns:
-        int: The factor.
-
-    Raises:
-        ValueError: If the network has no such scale.
-    """
-    scales = getattr(network, 'scales', (network.scale, ))
-    if scale is not None and scale not in scales:
-        offered = ', '.join(map(str, scales))
-        raise ValueError(f'{type(network).__name__} upscales by {offered}, '
-                         f'got scale={scale}')
-    return scale or network.scale
-
-
 @TASK_UTILS.register_module()
 class WholeWindowEvaluator:
     """Evaluator of any network, which is called as it is.
@@ -94,9 +79,9 @@ class WholeWindowEvaluator:
     def __init__(self, network: nn.Module) -> None:
         self.network = network
 
-    def __call__(self, frames: Tensor) -> Tensor:
+    def __call__(self, frames: Tensor, scale: int | None = None) -> Tensor:
         """Upscale the centre frame; see :class:`Evaluator`."""
-        return self.network(frames)
+        return self.network(frames, **self._other(scale))
 
     def extract(self, frame: Tensor) -> Any:
         """Make features of a frame; see :class:`Evaluator`."""
@@ -120,12 +105,15 @@ class WholeWindowEvaluator:
         Raises:
             ValueError: If ``scale`` is none of the network's.
         """
-        earlier = {}  # other networks have no such argument
-        if choose_scale(self.network, scale) != self.network.scale:
-            earlier = dict(scale=scale)
+        other = self._other(scale)
         if self._in_parts:
-            return self.network.reconstruct(frame, fused, **earlier), []
-        return self.network(fused, **earlier), []
+            return self.network.reconstruct(frame, fused, **other), []
+        return self.network(fused, **other), []
+
+    def _other(self, scale: int | None) -> dict[str, int]:
+        """The argument for a scale; networks of one scale have none."""
+        chosen = choose_scale(self.network, scale)
+        return {} if chosen == self.network.scale else dict(scale=chosen)
 
     @property
     def takes_tiles(self) -> bool:

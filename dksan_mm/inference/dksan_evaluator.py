@@ -58,15 +58,15 @@ class DKSANEvaluator:
         channels = levels[0].upscale[0].in_channels
         return 4 * 4 * channels * 4**(len(levels) - 1)
 
-    def __call__(self, frames: Tensor) -> Tensor:
+    def __call__(self, frames: Tensor, scale: int | None = None) -> Tensor:
         """Upscale the centre frame; see :class:`Evaluator`."""
         network = self.network
         if self.band_pixels is None or not is_untouched(network) or \
                 type(network).forward is not DKSANNet.forward:
-            return network(frames)
+            return network(frames) if scale is None else network(frames, scale)
         features = [self.extract(frame) for frame in frames.unbind(1)]
         centre = frames[:, frames.shape[1] // 2]
-        return self.reconstruct(centre, self.fuse(features))[0]
+        return self.reconstruct(centre, self.fuse(features), scale=scale)[0]
 
     def extract(self, frame: Tensor) -> Tensor:
         """Make features of a frame; see :class:`Evaluator`."""

@@ -9,13 +9,14 @@ from fractions import Fraction
 import numpy as np
 from torch import nn
 
-from dksan_mm.inference.base import choose_scale
 from dksan_mm.inference.scene_cuts import is_cut
 from dksan_mm.io.locks import claimed
 from dksan_mm.io.video.readers import Source, open_source
 from dksan_mm.io.video.targets import (check_apart, check_count, check_target,
                                        is_video)
 from dksan_mm.io.video.writers import CRF, FolderWriter, Writer, open_writer
+from dksan_mm.models.scales import choose_scale
+from dksan_mm.utils.sizes import Size
 from dksan_mm.utils.threads import Background, Prefetch
 from .streaming import restore_frames
 
@@ -44,6 +45,7 @@ def restore_video(
         target: str | os.PathLike,
         *,
         scale: int | None = None,
+        size: Size | None = None,
         tile: int | str | None = 'auto',
         ensemble: bool = False,
         cuts: bool = True,
@@ -67,6 +69,7 @@ def restore_video(
             the source's frame times and sound; a .png for one image; else a
             folder of PNGs.
         scale (int, optional): As in :func:`restore_frames`.
+        size (tuple, optional): As in :func:`restore_frames`.
         tile (int | str | None): As in :func:`restore_frames`.
         ensemble (bool): As in :func:`restore_frames`.
         cuts (bool): Whether scenes are restored apart from one another.
@@ -85,8 +88,8 @@ def restore_video(
         FileExistsError: If the target exists, or another run is writing it;
             if it appears in the meantime, the text says where the frames are.
         FileNotFoundError: If there is no source, or no folder for the target.
-        ValueError: If the network has no such scale, the source holds no
-            frame, or the target cannot hold them; no file is left.
+        ValueError: If the network has no such scale or size, the source holds
+            no frame, or the target cannot hold them; no file is left.
         OSError: If the disk is full, for example. Of a folder, what is done
             is kept, and the text says where; no file is left otherwise.
         KeyboardInterrupt: On Ctrl-C; its text says where the frames are.
@@ -108,6 +111,7 @@ def restore_video(
             model,
             images,
             scale=scale,
+            size=size,
             tile=tile,
             ensemble=ensemble,
             is_cut=is_cut if cuts else None)

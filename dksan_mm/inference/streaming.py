@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Restoring a stream of frames of any length, in memory for one window."""
 import contextlib
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -10,9 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from dksan_mm.evaluation.functional.image_quality import round_to_uint8
-from dksan_mm.inference.base import WholeWindowEvaluator, choose_scale
+from dksan_mm.inference.base import WholeWindowEvaluator
 from dksan_mm.inference.tiles import choose_tiles
+from dksan_mm.models.scales import choose_scale, scales_of
 from dksan_mm.models.window_vsr import pad_frames
+from dksan_mm.utils.resize import lanczos_resize
+from dksan_mm.utils.sizes import Size, choose_sufficient, fit_size
 
 
 @torch.no_grad()
@@ -21,6 +25,7 @@ def restore_frames(
     frames: Iterable[np.ndarray],
     *,
     scale: int | None = None,
+    size: Size | None = None,
     tile: int | str | None = 'auto',
     ensemble: bool = False,
     is_cut: Callable[[np.ndarray, np.ndarray], bool] | None = None
@@ -37,6 +42,10 @@ def restore_frames(
         frames (Iterable[ndarray[h, w, 3]]): RGB of one size, uint8.
         scale (int, optional): Factor: that of one of the network's levels, at
             which a smaller one stops. Default: the last one's.
+        size (tuple, optional): Width and height to fit the frames into, their
+            proportions kept; None for a side that the other decides. The
+            smallest factor that suffices is followed by Lanczos' filter.
+            Default: what the factor gives.
         tile (int | str | None): Side of the tiles, in LR pixels, that the
             cascade works on; None: the whole frame; 'auto': the whole frame
             if the memory suffices, else tiles that it suffices for. See
@@ -49,17 +58,46 @@ def restore_frames(
 
     Yields:
         ndarray[scale * h, scale * w, 3]: RGB, rounded to uint8, one for each
-        frame.
+        frame; of ``size``, if given.
 
     Raises:
         TypeError: If a frame is no uint8 image.
-        ValueError: If a frame has another shape than the first, or no level
-            has the scale.
+        ValueError: If a frame has another shape than the first, no level has
+            the scale, none suffices for the size, the frames are that large
+            already, or both are given.
     """
+    if size is not None:
+        if scale is not None:
+            raise ValueError(f'give scale or size, got scale={scale} and '
+                             f'size={size}')
+        yield from _restore_to_size(model, frames, size, tile, ensemble,
+                                    is_cut)
+        return
     restorer = _Restorer(model, tile, _TRANSFORMS if ensemble else ((0, 0), ),
                          choose_scale(model.generator, scale))
     for scene in _scenes(_checked(frames), is_cut):
         yield from _restore_scene(restorer, scene)
+
+
+def _restore_to_size(model: nn.Module, frames: Iterable[np.ndarray],
+                     size: Size, tile: int | str | None, ensemble: bool,
+                     is_cut: Callable | None) -> Iterator[np.ndarray]:
+    """Upscale by the factor that suffices, then shrink."""
+    frames = _checked(frames)
+    first = next(frames, None)
+    if first is None:
+        return
+    target = fit_size(first.shape[:2], size)
+    images = restore_frames(
+        model,
+        itertools.chain([first], frames),
+        scale=choose_sufficient(
+            scales_of(model.generator), first.shape[:2], target),
+        tile=tile,
+        ensemble=ensemble,
+        is_cut=is_cut)
+    for image in images:
+        yield lanczos_resize(image, *target)
 
 
 def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -17,7 +17,7 @@ class BicubicNet(BaseModule):
     bicubic kernel has a = -0.75, and steps of x2 are not one of x16.
 
     Args:
-        scale (int): Factor of width and height.
+        scale (int): Factor of width and height; :meth:`forward` takes any.
         num_frames (int): Frames of a window; all but the centre are ignored.
         init_cfg (dict, optional): mmengine's initialisation config.
     """
@@ -31,20 +31,22 @@ class BicubicNet(BaseModule):
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         self.scale, self.num_frames = scale, num_frames
+        self.scales = tuple(sorted({2, 4, 8, 16, scale}))
 
-    def forward(self, frames: Tensor) -> Tensor:
+    def forward(self, frames: Tensor, scale: int | None = None) -> Tensor:
         """Upscale the centre frame of each window.
 
         Args:
             frames (Tensor[n, t, 3, h, w]): LR frames of any value range.
+            scale (int, optional): Factor; default: the network's.
 
         Returns:
             Tensor[n, 3, scale * h, scale * w]: Not clipped.
         """
+        scale = scale or self.scale
         frame = frames[:, frames.shape[1] // 2]
         rows, cols = (
             torch.from_numpy(
-                bicubic_weights(size, self.scale * size,
-                                self.scale).copy()).to(frame)
+                bicubic_weights(size, scale * size, scale).copy()).to(frame)
             for size in frame.shape[-2:])
         return rows @ frame @ cols.T

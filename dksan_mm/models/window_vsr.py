@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .batch_parts import train_in_parts
 from .losses import motion_loss, watch_offsets
+from .scales import choose_scale
 
 
 @MODELS.register_module()
@@ -32,7 +33,8 @@ class WindowVSR(BaseEditModel):
             where no gradients are wanted; see :mod:`dksan_mm.inference`.
             None: the network is called.
         train_cfg (dict, optional): As in mmagic's BaseEditModel.
-        test_cfg (dict, optional): As in mmagic's BaseEditModel.
+        test_cfg (dict, optional): ``scale``, the factor of frames outside of
+            training, where the network has several; default: its largest.
         init_cfg (dict, optional): mmengine's initialisation config.
         data_preprocessor (dict, optional): Config; must not pad, for mmagic
             would take LR rows off the HR output.
@@ -54,8 +56,9 @@ class WindowVSR(BaseEditModel):
             :class:`~dksan_mm.engine.hooks.ProgressiveScaleHook`.
 
     Raises:
-        ValueError: If the data preprocessor pads, a weight is negative, or
-            there are weights for levels that the network does not have.
+        ValueError: If the data preprocessor pads, a weight is negative, there
+            are weights for levels that the network does not have, or it has
+            no such scale.
     """
 
     train_scale: int | None = None
@@ -93,6 +96,8 @@ class WindowVSR(BaseEditModel):
             raise ValueError(f'level_weights must be {levels - 1} numbers >= '
                              f'0, got {tuple(level_weights)}')
         self.level_weights = tuple(level_weights)
+        self.test_scale = choose_scale(self.generator, (test_cfg
+                                                        or {}).get('scale'))
         self.evaluator = evaluator and TASK_UTILS.build(
             evaluator, default_args=dict(network=self.generator))
         if channels_last:
@@ -125,8 +130,8 @@ class WindowVSR(BaseEditModel):
             data_samples (DataSample, optional): Not used.
 
         Returns:
-            Tensor[n, 3, scale * h, scale * w]: RGB, about [0, 1]; for whole
-            clips ``(n, m, 3, scale * h, scale * w)``.
+            Tensor[n, 3, scale * h, scale * w]: RGB, about [0, 1], of the
+            test's scale; for whole clips ``(n, m, 3, ...)``.
 
         Raises:
             ValueError: If the shape does not fit the network.
@@ -137,13 +142,17 @@ class WindowVSR(BaseEditModel):
             return torch.stack(list(windows), dim=1)
         if inputs.ndim == 5 and inputs.shape[1:3] == (t, 3 * t):
             inputs = inputs[:, t // 2].unflatten(1, (t, 3))
+        return self._upscale(inputs, self.test_scale)
+
+    def _upscale(self, inputs: Tensor, scale: int) -> Tensor:
         self._check_inputs(inputs)
         h, w = inputs.shape[-2:]
         # The one door to evaluation; training and compilers see the network.
         plain = torch.is_grad_enabled() or torch.compiler.is_compiling()
         run = self.generator if plain else self.evaluator or self.generator
-        out = run(pad_frames(inputs, self.generator.size_divisor))
-        scale = self.generator.scale
+        # A network of one scale has no such argument.
+        other = {} if scale == self.generator.scale else dict(scale=scale)
+        out = run(pad_frames(inputs, self.generator.size_divisor), **other)
         return out[..., :scale * h, :scale * w]
 
     def forward_train(self,
@@ -187,7 +196,7 @@ class WindowVSR(BaseEditModel):
         """
         if self.level_weights or self.train_scale is not None:
             return self._level_losses(inputs, target)
-        output = self.forward_tensor(inputs)
+        output = self._upscale(inputs, self.generator.scale)
         self._check_target(inputs, target)
         return dict(loss_pixel=self.pixel_loss(output, target))
 

@@ -1,9 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
-"""MATLAB's bicubic ``imresize`` in float64: how the field makes LR frames.
+"""MATLAB's ``imresize`` in float64; bicubic, it makes the field's LR.
 
 Only numpy is imported, so that tools can resize without mmagic.
 """
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -22,6 +23,19 @@ def cubic_kernel(x: np.ndarray) -> np.ndarray:
     near = (1.5 * x - 2.5) * x * x + 1
     far = ((-0.5 * x + 2.5) * x - 4) * x + 2
     return np.where(x <= 1, near, np.where(x < 2, far, 0.))
+
+
+def lanczos_kernel(x: np.ndarray) -> np.ndarray:
+    """Lanczos' windowed sinc of three lobes.
+
+    Args:
+        x (np.ndarray): Distances in samples, any shape.
+
+    Returns:
+        np.ndarray: Weights, float64; zero for ``|x| >= 3``.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.)
 
 
 @lru_cache(maxsize=64)
@@ -44,16 +58,40 @@ def bicubic_weights(in_size: int, out_size: int, scale: float) -> np.ndarray:
     Raises:
         ValueError: If a size or the scale is not positive.
     """
+    return _kernel_weights(in_size, out_size, scale, cubic_kernel, 4)
+
+
+@lru_cache(maxsize=64)
+def lanczos_weights(in_size: int, out_size: int) -> np.ndarray:
+    """Resize along one axis as a matrix, by Lanczos' kernel.
+
+    Args:
+        in_size (int): Samples before.
+        out_size (int): Samples after.
+
+    Returns:
+        np.ndarray: As :func:`bicubic_weights`.
+
+    Raises:
+        ValueError: If a size is not positive.
+    """
+    scale = out_size / max(in_size, 1)
+    return _kernel_weights(in_size, out_size, scale, lanczos_kernel, 6)
+
+
+def _kernel_weights(in_size: int, out_size: int, scale: float,
+                    kernel: Callable[[np.ndarray],
+                                     np.ndarray], support: int) -> np.ndarray:
     if in_size < 1 or out_size < 1 or scale <= 0:
         raise ValueError('sizes and scale must be positive, got in_size='
                          f'{in_size}, out_size={out_size}, scale={scale}')
     shrink = min(scale, 1.)
-    width = 4 / shrink
+    width = support / shrink
     # Centre of each output sample on the input's axis, both counted from 0.
     centre = (np.arange(out_size) + 0.5) / scale - 0.5
     first = np.floor(centre - width / 2).astype(np.int64)
     taps = first[:, None] + np.arange(math.ceil(width) + 2)
-    weights = cubic_kernel(shrink * (centre[:, None] - taps))
+    weights = kernel(shrink * (centre[:, None] - taps))
     weights /= weights.sum(axis=1, keepdims=True)
     mirrored = taps % (2 * in_size)
     mirrored = np.where(mirrored < in_size, mirrored,
@@ -107,6 +145,29 @@ def matlab_resize(img: np.ndarray, scale: float) -> np.ndarray:
         out.swapaxes(0, 1), bicubic_weights(img.shape[1], out_w, scale))
     out = out.swapaxes(0, 1)
     return to_uint8(out) if img.dtype == np.uint8 else out
+
+
+def lanczos_resize(img: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize to a size by Lanczos' kernel, widened when shrinking.
+
+    Args:
+        img (np.ndarray): ``(h, w, c)``, uint8.
+        height (int): Rows of the result.
+        width (int): Columns of the result.
+
+    Returns:
+        np.ndarray: ``(height, width, c)``, uint8, rounded once and clipped;
+        the image itself if it has the size.
+
+    Raises:
+        ValueError: If a size is not positive.
+    """
+    if img.shape[:2] == (height, width):
+        return img
+    rows = _resize_rows(img, lanczos_weights(len(img), height))
+    out = _resize_rows(
+        rows.swapaxes(0, 1), lanczos_weights(img.shape[1], width))
+    return to_uint8(out.swapaxes(0, 1))
 
 
 def _resize_rows(img: np.ndarray, weights: np.ndarray) -> np.ndarray:

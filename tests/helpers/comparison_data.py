@@ -40,6 +40,7 @@ def make_results(models):
             root='r',
             split='val',
             max_frames=None,
+            scale=16,
             videos={
                 v: dict(frames=['000000'], available=5, shown='000000')
                 for v in VIDEOS

@@ -1,9 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
 import argparse
+from fractions import Fraction
 
 import pytest
 
-from dksan_mm.cli.arguments import frame_size, name_dashes, positive
+from dksan_mm.cli.arguments import (frame_rate, frame_size, name_dashes,
+                                    positive, tile_side, video_size)
 
 
 @pytest.mark.parametrize('read, text, value', [
@@ -11,6 +13,14 @@ from dksan_mm.cli.arguments import frame_size, name_dashes, positive
     (positive, '120', 120),
     (frame_size, '67x120', (67, 120)),
     (frame_size, '64', (64, 64)),
+    (video_size, '1920x1080', (1920, 1080)),
+    (video_size, '1920x', (1920, None)),
+    (video_size, 'x1080', (None, 1080)),
+    (tile_side, 'auto', 'auto'),
+    (tile_side, 'none', None),
+    (tile_side, '64', 64),
+    (frame_rate, '24', 24),
+    (frame_rate, '30000/1001', Fraction(30000, 1001)),
 ])
 def test_values(read, text, value):
     assert read(text) == value
@@ -19,6 +29,9 @@ def test_values(read, text, value):
 @pytest.mark.parametrize('read, texts', [
     (positive, ['0', '-1', 'x', '', '1.5', '1e3', ' 1']),
     (frame_size, ['0', '0x64', '64x0', '4x', 'x4', '4x5x6', '-4x5', '4 x 5']),
+    (video_size, ['x', '', '1080', '0x9', '9x0', '-1x9', '1x2x3', '9 x 9']),
+    (tile_side, ['0', '-1', 'x', '', '1.5']),
+    (frame_rate, ['0', '-1', 'x', '', '1/0', '1001', 'nan']),
 ])
 def test_what_is_none_is_named(read, texts):
     for text in texts:

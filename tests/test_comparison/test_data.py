@@ -26,16 +26,25 @@ def prepared(tmp_path):
     (['train', 'val'], 'train', 'train'),
 ])
 def test_the_split_is_found(prepared, there, asked, found):
-    assert data.find_split(prepared(*there), asked) == found
+    assert data.find_split(prepared(*there), asked, 16) == found
 
 
 def test_one_of_two_splits_must_be_chosen(prepared):
     with pytest.raises(UserError, match='train and test: choose one'):
-        data.find_split(prepared('train', 'test'), None)
+        data.find_split(prepared('train', 'test'), None, 16)
+
+
+def test_a_split_of_another_scale_is_none(prepared):
+    folder = prepared('val')
+    assert data.is_prepared(folder, 'val', 16)
+    assert not data.is_prepared(folder, 'val', 4)
 
 
 def limit_asked(target, frames):
-    arguments = data.preparation('source', target, 'val', frames)
+    arguments = data.preparation('source', target, 'val', 4, frames)
+    assert arguments[:6] == [
+        'source', target, '--split', 'val', '--scale', '4'
+    ]
     return arguments[6:] and int(
         arguments[arguments.index('--max-frames') + 1])
 

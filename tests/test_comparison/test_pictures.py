@@ -61,7 +61,10 @@ def decode(url):
 def test_crops_are_lossless_and_frames_fit_the_budget(rng_images):
     images = rng_images(2, (320, 640))
     box = (10, 20, 64, 64)
-    panels = [Panel('LR', images[0], kind='LR'), Panel('m', images[1], 20.)]
+    panels = [
+        Panel('LR', images[0], kind='LR', block=16),
+        Panel('m', images[1], 20.)
+    ]
     sizes = []
     for budget in (3_000_000, 150_000, 90_000):
         assert encode_panels(panels, box, budget)

@@ -14,6 +14,7 @@ from dksan_mm.datasets.transforms.windows import window_indices
 from dksan_mm.evaluation.functional.image_quality import round_to_uint8
 from dksan_mm.inference.streaming import restore_frames
 from dksan_mm.models import BicubicNet, DKSANNet, WindowVSR
+from dksan_mm.utils.resize import lanczos_resize
 
 PIXELS = dict(type='CharbonnierLoss')
 SMALL = dict(
@@ -213,8 +214,30 @@ def test_scales_without_a_level_are_refused(model, scale):
     with pytest.raises(
             ValueError, match=f'DKSANNet .* 2, 4, 8, 16, got scale={scale}'):
         restore(model, clip(1), scale=scale)
-    with pytest.raises(ValueError, match='BicubicNet .* by 16, got scale=4'):
-        restore(make_model(BicubicNet), clip(1), scale=4)
+    with pytest.raises(ValueError, match='BicubicNet .* 16, got scale=3'):
+        restore(make_model(BicubicNet), clip(1), scale=3)
+
+
+@pytest.mark.parametrize('size, scale, shape', [
+    ((24, 16), 4, (16, 24)),
+    ((21, None), 4, (14, 21)),
+    ((None, 7), 2, (7, 10)),
+])
+def test_a_size_is_reached_by_the_smallest_sufficient_scale(
+        model, size, scale, shape):
+    frames = clip(3, (4, 6))
+    out = restore(model, frames, size=size)
+    large = restore(model, frames, scale=scale)
+    for image, before in zip(out, large, strict=True):
+        assert np.array_equal(image, lanczos_resize(before, *shape))
+
+
+def test_sizes_that_are_refused(model):
+    with pytest.raises(ValueError, match='at most 96x64, not 99x66'):
+        restore(model, clip(1, (4, 6)), size=(99, 66))
+    with pytest.raises(ValueError, match='scale=2 and size='):
+        restore(model, clip(1), scale=2, size=(12, 8))
+    assert restore(model, [], size=(12, 8)) == []
 
 
 def test_half_precision_is_close(model):

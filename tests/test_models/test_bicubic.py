@@ -17,5 +17,15 @@ def test_it_is_the_centre_frame_resized_as_matlab_does(size):
         out[0].permute(1, 2, 0), expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize('scale', [2, 4, 8])
+def test_other_factors(scale):
+    frames = torch.rand(1, 7, 3, 5, 4, dtype=torch.float64)
+    assert torch.equal(
+        BicubicNet(16)(frames, scale),
+        BicubicNet(scale)(frames))
+    assert BicubicNet(16).scales == (2, 4, 8, 16)
+    assert BicubicNet(3).scales == (2, 3, 4, 8, 16)
+
+
 def test_it_has_no_parameters():
     assert not list(BicubicNet().parameters())

@@ -168,3 +168,37 @@ def test_channels_last_weights_give_the_same_loss_and_gradients(network):
         for name, weight in model.named_parameters()
     } for model in (plain, last)]
     torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize('evaluator', [
+    None,
+    dict(type='DKSANEvaluator'),
+    dict(type='WholeWindowEvaluator'),
+])
+def test_the_scale_of_tests_is_that_of_a_level(evaluator):
+    network = dict(
+        type='DKSANNet', channels=8, num_blocks=(1, ) * 4, reduction=2)
+    model = build(
+        generator=network, evaluator=evaluator, test_cfg=dict(scale=4)).eval()
+    frames = torch.rand(1, 7, 3, 5, 6)
+    with torch.no_grad():
+        out = model(frames)
+        expected = model.generator(frames, scale=4)
+    assert out.shape == (1, 3, 20, 24)
+    torch.testing.assert_close(out, expected)
+
+
+def test_training_is_of_the_network_s_own_scale():
+    network = dict(
+        type='DKSANNet', channels=8, num_blocks=(1, ) * 4, reduction=2)
+    model = build(generator=network, test_cfg=dict(scale=4))
+    target = torch.rand(1, 3, 64, 80)
+    losses = model(
+        torch.rand(1, 7, 3, 4, 5), DataSample(gt_img=target), mode='loss')
+    losses['loss'].backward()
+    assert model.generator.levels[3].upscale[-1].weight.grad.any()
+
+
+def test_a_scale_that_the_network_does_not_have():
+    with pytest.raises(ValueError, match='by 2, got scale=4'):
+        build(test_cfg=dict(scale=4))

@@ -15,7 +15,10 @@ from helpers.data_fixtures import write_frames
 from helpers.tool_runs import CONFIG, ROOT, TINY, load_tool, run
 
 from dksan_mm.cli import launch
+from dksan_mm.evaluation.functional.image_quality import psnr
+from dksan_mm.io.images import read_image
 from dksan_mm.utils.errors import UserError
+from dksan_mm.utils.resize import matlab_resize
 
 pytest_plugins = ['helpers.tool_runs']  # the fixtures
 BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')
@@ -336,3 +339,25 @@ def test_a_second_run_on_the_same_folder_is_refused(tmp_path):
                 pass
     with tool.locked(str(tmp_path)):  # the first has ended
         assert (tmp_path / tool.LOCK).read_text() == 'mine'
+
+
+def test_another_scale(tiny_vid3oc, tiny, finished_run, tmp_path):
+    """LR is made by the matching shrink; a network of x16 alone fails."""
+    source = Path(tiny_vid3oc) / 'val' / 'HR'
+    code = compare(
+        source,
+        tmp_path,
+        f'bicubic={BICUBIC}',
+        f'tiny={tiny}:{finished_run / "iter_2.pth"}',
+        f'edvr={EDVR}',
+        options=['--scale', '4', '--frames', '1', '--metrics', 'psnr'])
+    found = results(tmp_path)
+    assert code == 1
+    assert 'upscales by 16, got scale=4' in found['models']['edvr']['error']
+    assert found['data']['scale'] == 4 and found['paper'] is None
+    for clip, values in found['models']['bicubic']['videos'].items():
+        truth = read_image(tmp_path / 'data_x4' / 'val' / 'HR' / clip /
+                           '000000.png')
+        image = matlab_resize(matlab_resize(truth, 1 / 4), 4)
+        assert values['PSNR'] == pytest.approx(psnr(truth, image), abs=1e-4)
+    assert 'x4' in (tmp_path / 'report.html').read_text()

@@ -21,6 +21,7 @@ from test_io.test_video.test_tracks import make_rich
 from test_tools.test_test import evaluate, results
 
 from dksan_mm.cli import launch
+from dksan_mm.cli.job_checks import plan_jobs
 from dksan_mm.evaluation.functional.image_quality import psnr
 from dksan_mm.io.images import read_image
 
@@ -33,8 +34,8 @@ def upscale(*arguments, config=BICUBIC):
     """Exit code of the tool, run in this process."""
     tool = load_tool('super_resolve')
     try:
-        return launch.run_tool(tool.main,
-                               [*map(str, arguments), '--config', config])
+        options = ['--config', config] if config else []
+        return launch.run_tool(tool.main, [*map(str, arguments), *options])
     except SystemExit as stop:
         return stop.code
 
@@ -113,8 +114,49 @@ def test_a_smaller_scale(small, tmp_path, said, tiny_checkpoint):
     assert [image.shape for _, image in read_video(tmp_path / 'big.mkv')
             ] == [(48, 80, 3)] * 3
     said()
-    assert upscale(small, tmp_path / 'other.mkv', '--scale', 4) == 2
-    assert said() == ['--scale: BicubicNet upscales by 16, got scale=4']
+    other = str(ROOT / 'configs' / 'edvr-s_vid3oc_x16.py')
+    assert upscale(
+        small,
+        tmp_path / 'b.mkv',
+        '--scale',
+        4,
+        '--checkpoint',
+        tiny_checkpoint,
+        config=other) != 0
+
+
+@pytest.mark.parametrize('size, shape', [('x100', (100, 166)),
+                                         ('100x', (60, 100)),
+                                         ('100x100', (60, 100))])
+def test_a_size(small, tmp_path, said, size, shape):
+    target = tmp_path / 'big.mkv'
+    assert upscale(small, target, '--size', size) == 0 and said() == []
+    assert [image.shape[:2] for _, image in read_video(target)] == [shape] * 3
+
+
+def test_sizes_that_are_refused(small, tmp_path, said):
+    target = tmp_path / 'big.mkv'
+    assert upscale(small, target, '--size', 'x12') == 2
+    assert said() == ['the frames are 20x12, which x12 is not larger than']
+    assert upscale(small, target, '--size', '1920x1080') == 1
+    assert said() == [
+        f'{small}: the frames are 20x12, which the network '
+        'upscales to at most 320x192, not 1800x1080'
+    ]
+    assert upscale(small, target, '--size', 'x31') == 1
+    assert 'even numbers of rows and columns' in said()[0]
+    assert upscale(small, target, '--size', 'x24', '--scale', 2) == 2
+    assert said() == ['error: --scale and --size: give one of them']
+    assert not target.exists()
+
+
+def test_models_have_names(small, tmp_path, said):
+    target = tmp_path / 'big.mkv'
+    assert upscale(
+        small, target, '--model', 'bicubic', '--scale', 2, config=None) == 0
+    assert read_video(target)[0][1].shape == (24, 40, 3)
+    assert upscale(small, target, '--model', 'bicubic') == 2
+    assert said() == ['error: --model and --config: give one of them']
     assert not (tmp_path / 'other.mkv').exists()
 
 
@@ -279,14 +321,12 @@ def test_processes_share_the_videos(tmp_path, monkeypatch):
         monkeypatch.setenv('RANK', str(rank))
         monkeypatch.setenv('WORLD_SIZE', '2')
         tool = load_tool('super_resolve')
-        monkeypatch.setattr(tool, 'wait_for_others', lambda bad: bad)
         args = tool.parse_args([
             str(folder),
             str(tmp_path / 'out'), '--config', BICUBIC, '--overwrite'
         ])
-        jobs = tool.list_jobs(args)
-        assert tool.process(jobs, args) == 0
-        done += [Path(job.target).name for job in jobs]
+        done += [Path(job.target).name for job in plan_jobs(args).jobs]
+        assert tool.process(args) == 0
     assert sorted(done) == ['a.mkv', 'b.mkv', 'c.mkv']
     assert sorted(os.listdir(tmp_path / 'out')) == sorted(done)
 
@@ -332,8 +372,7 @@ def test_ctrl_c(small, tmp_path, said):
 
 
 def test_the_released_weights_are_the_default(small, tmp_path, capsys):
-    tool = load_tool('super_resolve')
-    assert upscale(small, tmp_path / 'a.mp4', config=str(tool.CONFIG)) == 0
+    assert upscale(small, tmp_path / 'a.mp4', config=None) == 0
     assert 'weights/dksan-s_vid3oc_x16.pth' in capsys.readouterr().out
 
 

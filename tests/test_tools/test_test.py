@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +8,8 @@ import torch
 from helpers.tool_runs import CONFIG, ROOT, TINY, run
 
 from dksan_mm.evaluation.functional.image_quality import psnr
+from dksan_mm.io.images import read_image, write_png
+from dksan_mm.utils.resize import matlab_resize
 
 pytest_plugins = ['helpers.tool_runs']  # the fixtures
 
@@ -131,3 +134,27 @@ def test_frames_without_ground_truth_are_named(tiny_vid3oc, tmp_path,
                       '_delete_=True, img="val/LRx16")))')
     assert evaluate(tiny_vid3oc, tmp_path, config=str(config), options=()) == 2
     assert 'dashcam-highway/000000 has no ground truth' in sentence()
+
+
+def test_another_scale(tiny_vid3oc, tmp_path, sentence):
+    """Bicubic x4, of LR by the matching shrink."""
+    data = tmp_path / 'data'
+    expected = {}
+    for path in sorted(Path(tiny_vid3oc, 'val', 'HR').rglob('*.png')):
+        truth = read_image(str(path))
+        small = matlab_resize(truth, 1 / 4)
+        clip = path.parent.name
+        for kind, image in (('HR', truth), ('LRx4', small)):
+            folder = data / 'val' / kind / clip
+            folder.mkdir(parents=True, exist_ok=True)
+            write_png(str(folder / path.name), image)
+        score = psnr(truth, matlab_resize(small, 4))
+        expected.setdefault(clip, []).append(score)
+    options = ['--scale', 4]
+    assert evaluate(data, tmp_path, *options, config=BICUBIC, options=()) == 0
+    for video, values in results(tmp_path)['videos'].items():
+        assert values['PSNR'] == pytest.approx(
+            np.mean(expected[video]), abs=1e-3)
+    assert run(
+        'test', BICUBIC, '--data-root', tiny_vid3oc, *options, options=()) == 2
+    assert f'SOURCE {tiny_vid3oc} --scale 4`' in sentence()

@@ -9,7 +9,7 @@ from helpers.data_fixtures import sample_frames
 from mmagic.datasets.transforms import MATLABLikeResize
 
 from dksan_mm.utils.resize import (bicubic_weights, cubic_kernel,
-                                   matlab_resize, to_uint8)
+                                   lanczos_resize, matlab_resize, to_uint8)
 
 
 def test_kernel_by_hand():
@@ -145,3 +145,37 @@ def test_wrong_images_are_named(img, error, match):
 def test_wrong_sizes_are_named(sizes):
     with pytest.raises(ValueError, match='must be positive'):
         bicubic_weights(*sizes)
+
+
+def test_lanczos_is_the_sum_over_taps():
+    """Each axis by the definition, of a shrink and a growth."""
+    img = np.random.default_rng(0).integers(0, 256, (9, 7, 3)).astype(np.uint8)
+
+    def slow(values, size):
+        scale = size / len(values)
+        shrink = min(scale, 1.)
+        out = []
+        for i in range(size):
+            centre = (i + 0.5) / scale - 0.5
+            total, weights = 0., 0.
+            for tap in range(-60, 60):
+                x = shrink * (centre - tap)
+                if abs(x) < 3:
+                    weight = np.sinc(x) * np.sinc(x / 3)
+                    place = tap % (2 * len(values))
+                    place = min(place, 2 * len(values) - 1 - place)
+                    total += weight * values[place].astype(float)
+                    weights += weight
+            out.append(total / weights)
+        return np.stack(out)
+
+    wanted = slow(slow(img, 4).swapaxes(0, 1), 20).swapaxes(0, 1)
+    wanted = np.clip(np.floor(wanted + 0.5), 0, 255)
+    assert np.array_equal(lanczos_resize(img, 4, 20), wanted)
+
+
+def test_lanczos_of_the_same_size_is_the_image():
+    img = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    assert lanczos_resize(img, 2, 4) is img
+    with pytest.raises(ValueError, match='out_size=0'):
+        lanczos_resize(img, 0, 4)

@@ -184,6 +184,10 @@ class VideoWriter(Writer):
             raise ValueError(
                 f'{self.path}: H.264 ends at {MAX_SIDE} pixels a side, the '
                 f'frames are {width}x{height}; name a folder, for PNGs')
+        if height % 2 or width % 2:
+            raise ValueError(
+                f'{self.path}: a video needs even numbers of rows and columns,'
+                f' the frames are {width}x{height}; name a folder, for PNGs')
         suffix = osp.splitext(self.path)[1].lower()
         self.part = reserve_file(self.path, f'.tmp{suffix}')
         # FFmpeg's own kind of .m4v holds less than other MP4 files.

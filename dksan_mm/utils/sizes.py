@@ -1,0 +1,69 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Sizes that frames are brought to, whatever factors the network has."""
+from collections.abc import Sequence
+
+Size = tuple[int | None, int | None]  # width and height
+
+
+def fit_size(frame: tuple[int, int], size: Size) -> tuple[int, int]:
+    """Fit a frame into a size, its proportions kept.
+
+    A side that the proportions give is rounded to an even number, as videos
+    need it.
+
+    Args:
+        frame (tuple[int, int]): Height and width of the LR frame.
+        size (tuple): Width and height, one of them None if the other decides.
+
+    Returns:
+        tuple[int, int]: Height and width of the result.
+
+    Raises:
+        ValueError: If the size is not above the frame's.
+    """
+    (height, width), (wide, high) = frame, size
+    by_width = float('inf') if wide is None else wide / width
+    by_height = float('inf') if high is None else high / height
+    if min(by_width, by_height) <= 1:
+        raise ValueError(f'the frames are {width}x{height}, which '
+                         f'{name_size(size)} is not larger than')
+    if by_width < by_height:
+        return min(_even(height * by_width), high or _LARGE), wide
+    return high, min(_even(width * by_height), wide or _LARGE)
+
+
+_LARGE = 1 << 30
+
+
+def _even(length: float) -> int:
+    return 2 * round(length / 2)
+
+
+def name_size(size: Size) -> str:
+    """Write a size as on the command line: ``'1920x1080'``, ``'x1080'``."""
+    return 'x'.join('' if side is None else str(side) for side in size)
+
+
+def choose_sufficient(scales: Sequence[int], frame: tuple[int, int],
+                      target: tuple[int, int]) -> int:
+    """Choose the smallest factor that does not stay below a size.
+
+    Args:
+        scales (Sequence[int]): The network's factors.
+        frame (tuple[int, int]): Height and width of the LR frame.
+        target (tuple[int, int]): Height and width of the result.
+
+    Returns:
+        int: The factor.
+
+    Raises:
+        ValueError: If none is large enough.
+    """
+    for scale in sorted(scales):
+        if all(scale * a >= b for a, b in zip(frame, target)):
+            return scale
+    most = max(scales)
+    raise ValueError(
+        f'the frames are {frame[1]}x{frame[0]}, which the network '
+        f'upscales to at most {most * frame[1]}x'
+        f'{most * frame[0]}, not {target[1]}x{target[0]}')

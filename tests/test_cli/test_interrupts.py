@@ -1,0 +1,32 @@
+# Copyright (c) DKSAN-MM contributors.
+import os
+import signal
+
+import pytest
+
+from dksan_mm.cli.interrupts import stopping_once
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_does_not_spoil_the_saving(number):
+    before = signal.signal(number, signal.default_int_handler)
+    saved = []
+    try:
+        with stopping_once():
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), number)
+            os.kill(os.getpid(), number)
+            saved.append('all')
+        assert saved == ['all']
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, before)
+
+
+def test_what_was_ignored_stays_so():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stopping_once():
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
