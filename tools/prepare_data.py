@@ -175,9 +175,10 @@ def prepare(args: argparse.Namespace) -> int:
     from dksan_mm.prepare.layouts import Source
     from dksan_mm.prepare.manifest import (read_manifest, write_annotation,
                                            write_manifest)
-    from dksan_mm.prepare.parallel import Progress, run_parallel
+    from dksan_mm.prepare.parallel import run_parallel
     from dksan_mm.prepare.sources import count_frames
     from dksan_mm.prepare.writer import ClipWriter, Settings, is_of_source
+    from dksan_mm.utils.progress import Progress
     source = Source(
         args.source,
         args.scale,
@@ -246,8 +247,9 @@ def _describe(layout: str, clips: list) -> None:
 
 def verify(args: argparse.Namespace) -> int:
     """Check a prepared data set; return the exit code."""
-    from dksan_mm.prepare.parallel import Progress, run_parallel
+    from dksan_mm.prepare.parallel import run_parallel
     from dksan_mm.prepare.verify import find_prepared, find_unfinished
+    from dksan_mm.utils.progress import Progress
     clips = find_prepared(args.out, args.split, args.scale)
     total = sum((clip.entry or {}).get('frames', 0) for clip in clips)
     progress = Progress('verify', len(clips), total)

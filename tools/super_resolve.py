@@ -187,7 +187,7 @@ def load_model(args: argparse.Namespace):
 
 def process(args: argparse.Namespace) -> int:
     """Upscale the videos; return how many are not complete."""
-    from dksan_mm.cli.job_checks import last_sentence, plan_jobs
+    from dksan_mm.cli.job_checks import plan_jobs
     plan = plan_jobs(args)
     if not ranks.rank():
         for sentence in plan.notes:
@@ -198,9 +198,18 @@ def process(args: argparse.Namespace) -> int:
     counts, bad = count_frames(plan.jobs)
     if not counts:
         return bad
-    from dksan_mm.prepare.parallel import Progress
+    from dksan_mm.utils.progress import Progress
     model = load_model(args)
-    progress = Progress('upscale', len(counts), sum(counts.values()))
+    total = sum(counts.values())
+    with Progress('upscale', len(counts), total) as progress:
+        return bad + upscale_all(model, counts, args, progress)
+
+
+def upscale_all(model, counts: dict, args: argparse.Namespace,
+                progress) -> int:
+    """Upscale one video after the other; return how many are incomplete."""
+    from dksan_mm.cli.job_checks import last_sentence
+    bad = 0
     for number, job in enumerate(counts):
         before = sum(list(counts.values())[:number])
         try:

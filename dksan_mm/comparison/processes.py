@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from dksan_mm.cli.launch import last_line
 from dksan_mm.utils.errors import UserError
-from ..prepare.parallel import Progress
+from dksan_mm.utils.progress import Progress
 from .request import Task
 
 LOG = 'log.txt'
@@ -145,7 +145,15 @@ def _run_one(task: Task, context, label: str) -> object:
 def _listen(connection: Connection, label: str) -> object:
     """Show progress until the outcome comes; None if none does."""
     progress = Progress(label, 0, 0)
+    try:
+        return _follow(connection, progress)
+    finally:
+        progress.close()
+
+
+def _follow(connection: Connection, progress: Progress) -> object:
     clips = frames = 0
+    label = progress.label
     while True:
         if not connection.poll(0.5):
             if progress.frames:
@@ -161,7 +169,7 @@ def _listen(connection: Connection, label: str) -> object:
                 print(
                     f'{label}: {there} frame{"s" * (there > 1)} there already',
                     flush=True)
-            progress = Progress(label, clips_total, missing)
+            progress.begin(clips_total, missing)
         elif kind == 'tick':
             clips, frames = values
             progress.show(clips, frames)

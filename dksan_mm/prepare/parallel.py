@@ -3,54 +3,19 @@
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from typing import Any
 
+from dksan_mm.utils.progress import Progress
+
 _shared: dict = {}
 
 
 class Stopped(Exception):
     """The run was asked to stop; raised inside the worker processes."""
-
-
-class Progress:
-    """A line that says how far, how fast, and how long still.
-
-    Args:
-        label (str): What is being done.
-        clips (int): Clips in all.
-        frames (int): Estimated frames in all, 0 if unknown.
-    """
-
-    def __init__(self, label: str, clips: int, frames: int) -> None:
-        self.label = label
-        self.clips = clips
-        self.frames = frames
-        self.start = time.monotonic()
-        self.tty = sys.stdout.isatty()
-        self.shown = self.start
-
-    def show(self, clips: int, frames: int, *, last: bool = False) -> None:
-        """Print the state; outside a terminal a line every 5 seconds."""
-        now = time.monotonic()
-        if not (self.tty or last or now - self.shown >= 5):
-            return
-        self.shown = now
-        rate = frames / max(now - self.start, 1e-6)
-        line = f'{self.label}: {clips}/{self.clips} clips'
-        if frames:
-            line += (f', {frames}/{max(self.frames, frames)} frames, '
-                     f'{rate:.{1 if rate >= 1 else 3}f} frames/s')
-        if self.frames > frames and rate > 0 and not last:
-            left = round((self.frames - frames) / rate)
-            line += f', about {left // 60}:{left % 60:02d} min left'
-        end = '\n' if last or not self.tty else ''
-        start = '\r\x1b[K' if self.tty else ''
-        print(start + line, end=end, flush=True)
 
 
 def run_parallel(function: Callable[..., Any], tasks: Sequence[Any],
@@ -87,6 +52,7 @@ def run_parallel(function: Callable[..., Any], tasks: Sequence[Any],
             progress.show(done, counter.value)
         progress.show(done, counter.value, last=True)
     finally:
+        progress.close()
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
