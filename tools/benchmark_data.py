@@ -120,8 +120,9 @@ def _write_source(folder: str, name: str, frames: int) -> None:
 def _prepare(root: str, source: str, store: str) -> None:
     """Prepare a clip as tools/prepare_data.py does."""
     from dksan_mm.prepare.manifest import read_manifest, write_manifest
+    from dksan_mm.prepare.settings import Settings
     from dksan_mm.prepare.sources import Clip
-    from dksan_mm.prepare.writer import ClipWriter, Settings
+    from dksan_mm.prepare.writer import ClipWriter
     name = osp.basename(source)
     manifest = read_manifest(root, 'train')
     writer = ClipWriter(

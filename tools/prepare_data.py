@@ -176,8 +176,9 @@ def prepare(args: argparse.Namespace) -> int:
     from dksan_mm.prepare.manifest import (read_manifest, write_annotation,
                                            write_manifest)
     from dksan_mm.prepare.parallel import run_parallel
+    from dksan_mm.prepare.settings import Settings, is_of_source
     from dksan_mm.prepare.sources import count_frames
-    from dksan_mm.prepare.writer import ClipWriter, Settings, is_of_source
+    from dksan_mm.prepare.writer import ClipWriter
     from dksan_mm.utils.progress import Progress
     source = Source(
         args.source,

@@ -5,13 +5,13 @@ from dksan_mm.utils.versions import check_openmmlab
 
 check_openmmlab()
 
+from .paper_sets import IntVIDDataset, Vid3oCDataset
 from .samplers import ConsecutiveSampler, SeededIndex, SeededInfiniteSampler
 from .transforms import (CheckFrames, GenerateWindowIndices, LoadFrames,
                          LoadPairedCrop, PackFrames, RandomPermuteChannels,
                          RandomTransposeFrames, StackWindows, SyntheticMotion,
                          window_indices)
-from .video_window_dataset import (IntVIDDataset, Vid3oCDataset,
-                                   VideoWindowDataset)
+from .video_window_dataset import VideoWindowDataset
 
 __all__ = [
     'CheckFrames', 'ConsecutiveSampler', 'GenerateWindowIndices',

@@ -8,7 +8,6 @@ import json
 import os
 import os.path as osp
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,26 +20,10 @@ from dksan_mm.io.stores.stores import (KINDS, is_as_stated, is_store,
                                        store_path, suffix_of, write_store)
 from .building_place import SOURCE_FILE, is_ours, remove_leftovers, remove_ours
 from .pairs import iter_pairs
+from .settings import Settings, is_of_source
 from .sources import PHOTOS, Clip
 
 PARTIAL_DIR = '.partial'
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Settings that decide a prepared clip's content, with its source.
-
-    Attributes:
-        scale (int): HR pixels per LR pixel along each axis.
-        max_frames (int | None): Frames to take from each clip's beginning.
-        store (str): 'png', or what to add to the frames, 'array' or 'tiles'
-            (see :mod:`dksan_mm.io.stores.stores`).
-        deinterlace (bool): Whether interlaced videos are deinterlaced.
-    """
-    scale: int = 16
-    max_frames: int | None = None
-    store: str = 'png'
-    deinterlace: bool = True
 
 
 class ClipWriter:
@@ -299,20 +282,6 @@ class ClipWriter:
         for part, pixels in zip(self.parts, images):
             if osp.isdir(part):
                 write_png(osp.join(part, name), pixels)
-
-
-def is_of_source(error: Exception, out: str) -> bool:
-    """Return whether it is one clip that is wrong, not target or machine.
-
-    Args:
-        error (Exception): What the preparation of a clip raised.
-        out (str): Root of the prepared data set.
-    """
-    if isinstance(error, OSError):
-        root = osp.realpath(out) + os.sep
-        path = osp.realpath(error.filename or out) + os.sep
-        return not path.startswith(root)
-    return isinstance(error, ValueError)
 
 
 def _nothing() -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import cv2
 import pytest
 
+from dksan_mm.prepare.settings import Settings
 from dksan_mm.prepare.sources import Clip, iter_frames
-from dksan_mm.prepare.writer import ClipWriter, Settings
+from dksan_mm.prepare.writer import ClipWriter
 
 SAMPLE = Path(__file__).resolve().parents[2] / 'data' / 'sample'
 # Split, sample clip, frames, HR size (rows, columns) before cropping.

@@ -11,8 +11,9 @@ from helpers.data_fixtures import sample_frames, write_frames
 from dksan_mm.io.images import read_image
 from dksan_mm.prepare.layouts import Source
 from dksan_mm.prepare.manifest import write_manifest
+from dksan_mm.prepare.settings import Settings
 from dksan_mm.prepare.verify import find_prepared, verify_clip
-from dksan_mm.prepare.writer import ClipWriter, Settings
+from dksan_mm.prepare.writer import ClipWriter
 from dksan_mm.utils.resize import matlab_resize
 
 IMAGE = np.zeros((20, 24, 3), np.uint8)

@@ -16,9 +16,10 @@ from dksan_mm.io.images import read_image, write_png
 from dksan_mm.prepare import pairs
 from dksan_mm.prepare.manifest import (read_manifest, write_annotation,
                                        write_manifest)
+from dksan_mm.prepare.settings import Settings
 from dksan_mm.prepare.sources import Clip, iter_frames
 from dksan_mm.prepare.verify import find_prepared, find_unfinished, verify_clip
-from dksan_mm.prepare.writer import ClipWriter, Settings
+from dksan_mm.prepare.writer import ClipWriter
 from dksan_mm.utils.resize import matlab_resize
 
 

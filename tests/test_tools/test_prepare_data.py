@@ -21,8 +21,6 @@ from helpers.tool_runs import ROOT, load_tool
 from helpers.video_files import H264, make_video, moving
 from PIL import Image, ImageCms
 
-from dksan_mm.prepare.writer import is_of_source
-
 TOOL = ROOT / 'tools' / 'prepare_data.py'
 
 
@@ -193,18 +191,6 @@ def test_nothing_but_bad_clips_is_a_failure(tmp_path):
     assert done.returncode == 1
     assert 'prepared 0 of 1 clips' in done.stdout
     assert os.listdir(tmp_path) == ['in']
-
-
-@pytest.mark.parametrize('error, expected', [
-    (ValueError('a.png: empty'), True),
-    (PermissionError(13, 'Permission denied', '/source/a.mp4'), True),
-    (PermissionError(13, 'Permission denied', '/out/train'), False),
-    (OSError(28, 'No space left on device'), False),
-    (OSError(28, 'No space left on device', '/out/train/HR/a'), False),
-    (RuntimeError('a worker died'), False),
-])
-def test_only_a_wrong_source_is_skipped(error, expected):
-    assert is_of_source(error, '/out') == expected
 
 
 def wait_for(condition):

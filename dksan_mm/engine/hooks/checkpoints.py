@@ -13,7 +13,7 @@ import torch
 from mmagic.registry import HOOKS
 from mmengine.dist import all_gather_object, is_main_process, master_only
 from mmengine.fileio import LocalBackend, register_backend
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import weights_to_cpu
 
@@ -37,23 +37,6 @@ class AtomicBackend(LocalBackend):
         """Write a file under another name, then move it to its place."""
         os.makedirs(os.path.dirname(filepath) or '.', exist_ok=True)
         write_bytes(str(filepath), obj, sync=True)
-
-
-@HOOKS.register_module()
-class PlainWeightsHook(Hook):
-    """Let hooks load plain state dicts as they do checkpoints.
-
-    mmengine's Runner takes both, and its ``EMAHook`` stops at the first.
-    """
-
-    priority = 'VERY_HIGH'  # before EMAHook
-
-    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Put weights that lie about under ``state_dict``."""
-        if 'state_dict' not in checkpoint:
-            weights = dict(checkpoint)
-            checkpoint.clear()
-            checkpoint['state_dict'] = weights
 
 
 @HOOKS.register_module()

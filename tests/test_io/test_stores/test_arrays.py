@@ -14,9 +14,10 @@ from dksan_mm.io.images import write_png
 from dksan_mm.io.stores.stores import (KINDS, open_store, remove_stores,
                                        store_path, write_store)
 from dksan_mm.prepare.manifest import read_manifest, write_manifest
+from dksan_mm.prepare.settings import Settings
 from dksan_mm.prepare.sources import Clip
 from dksan_mm.prepare.verify import find_prepared, verify_clip
-from dksan_mm.prepare.writer import ClipWriter, Settings
+from dksan_mm.prepare.writer import ClipWriter
 from dksan_mm.utils.process_memory import resident_memory
 
 
