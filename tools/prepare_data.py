@@ -66,6 +66,13 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         'a SOURCE without such folders, the split its clips become '
         '(default: train)')
     parser.add_argument(
+        '--clips',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='NAME',
+        help='take these clips alone (default: all)')
+    parser.add_argument(
         '--layout',
         default='auto',
         choices=('auto', 'vid3oc', 'intvid', 'videos'),
@@ -187,7 +194,7 @@ def prepare(args: argparse.Namespace) -> int:
         keep_lr=not args.remake_lr,
         skip_bad=args.skip_bad,
         photos=args.photos)
-    clips = source.select(args.split)
+    clips = source.select(args.split, args.clips)
     _describe(source.layout, clips)
     _report(source.notes)
     settings = Settings(args.scale, args.max_frames, args.store,
@@ -273,7 +280,9 @@ def _explain(error: Exception) -> str:
     if isinstance(error, OSError):
         if error.errno == errno.ENOSPC:
             return f'{error.filename or "target"}: no space left on the disk'
-        return f'{error.filename or ""}: {error.strerror or error}'
+        if error.strerror is None:  # a sentence of ours
+            return str(error)
+        return f'{error.filename or ""}: {error.strerror}'
     if isinstance(error, ValueError):
         return str(error)
     if type(error).__name__ == 'BrokenProcessPool':

@@ -2,11 +2,16 @@
 """Folders of well-known data sets: where in them the clips are."""
 import os
 import os.path as osp
+import re
+from collections.abc import Sequence
 
 from dksan_mm.io.listing import read_folder
+from .sources import Clip
 
 # DAVIS: frames and masks, which are images too; the largest come first.
 _DAVIS, _SIZES = 'JPEGImages', ('Full-Resolution', '1080p', '480p')
+# SPMCS, UDM10 and GoPro: a clip's frames next to the LR or blurred ones.
+_TRUTH = ('truth', 'gt', 'original', 'sharp', 'hr')
 # Vimeo-90K: lists of clips, 00001/0001, and the splits that they are.
 _VIMEO = 'sequences'
 _LISTS = {
@@ -29,6 +34,32 @@ def find_root(path: str) -> str:
     for size in _SIZES:
         if osp.isdir(osp.join(inner, size)):
             return osp.join(inner, size)
+    return path
+
+
+def clip_at(path: str, split: str) -> Clip:
+    """The clip that a video file or a folder is, named after it.
+
+    Args:
+        path (str): A video file or a folder of frames; or, as in SPMCS and
+            UDM10, one that has a folder ``truth`` of them next to LR ones.
+        split (str): The clip's split.
+    """
+    name = osp.basename(osp.abspath(path))
+    if not osp.isdir(path):
+        name = osp.splitext(name)[0]
+    return Clip(name, split, _find_truth(path))
+
+
+def _find_truth(path: str) -> str:
+    """The folder of HR frames in a clip's folder; ``path`` for all else."""
+    if not osp.isdir(path) or _has_images(path):
+        return path
+    names = {name.lower(): name for name in reversed(_folders(path))}
+    for name in _TRUTH:
+        inner = osp.join(path, names.get(name, ''))
+        if name in names and _has_images(inner):
+            return inner
     return path
 
 
@@ -64,6 +95,21 @@ def find_vimeo(path: str) -> dict[str, list[tuple[str, str]]] | None:
     return found if any(found.values()) else None
 
 
+def blurred_lr(names: Sequence[str]) -> list[str]:
+    """Folders of blurred LR, ``BDx4``, that have ``BIx4`` next to them.
+
+    The bicubic LR is the one that networks are trained on here.
+
+    Args:
+        names (Sequence[str]): Names of all folders in a folder.
+    """
+    plain = {re.sub('[_-]', '', name.lower()): name for name in names}
+    return [
+        name for key, name in plain.items()
+        if key.startswith('bdx') and 'bi' + key[2:] in plain
+    ]
+
+
 def find_deeper(path: str, depth: int = 3) -> str:
     """The first folder below a folder that holds folders of images or videos.
 
@@ -81,7 +127,7 @@ def find_deeper(path: str, depth: int = 3) -> str:
             for name in _folders(folder)
         ][:1000]
         for folder in level:
-            if any(_has_clips(osp.join(folder, n)) for n in _folders(folder)):
+            if any(_has_images(osp.join(folder, n)) for n in _folders(folder)):
                 return folder
     return ''
 
@@ -93,5 +139,5 @@ def _folders(path: str) -> list[str]:
         return []
 
 
-def _has_clips(folder: str) -> bool:
+def _has_images(folder: str) -> bool:
     return os.access(folder, os.R_OK) and bool(read_folder(folder).images)

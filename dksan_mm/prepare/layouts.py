@@ -14,7 +14,8 @@
 
 Copies of other data sets are taken as they are unpacked: REDS
 (``train_sharp``), Vimeo-90K (``sequences`` and its lists of clips), DAVIS
-(the largest frames of ``JPEGImages``), Vid4 (``GT``).
+(the largest frames of ``JPEGImages``), Vid4, UDM10 and SPMCS (``GT``, or a
+folder ``truth`` in each clip's).
 
 Of photographs, each image of a folder is a clip of one frame.
 
@@ -31,7 +32,7 @@ from dksan_mm.io.layout import SPLITS
 from dksan_mm.io.listing import (is_image_name, not_taken, read_folder,
                                  refuse_special)
 from .clip_names import check_name, guess_layout, joined_clips, split_of_number
-from .known_sets import find_deeper, find_root, find_vimeo
+from .known_sets import blurred_lr, clip_at, find_deeper, find_root, find_vimeo
 from .photos import find_photos
 from .sources import Clip
 
@@ -111,13 +112,15 @@ class Source:
                 or read_folder(clip.path).images for clip in self.clips):
             self.clips = []  # folders of folders
 
-    def select(self, splits: Sequence[str]) -> list[Clip]:
+    def select(self, splits: Sequence[str],
+               names: Sequence[str] = ()) -> list[Clip]:
         """The clips with their splits.
 
         Args:
             splits (Sequence[str]): Splits to take. Empty: all that are there.
                 For the layouts intvid and videos without folders of splits:
                 the one split that the clips become.
+            names (Sequence[str]): Names of the clips to take. Empty: all.
 
         Returns:
             list[Clip]: Sorted by split and name.
@@ -125,7 +128,7 @@ class Source:
         Raises:
             FileNotFoundError: If a split asked for is not there.
             ValueError: If clips cannot be told apart into splits, or there
-                is none.
+                is none, or none of a name asked for.
         """
         for split in splits if self.splits else ():
             if split not in self.splits:
@@ -142,6 +145,10 @@ class Source:
             hint = f'; those of {deeper} would be taken' if deeper else ''
             raise ValueError(f'{self.path}: no video file and no folder of '
                              f'frames in it{hint}')
+        missing = sorted(set(names) - {clip.name for clip in clips})
+        if missing:
+            raise ValueError(f'{self.path}: no clip {missing[0]}')
+        clips = [clip for clip in clips if not names or clip.name in names]
         return sorted(clips, key=lambda c: (SPLITS.index(c.split), c.name))
 
     def _split(self, splits: Sequence[str]) -> list[Clip]:
@@ -188,7 +195,8 @@ class Source:
     def _find_kinds(self, folder: str) -> dict[str, str]:
         """HR and LR folders in a folder, or the folder itself as HR."""
         kinds: dict[str, str] = {}
-        for name in _folders(folder):
+        names = _folders(folder)
+        for name in (n for n in names if n not in blurred_lr(names)):
             path = osp.join(folder, name)
             match = _SPLIT.fullmatch(name.lower())  # REDS: train/train_sharp
             kind = self._kind(path, match and match[2] or name.lower())
@@ -240,10 +248,10 @@ class Source:
             if is_image_name(folder):
                 raise ValueError(f'{folder}: is an image; --photos makes a '
                                  'clip of one frame of it')
-            return self._add_clips([_clip_at(folder, split)])
+            return self._add_clips([clip_at(folder, split)])
         content = read_folder(folder)
         clips = self._add_clips([
-            _clip_at(osp.join(folder, name), split)
+            clip_at(osp.join(folder, name), split)
             for name in sorted(content.videos + content.folders)
         ])
         images = content.images
@@ -253,7 +261,7 @@ class Source:
         if clips or not images:
             return clips
         return joined_clips(folder, images, split) or self._add_clips(
-            [_clip_at(folder, split)])
+            [clip_at(folder, split)])
 
     def _add_clips(self, found: Sequence[Clip]) -> dict[str, Clip]:
         """Clips by their names, those with an unfit one left out or raised."""
@@ -285,10 +293,3 @@ def _folders(path: str) -> list[str]:
     return sorted(
         n for n in os.listdir(path)
         if n[0] != '.' and osp.isdir(osp.join(path, n)))
-
-
-def _clip_at(path: str, split: str) -> Clip:
-    name = osp.basename(osp.abspath(path))
-    if not osp.isdir(path):
-        name = osp.splitext(name)[0]
-    return Clip(name, split, path)

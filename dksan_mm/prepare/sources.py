@@ -78,9 +78,11 @@ class Clip:
                 source=osp.basename(self.path),
                 source_bytes=osp.getsize(self.path),
                 **(dict(photo=True) if self.is_photo else {}))
-        frames = self.frames()
+        frames, source = self.frames(), osp.basename(osp.abspath(self.path))
+        if source != self.name and not self.prefix:  # of SPMCS: clip/truth
+            source = f'{self.name}/{source}'
         return dict(
-            source=osp.basename(osp.abspath(self.path)) + '/' + self.prefix,
+            source=f'{source}/{self.prefix}',
             source_bytes=sum(osp.getsize(frame) for frame in frames),
             source_frames=len(frames))
 

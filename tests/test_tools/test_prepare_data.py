@@ -136,6 +136,20 @@ def test_bad_clips_stop_the_run_or_are_left_out(tmp_path):
     assert not list(out.rglob('.partial'))
 
 
+def test_named_clips_are_prepared_alone(tmp_path):
+    source, out = tmp_path / 'in', tmp_path / 'out'
+    for name in ('000', '001', '011'):
+        write_frames(source / 'train_sharp' / name, noise(1), '%08d.png')
+    done = run(source, out, '--split', 'train', '--clips', '000', '011')
+    assert done.returncode == 0, done.stderr
+    assert (out / 'train' / 'clips.txt').read_text() == '000\t1\n011\t1\n'
+    done = run(source, out, '--clips', '020')
+    assert (done.returncode, done.stderr) == (1, f'{source}: no clip 020\n')
+    done = run(source, out, '--split', 'val')
+    assert (done.returncode,
+            done.stderr) == (1, f'{source}/val: no such folder\n')
+
+
 def test_of_two_clips_of_one_name_the_second_is_left_out(tmp_path):
     source, out = tmp_path / 'in', tmp_path / 'out'
     write_frames(source / 'a', noise(2))

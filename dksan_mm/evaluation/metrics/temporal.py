@@ -71,7 +71,10 @@ class VideoTemporalError(VideoMetric):
         ends, self._first, self._last = (self._first, self._last), None, None
         if get_world_size() > 1:
             errors = [e for pair in all_gather_object(ends) for e in pair if e]
-            names = {(video, int(frame)): frame for video, frame, _ in rows}
+            names = {
+                (video, frame_number(video, frame)): frame
+                for video, frame, _ in rows
+            }
             rows += [(video, names[video, number],
                       self._change(previous, (video, number, error)))
                      for video, number, error in errors for previous in errors]
@@ -106,8 +109,12 @@ class VideoTemporalError(VideoMetric):
 
 def _find_gap(rows: list[tuple[str, str, dict]]) -> str | None:
     """A frame without a value although the one before was evaluated."""
-    scored = {(video, int(frame)) for video, frame, values in rows if values}
-    present = {(video, int(frame)) for video, frame, _ in rows}
+    present, scored = set(), set()
+    for video, frame, values in rows:
+        place = video, frame_number(video, frame)
+        present.add(place)
+        if values:
+            scored.add(place)
     for video, number in sorted(present - scored):
         if (video, number - 1) in present:
             return f'frame {number} of {video} did not follow its predecessor'

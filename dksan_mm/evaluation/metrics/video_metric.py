@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Base of all metrics: 8-bit frames, a mean per video, all processes."""
 import math
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -226,14 +227,15 @@ def frame_name(sample: dict) -> tuple[str, str]:
 
 
 def frame_number(video: str, frame: str) -> int:
-    """The number that a frame is named by.
+    """The number that a frame is named by, 1 of ``Frame 001``.
 
     Raises:
-        ValueError: If its name is something else.
+        ValueError: If there is none in its name.
     """
-    if not frame.isdecimal():
+    digits = re.findall('[0-9]+', frame)
+    if not digits:
         raise ValueError(f'frame {video}/{frame} is not named by its number')
-    return int(frame)
+    return int(digits[-1])
 
 
 def _mean(rows: list[dict[str, float]]) -> dict[str, float]:

@@ -10,10 +10,10 @@ from dksan_mm.datasets import ConsecutiveSampler
 from dksan_mm.evaluation.metrics import VideoTemporalError, temporal
 
 
-def clip(video, numbers):
+def clip(video, numbers, template='%06d'):
     """Samples of a video, and its images: RGB truth and prediction."""
     pairs = list(frames(len(numbers)))
-    names = [f'{video}/{number:06d}' for number in numbers]
+    names = [f'{video}/{template}' % number for number in numbers]
     return [sample(name, *pair) for name, pair in zip(names, pairs)], pairs
 
 
@@ -62,6 +62,12 @@ def test_flicker_counts_by_its_size():
         for number in range(4)
     ]
     assert score(VideoTemporalError('RGB'), samples) == dict(TE=4)
+
+
+def test_frames_may_have_a_name_before_their_number():
+    samples, pairs = clip('a', (1, 2, 3), 'Frame %03d')
+    assert score(VideoTemporalError(),
+                 samples)['TE'] == pytest.approx(slow_error(pairs))
 
 
 def test_frames_without_their_predecessor_do_not_count():

@@ -162,6 +162,12 @@ def test_frame_name(fields, expected):
     assert frame_name(fields) == expected
 
 
+@pytest.mark.parametrize('frame, number', [('000019', 19), ('Frame 001', 1),
+                                           ('im12', 12), ('a.05', 5)])
+def test_the_last_number_in_a_frame_s_name_is_its_own(frame, number):
+    assert frame_number('050', frame) == number
+
+
 def test_samples_that_cannot_be_scored_are_named():
     truth, prediction = next(frames())
     good = sample('050/000019', truth, prediction)
