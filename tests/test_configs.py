@@ -17,6 +17,9 @@ CONFIGS = sorted(
     for path in (ROOT / 'configs').glob('*/**/*.py')
     if '_base_' not in path.parts)
 
+# What others test on. Their configs stand in the methods' folders alone.
+TEST_SETS = ('vid4', 'udm10', 'spmcs', 'reds4')
+
 
 def load(name):
     config = Config.fromfile(ROOT / name)
@@ -39,7 +42,8 @@ def test_config_loads_builds_and_runs_a_forward(name):
     model = MODELS.build(shrink(load(name)).model).eval()
     with torch.no_grad():
         out = model(torch.rand(1, 7, 3, 3, 5))
-    assert out.shape == (1, 3, 48, 80)
+    scale = int(name.removesuffix('.py').split('_x')[1].split('_')[0])
+    assert out.shape == (1, 3, 3 * scale, 5 * scale)
 
 
 @pytest.mark.parametrize('name', CONFIGS)
@@ -80,8 +84,17 @@ def test_a_published_path_is_the_config_of_its_method(name):
     assert load(f'configs/{name}').to_dict() == inner.to_dict()
 
 
-def test_every_config_has_a_published_path():
-    names = {Path(name).name for name in CONFIGS if 'ablations' not in name}
+def is_of_test_set(name):
+    """Whether a config only tests, on a set that the paper does not have."""
+    return Path(name).stem.split('_')[1] in TEST_SETS
+
+
+def test_every_config_of_the_paper_s_data_has_a_published_path():
+    names = {
+        Path(name).name
+        for name in CONFIGS
+        if 'ablations' not in name and not is_of_test_set(name)
+    }
     assert names == {path.name for path in (ROOT / 'configs').glob('*.py')}
 
 
@@ -94,6 +107,37 @@ def test_intvid_s_configs_test_14_frames_of_intvid():
         assert dataset.data_prefix == dict(img='test/LRx16', gt='test/HR')
         assert (dataset.first_frame, dataset.max_frames) == (0, 14)
         assert 'IntVID' in dataset.data_root
+
+
+def test_test_sets_differ_from_what_is_tested_in_the_test_alone():
+    names = [name for name in CONFIGS if is_of_test_set(name)]
+    assert {Path(name).stem.split('_', 1)[1]
+            for name in names} == {
+                f'{data}_x{scale}'
+                for data in TEST_SETS
+                for scale in (4, 16)
+            }
+    for name in names:
+        config, stem = load(name).to_dict(), Path(name).stem
+        trained = 'open' if stem.endswith('_x4') else 'vid3oc'
+        path = f'configs/{stem.split("_")[0]}_{trained}_x16.py'
+        other = load(path).to_dict()
+        scale = 4 if stem.endswith('_x4') else None
+        assert (config['model'].pop('test_cfg', None)
+                or {}).get('scale') == scale
+        test, usual = (
+            each['test_dataloader'].pop('dataset') for each in (config, other))
+        assert config.pop('experiment_name') != other.pop('experiment_name')
+        assert config.pop(stem.split('_')[1]).items() <= test.items()
+        assert config.pop('x4_pipeline', None) in (None, test['pipeline'])
+        assert config == other
+        steps = [dict(step) for step in test['pipeline']]
+        [check] = [step for step in steps if step['type'] == 'CheckFrames']
+        assert check['scale'] == (scale or 16)
+        check['scale'] = 16
+        assert steps == usual['pipeline']
+        for key in ('num_input_frames', 'store', 'test_mode'):
+            assert test[key] == usual[key]
 
 
 def test_edvr_s_costs_what_dksan_s_does():

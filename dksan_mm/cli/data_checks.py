@@ -57,11 +57,17 @@ def check_data(config: 'Config', loaders: Sequence[str]) -> None:
     """
     for _, dataset in datasets_of(config, loaders):
         root = dataset['data_root']
-        for folder in (root, *_frame_folders(dataset)):
+        folders = _frame_folders(dataset)
+        remedy = _remedy(folders, root)
+        for folder in (root, *folders):
             if not os.path.isdir(folder):
-                _complain_about_data('there is no folder', folder, root)
-            if not any(os.scandir(folder)):
-                _complain_about_data('there is nothing in', folder, root)
+                what = 'there is no folder'
+            elif not any(os.scandir(folder)):
+                what = 'there is nothing in'
+            else:
+                continue
+            raise UserError(f'no data: {what} {folder}; {remedy}, or name '
+                            'another place with --data-root')
 
 
 def check_windows(config: 'Config', loaders: Sequence[str]) -> None:
@@ -158,9 +164,10 @@ def _frame_folders(dataset: 'ConfigDict') -> list[str]:
     ]
 
 
-def _complain_about_data(what: str, folder: str, root: str) -> None:
-    scale = re.search(r'LRx(\d+)', folder)
-    other = f' --scale {scale[1]}' if scale and scale[1] != '16' else ''
-    raise UserError(f'no data: {what} {folder}; prepare it with '
-                    f'`{PREPARE} {root}{other}`, or name another place with '
-                    '--data-root')
+def _remedy(folders: list[str], root: str) -> str:
+    """What makes the folders of a data set."""
+    scale = re.search(r'\bLRx(\d+)', ' '.join(folders))
+    if not scale:  # such as BIx4 and GT
+        return 'it is read as it is downloaded: unpack it there'
+    other = f' --scale {scale[1]}' if scale[1] != '16' else ''
+    return f'prepare it with `{PREPARE} {root}{other}`'

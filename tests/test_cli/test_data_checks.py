@@ -6,7 +6,7 @@ import pytest
 from helpers.data_fixtures import write_frames
 from mmengine.config import Config
 
-from dksan_mm.cli.data_checks import check_crops, check_windows
+from dksan_mm.cli.data_checks import check_crops, check_data, check_windows
 from dksan_mm.utils.errors import UserError
 
 
@@ -100,3 +100,23 @@ def test_windows_are_as_long_as_the_network_s():
             match='^val_dataloader.dataset.dataset.num_input_'
             'frames is 5, but model.generator.num_frames is 7'):
         check_windows(windows(train=7, val=5), loaders)
+
+
+@pytest.mark.parametrize('img, gt, remedy', [
+    ('test/LRx16', 'test/HR', 'prepare it with `.*prepare_data.py SOURCE D`,'),
+    ('test/LRx4', 'test/HR', 'prepare it with `.* SOURCE D --scale 4`,'),
+    ('BIx4', 'GT', 'it is read as it is downloaded: unpack it there,'),
+])
+def test_what_makes_missing_folders_is_said(tmp_path, monkeypatch, img, gt,
+                                            remedy):
+    monkeypatch.chdir(tmp_path)
+    prefix = dict(img=img, gt=gt)
+    config = Config(
+        dict(
+            test_dataloader=dict(
+                dataset=dict(data_root='D', data_prefix=prefix))))
+    with pytest.raises(UserError, match=f'there is no folder D; {remedy}'):
+        check_data(config, ['test_dataloader'])
+    write_frames(tmp_path / 'D' / img / 'a', [np.zeros((3, 3, 3), np.uint8)])
+    with pytest.raises(UserError, match=f'no folder D/{gt}; {remedy}'):
+        check_data(config, ['test_dataloader'])

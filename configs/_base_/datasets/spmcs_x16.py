@@ -1,0 +1,10 @@
+# Copyright (c) DKSAN-MM contributors.
+# SPMCS (Tao et al. 2017): 30 clips of 31 frames of 960x540, of which the
+# preparation keeps 960x528. For configs to take:
+# test_dataloader = dict(dataset=_base_.spmcs)
+#   tools/prepare_data.py data/SPMCS data/SPMCS_x16 --split test
+spmcs = dict(
+    type='VideoWindowDataset',
+    metainfo=dict(dataset_type='spmcs', task_name='vsr'),
+    data_root='{{$DKSAN_DATA_ROOT:data/SPMCS_x16}}',
+    data_prefix=dict(img='test/LRx16', gt='test/HR'))

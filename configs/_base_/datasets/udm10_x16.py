@@ -1,0 +1,10 @@
+# Copyright (c) DKSAN-MM contributors.
+# UDM10 (Yi et al. 2019): 10 clips of 32 frames of 1272x720, of which the
+# preparation keeps 1264x720. For configs to take:
+# test_dataloader = dict(dataset=_base_.udm10)
+#   tools/prepare_data.py data/UDM10 data/UDM10_x16 --split test
+udm10 = dict(
+    type='VideoWindowDataset',
+    metainfo=dict(dataset_type='udm10', task_name='vsr'),
+    data_root='{{$DKSAN_DATA_ROOT:data/UDM10_x16}}',
+    data_prefix=dict(img='test/LRx16', gt='test/HR'))

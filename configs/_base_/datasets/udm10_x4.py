@@ -1,0 +1,13 @@
+# Copyright (c) DKSAN-MM contributors.
+# UDM10 at x4 as mmagic lays it out and as it is downloaded, without any
+# preparation: data/UDM10/{GT,BIx4}/{clip}/{frame}.png. LR of BIx4 is MATLAB's
+# bicubic; data_prefix.img=BDx4 takes the blurred one. For configs to take:
+# test_dataloader = dict(dataset=_base_.udm10)
+_base_ = 'x4.py'
+
+udm10 = dict(
+    type='VideoWindowDataset',
+    metainfo=dict(dataset_type='udm10', task_name='vsr'),
+    data_root='{{$DKSAN_DATA_ROOT:data/UDM10}}',
+    data_prefix=dict(img='BIx4', gt='GT'),
+    pipeline=_base_.x4_pipeline)

@@ -1,0 +1,13 @@
+# Copyright (c) DKSAN-MM contributors.
+# Vid4 at x4 as mmagic lays it out and as it is downloaded, without any
+# preparation: data/Vid4/{GT,BIx4}/{clip}/{frame}.png. LR of BIx4 is MATLAB's
+# bicubic; data_prefix.img=BDx4 takes the blurred one. For configs to take:
+# test_dataloader = dict(dataset=_base_.vid4)
+_base_ = 'x4.py'
+
+vid4 = dict(
+    type='VideoWindowDataset',
+    metainfo=dict(dataset_type='vid4', task_name='vsr'),
+    data_root='{{$DKSAN_DATA_ROOT:data/Vid4}}',
+    data_prefix=dict(img='BIx4', gt='GT'),
+    pipeline=_base_.x4_pipeline)

@@ -1,0 +1,8 @@
+# Copyright (c) DKSAN-MM contributors.
+# Test on REDS4 of the x4 frames of what dksan-s_open_x16.py trains, which
+# has learned every factor by model.level_weights.
+_base_ = ['dksan-s_open_x16.py', '../_base_/datasets/reds4_x4.py']
+
+experiment_name = 'dksan-s_reds4_x4'
+model = dict(test_cfg=dict(scale=4))
+test_dataloader = dict(dataset=_base_.reds4)

@@ -1,0 +1,6 @@
+# Copyright (c) DKSAN-MM contributors.
+# Test on Vid4 of what dksan-s_vid3oc_x16.py trains.
+_base_ = ['dksan-s_vid3oc_x16.py', '../_base_/datasets/vid4_x16.py']
+
+experiment_name = 'dksan-s_vid4_x16'
+test_dataloader = dict(dataset=_base_.vid4)

@@ -1,0 +1,6 @@
+# Copyright (c) DKSAN-MM contributors.
+# Test on SPMCS of what dksan_vid3oc_x16.py trains.
+_base_ = ['dksan_vid3oc_x16.py', '../_base_/datasets/spmcs_x16.py']
+
+experiment_name = 'dksan_spmcs_x16'
+test_dataloader = dict(dataset=_base_.spmcs)
