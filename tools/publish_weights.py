@@ -1,0 +1,75 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Make a file of weights alone from a training's checkpoint.
+
+    python tools/publish_weights.py work_dirs/NAME/iter_3500.pth mine.pth
+    python tools/publish_weights.py work_dirs/NAME/iter_9.pth mine.safetensors
+
+The optimizer's state, the log and counters of steps are left out; averaged
+weights, where the training had some, are what the checkpoint's state_dict
+holds. The suffix decides the form: torch's, which is loaded with
+weights_only=True, or safetensors. Both are read by all tools.
+"""
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dksan_mm.cli import launch
+from dksan_mm.io.outputs import check_output
+from dksan_mm.utils.errors import UserError
+
+SUFFIXES = ('.pth', '.safetensors')
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse and check the arguments, before torch is imported."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('checkpoint', help='of tools/train.py, or weights')
+    parser.add_argument('out', help='the file to write, .pth or .safetensors')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace OUT if it exists')
+    args = parser.parse_args(argv)
+    if not args.out.endswith(SUFFIXES):
+        parser.error(f'{args.out}: the suffix is one of {", ".join(SUFFIXES)}')
+    return args
+
+
+def encode(weights: dict, out: str) -> bytes:
+    """Return the content of a file of weights."""
+    import io
+
+    import torch
+    if out.endswith('.safetensors'):
+        from safetensors.torch import save
+        return save(weights, metadata=dict(format='pt'))
+    content = io.BytesIO()
+    torch.save(weights, content)
+    return content.getvalue()
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the tool."""
+    args = parse_args(argv)
+    try:
+        check_output(args.out, overwrite=args.overwrite)
+        from dksan_mm.engine.runner.checkpoint import COUNTERS, read_checkpoint
+        from dksan_mm.io.images import write_bytes
+        found = read_checkpoint(args.checkpoint)['state_dict']
+        # Clones: a view would take the whole tensor it shows with it.
+        weights = {
+            name: value.detach().clone().contiguous()
+            for name, value in found.items() if name not in COUNTERS
+        }
+        write_bytes(args.out, encode(weights, args.out))
+    except OSError as error:
+        raise UserError(launch.last_line(error)) from error
+    print(f'{args.out}: {len(weights)} tensors, '
+          f'{sum(value.numel() for value in weights.values()):,} numbers')
+
+
+if __name__ == '__main__':
+    launch.run_tool(main)
