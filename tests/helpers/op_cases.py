@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from helpers.op_reference import output_size, pair
+from helpers.op_reference import (deform_kernel_conv2d_gradients,
+                                  deform_kernel_conv2d_reference, output_size,
+                                  pair)
 from torch import Tensor
 
 Inputs = dict[str, Tensor | None]
@@ -105,4 +107,22 @@ def as_arrays(inputs: Inputs) -> dict:
     return {
         name: value if value is None else value.detach().numpy()
         for name, value in inputs.items()
+    }
+
+
+def defined_output(case: Case, inputs: Inputs) -> Tensor:
+    """Output from the operator's definition, a float64 tensor."""
+    return torch.from_numpy(
+        deform_kernel_conv2d_reference(**as_arrays(inputs), **case.settings))
+
+
+def defined_gradients(case: Case, inputs: Inputs,
+                      grad_out: Tensor) -> dict[str, Tensor]:
+    """Gradients from the definition by every present input, in float64."""
+    grads = deform_kernel_conv2d_gradients(grad_out.numpy(),
+                                           **as_arrays(inputs),
+                                           **case.settings)
+    return {
+        name: torch.from_numpy(grads[name])
+        for name, value in inputs.items() if value is not None
     }

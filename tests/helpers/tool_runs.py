@@ -12,6 +12,8 @@ import pytest
 import torch
 from torch.distributed.elastic.utils.distributed import get_free_port
 from torch.multiprocessing import start_processes
+from torch.testing import assert_close
+from torch.utils._pytree import tree_map
 
 from dksan_mm.cli import launch
 from dksan_mm.comparison.processes import _start_server
@@ -123,6 +125,18 @@ def contents(path):
         info[name] = Path(info.get(name, '')).name
     del hub['resumed_keys']
     return checkpoint
+
+
+def assert_same(one, other):
+    """Fail if two checkpoints, or parts of them, differ in any bit.
+
+    ``torch.testing`` compares everything in them but text: bytes stand in.
+    """
+    one, other = (
+        tree_map(
+            lambda leaf: list(leaf.encode())
+            if isinstance(leaf, str) else leaf, part) for part in (one, other))
+    assert_close(one, other, rtol=0, atol=0)
 
 
 @pytest.fixture(scope='session')

@@ -7,9 +7,9 @@ more of them.
 import os
 
 import pytest
-from helpers.closeness import assert_same
 from helpers.runners import runner
-from helpers.tool_runs import CONFIG, LIGHT, TINY, contents, weights
+from helpers.tool_runs import (CONFIG, LIGHT, TINY, assert_same, contents,
+                               weights)
 
 KILLS = int(os.environ.get('DKSAN_KILLS', 20))
 SEED = int(os.environ.get('DKSAN_KILL_SEED', 0))

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from helpers.closeness import assert_close, assert_same
 from helpers.data_fixtures import write_frames
-from helpers.tool_runs import (CONFIG, ROOT, contents, load_tool, run, train,
-                               weights)
+from helpers.tool_runs import (CONFIG, ROOT, assert_same, contents, load_tool,
+                               run, train, weights)
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
+from torch.testing import assert_close
 
 from dksan_mm.engine.runner.checkpoint import mmengine_globals
 from dksan_mm.io.locks import claimed
@@ -333,7 +333,7 @@ def test_a_config_s_own_weights_are_where_a_resumed_training_begins(
     for _ in range(2):
         assert train(tiny_vid3oc, work_dir, '--resume', options=options) == 0
         found = weights(work_dir / 'iter_4.pth')
-        torch.testing.assert_close(dict(found), given, rtol=1e-6, atol=1e-8)
+        assert_close(dict(found), given, rtol=1e-6, atol=1e-8)
         # From then on the run's own checkpoints are what it begins with.
         (work_dir / 'iter_4.pth').unlink()
         torch.save({name: 2 * value for name, value in given.items()}, first)
@@ -373,12 +373,8 @@ def test_averaged_weights_are_what_a_checkpoint_holds(averaged_run):
         average = average or trained
         for name, value in trained.items():
             average[name] = 0.75 * average[name] + 0.25 * value
-            assert_close(
-                checkpoint['state_dict'][name],
-                average[name],
-                atol=1e-7,
-                rtol=1e-6,
-                what=name)
+        found = {name: checkpoint['state_dict'][name] for name in average}
+        assert_close(found, average, rtol=1e-6, atol=1e-7)
     assert not same(checkpoint['state_dict'], trained)
     assert checkpoint['ema_state_dict']['steps'] == 4
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers.closeness import assert_same
-from helpers.tool_runs import contents
+from helpers.tool_runs import assert_same, contents
 from helpers.toy_runs import RISING, toy_run
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
@@ -326,3 +325,18 @@ def test_other_checkpoints_load_as_they_are(checkpoint):
     before = repr(checkpoint)
     AtomicCheckpointHook().after_load_checkpoint(None, checkpoint)
     assert repr(checkpoint) == before
+
+
+@pytest.mark.parametrize('other', [
+    dict(a=[torch.tensor([1., 2.]), 3]),
+    dict(a=[torch.tensor([1., 2. + 2e-7]), 3, 'c']),
+    dict(a=[torch.tensor([1., 2.]), 3., 'c']),
+    dict(a=[torch.tensor([1., 2.]), 3, 'd']),
+    dict(b=[torch.tensor([1., 2.]), 3, 'c']),
+    [torch.tensor([1., 2.]), 3, 'c'],
+])
+def test_a_bit_of_difference_is_not_the_same(other):
+    one = dict(a=[torch.tensor([1., 2.]), 3, 'c'])
+    assert_same(one, dict(a=[torch.tensor([1., 2.]), 3, 'c']))
+    with pytest.raises((AssertionError, TypeError)):
+        assert_same(one, other)

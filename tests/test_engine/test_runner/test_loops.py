@@ -1,7 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 import pytest
-from helpers.closeness import assert_same
-from helpers.tool_runs import contents
+from helpers.tool_runs import assert_same, contents
 from helpers.toy_runs import toy_run
 from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import Hook
