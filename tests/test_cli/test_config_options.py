@@ -127,15 +127,3 @@ def test_given_twice_both_count():
     args = parser.parse_args(
         ['--cfg-options', 'a=1', '--cfg-options', 'b=[1,2]'])
     assert args.cfg_options == dict(a=1, b=[1, 2])
-
-
-@pytest.mark.parametrize('make', [
-    lambda path: path.write_text('a file'),
-    lambda path: path.symlink_to('nowhere'),
-])
-def test_work_dirs_that_are_no_folders(tmp_path, make):
-    make(tmp_path / 'w')
-    for path in ('w', 'w/below'):
-        with pytest.raises(UserError, match='w is no folder'):
-            launch.check_work_dir(Config(dict(work_dir=str(tmp_path / path))))
-    launch.check_work_dir(Config(dict(work_dir=str(tmp_path / 'new/one'))))

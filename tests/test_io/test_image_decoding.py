@@ -11,8 +11,7 @@ from PIL import Image, ImageCms
 
 from dksan_mm.io import image_decoding
 from dksan_mm.io.image_decoding import decode
-from dksan_mm.io.image_headers import (is_animated_webp, read_header,
-                                       without_animation)
+from dksan_mm.io.image_headers import read_header, without_animation
 from dksan_mm.prepare.sources import Clip, iter_frames
 
 COLOURS = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]],
@@ -290,15 +289,6 @@ def test_a_small_file_cannot_ask_for_gigabytes(kind):
                 struct.pack_into('<HHII', content, place, tag, 4, 1, value)
     with pytest.raises(ValueError, match='^x: .*pixels'):
         decode(bytes(content), 'x')
-
-
-def test_animated_webp_is_known():
-    frames = [Image.fromarray(COLOURS), Image.fromarray(COLOURS[::-1])]
-    moving = encoded(
-        frames[0], 'WEBP', save_all=True, append_images=frames[1:])
-    assert is_animated_webp(moving)
-    for still in (encoded(frames[0], 'WEBP'), moving[:12], b'', b'RIFF'):
-        assert not is_animated_webp(still)
 
 
 def test_plain_files_take_the_quick_way(monkeypatch):

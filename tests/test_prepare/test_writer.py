@@ -1,7 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """A clip is written whole or not at all, and checked afterwards."""
 import os
-import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -290,88 +289,6 @@ def test_a_full_disk_leaves_no_part_of_a_file(tmp_path, monkeypatch):
 def verify(out, scale=16):
     clips = find_prepared(str(out), [], scale)
     return [line for clip in clips for line in verify_clip(clip, scale)]
-
-
-@pytest.fixture
-def prepared(tmp_path):
-    source = write_frames(tmp_path / 'c', noise(3, (64, 80)))
-    out = tmp_path / 'out'
-    prepare(source, out)
-    assert verify(out) == []
-    return out / 'train'
-
-
-def swap(one, other):
-    one.rename(one.with_name('x'))
-    other.rename(one)
-    one.with_name('x').rename(other)
-
-
-def brighter(path):
-    """One pixel of HR by one level: no LR pixel shows it."""
-    image = read_image(str(path))
-    image[5, 5] ^= 1
-    return image
-
-
-@pytest.mark.parametrize('harm, expected', [
-    (lambda d: (d / 'HR/c/000001.png').unlink(),
-     ['HR/c: 2 frames, the manifest says 3', 'HR/c/000001.png: missing']),
-    (lambda d: (d / 'LRx16/c/000002.png').unlink(), [
-        'LRx16/c: 2 frames, the manifest says 3', 'LRx16/c/000002.png: missing'
-    ]),
-    (lambda d: (d / 'LRx16/c/000000.png').write_bytes(b''),
-     ['LRx16/c/000000.png: empty file']),
-    (lambda d: (d / 'HR/c/000000.png').write_bytes(b'text'),
-     ['HR/c/000000.png: not a readable image']),
-    (lambda d: swap(d / 'LRx16/c/000000.png', d / 'LRx16/c/000001.png'),
-     ['LRx16/c/000000.png: out of step', 'LRx16/c/000001.png: out of step']),
-    (lambda d: write_png(str(d / 'LRx16/c/000001.png'),
-                         noise(1, (4, 4))[0]),
-     [
-         'LRx16/c/000001.png: is 4x4, the clip',
-         'LRx16/c/000001.png: is 4x4, its HR frame 80x64 is not 16 times'
-     ]),
-    (lambda d: write_png(str(d / 'HR/c/000002.png'),
-                         noise(1, (64, 64))[0]),
-     ['HR/c/000002.png: is 64x64, the clip', 'LRx16/c/000002.png: is 5x4']),
-    (lambda d: write_png(
-        str(d / 'HR/c/000001.png'), brighter(d / 'HR/c/000001.png')),
-     ['HR/c/000001.png: is not the file that was prepared (checksum)']),
-    (lambda d: shutil.rmtree(d / 'HR'), ['HR/c: No such file']),
-    (lambda d: shutil.rmtree(d / 'LRx16/c'), ['LRx16/c: No such file']),
-])
-def test_verify_names_every_problem(prepared, harm, expected):
-    harm(prepared)
-    found = verify(prepared.parent)
-    assert len(found) == len(expected)
-    for line, start in zip(found, expected):
-        assert line.startswith(f'{prepared}/{start}')
-
-
-def test_verify_accepts_lr_of_another_program(prepared):
-    # Without a manifest only sizes and names are compared.
-    (prepared / 'manifest.json').unlink()
-    swap(prepared / 'LRx16/c/000000.png', prepared / 'LRx16/c/000001.png')
-    assert verify(prepared.parent) == []
-
-
-def test_verify_of_nothing(tmp_path):
-    with pytest.raises(FileNotFoundError, match='no prepared clips'):
-        find_prepared(str(tmp_path), [], 16)
-    with pytest.raises(FileNotFoundError, match='val: no prepared clips'):
-        find_prepared(str(tmp_path), ['val'], 16)
-
-
-@pytest.mark.parametrize('text', [
-    '', '[]', '{"clips": {"../../etc": {"frames": 1, "has_hr": true}}}',
-    '{"clips": {"a": {"frames": "1", "has_hr": true}}}', '{"clips": {"a": 1}}'
-])
-def test_a_damaged_manifest_is_named(tmp_path, text):
-    (tmp_path / 'val').mkdir()
-    (tmp_path / 'val' / 'manifest.json').write_text(text)
-    with pytest.raises(ValueError, match='manifest.json: damaged manifest'):
-        read_manifest(str(tmp_path), 'val')
 
 
 def test_a_building_place_with_files_of_the_user(tmp_path):

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 from helpers.data_fixtures import write_frames
+from helpers.films import make_rich
 from helpers.interlaced_files import write_interlaced
 from helpers.tiny_network import tiny_config
 from helpers.tool_runs import CONFIG, ROOT, TINY, load_tool
 from helpers.video_files import (H264, make_video, moving, read_packets,
                                  read_video)
-from test_io.test_video.test_tracks import make_rich
 from test_tools.test_test import evaluate, results
 
 from dksan_mm.cli import launch

@@ -12,8 +12,8 @@ from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 
 from dksan_mm.datasets import (CheckFrames, GenerateWindowIndices, LoadFrames,
-                               LoadPairedCrop, RandomTransposeFrames,
-                               SeededIndex, Vid3oCDataset, window_indices)
+                               LoadPairedCrop, SeededIndex, Vid3oCDataset,
+                               window_indices)
 from dksan_mm.io.stores.stores import store_path, suffix_of, write_store
 from dksan_mm.utils.steps import named_steps
 
@@ -224,18 +224,6 @@ def move(img, out):
             img = img[:, ::-1] if info[
                 'direction'] == 'horizontal' else img[::-1]
     return img.swapaxes(0, 1) if out['transpose'] else img
-
-
-@pytest.mark.parametrize('ratio', [0, 1])
-def test_transposed_frames_lie_in_memory_as_they_are_read(ratio):
-    frames = [coded_lr(t) for t in range(2)]
-    step = RandomTransposeFrames(['img', 'gt'], ratio)
-    out = step(dict(img=list(frames), gt=frames[0]))
-    assert out['transpose'] is bool(ratio)
-    for image, frame in zip(out['img'] + [out['gt']], frames + frames[:1]):
-        wanted = frame.transpose(1, 0, 2) if ratio else frame
-        np.testing.assert_array_equal(image, wanted)
-        assert image.flags.c_contiguous
 
 
 @pytest.mark.parametrize('loading', ['train', 'test'])

@@ -9,7 +9,7 @@ from av.sidedata.sidedata import Type
 from helpers.color_frames import (WEIGHTS, YCGCO, centers, decode, encode,
                                   make_frame, patches)
 
-from dksan_mm.io.video.color import Color, read_coding, read_color
+from dksan_mm.io.video.color import Color, read_coding
 from dksan_mm.io.video.pixels import PixelReader, to_yuv
 
 
@@ -63,15 +63,6 @@ def test_without_tags_the_size_tells_the_matrix(size, matrix):
     image = PixelReader('v.mkv').read(frame)
     wanted = decode(planes, matrix, False, 8)[0, 0]
     assert np.abs(image - wanted).max() < 0.56
-
-
-def test_without_tags_bt2020_has_its_own_matrix():
-    frame = av.VideoFrame(64, 64, 'yuv420p10le')
-    frame.color_primaries = 9
-    assert read_coding(frame) == (9, False)
-    frame.color_primaries, frame.color_trc = 2, 16
-    assert read_coding(frame) == (9, False)
-    assert read_color(frame) == Color(9, 16)
 
 
 def test_full_range_of_jpeg():

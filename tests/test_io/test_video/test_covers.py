@@ -1,0 +1,71 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Cover images."""
+
+import av
+import pytest
+from av.stream import Disposition
+from helpers.films import seconds_of, upscale
+from helpers.video_files import H264, make_video, moving
+from PIL import Image
+
+
+def make_with_cover(path, image, tmp_path):
+    """A video with a picture of its album, as MP4."""
+    video = make_video(tmp_path / 'v.mp4', moving(5, (16, 32)), **H264)
+    with av.open(video) as first, av.open(f'file:{image}') as second, \
+            av.open(str(path), 'w') as target:
+        copy = target.add_stream_from_template(first.streams[0])
+        cover = target.add_stream_from_template(second.streams[0], opaque=True)
+        cover.disposition = Disposition.attached_pic
+        for source, stream in ((second, cover), (first, copy)):
+            for packet in source.demux():
+                if packet.size:
+                    packet.stream = stream
+                    target.mux(packet)
+    return str(path)
+
+
+def covers_of(path):
+    with av.open(str(path)) as container:
+        streams = [
+            stream for stream in container.streams.video
+            if stream.disposition & Disposition.attached_pic
+        ]
+        return [bytes(next(container.demux(stream))) for stream in streams]
+
+
+@pytest.mark.parametrize('kind', ['png', 'jpg'])
+@pytest.mark.parametrize('suffix', ['.mp4', '.m4v', '.mkv'])
+def test_covers_are_kept(tmp_path, suffix, kind):
+    image = tmp_path / f'cover.{kind}'
+    Image.fromarray(moving(1, (40, 40))[0]).save(image)
+    path = make_with_cover(tmp_path / 'film.mp4', image, tmp_path)
+    source, writer = upscale(path, tmp_path / f'big{suffix}')
+    assert source.complaints == source.notes + writer.notes == []
+    assert covers_of(tmp_path / f'big{suffix}') == [image.read_bytes()]
+    _, writer = upscale(tmp_path / f'big{suffix}', tmp_path / 'again.mp4')
+    assert writer.notes == []
+    assert covers_of(tmp_path / 'again.mp4') == [image.read_bytes()]
+    assert len(seconds_of(tmp_path / 'again.mp4')) == 5
+
+
+def test_covers_that_cannot_be_copied_are_named(tmp_path):
+    """None to QuickTime, and no GIF."""
+    image = tmp_path / 'cover.png'
+    Image.fromarray(moving(1, (40, 40))[0]).save(image)
+    path = make_with_cover(tmp_path / 'film.mp4', image, tmp_path)
+    _, writer = upscale(path, tmp_path / 'big.mov')
+    assert writer.notes == [f'{path}: a cover image is left out']
+    Image.open(image).save(tmp_path / 'cover.gif')
+    path = tmp_path / 'film.mkv'
+    with av.open(str(tmp_path / 'v.mp4')) as source, \
+            av.open(str(path), 'w') as target:
+        copy = target.add_stream_from_template(source.streams[0])
+        target.add_attachment('cover.gif', 'image/gif',
+                              (tmp_path / 'cover.gif').read_bytes())
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copy
+                target.mux(packet)
+    _, writer = upscale(path, tmp_path / 'big.mp4')
+    assert writer.notes == [f'{path}: a cover image is left out']
