@@ -5,9 +5,11 @@ import struct
 import zlib
 
 import numpy as np
+import pytest
 from PIL import Image, ImageCms
 
-from dksan_mm.io.image_headers import is_animated_webp
+from dksan_mm.io.image_headers import (Header, is_animated_webp, read_header,
+                                       without_animation)
 
 COLOURS = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]],
                     [[255, 255, 255], [128, 128, 128], [200, 40, 40]]],
@@ -44,3 +46,61 @@ def test_animated_webp_is_known():
     assert is_animated_webp(moving)
     for still in (encoded(frames[0], 'WEBP'), moving[:12], b'', b'RIFF'):
         assert not is_animated_webp(still)
+
+
+@pytest.mark.parametrize('mode, parts', [
+    ('RGB', dict()),
+    ('L', dict(grey=True)),
+    ('LA', dict(grey=True, alpha=True)),
+    ('RGBA', dict(alpha=True)),
+    ('P', dict()),
+])
+def test_headers_of_png_files(mode, parts):
+    image = Image.fromarray(COLOURS).convert(mode)
+    header = read_header(encoded(image))
+    assert header == Header((3, 2), **parts)
+    assert header.is_plain == (not header.alpha)
+
+
+@pytest.mark.parametrize('mode, parts', [('RGB', dict()),
+                                         ('L', dict(grey=True)),
+                                         ('CMYK', dict(cmyk=True))])
+def test_headers_of_jpeg_files(mode, parts):
+    header = read_header(encoded(Image.new(mode, (21, 10)), 'JPEG'))
+    assert header == Header((21, 10), **parts)
+    assert header.is_plain == (mode != 'CMYK')
+
+
+@pytest.mark.parametrize('kind', ['PNG', 'JPEG'])
+def test_profiles_and_exif_are_noticed(kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encoded(
+        Image.fromarray(COLOURS), kind, exif=exif, icc_profile=SRGB)
+    header = read_header(content)
+    assert header.parts == {b'profile', b'exif'} and not header.is_plain
+
+
+def test_deep_keyed_and_other_colours_of_png_files():
+    assert read_header(png(0, 16, [b'\0\1'])).bits == 16
+    assert read_header(png(0, 8, [b'\1'], (b'tRNS', b'\0\1'))).alpha
+    gamma = b'gAMA', struct.pack('>I', 100_000)
+    assert read_header(png(0, 8, [b'\1'], gamma)).parts == {b'gamma'}
+    # What a chunk of sRGB says counts more.
+    assert read_header(png(0, 8, [b'\1'], gamma, (b'sRGB', b'\0'))).is_plain
+    hdr = b'cICP', bytes([9, 16, 0, 1])
+    assert read_header(png(0, 8, [b'\1'], hdr)).parts == {b'hdr'}
+
+
+@pytest.mark.parametrize('kind', ['PNG', 'JPEG'])
+def test_a_file_that_ends_in_its_header_has_none(kind):
+    content = encoded(Image.fromarray(COLOURS), kind)
+    assert read_header(content[:20]) is None
+    assert read_header(b'') is None and read_header(b'BM' + content) is None
+
+
+def test_a_still_image_stays_as_it_is_without_its_animation():
+    content = encoded(Image.fromarray(COLOURS))
+    assert without_animation(content) == content
+    chunk = b'\0\0\0\2acTLxxCRC_'
+    assert without_animation(content[:33] + chunk + content[33:]) == content
