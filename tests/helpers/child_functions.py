@@ -12,3 +12,12 @@ def own_number(*arguments):
 def be_killed(*arguments):
     """What the system does when memory runs out."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def count_frames(task, tick):
+    """The process's number and that of the frames, as each is done."""
+    if task < 0:
+        raise ValueError(task)
+    for _ in range(task):
+        tick()
+    return os.getpid(), task

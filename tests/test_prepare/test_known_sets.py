@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from helpers.data_fixtures import write_frames
 
-from dksan_mm.prepare.known_sets import blurred_lr, clip_at
+from dksan_mm.prepare.known_sets import (blurred_lr, clip_at, find_deeper,
+                                         find_root, find_vimeo)
 from dksan_mm.prepare.layouts import Source
-from dksan_mm.prepare.writer import ClipWriter, Settings
+from dksan_mm.prepare.settings import Settings
+from dksan_mm.prepare.writer import ClipWriter
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
 
@@ -88,3 +90,56 @@ def test_clips_are_taken_by_name(tmp_path):
     assert [clip.name for clip in taken] == ['000', '011']
     with pytest.raises(ValueError, match=f'{tmp_path}: no clip 020$'):
         source.select(['train'], ['000', '020'])
+
+
+@pytest.mark.parametrize('size', ['Full-Resolution', '1080p', '480p'])
+def test_the_frames_of_davis_are_not_its_masks(tmp_path, size):
+    frames = tmp_path / 'JPEGImages' / size
+    frames.mkdir(parents=True)
+    (tmp_path / 'Annotations' / size).mkdir(parents=True)
+    for start in (tmp_path, tmp_path / 'JPEGImages'):
+        assert find_root(str(start)) == str(frames)
+
+
+def test_the_largest_frames_of_davis_come_first(tmp_path):
+    for size in ('480p', 'Full-Resolution'):
+        (tmp_path / 'JPEGImages' / size).mkdir(parents=True)
+    assert find_root(str(tmp_path)).endswith('/Full-Resolution')
+
+
+def test_all_else_is_its_own_root(tmp_path):
+    (tmp_path / '480p').mkdir()
+    assert find_root(str(tmp_path)) == str(tmp_path)
+    assert find_vimeo(str(tmp_path)) is None
+    (tmp_path / 'sequences').mkdir()
+    assert find_vimeo(str(tmp_path)) is None
+
+
+def test_clips_of_vimeo_without_lists_are_for_training(tmp_path):
+    for name in ('00002/0001', '00001/0010'):
+        (tmp_path / 'sequences' / name).mkdir(parents=True)
+    root = tmp_path / 'sequences'
+    assert find_vimeo(str(tmp_path)) == dict(train=[
+        ('00001_0010', f'{root}/00001/0010'),
+        ('00002_0001', f'{root}/00002/0001'),
+    ])
+
+
+def test_lists_of_vimeo_tell_the_splits(tmp_path):
+    root = tmp_path / 'sequences'
+    root.mkdir()
+    (tmp_path / 'sep_trainlist.txt').write_text('00001/0001\n\n../../etc\n')
+    (tmp_path / 'sep_testlist.txt').write_text('00001/0002\n')
+    assert find_vimeo(str(tmp_path)) == dict(
+        train=[('00001_0001', f'{root}/00001/0001')],
+        test=[('00001_0002', f'{root}/00001/0002')])
+
+
+@pytest.mark.parametrize('depth, found', [(0, True), (1, True), (2, True),
+                                          (3, False)])
+def test_clips_are_found_a_few_folders_deeper(tmp_path, depth, found):
+    folder = tmp_path.joinpath('inner', *'abc'[:depth])
+    (folder / 'clip').mkdir(parents=True)
+    assert find_deeper(str(tmp_path)) == ''  # the clip is empty
+    (folder / 'clip' / '0.png').touch()
+    assert find_deeper(str(tmp_path)) == (str(folder) if found else '')

@@ -10,7 +10,8 @@ from dksan_mm.io.images import read_image, write_png
 from dksan_mm.prepare.manifest import write_manifest
 from dksan_mm.prepare.settings import Settings
 from dksan_mm.prepare.sources import Clip
-from dksan_mm.prepare.verify import find_prepared, verify_clip
+from dksan_mm.prepare.verify import (PreparedClip, find_prepared,
+                                     find_unfinished, verify_clip)
 from dksan_mm.prepare.writer import ClipWriter
 
 
@@ -95,3 +96,35 @@ def test_verify_of_nothing(tmp_path):
         find_prepared(str(tmp_path), [], 16)
     with pytest.raises(FileNotFoundError, match='val: no prepared clips'):
         find_prepared(str(tmp_path), ['val'], 16)
+
+
+def test_clips_that_are_half_there_are_found(tmp_path):
+    for folder in ('val/HR/b', 'val/LRx16/a', 'test/LRx16/c', 'train/LRx8/d'):
+        (tmp_path / folder).mkdir(parents=True)
+    val, test = tmp_path / 'val', tmp_path / 'test'
+    assert find_prepared(str(tmp_path), [], 16) == [
+        PreparedClip('val', 'a', f'{val}/HR/a', f'{val}/LRx16/a', None),
+        PreparedClip('val', 'b', f'{val}/HR/b', f'{val}/LRx16/b', None),
+        # The test split of Vid3oC has no HR frames.
+        PreparedClip('test', 'c', None, f'{test}/LRx16/c', None),
+    ]
+
+
+def test_what_a_manifest_says_is_looked_for(tmp_path):
+    (tmp_path / 'val').mkdir()
+    entry = dict(frames=1, has_hr=False)
+    write_manifest(str(tmp_path), 'val', dict(a=entry))
+    lr = f'{tmp_path}/val/LRx16/a'
+    clip, = find_prepared(str(tmp_path), ['val'], 16)
+    assert clip == PreparedClip('val', 'a', None, lr, entry)
+    assert verify_clip(clip, 16) == [f'{lr}: No such file or directory']
+
+
+def test_clips_whose_preparation_was_interrupted(tmp_path):
+    assert find_unfinished(str(tmp_path), []) == []
+    for folder in ('val/.partial/b', 'val/.partial/a', 'train/.partial/c'):
+        (tmp_path / folder).mkdir(parents=True)
+    assert find_unfinished(str(tmp_path), ['val']) == [
+        f'{tmp_path}/val/.partial/{name}' for name in 'ab'
+    ]
+    assert len(find_unfinished(str(tmp_path), [])) == 3
