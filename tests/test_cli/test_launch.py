@@ -1,6 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
 """Start of a tool: its config, its checks and its exit code."""
+import argparse
+import os
+import sys
+
 import pytest
+import torch
 from mmengine.config import Config
 
 from dksan_mm.cli import launch
@@ -17,3 +22,118 @@ def test_work_dirs_that_are_no_folders(tmp_path, make):
         with pytest.raises(UserError, match='w is no folder'):
             launch.check_work_dir(Config(dict(work_dir=str(tmp_path / path))))
     launch.check_work_dir(Config(dict(work_dir=str(tmp_path / 'new/one'))))
+
+
+def run(error, *argv):
+    """Exit code of a tool that ends with an error, or without one."""
+
+    def main(argv):
+        if error is not None:
+            raise error
+
+    return launch.run_tool(
+        main, argv, when_interrupted='stopped, continue later')
+
+
+@pytest.mark.parametrize('error, code, said', [
+    (None, 0, ''),
+    (UserError('no such thing'), 2, 'no such thing'),
+    (KeyboardInterrupt(), 130, 'stopped, continue later'),
+    (FileNotFoundError(2, 'No such file',
+                       'a/b.png'), 2, 'a/b.png: No such file'),
+    (OSError('disk gone'), 2, 'disk gone'),
+    (ValueError('where\n  what is wrong\n'), 2, 'what is wrong'),
+])
+def test_exit_codes_and_sentences(monkeypatch, capsys, error, code, said):
+    monkeypatch.setattr(sys, 'argv', ['tools/tool.py'])
+    assert run(error) == code
+    out, text = capsys.readouterr()
+    assert out == '' and len(text.splitlines()) == (code > 0)
+    assert text.startswith(f'tool.py: {said}' if code else '')
+
+
+def test_other_errors_are_the_settings_fault_or_the_tools(monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['tool.py'])
+    with pytest.raises(ZeroDivisionError):
+        run(ZeroDivisionError('one'))
+    assert run(ZeroDivisionError('one'), '--cfg-options', 'a=0') == 2
+    assert capsys.readouterr().err.startswith(
+        'tool.py: with these --cfg-options: ZeroDivisionError: one')
+
+
+@pytest.mark.parametrize('text, line', [('a', 'a'), ('a\n  b \n\n', 'b'),
+                                        ('', 'ValueError')])
+def test_the_last_line_of_an_error(text, line):
+    assert launch.last_line(ValueError(text)) == line
+
+
+@pytest.fixture
+def arguments(tmp_path, monkeypatch):
+    """Function: what a tool is called with, for a config of that text."""
+    monkeypatch.setenv('LOCAL_RANK', '0')
+    monkeypatch.chdir(tmp_path)
+
+    def parse(text, *options):
+        (tmp_path / 'small.py').write_text(text)
+        parser = argparse.ArgumentParser()
+        parser.add_argument('config')
+        launch.add_common_arguments(parser)
+        return parser.parse_args(['small.py', *options])
+
+    return parse
+
+
+def test_the_command_line_changes_the_config(arguments):
+    args = arguments('train_cfg = dict(max_iters=1)', '--cfg-options',
+                     'train_cfg.max_iters=3')
+    config = launch.load_config(args)
+    assert config.train_cfg == dict(max_iters=3)
+    assert (config.work_dir, config.launcher) == ('work_dirs/small', 'none')
+    args = arguments('work_dir = "w"', '--launcher', 'slurm')
+    config = launch.load_config(args)
+    assert (config.work_dir, config.launcher) == ('w', 'slurm')
+    args = arguments('work_dir = "w"', '--work-dir', 'other')
+    assert launch.load_config(args).work_dir == 'other'
+
+
+@pytest.mark.parametrize('text, options, said', [
+    ('a = 1 +', (), 'cannot read the config small.py: '),
+    ('raise RuntimeError("no\\nway")', (), 'the config small.py: way'),
+    ('a = [1]', ('--cfg-options', 'a.7=2'), '--cfg-options'),
+])
+def test_configs_that_cannot_be_used_are_named(arguments, text, options, said):
+    with pytest.raises(UserError, match=said):
+        launch.load_config(arguments(text, *options))
+
+
+def test_a_config_that_is_not_there(arguments):
+    args = arguments('')
+    args.config = 'none.py'
+    with pytest.raises(UserError, match='there is no config none.py'):
+        launch.load_config(args)
+
+
+def test_a_read_only_work_dir_is_refused(tmp_path, monkeypatch):
+    # Root may write everywhere.
+    monkeypatch.setattr(os, 'access', lambda path, mode: False)
+    with pytest.raises(UserError, match='new: .* cannot be written'):
+        launch.check_work_dir(Config(dict(work_dir=str(tmp_path / 'new'))))
+
+
+def test_launchers_that_cannot_start(monkeypatch):
+    monkeypatch.delenv('RANK', raising=False)
+    launch.check_launcher('none')
+    with pytest.raises(UserError, match='pytorch needs torchrun'):
+        launch.check_launcher('pytorch')
+    monkeypatch.setenv('RANK', '0')
+    launch.check_launcher('pytorch')
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    for launcher in ('slurm', 'mpi'):
+        with pytest.raises(UserError, match=f'{launcher} needs a GPU'):
+            launch.check_launcher(launcher)
+
+
+def test_what_cannot_be_imported_is_named():
+    config = Config(dict(custom_imports=dict(imports=['dksan_mm.missing'])))
+    with pytest.raises(UserError, match="No module named 'dksan_mm.missing'"):
+        launch.import_modules(config)

@@ -8,6 +8,8 @@ from helpers.films import seconds_of, upscale
 from helpers.video_files import H264, make_video, moving
 from PIL import Image
 
+from dksan_mm.io.video.covers import can_hold, read_covers
+
 
 def make_with_cover(path, image, tmp_path):
     """A video with a picture of its album, as MP4."""
@@ -69,3 +71,26 @@ def test_covers_that_cannot_be_copied_are_named(tmp_path):
                 target.mux(packet)
     _, writer = upscale(path, tmp_path / 'big.mp4')
     assert writer.notes == [f'{path}: a cover image is left out']
+
+
+@pytest.mark.parametrize('kind, codec', [('png', 'png'), ('jpg', 'mjpeg')])
+def test_covers_are_read_as_they_are(tmp_path, kind, codec):
+    image = tmp_path / f'cover.{kind}'
+    Image.fromarray(moving(1, (40, 40))[0]).save(image)
+    path = make_with_cover(tmp_path / 'film.mp4', image, tmp_path)
+    [cover] = read_covers(path)
+    with av.open(path) as container:
+        stream = container.streams[cover.index]
+        assert stream.disposition & Disposition.attached_pic
+    assert (cover.codec, cover.content) == (codec, image.read_bytes())
+
+
+def test_a_video_without_covers(tmp_path):
+    assert read_covers(make_video(tmp_path / 'v.mkv', moving(2))) == []
+
+
+@pytest.mark.parametrize('suffix, can', [('mp4', True), ('mkv', True),
+                                         ('mov', False), ('avi', False)])
+def test_containers_with_a_place_for_covers(tmp_path, suffix, can):
+    target = av.open(str(tmp_path / f'v.{suffix}'), 'w')
+    assert can_hold(target) == can

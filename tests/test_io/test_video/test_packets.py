@@ -1,8 +1,15 @@
 # Copyright (c) DKSAN-MM contributors.
 """Files that were cut short, or joined."""
 
+from pathlib import Path
+
+import av
 import pytest
 from helpers.films import make_film, seconds_of, to_ts, upscale
+from helpers.video_files import H264, LOSSLESS, make_video, moving
+
+from dksan_mm.io.video.packets import Packets
+from dksan_mm.io.video.streams import open_container
 
 
 @pytest.mark.parametrize('suffix, shown', [('.flv', 1), ('.mp4', 1),
@@ -19,3 +26,74 @@ def test_recordings_that_players_do_not_show_are_named(tmp_path, suffix,
         f'{path}: another recording was appended at byte '
         f'{shown * len(first)}, which players do not show: it is left out'
     ]
+
+
+def read(path):
+    """Frames of a file, None for damaged packets; what was found there."""
+    with open_container(path) as container:
+        packets, stream = Packets(container), container.streams.video[0]
+        frames = list(packets.decode(stream))
+        good = [frame for frame in frames if frame is not None]
+        packets.check_end(path, stream, good[-1])
+        return frames, packets.find_second(path)
+
+
+@pytest.mark.parametrize('name, settings', [
+    ('v.mkv', LOSSLESS),
+    ('v.mp4', H264),
+    ('v.avi', dict(codec='mjpeg', pix_fmt='yuvj420p')),
+    ('v.flv', dict(codec='flv', pix_fmt='yuv420p')),
+    ('v.y4m', dict(codec='wrapped_avframe', pix_fmt='yuv420p')),
+    ('v.gif', dict(codec='gif', pix_fmt='rgb8')),
+    ('v.apng', dict(codec='apng', pix_fmt='rgb24')),
+])
+def test_whole_files_begin_at_zero(tmp_path, name, settings):
+    frames, second = read(make_video(tmp_path / name, moving(5), **settings))
+    assert second is None and len(frames) == 5
+    times = [float(frame.pts * frame.time_base) for frame in frames]
+    assert times == pytest.approx([.04 * n for n in range(5)], abs=2e-3)
+
+
+@pytest.mark.parametrize('name, settings, share, said', [
+    ('v.mkv', LOSSLESS, .6, 'cut short, .* s of 2.00 s'),
+    ('v.avi', dict(codec='mjpeg', pix_fmt='yuvj420p'), .6, 'cut short, '),
+    ('v.y4m', dict(codec='wrapped_avframe', pix_fmt='yuv420p'), .599,
+     'cut short in the frame after frame 28'),
+    ('v.gif', dict(codec='gif', pix_fmt='rgb8'), .6, 'cut short'),
+    ('v.apng', dict(codec='apng', pix_fmt='rgb24'), .6, 'cut short'),
+])
+def test_files_that_were_cut_short_are_named(tmp_path, name, settings, share,
+                                             said):
+    path = make_video(tmp_path / name, moving(50), **settings)
+    content = Path(path).read_bytes()
+    Path(path).write_bytes(content[:round(share * len(content))])
+    with pytest.raises(ValueError, match=f'{name}: {said}'):
+        read(path)
+
+
+def test_a_packet_that_cannot_be_decoded_is_none(tmp_path):
+    path = make_video(tmp_path / 'v.mkv', moving(5), **LOSSLESS)
+    with av.open(path) as container:
+        places = [p.pos for p in container.demux(0) if p.size]
+    content = bytearray(Path(path).read_bytes())
+    content[places[3] - 40:places[3] - 20] = bytes(20)  # in the third
+    Path(path).write_bytes(content)
+    frames, _ = read(path)
+    assert [frame is None for frame in frames].count(True) == 1
+    assert len(frames) == 5
+
+
+@pytest.mark.parametrize('name, settings', [('v.mkv', LOSSLESS),
+                                            ('v.mp4', H264)])
+def test_where_another_recording_begins(tmp_path, name, settings):
+    path = make_video(tmp_path / name, moving(5), **settings)
+    content = Path(path).read_bytes()
+    Path(path).write_bytes(2 * content)
+    with open_container(path) as container:
+        packets = Packets(container)
+        count = len(list(packets.decode(container.streams.video[0])))
+        # FFmpeg reads on in Matroska, not in MP4.
+        assert (count,
+                packets.find_second(path)) == ((10,
+                                                None) if name == 'v.mkv' else
+                                               (5, len(content)))

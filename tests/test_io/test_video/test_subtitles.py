@@ -11,6 +11,8 @@ from helpers.films import SUBTITLES, join, make_rich, seconds_of, upscale
 from helpers.video_files import H264, make_video, moving
 
 from dksan_mm.io.video.readers import open_source
+from dksan_mm.io.video.subtitles import (FORMS, SubtitleConverter, Text,
+                                         can_convert, stack)
 from dksan_mm.io.video.writers import open_writer
 
 
@@ -169,3 +171,61 @@ def test_pictures_of_subtitles_are_named(tmp_path):
     ]
     _, writer = upscale(path, tmp_path / 'big.mkv')
     assert writer.notes == []
+
+
+def shown(*texts):
+    """What one text at a time shows of (start, end, text)."""
+    found = stack([Text(a, b, b'style', text) for a, b, text in texts])
+    return [(text.start, text.end, text.text.replace(rb'{\b0\i0\u0}\N',
+                                                     b'|').decode())
+            for text in found]
+
+
+@pytest.mark.parametrize(
+    'texts, expected',
+    [
+        ([], []),
+        ([(0, 5, b'a'), (5, 9, b'b')], [(0, 5, 'a'), (5, 9, 'b')]),
+        ([(0, 5, b'a'), (7, 9, b'b')], [(0, 5, 'a'), (7, 9, 'b')]),
+        ([(0, 9, b'a'), (2, 4, b'b')], [(0, 2, 'a'), (2, 4, 'a|b'),
+                                        (4, 9, 'a')]),
+        ([(0, 5, b'a'), (0, 5, b'b')], [(0, 5, 'a|b')]),
+        # Until the next one, or for three seconds.
+        ([(0, None, b'a'), (5, None, b'b')], [(0, 5, 'a'), (5, 3005, 'b')]),
+        ([(3, 3, b'a')], []),
+    ])
+def test_texts_are_put_above_one_another(texts, expected):
+    assert shown(*texts) == expected
+
+
+def test_texts_that_a_container_can_hold(tmp_path):
+    (tmp_path / 's.srt').write_text(SUBTITLES)
+    path = make_rich(
+        tmp_path / 'rich.mkv', tmp_path, more=[tmp_path / 's.srt'])
+    with av.open(path) as container:
+        [text] = container.streams.subtitles
+        for kind in FORMS:
+            assert can_convert(text, kind)
+            assert not can_convert(container.streams.audio[0], kind)
+        assert not can_convert(text, 'avi')
+
+
+def test_a_stream_is_converted_packet_by_packet(tmp_path):
+    (tmp_path / 's.srt').write_text(SUBTITLES)
+    with av.open(str(tmp_path / 's.srt')) as source, \
+            av.open(str(tmp_path / 'new.mp4'), 'w') as target:
+        converter = SubtitleConverter(source.streams[0], target)
+        for packet in source.demux(0):
+            if packet.size:
+                converter.read(packet)
+        assert converter.damaged == 0
+        texts = converter.texts
+        assert [(text.start, text.end, text.text)
+                for text in texts] == [(200, 600, b'Guten Tag'),
+                                       (700, 900, b'Auf Wiedersehen')]
+        packet = converter.encode(texts[0])
+        # A length in two bytes comes first.
+        assert bytes(packet) == b'\0\x09Guten Tag'
+        assert (packet.pts, packet.duration,
+                packet.time_base) == (200, 400, Fraction(1, 1000))
+        assert packet.stream is converter.stream
