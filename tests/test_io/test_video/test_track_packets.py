@@ -6,8 +6,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from helpers.films import make_film, seconds_of, to_ts, upscale
-from helpers.video_files import read_packets
+from av.stream import Disposition
+from helpers.films import (join, make_film, make_sound, seconds_of, to_ts,
+                           upscale)
+from helpers.video_files import H264, make_video, moving, read_packets
+
+from dksan_mm.io.video.track_packets import (TrackPackets, read_parts,
+                                             try_packets)
 
 HOUR, WRAP = 3600, Fraction(2**33, 90000)
 TS_PACKET, SOUND_PID = 188, 0x101
@@ -160,3 +165,55 @@ def test_pauses_with_sound_and_breaks_without(tmp_path, sound, pause):
     places = [time for _, content, time in heard if content == heard[0][1]]
     assert len(places) == (61 if sound else 2)
     assert abs(places[-1] - places[0] - (60 if pause else 1)) < .03
+
+
+def sound_of(path):
+    """Seconds and bytes of the packets of sound, and how many are left out."""
+    found = read_parts(path)
+    with av.open(path) as container:
+        packets = TrackPackets(path, container, [1], found)
+        return [(float(p.pts * p.time_base), bytes(p))
+                for p in packets], packets.left_out
+
+
+@pytest.mark.parametrize('start', [0, HOUR])
+def test_packets_of_sound_begin_with_the_video(tmp_path, start):
+    film = make_film(tmp_path, codec='mp2')
+    path = str(to_ts(film, tmp_path / 'v.ts', start))
+    packets, left = sound_of(path)
+    assert [content for _, content in packets
+            ] == [content for _, content, _ in read_packets(film)]
+    times = [time for time, _ in packets]
+    assert abs(times[0]) < .1 and times == sorted(set(times))
+    assert times[-1] - times[0] < 1 and left.total() == 0
+
+
+def test_without_tracks_there_is_nothing_to_read(tmp_path):
+    path = make_film(tmp_path)
+    with av.open(path) as container:
+        assert list(TrackPackets(path, container, [], read_parts(path))) == []
+
+
+def test_a_video_without_jumps_is_one_part(tmp_path):
+    parts, breaks = read_parts(make_film(tmp_path))
+    assert len(parts) == 1 and parts[0].begin == 0 and not breaks.total()
+
+
+@pytest.mark.parametrize('kind, codec, refused', [
+    ('mp4', 'aac', {
+        1: set()
+    }),
+    ('matroska', 'aac', {
+        1: set()
+    }),
+    ('webm', 'aac', {}),
+    ('mp4', 'pcm_u8', {}),
+])
+def test_containers_are_tried_before_they_are_written(tmp_path, kind, codec,
+                                                      refused):
+    video = make_video(tmp_path / 'v.mkv', moving(25, (16, 32)), **H264)
+    sound = make_sound(tmp_path / 's.mka', codec)
+    path = join(
+        tmp_path / 'film.mkv', [video, sound],
+        tags=[({}, Disposition.default)] * 2)
+    assert try_packets(path, [1], kind, read_parts(path)) == refused
