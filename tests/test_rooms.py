@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The package's rooms: imports run downwards, and quick rooms stay quick."""
+"""The package's rooms: imports run downwards, quick rooms stay quick, and
+each module has a quick test."""
 import ast
 import subprocess
 import sys
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parents[1] / 'dksan_mm'
+TESTS = Path(__file__).resolve().parent
+PACKAGE = TESTS.parent / 'dksan_mm'
 # From the ground up. A room imports from itself and from floors below.
 FLOORS = (('utils', ), ('io', 'ops'), ('engine', 'evaluation', 'datasets',
                                        'prepare'), ('models', ),
@@ -33,7 +35,12 @@ def imported_by(module):
     """Modules of the package that a module imports, wherever it does."""
     parts = module.split('.')
     package = parts if MODULES[module].name == '__init__.py' else parts[:-1]
-    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+    return names_in(ast.parse(MODULES[module].read_text()), package)
+
+
+def names_in(tree, package=()):
+    """Modules of the package that code in ``package`` imports."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -101,3 +108,64 @@ def test_what_tools_import_first_does_not_import_mmagic(module):
                           capture_output=True,
                           text=True)
     assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
+
+
+# `make test` leaves them out, or skips them without a GPU.
+MARKS = ('slow', 'processes', 'gpu')
+
+
+def is_marked(nodes):
+    return any(f'mark.{mark}' in ast.unparse(node) for node in nodes
+               for mark in MARKS)
+
+
+def is_quick(path, tree):
+    """Return whether `make test` runs a test of a file."""
+    marks = [
+        node.value for node in tree.body if isinstance(node, ast.Assign)
+        and ast.unparse(node.targets[0]) == 'pytestmark'
+    ]
+    return 'test_tools' not in path.parts and not is_marked(marks) and any(
+        not is_marked(node.decorator_list) for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith('test_'))
+
+
+def subjects_of(path, tree):
+    """The module that a file of tests mirrors, and those that it names."""
+    parts = path.relative_to(TESTS).with_suffix('').parts
+    yield '.'.join(
+        ['dksan_mm', *(part.removeprefix('test_') for part in parts)])
+    yield from names_in(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):  # as pytest.importorskip takes it
+            yield node.value
+        elif isinstance(node, ast.ImportFrom):
+            yield from (source_of(node.module, alias.name)
+                        for alias in node.names)
+
+
+def source_of(module, name):
+    """The module from which a package, ``module``, gives a name."""
+    if module not in MODULES or MODULES[module].name != '__init__.py':
+        return module
+    for node in ast.parse(MODULES[module].read_text()).body:
+        if isinstance(node, ast.ImportFrom) and name in {
+                alias.name
+                for alias in node.names
+        }:
+            base = f'{module}.{node.module}' if node.level else node.module
+            return source_of(base, name)
+    return module
+
+
+def test_every_module_has_a_quick_test():
+    tested = set()
+    for path in TESTS.rglob('test_*.py'):
+        tree = ast.parse(path.read_text())
+        if is_quick(path, tree):
+            tested.update(subjects_of(path, tree))
+    hidden = [
+        module for module, path in MODULES.items()
+        if path.name != '__init__.py' and module not in tested
+    ]
+    assert not hidden

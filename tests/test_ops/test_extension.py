@@ -9,8 +9,6 @@ import pytest
 
 from dksan_mm.ops import extension
 
-pytestmark = pytest.mark.processes
-
 ROOT = Path(__file__).parents[2]
 
 STEP = """
@@ -62,6 +60,7 @@ def start(code, cache, *arguments, **variables):
                             text=True)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize('obstacle', ['compiler', 'folder'])
 def test_without_a_build_there_is_one_warning(tmp_path, obstacle):
     variables = {}
@@ -78,6 +77,7 @@ def test_without_a_build_there_is_one_warning(tmp_path, obstacle):
     assert 'cannot be built' in out
 
 
+@pytest.mark.processes
 def test_processes_wait_for_one_build(tmp_path):
     processes = [start(SLOW_BUILD, tmp_path, str(tmp_path)) for _ in range(2)]
     for process in processes:
@@ -88,6 +88,7 @@ def test_processes_wait_for_one_build(tmp_path):
     assert {file.suffix for file in folder.iterdir()} == {'.so', '.lock'}
 
 
+@pytest.mark.processes
 def test_failed_build_leaves_nothing(tmp_path, monkeypatch):
     from torch.utils import cpp_extension
 
@@ -102,6 +103,7 @@ def test_failed_build_leaves_nothing(tmp_path, monkeypatch):
     assert [file.suffix for file in path.parent.iterdir()] == ['.lock']
 
 
+@pytest.mark.processes
 def test_library_is_named_by_what_it_depends_on(monkeypatch):
     names = {extension._library_path()}
     monkeypatch.setattr(extension, '_processor', lambda: 'another')
@@ -111,3 +113,31 @@ def test_library_is_named_by_what_it_depends_on(monkeypatch):
     monkeypatch.setattr('torch.__version__', '9.9')
     names.add(extension._library_path())
     assert len(names) == 4
+
+
+def test_a_library_lies_where_its_name_says_what_it_is_of(
+        tmp_path, monkeypatch):
+    monkeypatch.delenv('TORCH_EXTENSIONS_DIR', raising=False)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    path = extension._library_path()
+    assert path.parents[1] == tmp_path / 'torch_extensions'
+    assert path.name == 'dksan_mm_ops.so'
+    monkeypatch.setenv('TORCH_EXTENSIONS_DIR', str(tmp_path / 'own'))
+    assert extension._library_path() == (
+        tmp_path / 'own' / path.parent.name / path.name)
+    monkeypatch.setattr(extension, 'FLAGS', [*extension.FLAGS, '-g'])
+    assert extension._library_path().parent.name != path.parent.name
+
+
+def test_without_a_place_to_build_in_there_is_one_warning(
+        tmp_path, monkeypatch, caplog):
+    (tmp_path / 'file').touch()
+    monkeypatch.setenv('TORCH_EXTENSIONS_DIR', str(tmp_path / 'file'))
+    assert extension.load.__wrapped__() is False
+    [record] = [
+        record for record in caplog.records
+        if record.name == extension.__name__
+    ]
+    assert record.getMessage().startswith(
+        'The C++ operators could not be built, the slower pure torch ones '
+        'are used: [Errno 20]')

@@ -7,7 +7,7 @@ import pytest
 from helpers.tool_runs import ROOT
 from torch.distributed.elastic.utils.distributed import get_free_port
 
-pytestmark = pytest.mark.processes
+from dksan_mm.utils.shutdown import finish
 
 SCRIPT = """
 import atexit
@@ -45,6 +45,7 @@ def run(size, last=0):
     return [process.returncode for process in processes], ends
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize('size, last', [(0, 0), (1, 0), (2, 0), (2, 7)])
 def test_exit_codes_and_handlers(size, last):
     codes, ends = run(size, last)
@@ -52,3 +53,10 @@ def test_exit_codes_and_handlers(size, last):
     for rank, (out, err) in enumerate(ends):
         assert out.splitlines() == [f'done {rank}', f'handlers ran {rank}']
         assert 'terminate called' not in err
+
+
+@pytest.mark.parametrize('code', [0, 7])
+def test_a_process_without_a_group_ends_as_usual(code):
+    with pytest.raises(SystemExit) as end:
+        finish(code)
+    assert end.value.code == code

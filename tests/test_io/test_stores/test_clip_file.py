@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dksan_mm.io.stores.clip_file import ClipFile
 from dksan_mm.io.stores.stores import (KINDS, open_store, store_path,
                                        write_store)
 
@@ -66,3 +67,17 @@ def test_damaged_files_are_named(folder, form, damage, reason):
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(ValueError, match=f'c{suffix}: {said}.*{reason}'):
         open_store(str(path))
+
+
+def test_a_file_is_closed_with_its_block(folder, suffix):
+    write_store(folder, suffix)
+    with open_store(store_path(folder, suffix)) as store:
+        assert isinstance(store, ClipFile) and len(store) == 4
+        assert store.read(0).shape == (100, 140, 3)
+    with pytest.raises((OSError, ValueError)):
+        store.read(0)
+
+
+def test_a_file_that_is_not_there(tmp_path, suffix):
+    with pytest.raises(FileNotFoundError):
+        open_store(str(tmp_path / f'a{suffix}'))
