@@ -39,7 +39,7 @@ def test_outcomes_are_put_together(tmp_path):
     assert good['parameters'] == 7 and 'clips' not in good
     assert good['checkpoint_sha256'] == hashlib.sha256(b'weights').hexdigest()
     assert found['data'] == dict(
-        root='/data', split='val', max_frames=2, videos=CLIPS)
+        root='/data', split='val', scale=16, max_frames=2, videos=CLIPS)
     assert list(found['metrics']) == ['PSNR', 'NIQE']
     assert shlex.split(found['command']) == command
     assert found['paper'] is None

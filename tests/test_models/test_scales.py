@@ -1,0 +1,41 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The factors that a network upscales by."""
+import pytest
+
+from dksan_mm.models import BicubicNet, DKSANNet, EDVRX16Net
+from dksan_mm.models.scales import choose_scale, scales_of
+
+
+def dksan():
+    return DKSANNet(
+        channels=8, num_blocks=(1, 1, 1, 1), deform_groups=2, reduction=4)
+
+
+def test_a_cascade_has_several_scales():
+    network = dksan()
+    assert scales_of(network) == (2, 4, 8, 16)
+    assert choose_scale(network, None) == network.scale == 16
+    for scale in (2, 4, 8, 16):
+        assert choose_scale(network, scale) == scale
+
+
+def test_edvr_has_one():
+    network = EDVRX16Net(
+        channels=8,
+        num_blocks=1,
+        num_extract_blocks=1,
+        deform_groups=2,
+        tail_channels=8)
+    assert scales_of(network) == (16, )
+    assert choose_scale(network, 16) == choose_scale(network, None) == 16
+
+
+@pytest.mark.parametrize('make', [dksan, BicubicNet])
+@pytest.mark.parametrize('scale', [3, 32])
+def test_other_scales_are_refused(make, scale):
+    network = make()
+    with pytest.raises(
+            ValueError,
+            match=f'{type(network).__name__} upscales by .*, got scale={scale}'
+    ):
+        choose_scale(network, scale)
