@@ -236,6 +236,9 @@ class Source:
             clip, other = (hr, 'LR') if name in hr else (lr, 'HR')
             raise ValueError(f'{clip[name].path}: the clip {name} has no '
                              f'{other} clip in {folders[other]}')
+        if osp.basename(folders['LR']).lower().startswith('bd'):
+            self.notes.append(f'{folders["LR"]}: taken as it is, blurred; '
+                              '--remake-lr makes bicubic LR')
         return [_replace(hr[n], split, lr=lr[n]) for n in hr]
 
     def _clips_in(self, folder: str, split: str) -> dict[str, Clip]:

@@ -66,10 +66,16 @@ def test_nothing_else_is_shown():
 def test_commands_have_the_tool_s_options():
     tool = load_tool('super_resolve')
     commands = re.findall(r'tools/super_resolve.py (.*?)(?: #.*)?\n', README)
-    assert len(commands) == 8
+    assert len(commands) == 9
     for command in commands:
         args = tool.parse_args(shlex.split(command))
         assert args.input != args.output
+
+
+def test_configs_and_weights_of_commands_are_there():
+    paths = re.findall(r'\s((?:configs|weights)/[\w./-]+\.(?:py|pth))', README)
+    assert 'configs/dksan/dksan-s_vid4_x4.py' in paths
+    assert [path for path in paths if not (ROOT / path).is_file()] == []
 
 
 def test_own_data_are_trained_on_validated_and_tested(tmp_path):

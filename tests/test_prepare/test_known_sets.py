@@ -74,6 +74,22 @@ def test_of_mmagic_s_folders_bicubic_lr_is_taken(tmp_path):
         assert taken == lr
 
 
+def test_blurred_lr_alone_is_taken_and_named(tmp_path):
+    for kind, shrink in (('GT', 1), ('BDx4', 4)):
+        write(tmp_path / kind / 'archpeople', shrink=shrink)
+    source = Source(str(tmp_path), 4)
+    [clip] = source.select(['test'])
+    assert clip.lr.path == str(tmp_path / 'BDx4/archpeople')
+    assert source.notes == [
+        f'{tmp_path}/BDx4: taken as it is, blurred; '
+        '--remake-lr makes bicubic LR'
+    ]
+    for source in (Source(str(tmp_path), 4,
+                          keep_lr=False), Source(str(tmp_path), 16)):
+        [clip] = source.select(['test'])
+        assert clip.lr is None and not source.notes
+
+
 @pytest.mark.parametrize('names, passed_over',
                          [(['BDx4', 'BIx4', 'GT'], ['BDx4']),
                           (['bd_x4', 'BI-x4'], ['bd_x4']),
