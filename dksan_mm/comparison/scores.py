@@ -13,8 +13,10 @@ METRICS: dict[str, dict] = dict(
     ssim=dict(type='VideoSSIM'),
     temporal=dict(type='VideoTemporalError'),
     niqe=dict(type='VideoNIQE', every=10),
-    lpips=dict(type='VideoLPIPS'))
-# LPIPS needs weights that it downloads.
+    lpips=dict(type='VideoLPIPS'),
+    stlpips=dict(type='VideoSTLPIPS'))
+# The package of a metric that is an extra; LPIPS downloads its weights.
+PACKAGES = dict(lpips='lpips', stlpips='stlpips_pytorch')
 DEFAULT = ('psnr', 'ssim', 'temporal', 'niqe')
 
 
@@ -36,7 +38,8 @@ _KINDS = dict(
     SSIM=Kind('higher', 4),
     TE=Kind('lower', 3, 'temporal error, 8-bit levels'),
     NIQE=Kind('lower', 3),
-    LPIPS=Kind('lower', 4))
+    LPIPS=Kind('lower', 4),
+    STLPIPS=Kind('lower', 4))
 
 
 def kind_of(value: str) -> Kind:
@@ -48,8 +51,9 @@ def check_metrics(names: Sequence[str]) -> None:
     """Refuse a metric whose package is not there, before anything runs.
 
     Raises:
-        UserError: If LPIPS is asked for and not installed.
+        UserError: If the package of one that is asked for is not installed.
     """
-    if 'lpips' in names and find_spec('lpips') is None:
-        raise UserError('--metrics lpips needs the package lpips: pip install '
-                        'lpips==0.1.4, or leave the metric out')
+    for name, package in PACKAGES.items():
+        if name in names and find_spec(package) is None:
+            raise UserError(f'--metrics {name} needs the package {package}: '
+                            f'pip install {package}, or leave the metric out')

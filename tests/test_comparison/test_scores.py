@@ -20,7 +20,7 @@ def test_metrics_are_set_as_in_the_configs():
 @pytest.mark.parametrize('value, better',
                          [('PSNR_Y', 'higher'), ('SSIM', 'higher'),
                           ('TE_Y', 'lower'), ('NIQE', 'lower'),
-                          ('LPIPS', 'lower')])
+                          ('LPIPS', 'lower'), ('STLPIPS', 'lower')])
 def test_values_have_a_direction(value, better):
     assert scores.kind_of(value).better == better
 
@@ -30,4 +30,6 @@ def test_a_metric_without_its_package_is_refused(monkeypatch):
     scores.check_metrics(scores.DEFAULT)
     with pytest.raises(UserError, match='needs the package lpips'):
         scores.check_metrics(['psnr', 'lpips'])
+    with pytest.raises(UserError, match='pip install stlpips_pytorch'):
+        scores.check_metrics(['psnr', 'stlpips'])
     monkeypatch.setattr(scores, 'find_spec', importlib.util.find_spec)

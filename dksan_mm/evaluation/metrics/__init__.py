@@ -1,12 +1,13 @@
 # Copyright (c) DKSAN-MM contributors.
 """Metrics per video; importing registers them in mmagic."""
 
-from .perceptual import VideoLPIPS, VideoNIQE
+from .naturalness import VideoNIQE
+from .perceptual import VideoLPIPS, VideoSTLPIPS
 from .similarity import VideoPSNR, VideoSSIM
 from .temporal import VideoTemporalError
 from .video_metric import VideoMetric, frame_name
 
 __all__ = [
     'VideoLPIPS', 'VideoMetric', 'VideoNIQE', 'VideoPSNR', 'VideoSSIM',
-    'VideoTemporalError', 'frame_name'
+    'VideoSTLPIPS', 'VideoTemporalError', 'frame_name'
 ]

@@ -1,69 +1,22 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Metrics of how natural, and how alike to the eye, frames look."""
-from collections.abc import Callable
+"""Metrics of how alike frames look to the eye, by learned features."""
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pickle import UnpicklingError
+from types import ModuleType
 
 import numpy as np
 import torch
-from mmagic.evaluation import niqe
 from mmagic.registry import METRICS
 from torch import nn
 from torch.utils.data import DataLoader
 
 from dksan_mm.utils.errors import UserError
-from .video_metric import VideoMetric, frame_number
+from .video_metric import VideoMetric
 
-NIQE_BLOCK = 96  # pixels; the authors' value
 LPIPS_NETWORKS = ('alex', 'vgg', 'squeeze')
-
-
-@METRICS.register_module()
-class VideoNIQE(VideoMetric):
-    """Natural Image Quality Evaluator (Mittal et al., 2013) per video.
-
-    mmagic's function, with the authors' model of pristine images: of the grey
-    frame (0.299 R + 0.587 G + 0.114 B, as MATLAB's ``rgb2gray``), in blocks
-    of 96x96 pixels, from the top left corner; what is left over at the right
-    and at the bottom is ignored. Lower is better. It needs no ground truth.
-
-    Not defined, and left out of the mean, are frames of fewer than two
-    blocks, since their covariance is what is compared, and frames without any
-    texture.
-
-    Args:
-        border (int): As in :class:`VideoMetric`.
-        every (int): Score only frames whose number is a multiple of this;
-            one frame of 1080p takes a second.
-        **kwargs: As in :class:`VideoMetric`, but for ``channels``.
-
-    Raises:
-        ValueError: If ``every`` is less than 1.
-    """
-
-    metric = 'NIQE'
-    needs_truth = False
-
-    def __init__(self, border: int = 0, *, every: int = 1, **kwargs) -> None:
-        super().__init__('RGB', border, **kwargs)
-        if every < 1:
-            raise ValueError(f'every must be at least 1, got {every}')
-        self.every = every
-
-    def frame_values(self, video: str, frame: str, truth: np.ndarray | None,
-                     prediction: np.ndarray) -> dict[str, float]:
-        """NIQE of one frame; empty where it is not defined or not wanted."""
-        if self.every > 1 and frame_number(video, frame) % self.every:
-            return {}
-        rows, cols = (size // NIQE_BLOCK for size in prediction.shape[:2])
-        if rows * cols < 2:
-            return {}
-        bgr = np.ascontiguousarray(prediction[..., ::-1])
-        try:
-            with np.errstate(all='ignore'):  # blocks without texture
-                value = niqe(bgr, 0, input_order='HWC', convert_to='gray')
-        except np.linalg.LinAlgError:
-            return {}
-        return {self.metric: float(value)} if np.isfinite(value) else {}
 
 
 @METRICS.register_module()
@@ -85,6 +38,7 @@ class VideoLPIPS(VideoMetric):
     """
 
     metric = 'LPIPS'
+    networks = LPIPS_NETWORKS
 
     def __init__(self,
                  border: int = 0,
@@ -92,11 +46,16 @@ class VideoLPIPS(VideoMetric):
                  net: str = 'alex',
                  **kwargs) -> None:
         super().__init__('RGB', border, **kwargs)
-        if net not in LPIPS_NETWORKS:
-            raise ValueError(f'net must be one of {LPIPS_NETWORKS}, got '
+        if net not in self.networks:
+            raise ValueError(f'net must be one of {self.networks}, got '
                              f'{net!r}')
         self.net = net
         self.distance: Callable | None = None
+
+    @staticmethod
+    def load(net: str) -> nn.Module:
+        """Load a network; see :func:`load_lpips`."""
+        return load_lpips(net)
 
     def prepare(self, module: nn.Module, dataloader: DataLoader) -> None:
         """Load the network before the first frame, to where the model is.
@@ -106,7 +65,7 @@ class VideoLPIPS(VideoMetric):
         """
         super().prepare(module, dataloader)
         parameter = next(module.parameters(), torch.empty(0))
-        self.distance = load_lpips(self.net).to(parameter.device)
+        self.distance = self.load(self.net).to(parameter.device)
 
     def score(self, truth: np.ndarray, prediction: np.ndarray) -> float:
         """LPIPS of one frame.
@@ -119,12 +78,38 @@ class VideoLPIPS(VideoMetric):
             UserError: If the package or the weights are not there.
         """
         if self.distance is None:
-            self.distance = load_lpips(self.net)
+            self.distance = self.load(self.net)
         weight = next(self.distance.parameters(), torch.empty(0))
         pair = torch.from_numpy(np.stack([truth, prediction]))
         pair = pair.to(weight.device).permute(0, 3, 1, 2) / 127.5 - 1
         with torch.no_grad():
             return float(self.distance(pair[:1], pair[1:]))
+
+
+@METRICS.register_module()
+class VideoSTLPIPS(VideoLPIPS):
+    """Shift-tolerant perceptual distance (Ghildyal and Liu, 2022) per video.
+
+    By the authors' package ``stlpips_pytorch``, which holds its weights, RGB
+    scaled to [-1, 1]. Lower is better. Unlike LPIPS it hardly minds a shift by
+    a pixel, which nobody sees. The package is optional.
+
+    Args:
+        border (int): As in :class:`VideoMetric`.
+        net (str): ``'alex'`` or ``'vgg'``.
+        **kwargs: As in :class:`VideoMetric`, but for ``channels``.
+
+    Raises:
+        ValueError: If there is no such network.
+    """
+
+    metric = 'STLPIPS'
+    networks = ('alex', 'vgg')
+
+    @staticmethod
+    def load(net: str) -> nn.Module:
+        """Load a network; see :func:`load_stlpips`."""
+        return load_stlpips(net)
 
 
 def load_lpips(net: str) -> nn.Module:
@@ -152,3 +137,40 @@ def load_lpips(net: str) -> nn.Module:
             f"VideoLPIPS has no weights of torchvision's network for {net!r} "
             f'({error}): put the file that torchvision names into {folder}, '
             'or leave the metric out') from error
+
+
+def load_stlpips(net: str) -> nn.Module:
+    """The network of the package ``stlpips_pytorch``.
+
+    Args:
+        net (str): ``'alex'`` or ``'vgg'``.
+
+    Raises:
+        UserError: If the package is not installed.
+    """
+    try:
+        with _without_debuggers():
+            from stlpips_pytorch.stlpips import LPIPS
+    except ImportError as error:
+        raise UserError(
+            'VideoSTLPIPS needs the package stlpips_pytorch, which cannot be '
+            f'imported ({error}): pip install stlpips_pytorch, or leave the '
+            'metric out') from error
+    return LPIPS(net=net, variant='shift_tolerant', verbose=False).eval()
+
+
+@contextmanager
+def _without_debuggers() -> Iterator[None]:
+    """Stand in for what the package imports, uses nowhere and does not list.
+    """
+    stand_ins = []
+    for name, member in (('IPython', 'embed'), ('torchsummary', 'summary')):
+        if name not in sys.modules and find_spec(name) is None:
+            sys.modules[name] = ModuleType(name)
+            setattr(sys.modules[name], member, None)
+            stand_ins.append(name)
+    try:
+        yield
+    finally:
+        for name in stand_ins:
+            del sys.modules[name]
