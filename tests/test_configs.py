@@ -79,7 +79,7 @@ def test_what_is_compared_differs_in_the_network_only(name, other):
 @pytest.mark.parametrize(
     'name', sorted(path.name for path in (ROOT / 'configs').glob('*.py')))
 def test_a_published_path_is_the_config_of_its_method(name):
-    method = name.partition('_')[0].removesuffix('-s')
+    method = name.partition('_')[0].removesuffix('-s').removesuffix('-m')
     inner = load(f'configs/{method}/{name}')
     assert load(f'configs/{name}').to_dict() == inner.to_dict()
 
