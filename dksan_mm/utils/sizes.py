@@ -19,9 +19,11 @@ def fit_size(frame: tuple[int, int], size: Size) -> tuple[int, int]:
         tuple[int, int]: Height and width of the result.
 
     Raises:
-        ValueError: If the size is not above the frame's.
+        ValueError: If the size is not above the frame's, or has no side.
     """
     (height, width), (wide, high) = frame, size
+    if wide is None and high is None:
+        raise ValueError(f'a size has a width or a height, got {size}')
     by_width = float('inf') if wide is None else wide / width
     by_height = float('inf') if high is None else high / height
     if min(by_width, by_height) <= 1:
@@ -36,7 +38,7 @@ _LARGE = 1 << 30
 
 
 def _even(length: float) -> int:
-    return 2 * round(length / 2)
+    return max(2, 2 * round(length / 2))
 
 
 def name_size(size: Size) -> str:

@@ -16,6 +16,7 @@ from dksan_mm.utils.sizes import choose_sufficient, fit_size, name_size
         ((480, 270), (1920, 1080), (1080, 608)),  # 607.5 columns
         ((480, 270), (None, 961), (961, 540)),  # what is asked for stays odd
         ((100, 400), (1000, 999), (250, 1000)),
+    ((1, 900), (1000, None), (2, 1000)),
     ])
 def test_proportions_are_kept(frame, size, wanted):
     assert fit_size(frame, size) == wanted
@@ -42,6 +43,11 @@ def test_sizes_that_are_not_larger(size, name):
 ])
 def test_the_smallest_factor_that_suffices(target, scale):
     assert choose_sufficient((16, 2, 8, 4), (10, 20), target) == scale
+
+
+def test_a_size_has_a_side():
+    with pytest.raises(ValueError, match='a width or a height'):
+        fit_size((10, 20), (None, None))
 
 
 def test_no_factor_suffices():
