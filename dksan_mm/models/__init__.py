@@ -13,6 +13,7 @@ from .bicubic import BicubicNet
 from .dksan import DKSA, DKCAlign, DKSANNet, LightDKSA
 from .edvr_net import EDVRX16Net
 from .layers import RCAB, UpscaleX2
+from .real_esrgan import RealESRGANNet
 from .window_vsr import WindowVSR
 
 # The layer itself stays free of mmagic, hence no decorator there.
@@ -20,6 +21,6 @@ MODELS.register_module(module=DeformKernelConv2d)
 
 __all__ = [
     'BicubicNet', 'DKCAlign', 'DKSA', 'DKSANNet', 'DeformKernelConv2d',
-    'EDVRX16Net', 'LightDKSA', 'PartsDataParallel', 'RCAB', 'UpscaleX2',
-    'WindowVSR'
+    'EDVRX16Net', 'LightDKSA', 'PartsDataParallel', 'RCAB', 'RealESRGANNet',
+    'UpscaleX2', 'WindowVSR'
 ]

@@ -16,7 +16,7 @@ from dksan_mm.utils.sizes import choose_sufficient, fit_size, name_size
         ((480, 270), (1920, 1080), (1080, 608)),  # 607.5 columns
         ((480, 270), (None, 961), (961, 540)),  # what is asked for stays odd
         ((100, 400), (1000, 999), (250, 1000)),
-    ((1, 900), (1000, None), (2, 1000)),
+        ((1, 900), (1000, None), (2, 1000)),
     ])
 def test_proportions_are_kept(frame, size, wanted):
     assert fit_size(frame, size) == wanted
