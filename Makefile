@@ -15,7 +15,7 @@ help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' $(firstword $(MAKEFILE_LIST)) \
 	  | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
 
-# An environment that is there goes on with its own Python.
+# An environment that is there keeps its own Python.
 PYTHONS := .venv/bin/python \
   $(if $(PYTHON),'$(PYTHON)',python3 python3.11 python3.12 python3.10)
 IS_SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))

@@ -30,7 +30,7 @@ class Progress:
         self.close()
 
     def begin(self, clips: int, frames: int) -> None:
-        """Count anew from now on, to these numbers of clips and frames."""
+        """Start counting, to these numbers of clips and frames."""
         self.clips, self.frames = clips, frames
         self.start = self.shown = time.monotonic()
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The C++ operators beside pure torch, and the choice between them."""
+"""The C++ operators next to pure torch, and the choice between them."""
 import pytest
 import torch
 from helpers.op_cases import Case, gradients

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""mmcv is built once, for what is here, and goes on where it was cut off."""
+"""mmcv is built once, for what is here, and continues where it was cut off."""
 
 import json
 import sys

@@ -474,7 +474,7 @@ def test_photographs(tmp_path):
     before = frames_below(out)
     again = run(tmp_path / 'in', out, '--photos')
     assert again.returncode == 0 and frames_below(out) == before
-    # Clips beside them have their own list.
+    # Clips next to them have their own list.
     done = run(tmp_path / 'in' / 'v.mkv', out, '--store', 'tiles')
     assert done.returncode == 0, done.stderr
     assert (out / 'train' / 'clips.txt').read_text() == 'v\t2\n'

@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """Build `.venv` with all that the project needs; `make setup` runs this.
 
-Run again, it returns at once where the environment is up to date, and goes on
-where it was cut off. The variables it reads: XDG_CACHE_HOME (where mmcv's
+Run again, it returns at once where the environment is up to date, and
+continues where it was cut off. The variables it reads: XDG_CACHE_HOME (where mmcv's
 wheel is kept), MMCV_CUDA (1 or 0: with CUDA or without; else it looks for a
 GPU and nvcc), MAX_JOBS, CXX and CFLAGS (for compiling mmcv), and those of
 pip and uv.
@@ -122,7 +122,8 @@ def make_venv() -> None:
     if VENV.is_symlink():
         raise SetupError('.venv is a link to an environment that is not this '
                          'project\'s: remove it, then run `make setup` again.')
-    print(f'      {version}{", anew" if VENV.exists() else ""}', flush=True)
+    again = ', made again' if VENV.exists() else ''
+    print(f'      {version}{again}', flush=True)
     VENV.mkdir(exist_ok=True)
     STAMP.unlink(missing_ok=True)
     python = os.path.realpath(sys.executable)  # not the one to be replaced
@@ -189,7 +190,7 @@ def install_mmcv(target: setup_mmcv.Target) -> None:
         wheel.unlink()
         if not kept:
             raise SetupError(f'mmcv was built and does not work: {trouble}.')
-        print('      the wheel kept from before does not work here: anew')
+        print('      the wheel kept from before does not work here: a new one')
         install_mmcv(target)
 
 
@@ -238,14 +239,14 @@ def main() -> int:
                 print('Set up.')
     except (SetupError, OSError) as error:
         # OSError: a folder that is read-only, ...
-        cure = '; mend that, then run `make setup` again.'
+        cure = '; repair that, then run `make setup` again.'
         print(
             f'\nSet-up: {error}{cure * isinstance(error, OSError)}',
             file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(
-            '\nSet-up: cut off; `make setup` goes on from here.',
+            '\nSet-up: cut off; `make setup` continues from here.',
             file=sys.stderr)
         return 130
     return 0

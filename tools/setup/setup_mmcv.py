@@ -4,7 +4,7 @@
 mmcv's release on PyPI is source only. The wheel made here stays in the
 user's cache folder, named after the Python, torch and device that it was
 compiled for, so that the next environment takes it from there. A build that
-was cut off goes on with the files that are compiled already.
+was cut off continues with the files that are compiled already.
 """
 
 import json
@@ -201,7 +201,7 @@ def count_jobs(device: str) -> int:
 
 def build_environment(python: Path, target: Target) -> dict[str, str]:
     """Make the variables that mmcv's and torch's build scripts read."""
-    # ninja lies beside the environment's Python.
+    # ninja lies next to the environment's Python.
     path = f'{python.parent}{os.pathsep}{os.environ["PATH"]}'
     env = dict(os.environ, MMCV_WITH_OPS='1', PATH=path)
     jobs = count_jobs('cuda' if target.arches else 'cpu')

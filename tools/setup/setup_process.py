@@ -67,7 +67,7 @@ def explain(output: str, doing: str) -> SetupError:
                         f'while {doing}; details: {log_file()}).')
     last = '\n'.join('  ' + line for line in output.splitlines()[-15:])
     return SetupError(f'Something failed while {doing} (`make clean setup` '
-                      f'starts anew); the last lines of {log_file()}:\n{last}')
+                      f'starts over); the last lines of {log_file()}:\n{last}')
 
 
 def status(gone: float) -> str:

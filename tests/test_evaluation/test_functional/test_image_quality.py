@@ -40,7 +40,7 @@ def textured(shape, noise=8., low=0, high=255):
 
 
 def two_tones(shape):
-    """Black beside white, with one level of noise in the second image."""
+    """Black next to white, with one level of noise in the second image."""
     image = np.zeros(shape, np.uint8)
     image[:, shape[1] // 2:] = 254
     noise = np.random.default_rng(1).integers(0, 2, shape).astype(np.uint8)
