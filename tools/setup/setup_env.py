@@ -2,10 +2,10 @@
 """Build `.venv` with all that the project needs; `make setup` runs this.
 
 Run again, it returns at once where the environment is up to date, and
-continues where it was cut off. The variables it reads: XDG_CACHE_HOME (where mmcv's
-wheel is kept), MMCV_CUDA (1 or 0: with CUDA or without; else it looks for a
-GPU and nvcc), MAX_JOBS, CXX and CFLAGS (for compiling mmcv), and those of
-pip and uv.
+continues where it was cut off. The variables it reads: XDG_CACHE_HOME (where
+mmcv's wheel is kept), MMCV_CUDA (1 or 0: with CUDA or without; else it looks
+for a GPU and nvcc), MAX_JOBS, CXX and CFLAGS (for compiling mmcv), and those
+of pip and uv.
 """
 
 import ast
