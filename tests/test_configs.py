@@ -89,7 +89,7 @@ def test_a_published_path_is_the_config_of_its_method(name):
 
 
 def is_of_test_set(name):
-    """Whether a config only tests, on a set that the paper does not have."""
+    """Return whether a config only tests, on a set that the paper lacks."""
     return Path(name).stem.split('_')[1] in TEST_SETS
 
 

@@ -165,7 +165,7 @@ def _frame_folders(dataset: 'ConfigDict') -> list[str]:
 
 
 def _remedy(folders: list[str], root: str) -> str:
-    """What makes the folders of a data set."""
+    """Name the step that makes the folders of a data set."""
     scale = re.search(r'\bLRx(\d+)', ' '.join(folders))
     if not scale:  # such as BIx4 and GT
         return 'it is read as it is downloaded: unpack it there'

@@ -16,7 +16,7 @@ from .ranks import rank, world_size
 
 
 class Plan(NamedTuple):
-    """What a run of tools/super_resolve.py does.
+    """The work of one run of tools/super_resolve.py.
 
     Attributes:
         jobs (list[Job]): The share of this process.

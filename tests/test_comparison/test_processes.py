@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What the processes of a comparison tell, and what comes of it.
+"""Messages of a comparison's processes, and their outcome.
 
 tests/test_tools/test_compare.py starts them.
 """

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What a comparison found out, as JSON can hold it."""
+"""Results of a comparison, as JSON can hold them."""
 import hashlib
 import json
 import os

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Whether calling a module does what its class says."""
+"""Modules whose call does what their class says."""
 import pytest
 import torch
 from torch import nn

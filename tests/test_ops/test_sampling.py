@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Which pixels and cells the taps read, and their weights."""
+"""Pixels and cells that the taps read, and their weights."""
 import pytest
 import torch
 import torch.nn.functional as F

@@ -57,7 +57,7 @@ _CPP = """
 
 
 class Target(NamedTuple):
-    """What a build of mmcv is for: torch's version, GPUs, CUDA's toolkit."""
+    """Target of a build of mmcv: torch's version, GPUs, CUDA's toolkit."""
 
     torch: str
     arches: tuple = ()  # as '9.0'; empty: the CPU only

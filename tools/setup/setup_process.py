@@ -18,7 +18,7 @@ PLAIN_PERIOD = 15  # s between two lines where the output is no terminal
 
 
 class SetupError(Exception):
-    """The set-up cannot go on; the text is the sentence for the user."""
+    """The set-up cannot continue; the text is the sentence for the user."""
 
 
 class NetworkError(SetupError):

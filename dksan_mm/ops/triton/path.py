@@ -216,7 +216,7 @@ def _sizes(x: Tensor, settings: list[int]) -> list[int]:
 
 
 def _constants(settings: list[int]) -> dict:
-    """What the kernels are compiled for."""
+    """Values that kernels are compiled for."""
     rows, cols = settings[:2]
     return dict(TAPS=rows * cols, ROWS=rows, COLS=cols, SCOPE=settings[10])
 

@@ -125,7 +125,7 @@ def test_the_shift_tolerant_distance_without_its_package(monkeypatch):
 
 
 def test_the_shift_tolerant_distance_of_its_authors():
-    """Where the package is: a shift of a pixel matters less than a blur."""
+    """With the package: a shift of a pixel matters less than a blur."""
     pytest.importorskip('stlpips_pytorch')
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (96, 97, 3)).astype(np.uint8)

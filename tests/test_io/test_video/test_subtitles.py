@@ -174,7 +174,7 @@ def test_pictures_of_subtitles_are_named(tmp_path):
 
 
 def shown(*texts):
-    """What one text at a time shows of (start, end, text)."""
+    """Texts of (start, end, text), one at a time."""
     found = stack([Text(a, b, b'style', text) for a, b, text in texts])
     return [(text.start, text.end, text.text.replace(rb'{\b0\i0\u0}\N',
                                                      b'|').decode())

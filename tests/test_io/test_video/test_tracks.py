@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Which tracks of a video are copied, and what is said of the others."""
+"""Tracks of a video that are copied, and notes on the others."""
 from pathlib import Path
 
 import av
