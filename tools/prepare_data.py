@@ -42,6 +42,7 @@ from typing import NoReturn
 sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
 
 from dksan_mm.cli.arguments import name_dashes, positive
+from dksan_mm.cli.scales import SCALES
 from dksan_mm.utils.environment import lost_output, prepare_streams
 
 SPLITS = ('train', 'val', 'test')
@@ -96,7 +97,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         '--scale',
         type=int,
         default=16,
-        choices=(2, 4, 8, 16),
+        choices=SCALES,
         help='HR pixels per LR pixel along each axis (default: 16)')
     parser.add_argument(
         '--jobs',

@@ -36,6 +36,7 @@ from dksan_mm.cli import launch, ranks
 from dksan_mm.cli.arguments import (frame_rate, name_dashes, tile_side,
                                     video_size)
 from dksan_mm.cli.interrupts import stopping_once
+from dksan_mm.cli.scales import SCALES
 from dksan_mm.utils.errors import UserError
 
 MODELS = {  # name: config
@@ -79,7 +80,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--scale',
         type=int,
-        choices=(2, 4, 8, 16),
+        choices=SCALES,
         help='factor of width and height: 16, or that of an earlier level of '
         'the network, in less time (default: 16)')
     parser.add_argument(

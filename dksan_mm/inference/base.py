@@ -7,7 +7,7 @@ import torch
 from mmagic.registry import TASK_UTILS
 from torch import Tensor, nn
 
-from dksan_mm.models.scales import choose_scale
+from dksan_mm.models.scales import scale_argument
 
 # For each level of a cascade, what :meth:`Evaluator.reconstruct` took the
 # mean of over the whole frame; None: nothing that can be replaced.
@@ -81,7 +81,7 @@ class WholeWindowEvaluator:
 
     def __call__(self, frames: Tensor, scale: int | None = None) -> Tensor:
         """Upscale the centre frame; see :class:`Evaluator`."""
-        return self.network(frames, **self._other(scale))
+        return self.network(frames, **scale_argument(self.network, scale))
 
     def extract(self, frame: Tensor) -> Any:
         """Make features of a frame; see :class:`Evaluator`."""
@@ -105,15 +105,10 @@ class WholeWindowEvaluator:
         Raises:
             ValueError: If ``scale`` is none of the network's.
         """
-        other = self._other(scale)
+        other = scale_argument(self.network, scale)
         if self._in_parts:
             return self.network.reconstruct(frame, fused, **other), []
         return self.network(fused, **other), []
-
-    def _other(self, scale: int | None) -> dict[str, int]:
-        """The argument for a scale; networks of one scale have none."""
-        chosen = choose_scale(self.network, scale)
-        return {} if chosen == self.network.scale else dict(scale=chosen)
 
     @property
     def takes_tiles(self) -> bool:

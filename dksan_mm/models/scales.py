@@ -33,3 +33,21 @@ def choose_scale(network: nn.Module, scale: int | None) -> int:
         raise ValueError(f'{type(network).__name__} upscales by {offered}, '
                          f'got scale={scale}')
     return scale or network.scale
+
+
+def scale_argument(network: nn.Module, scale: int | None) -> dict[str, int]:
+    """Return the argument that makes a network upscale by a factor.
+
+    Args:
+        network (nn.Module): As for :func:`choose_scale`.
+        scale (int, optional): What is asked for; None: the network's.
+
+    Returns:
+        dict[str, int]: ``scale``; empty for the network's own, since networks
+        of one scale have no such argument.
+
+    Raises:
+        ValueError: If the network has no such scale.
+    """
+    chosen = choose_scale(network, scale)
+    return {} if chosen == network.scale else dict(scale=chosen)

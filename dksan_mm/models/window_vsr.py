@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .batch_parts import train_in_parts
 from .losses import motion_loss, watch_offsets
-from .scales import choose_scale
+from .scales import choose_scale, scale_argument
 
 
 @MODELS.register_module()
@@ -150,8 +150,7 @@ class WindowVSR(BaseEditModel):
         # The one door to evaluation; training and compilers see the network.
         plain = torch.is_grad_enabled() or torch.compiler.is_compiling()
         run = self.generator if plain else self.evaluator or self.generator
-        # A network of one scale has no such argument.
-        other = {} if scale == self.generator.scale else dict(scale=scale)
+        other = scale_argument(self.generator, scale)
         out = run(pad_frames(inputs, self.generator.size_divisor), **other)
         return out[..., :scale * h, :scale * w]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from dksan_mm.models import BicubicNet, DKSANNet, EDVRX16Net
-from dksan_mm.models.scales import choose_scale, scales_of
+from dksan_mm.models.scales import choose_scale, scale_argument, scales_of
 
 
 def dksan():
@@ -17,6 +17,7 @@ def test_a_cascade_has_several_scales():
     assert choose_scale(network, None) == network.scale == 16
     for scale in (2, 4, 8, 16):
         assert choose_scale(network, scale) == scale
+    assert scale_argument(network, 4) == dict(scale=4)
 
 
 def test_edvr_has_one():
@@ -28,6 +29,7 @@ def test_edvr_has_one():
         tail_channels=8)
     assert scales_of(network) == (16, )
     assert choose_scale(network, 16) == choose_scale(network, None) == 16
+    assert scale_argument(network, 16) == scale_argument(network, None) == {}
 
 
 @pytest.mark.parametrize('make', [dksan, BicubicNet])
