@@ -7,23 +7,13 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from helpers.image_files import COLOURS, SRGB, encoded, png
+from PIL import Image
 
 from dksan_mm.io import image_decoding
 from dksan_mm.io.image_decoding import decode
 from dksan_mm.io.image_headers import read_header, without_animation
 from dksan_mm.prepare.sources import Clip, iter_frames
-
-COLOURS = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]],
-                    [[255, 255, 255], [128, 128, 128], [200, 40, 40]]],
-                   np.uint8)
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
-
-
-def encoded(image, kind='PNG', **options):
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
 
 
 def shown(content):
@@ -64,21 +54,6 @@ def linear_grey_profile():
     header += bytes(12) + b'acsp' + bytes(28)
     header += struct.pack('>3i', 63190, 65536, 54061)
     return header.ljust(128, b'\0') + content
-
-
-def png(kind, bits, rows, *chunks, size=(1, 1)):
-    """A PNG file from its raw rows."""
-
-    def chunk(name, body):
-        crc = zlib.crc32(name + body)
-        return struct.pack('>I', len(body)) + name + body + struct.pack(
-            '>I', crc)
-
-    head = struct.pack('>IIBBBBB', *size, bits, kind, 0, 0, 0)
-    body = b''.join(b'\0' + row for row in rows)
-    return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) +
-            b''.join(chunk(*c) for c in chunks) +
-            chunk(b'IDAT', zlib.compress(body)) + chunk(b'IEND', b''))
 
 
 @pytest.mark.parametrize('mode', ['RGB', 'L', '1', 'P', 'LA', 'RGBA'])

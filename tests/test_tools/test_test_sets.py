@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from helpers.data_fixtures import sample_frames, write_frames
 from helpers.tool_runs import ROOT, run
+from test_tools import test_test
 
 from dksan_mm.evaluation.functional.image_quality import psnr
 from dksan_mm.io.images import read_image
@@ -48,7 +49,7 @@ def download(root, layout, size=None, count=2):
 
 
 def prepare(*arguments):
-    """What tools/prepare_data.py does in a process of its own."""
+    """Run tools/prepare_data.py in a process of its own."""
     tool = ROOT / 'tools' / 'prepare_data.py'
     done = subprocess.run(
         [sys.executable, tool, *map(str, arguments), '--jobs', '1'],
@@ -61,19 +62,10 @@ def prepare(*arguments):
 
 def evaluate(name, data, folder):
     """Scores of each video with the released weights."""
-    code = run(
-        'test',
-        ROOT / 'configs' / 'dksan' / f'{name}.py',
-        WEIGHTS,
-        '--data-root',
-        data,
-        '--work-dir',
-        folder / 'w',
-        '--out',
-        folder / 'out.json',
-        options=())
-    assert code == 0
-    return json.loads((folder / 'out.json').read_text())['videos']
+    config = ROOT / 'configs' / 'dksan' / f'{name}.py'
+    assert test_test.evaluate(
+        data, folder, WEIGHTS, config=config, options=()) == 0
+    return test_test.results(folder)['videos']
 
 
 def bicubic(lr_folder, hr_folder, scale):

@@ -52,7 +52,7 @@ def test_frames_may_be_unknown_or_more_than_estimated(clock, capsys):
 
 
 def in_terminal(code):
-    """What a terminal gets of a script."""
+    """Text that a terminal gets of a script."""
     ours, theirs = pty.openpty()
     run = subprocess.Popen([sys.executable, '-c', code],
                            stdout=theirs,

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What is wrong with the packages that it needs is said in one sentence."""
+"""Wrong versions of the packages are named in one sentence."""
 
 import configparser
 import importlib.machinery
