@@ -20,7 +20,7 @@ QUICK = ('io.files', 'io.locks', 'io.video.readers', 'io.video.writers',
          'prepare.writer', 'prepare.verify', 'cli.launch', 'cli.jobs',
          'cli.data_checks', 'engine.runner.scaling',
          'evaluation.functional.image_quality', 'comparison.request',
-         'utils.resize')
+         'utils.resize', 'models', 'inference.restore_video')
 
 
 def name_of(path):

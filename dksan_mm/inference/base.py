@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
-from mmagic.registry import TASK_UTILS
 from torch import Tensor, nn
 
 from dksan_mm.models.scales import scale_argument
+from dksan_mm.utils.registration import register
 
 # For each level of a cascade, what :meth:`Evaluator.reconstruct` took the
 # mean of over the whole frame; None: nothing that can be replaced.
@@ -64,7 +64,7 @@ class Evaluator(Protocol):
         """
 
 
-@TASK_UTILS.register_module()
+@register('TASK_UTILS')
 class WholeWindowEvaluator:
     """Evaluator of any network, which is called as it is.
 

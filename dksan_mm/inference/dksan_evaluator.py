@@ -4,20 +4,20 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from mmagic.registry import TASK_UTILS
 from torch import Tensor, nn
 
 from dksan_mm.models.dksan.dksa import SpatialAttention
 from dksan_mm.models.dksan.dksan_net import DKSANNet, Level
 from dksan_mm.models.layers import Extractor, UpscaleX2, in_float32, upsample2
 from dksan_mm.models.utils import is_plain, is_untouched
+from dksan_mm.utils.registration import register
 from .bands import can_cut, run_chain
 from .base import Means
 from .residual_blocks import (can_cut_blocks, can_cut_extractor, extract,
                               run_blocks)
 
 
-@TASK_UTILS.register_module()
+@register('TASK_UTILS')
 class DKSANEvaluator:
     """Evaluator of DKSANNet: frame by frame, and the cascade in bands.
 

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import torch
-from mmagic.models.archs import ResidualBlockNoBN
 from torch import Tensor, nn
 
-from dksan_mm.models.layers import RCAB
+from dksan_mm.models.layers import RCAB, ResidualBlockNoBN
 from dksan_mm.models.utils import is_plain, is_untouched
 from .bands import can_cut, reach, run_layers, spans, take_rows
 

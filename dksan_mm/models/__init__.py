@@ -1,26 +1,39 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Networks and the model around them; importing registers them in mmagic."""
+"""Networks, which need torch alone, and the model that mmagic trains.
 
-from dksan_mm.utils.versions import check_openmmlab
-
-check_openmmlab()
-
-from mmagic.registry import MODELS
+All of them are in mmagic's registries as soon as mmagic is imported; nothing
+here imports it but ``WindowVSR`` and ``PartsDataParallel``, when asked for.
+"""
+from importlib import import_module
 
 from dksan_mm.ops import DeformKernelConv2d
-from .batch_parts import PartsDataParallel
+from dksan_mm.utils.registration import register, when_imported
+from dksan_mm.utils.versions import check_openmmlab
 from .bicubic import BicubicNet
 from .dksan import DKSA, DKCAlign, DKSANNet, LightDKSA
 from .edvr_net import EDVRX16Net
 from .layers import RCAB, UpscaleX2
 from .real_esrgan import RealESRGANNet
-from .window_vsr import WindowVSR
-
-# The layer itself stays free of mmagic, hence no decorator there.
-MODELS.register_module(module=DeformKernelConv2d)
 
 __all__ = [
     'BicubicNet', 'DKCAlign', 'DKSA', 'DKSANNet', 'DeformKernelConv2d',
     'EDVRX16Net', 'LightDKSA', 'PartsDataParallel', 'RCAB', 'RealESRGANNet',
     'UpscaleX2', 'WindowVSR'
 ]
+
+# Subclasses of mmengine's and mmagic's, by their modules.
+_OF_MMAGIC = dict(PartsDataParallel='batch_parts', WindowVSR='window_vsr')
+
+# The layer itself stays free of registries, hence no decorator there.
+register('MODELS')(DeformKernelConv2d)
+
+
+def __getattr__(name: str) -> type:
+    if name in _OF_MMAGIC:
+        check_openmmlab()
+        return getattr(import_module(f'{__name__}.{_OF_MMAGIC[name]}'), name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+# The registries of models import it before they look for a name.
+when_imported('mmagic.models', lambda _: [*map(__getattr__, _OF_MMAGIC)])

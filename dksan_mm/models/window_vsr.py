@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .batch_parts import train_in_parts
 from .losses import motion_loss, watch_offsets
+from .padding import pad_frames
 from .scales import choose_scale, scale_argument
 
 
@@ -246,14 +247,3 @@ class WindowVSR(BaseEditModel):
                 min(inputs.shape[-2:]) < 1:
             raise ValueError(f'expected LR windows (n, {t}, 3, h, w), got '
                              f'{tuple(inputs.shape)}')
-
-
-def pad_frames(frames: Tensor, divisor: int) -> Tensor:
-    """Pad right and bottom to multiples: mirrored, or repeated if small."""
-    h, w = frames.shape[-2:]
-    bottom, right = -h % divisor, -w % divisor
-    if not bottom and not right:
-        return frames
-    mode = 'reflect' if bottom < h and right < w else 'replicate'
-    padded = F.pad(frames.flatten(0, 1), (0, right, 0, bottom), mode=mode)
-    return padded.unflatten(0, frames.shape[:2])

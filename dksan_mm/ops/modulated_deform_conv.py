@@ -1,22 +1,67 @@
 # Copyright (c) DKSAN-MM contributors.
 """mmcv's modulated deformable convolution, fast on a CPU."""
 
-import mmcv.ops
-import torch
-from torch import Tensor
+import math
+from collections.abc import Callable
+from types import ModuleType
 
-from . import backend, cpp
-from .checks import Geometry
+import torch
+from torch import Tensor, nn
+
+from dksan_mm.utils.registration import when_imported
+from . import backend, cpp, torch_path
+from .checks import Geometry, IntOrPair, pair
 from .precision import no_autocast
 
 
-class ModulatedDeformConv2d(mmcv.ops.ModulatedDeformConv2d):
+class _PlainModulatedDeformConv2d(nn.Module):
+    """mmcv's layer without mmcv: arguments, parameters and their start."""
+
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 kernel_size: IntOrPair,
+                 stride: IntOrPair = 1,
+                 padding: IntOrPair = 0,
+                 dilation: IntOrPair = 1,
+                 groups: int = 1,
+                 deform_groups: int = 1,
+                 bias: bool = True) -> None:
+        super().__init__()
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.kernel_size = pair('kernel_size', kernel_size, 1)
+        self.stride = pair('stride', stride, 1)
+        self.padding = pair('padding', padding, 0)
+        self.dilation = pair('dilation', dilation, 1)
+        self.groups, self.deform_groups = groups, deform_groups
+        # As in nn.Conv2d.
+        self.transposed, self.output_padding = False, (0, )
+        self.weight = nn.Parameter(
+            torch.empty(out_channels, in_channels // groups,
+                        *self.kernel_size))
+        self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Initialise as mmcv does: weights from a uniform law, biases 0."""
+        reach = 1 / math.sqrt(self.in_channels * math.prod(self.kernel_size))
+        nn.init.uniform_(self.weight, -reach, reach)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
+        """Convolve in pure torch."""
+        return _convolve(self, torch_path.convolve, x, offset, mask)
+
+
+class ModulatedDeformConv2d(_PlainModulatedDeformConv2d):
     """``mmcv.ops.ModulatedDeformConv2d`` with a faster CPU implementation.
 
     Same arguments, parameters, state dict and numbers (to rounding). CPU
     tensors go through this package's C++ operator (see
     :func:`dksan_mm.ops.set_backend`); all others, and CPU tensors after
-    ``set_backend('torch')``, through mmcv's own.
+    ``set_backend('torch')``, through mmcv's own, whose subclass this is once
+    ``mmcv.ops`` has been imported, and through pure torch before.
 
     On a CPU, tensors of different types are computed in the promoted one,
     half precision in float32, and the output has the type of ``x``, also
@@ -41,36 +86,51 @@ class ModulatedDeformConv2d(mmcv.ops.ModulatedDeformConv2d):
         """
         if not backend.use_cpp(x):
             return super().forward(x, offset, mask)
-        geometry = self._checked_geometry(x, offset, mask)
-        dtype = torch.float32
-        for tensor in (x, offset, mask, self.weight):
-            dtype = torch.promote_types(dtype, tensor.dtype)
-        with no_autocast(x.device.type):
-            out = cpp.convolve(
-                x.to(dtype), self.weight.to(dtype), offset.to(dtype), None,
-                mask.to(dtype), geometry)
-            if self.bias is not None:
-                out = out + self.bias.to(dtype).view(1, -1, 1, 1)
-        return out.to(x.dtype)
+        return _convolve(self, cpp.convolve, x, offset, mask)
 
-    def _checked_geometry(self, x: Tensor, offset: Tensor,
-                          mask: Tensor) -> Geometry:
-        """The settings in the operator's terms, once the shapes fit."""
-        if x.ndim != 4 or x.shape[1] != self.in_channels:
-            raise ValueError(f'x must have shape (n, {self.in_channels}, h, '
-                             f'w), got {tuple(x.shape)}')
-        settings = (self.kernel_size, self.stride, self.padding, self.dilation)
-        size = tuple((length + 2 * p - d * (k - 1) - 1) // s + 1
-                     for length, k, s, p, d in zip(x.shape[2:], *settings))
-        if any(length < 1 for length in size):
-            raise ValueError(f'x of {x.shape[2]} x {x.shape[3]} pixels is too '
-                             f'small for kernel_size {self.kernel_size}')
-        sets = self.deform_groups * self.kernel_size[0] * self.kernel_size[1]
-        for name, tensor, channels in (('offset', offset, 2 * sets),
-                                       ('mask', mask, sets)):
-            shape = (x.shape[0], channels, *size)
-            if tuple(tensor.shape) != shape:
-                raise ValueError(f'{name} must have shape {shape}, got '
-                                 f'{tuple(tensor.shape)}')
-        return Geometry(*settings, self.groups, (x.shape[0], *size),
-                        self.deform_groups, True)
+
+def _convolve(layer: nn.Module, run: Callable, x: Tensor, offset: Tensor,
+              mask: Tensor) -> Tensor:
+    geometry = _checked_geometry(layer, x, offset, mask)
+    dtype = torch.float32
+    for tensor in (x, offset, mask, layer.weight):
+        dtype = torch.promote_types(dtype, tensor.dtype)
+    with no_autocast(x.device.type):
+        out = run(
+            x.to(dtype), layer.weight.to(dtype), offset.to(dtype), None,
+            mask.to(dtype), geometry)
+        if layer.bias is not None:
+            out = out + layer.bias.to(dtype).view(1, -1, 1, 1)
+    return out.to(x.dtype)
+
+
+def _checked_geometry(layer: nn.Module, x: Tensor, offset: Tensor,
+                      mask: Tensor) -> Geometry:
+    """The settings in the operator's terms, once the shapes fit."""
+    if x.ndim != 4 or x.shape[1] != layer.in_channels:
+        raise ValueError(f'x must have shape (n, {layer.in_channels}, h, '
+                         f'w), got {tuple(x.shape)}')
+    settings = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    size = tuple((length + 2 * p - d * (k - 1) - 1) // s + 1
+                 for length, k, s, p, d in zip(x.shape[2:], *settings))
+    if any(length < 1 for length in size):
+        raise ValueError(f'x of {x.shape[2]} x {x.shape[3]} pixels is too '
+                         f'small for kernel_size {layer.kernel_size}')
+    sets = layer.deform_groups * layer.kernel_size[0] * layer.kernel_size[1]
+    for name, tensor, channels in (('offset', offset, 2 * sets), ('mask', mask,
+                                                                  sets)):
+        shape = (x.shape[0], channels, *size)
+        if tuple(tensor.shape) != shape:
+            raise ValueError(f'{name} must have shape {shape}, got '
+                             f'{tuple(tensor.shape)}')
+    return Geometry(*settings, layer.groups, (x.shape[0], *size),
+                    layer.deform_groups, True)
+
+
+def _inherit_from_mmcv(ops: ModuleType) -> None:
+    """Make the layer, and those there are already, mmcv's."""
+    ModulatedDeformConv2d.__bases__ = (ops.ModulatedDeformConv2d, )
+
+
+# mmcv takes seconds to import, which upscaling does without.
+when_imported('mmcv.ops', _inherit_from_mmcv)

@@ -44,11 +44,15 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
                               2), per_pixel(kernel_offset,
                                             2), per_pixel(mask, 1))
     # torch.compile fuses the plain form, and cannot see into bands.
-    plain = (
-        torch.compiler.is_compiling() or needs_plain() or x.is_meta
-        or geometry.offset_groups > 1)
-    run = _plain if plain else _Banded.apply
-    out = run(x, weight, *pixel_inputs, geometry)
+    inputs = (x, weight, *pixel_inputs)
+    run = _Banded.apply
+    if torch.compiler.is_compiling() or needs_plain() or x.is_meta:
+        run = _plain
+    elif geometry.offset_groups > 1:
+        recorded = torch.is_grad_enabled() and any(
+            t is not None and t.requires_grad for t in inputs)
+        run = _plain if recorded else _plain_bands
+    out = run(*inputs, geometry)
     n, h_out, w_out = geometry.out_shape
     out = out.reshape(n, h_out, w_out, weight.shape[0])
     return out.permute(0, 3, 1, 2).contiguous()
@@ -123,8 +127,30 @@ def _plain(x: Tensor, weight: Tensor, image_offset: Tensor | None,
     """Output ``(p, c_out)`` of all pixels at once."""
     n, h_out, w_out = geometry.out_shape
     pixels = torch.arange(n * h_out * w_out, device=x.device)
+    return _plain_rows(pixels, _image_rows(x), x, weight, image_offset,
+                       kernel_offset, mask, geometry)
+
+
+def _plain_bands(x: Tensor, weight: Tensor, image_offset: Tensor | None,
+                 kernel_offset: Tensor | None, mask: Tensor | None,
+                 geometry: Geometry) -> Tensor:
+    """``_plain`` band by band, where nothing is kept for gradients."""
+    rows, inputs = _image_rows(x), (image_offset, kernel_offset, mask)
+    parts = [
+        _plain_rows(
+            _numbers(band, x), rows, x, weight,
+            *(None if t is None else t[band] for t in inputs), geometry)
+        for band in _bands(x, geometry)
+    ]
+    return torch.cat(parts) if parts else x.new_empty(0, weight.shape[0])
+
+
+def _plain_rows(pixels: Tensor, rows: Tensor, x: Tensor, weight: Tensor,
+                image_offset: Tensor | None, kernel_offset: Tensor | None,
+                mask: Tensor | None, geometry: Geometry) -> Tensor:
+    """Output of some pixels, whose per-pixel inputs are given."""
     groups = geometry.offset_groups
-    rows = _image_rows(x).chunk(groups, 1)
+    rows = rows.chunk(groups, 1)
     offsets, kernel_offsets, masks = ([None] * groups
                                       if t is None else t.chunk(groups, 1)
                                       for t in (image_offset, kernel_offset,

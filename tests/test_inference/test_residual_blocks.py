@@ -2,14 +2,13 @@
 """Residual blocks in bands give what they give on whole maps."""
 import pytest
 import torch
-from mmagic.models.archs import ResidualBlockNoBN
 from torch import nn
 from torch.testing import assert_close
 
 from dksan_mm.inference.residual_blocks import (can_cut_blocks,
                                                 can_cut_extractor, extract,
                                                 run_blocks)
-from dksan_mm.models.layers import RCAB, Extractor, conv3x3
+from dksan_mm.models.layers import RCAB, Extractor, ResidualBlockNoBN, conv3x3
 
 SIZES = [(1, 1), (2, 9), (3, 1), (17, 5), (40, 7)]
 PIXELS = 64  # a map of 40 x 7 pixels has five bands

@@ -9,7 +9,7 @@ from mmengine.registry import init_default_scope
 
 from dksan_mm.engine.optimizers import OffsetLrConstructor
 from dksan_mm.models import EDVRX16Net
-from dksan_mm.models.edvr_net import DeformConvPack
+from dksan_mm.models.deform_conv_pack import DeformConvPack
 
 SMALL = dict(channels=8, num_blocks=1, num_extract_blocks=1, deform_groups=2)
 

@@ -2,9 +2,12 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from mmagic.models import archs
+from mmagic.models.utils import model_utils
 from mmagic.registry import MODELS
 
 import dksan_mm.models  # noqa: F401
+from dksan_mm.models import layers
 from dksan_mm.models.layers import RCAB, UpscaleX2
 
 
@@ -45,3 +48,28 @@ def test_upscale_rejects_odd_channels():
 ])
 def test_every_module_is_in_the_registry_of_mmagic(name):
     assert MODELS.get(name) is getattr(dksan_mm.models, name)
+
+
+@pytest.mark.parametrize('scale', [1., 0.1])
+def test_convolutions_start_as_mmagic_s(scale):
+    starts = []
+    for initialise in (layers.default_init_weights,
+                       model_utils.default_init_weights):
+        torch.manual_seed(0)
+        conv = torch.nn.Sequential(
+            torch.nn.Conv2d(4, 5, 3), torch.nn.Conv2d(5, 4, 1, bias=False))
+        initialise(conv, scale)
+        starts.append(dict(conv.state_dict()))
+    torch.testing.assert_close(*starts, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('res_scale', [1., 0.5])
+def test_residual_block_is_mmagic_s(res_scale):
+    blocks = []
+    for kind in (layers.ResidualBlockNoBN, archs.ResidualBlockNoBN):
+        torch.manual_seed(0)
+        blocks.append(kind(8, res_scale))
+    states = [dict(block.state_dict()) for block in blocks]
+    torch.testing.assert_close(*states, rtol=0, atol=0)
+    x = torch.rand(2, 8, 5, 6)
+    assert torch.equal(*(block(x) for block in blocks))

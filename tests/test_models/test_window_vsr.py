@@ -6,6 +6,7 @@ from mmagic.structures import DataSample
 from mmengine.model import BaseModule
 from mmengine.registry import init_default_scope
 
+import dksan_mm.inference  # noqa: F401
 from dksan_mm.models import WindowVSR
 
 

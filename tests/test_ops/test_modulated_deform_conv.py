@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from dksan_mm.ops import ModulatedDeformConv2d, set_backend
+from dksan_mm.ops import ModulatedDeformConv2d, set_backend, torch_path
+from dksan_mm.ops.modulated_deform_conv import _PlainModulatedDeformConv2d
 
 # in_channels, out_channels, groups, deform_groups, settings
 LAYERS = [
@@ -91,6 +92,58 @@ def test_mmcvs_own_can_be_chosen():
     expected = mmcv_layer(layer)(*inputs)
     with set_backend('torch'):
         assert torch.equal(layer(*inputs), expected)
+
+
+def plain_layer(layer):
+    """The layer where there is no mmcv."""
+    other = _PlainModulatedDeformConv2d(layer.in_channels, layer.out_channels,
+                                        layer.kernel_size, layer.stride,
+                                        layer.padding, layer.dilation,
+                                        layer.groups, layer.deform_groups,
+                                        layer.bias
+                                        is not None).to(layer.weight.dtype)
+    other.load_state_dict(layer.state_dict())
+    return other
+
+
+@pytest.mark.parametrize('layer', LAYERS, ids=str)
+def test_pure_torch_gives_mmcvs_values_and_gradients(layer):
+    layer, inputs = layer_and_inputs(*layer)
+    plain = plain_layer(layer)
+    with torch.no_grad():
+        in_bands = plain(*inputs)
+    if not len(inputs[0]):  # mmcv's own fails on an empty batch
+        assert in_bands.shape == layer(*inputs).shape
+        return
+    grad_out = torch.randn_like(in_bands)
+    expected = output_and_gradients(mmcv_layer(layer), inputs, grad_out)
+    actual = output_and_gradients(plain, inputs, grad_out)
+    assert_close(actual, expected, rtol=0, atol=1e-11)
+    assert_close(in_bands, expected[0], rtol=0, atol=1e-11)
+
+
+def test_pure_torch_starts_as_mmcvs():
+    states = []
+    for kind in (_PlainModulatedDeformConv2d, mmcv.ops.ModulatedDeformConv2d):
+        torch.manual_seed(0)
+        states.append(dict(kind(4, 6, (3, 2), groups=2).state_dict()))
+    assert_close(*states, rtol=0, atol=0)
+
+
+def test_pure_torch_of_large_images_takes_little_memory(monkeypatch):
+    """A band's columns at a time, in evaluation."""
+    layer = _PlainModulatedDeformConv2d(
+        16, 16, 3, padding=1, deform_groups=2).requires_grad_(False)
+    seen, columns = [], torch_path._cells
+    monkeypatch.setattr(
+        torch_path, '_cells', lambda x, *others:
+        (seen.append(x.nbytes), columns(x, *others))[1])
+    size = (90, 100)
+    layer(
+        torch.rand(1, 16, *size), torch.rand(1, 36, *size),
+        torch.rand(1, 18, *size))
+    assert len(seen) > 4
+    assert max(seen) <= torch_path.BAND_BYTES['cpu']
 
 
 def test_float32():

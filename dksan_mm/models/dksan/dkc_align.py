@@ -2,15 +2,15 @@
 """Alignment of a neighbouring frame with the reference frame."""
 
 import torch
-from mmagic.registry import MODELS
 from torch import Tensor, nn
 
 from dksan_mm.models.deform_conv_pack import DeformConvPack
 from dksan_mm.models.layers import conv3x3, lrelu
 from dksan_mm.ops import DeformKernelConv2d
+from dksan_mm.utils.registration import register
 
 
-@MODELS.register_module()
+@register('MODELS')
 class DKCAlign(nn.Module):
     """DKC Align (paper, sec. 3, Fig. 2, eq. 9-11).
 

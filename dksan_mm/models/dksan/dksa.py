@@ -2,12 +2,12 @@
 """Deformable kernel spatial attention."""
 import torch
 import torch.nn.functional as F
-from mmagic.registry import MODELS
 from torch import Tensor, nn
 
 from dksan_mm.models.layers import conv3x3
 from dksan_mm.models.utils import is_plain
 from dksan_mm.ops import DeformKernelConv2d
+from dksan_mm.utils.registration import register
 
 
 class ExpandToOneMap(nn.Module):
@@ -75,7 +75,7 @@ class SpatialAttention(nn.Module):
         return self.attention(x)[..., :x.shape[-2], :x.shape[-1]]
 
 
-@MODELS.register_module()
+@register('MODELS')
 class DKSA(SpatialAttention):
     """Deformable kernel spatial attention (paper, sec. 3, Fig. 3).
 
@@ -104,7 +104,7 @@ class DKSA(SpatialAttention):
             nn.Sigmoid())  # yapf: disable
 
 
-@MODELS.register_module()
+@register('MODELS')
 class LightDKSA(SpatialAttention):
     """The light form of DKSA, for the first level (paper, sec. 3).
 

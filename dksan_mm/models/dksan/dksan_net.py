@@ -2,16 +2,15 @@
 """The network of the paper: seven LR frames in, the x16 centre frame out."""
 from collections.abc import Sequence
 
-from mmagic.models.archs import ResidualBlockNoBN
-from mmagic.models.utils import default_init_weights, make_layer
-from mmagic.registry import MODELS
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from dksan_mm.engine.runner.checkpoint import current_name
+from dksan_mm.models.base_module import BaseModule
 from dksan_mm.models.checkpointing import checkpoint_activations
-from dksan_mm.models.layers import (RCAB, Extractor, UpscaleX2, conv3x3,
+from dksan_mm.models.layers import (RCAB, Extractor, ResidualBlockNoBN,
+                                    UpscaleX2, conv3x3, default_init_weights,
                                     in_float32, lrelu, upsample2)
+from dksan_mm.utils.registration import register
 from .dkc_align import DKCAlign, PlainAlign
 from .dksa import DKSA, LightDKSA
 
@@ -53,7 +52,7 @@ class Level(nn.Module):
         return self.upscale(residual) + upsample2(frame)  # eq. 5-8
 
 
-@MODELS.register_module()
+@register('MODELS')
 class DKSANNet(BaseModule):
     """DKSAN (paper, sec. 3): alignment, fusion, a cascade of x2 levels.
 
@@ -112,8 +111,8 @@ class DKSANNet(BaseModule):
         self.mean = mean
         self.features = nn.Sequential(
             conv3x3(3, channels), lrelu(),
-            make_layer(
-                ResidualBlockNoBN, num_extract_blocks, mid_channels=channels))
+            nn.Sequential(*(ResidualBlockNoBN(channels)
+                            for _ in range(num_extract_blocks))))
         self.align = DKCAlign(channels, deform_groups) if align else \
             PlainAlign(channels)
         self.fusion = nn.Conv2d(num_frames * channels, channels, 1)

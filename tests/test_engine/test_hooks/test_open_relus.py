@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from mmagic.models.archs import ResidualBlockNoBN
 from torch import nn
 
 from dksan_mm.engine.hooks import OpenReLUsHook
 from dksan_mm.models import RCAB
+from dksan_mm.models.layers import ResidualBlockNoBN
 
 
 def opened(model, slope=0.01):

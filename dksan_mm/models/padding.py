@@ -1,0 +1,23 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Frames of sizes that a network does not take."""
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def pad_frames(frames: Tensor, divisor: int) -> Tensor:
+    """Pad right and bottom to multiples: mirrored, or repeated if small.
+
+    Args:
+        frames (Tensor[n, t, c, h, w]): Frames.
+        divisor (int): What height and width shall be multiples of.
+
+    Returns:
+        Tensor[n, t, c, h', w']: The same, if nothing needs padding.
+    """
+    h, w = frames.shape[-2:]
+    bottom, right = -h % divisor, -w % divisor
+    if not bottom and not right:
+        return frames
+    mode = 'reflect' if bottom < h and right < w else 'replicate'
+    padded = F.pad(frames.flatten(0, 1), (0, right, 0, bottom), mode=mode)
+    return padded.unflatten(0, frames.shape[:2])

@@ -1,0 +1,85 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Nothing of OpenMMLab is imported, until somebody else does."""
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dksan_mm.utils.registration import when_imported
+
+ROOT = Path(__file__).parents[2]
+CLASSES = dict(
+    MODELS=('DKSANNet', 'EDVRX16Net', 'BicubicNet', 'RealESRGANNet', 'DKSA',
+            'DKCAlign', 'LightDKSA', 'RCAB', 'UpscaleX2', 'WindowVSR',
+            'DeformKernelConv2d'),
+    MODEL_WRAPPERS=('PartsDataParallel', ),
+    TASK_UTILS=('DKSANEvaluator', 'WholeWindowEvaluator'))
+
+
+def run(code):
+    done = subprocess.run([sys.executable, '-c', code],
+                          cwd=ROOT,
+                          capture_output=True,
+                          text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """A module that can be imported, and is not."""
+    (tmp_path / 'late_module.py').write_text('VALUE = 3')
+    monkeypatch.syspath_prepend(tmp_path)
+    yield 'late_module'
+    sys.modules.pop('late_module', None)
+
+
+def test_a_call_waits_for_the_import(module):
+    seen = []
+    when_imported(module, lambda late: seen.append(late.VALUE))
+    assert not seen
+    late = __import__(module)
+    assert seen == [3]
+    assert 'exec_module' not in vars(late.__loader__)
+    when_imported(module, lambda late: seen.append(late))
+    assert seen == [3, late]
+
+
+def test_several_calls_come_in_order(module):
+    seen = []
+    for number in range(3):
+        when_imported(module, lambda _, number=number: seen.append(number))
+    __import__(module)
+    assert seen == [0, 1, 2]
+
+
+def test_an_error_is_raised_where_the_module_is_imported(module):
+
+    def fail(late):
+        raise ImportError('not this one')
+
+    when_imported(module, fail)
+    with pytest.raises(ImportError, match='not this one'):
+        __import__(module)
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize('before', [
+    'import dksan_mm.models, dksan_mm.inference',
+    'import mmagic.registry, dksan_mm.models, dksan_mm.inference',
+    'import mmagic.models, dksan_mm.models, dksan_mm.inference',
+])
+def test_every_class_is_registered_in_any_order_of_imports(before):
+    code = (f'{before}\nfrom mmagic import registry\n'
+            f'for name, classes in {CLASSES}.items():\n'
+            '    found = getattr(registry, name)\n'
+            '    print(*(one for one in classes if not found.get(one)))')
+    assert run(code) == []
+
+
+@pytest.mark.processes
+def test_nothing_is_registered_by_importing_what_upscaling_needs():
+    code = ('import sys, dksan_mm.models, dksan_mm.inference\n'
+            'print(*{"mmagic", "mmengine", "mmcv"} & sys.modules.keys())')
+    assert run(code) == []
