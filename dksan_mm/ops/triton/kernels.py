@@ -6,7 +6,7 @@ channels. Offsets are read once a pixel and tap; samples of the image are
 gathered with their channels side by side, (n, h, w, c), and the weights of a
 tap are mixed in registers from the table ``(scope * scope, c)``, which stays
 in the innermost cache. Neither columns nor sampled kernels reach memory. All
-arithmetic is in float32; indices into tensors are 64-bit.
+arithmetic is in float32; indices into tensors have 32 bits, or 64 if WIDE.
 
 Tensors that may be absent are None. ``LAST`` says that a tensor has its
 channels last in memory. Without kernel offsets the table has one row a tap.
@@ -27,14 +27,14 @@ def forward_kernel(x, table, image_offset, kernel_offset, mask, out, height,
                    TAPS: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
                    SCOPE: tl.constexpr, LAST: tl.constexpr,
                    TAPS_LAST: tl.constexpr, BLOCK_P: tl.constexpr,
-                   BLOCK_C: tl.constexpr):
+                   BLOCK_C: tl.constexpr, WIDE: tl.constexpr):
     """Output of one block of pixels and channels."""
     image, pixel, live, row, col = tile(
         tl.program_id(0), pixels, out_width, stride_y, stride_x, padding_y,
-        padding_x, BLOCK_P)
+        padding_x, BLOCK_P, WIDE)
     c = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
     total = tl.zeros((BLOCK_P, BLOCK_C), tl.float32)
-    for k in tl.range(TAPS, loop_unroll_factor=3):
+    for k in tl.range(TAPS):
         top, left, fy, fx = image_tap(image_offset, k, row, col, dilation_y,
                                       dilation_x, height, width, image, pixel,
                                       live, pixels, TAPS, COLS, TAPS_LAST)
@@ -68,15 +68,14 @@ def forward_kernel(x, table, image_offset, kernel_offset, mask, out, height,
 
 
 @triton.jit
-def backward_kernel(grad_out, x, table, image_offset, kernel_offset, mask,
-                    grad_x, grad_table, grad_image, grad_kernel, grad_mask,
-                    height, width, channels, pixels, out_width, stride_y,
-                    stride_x, padding_y, padding_x, dilation_y, dilation_x,
-                    images, TAPS: tl.constexpr, ROWS: tl.constexpr,
-                    COLS: tl.constexpr, SCOPE: tl.constexpr,
-                    CELLS: tl.constexpr, TABLE: tl.constexpr,
-                    LAST: tl.constexpr, TAPS_LAST: tl.constexpr,
-                    BLOCK_P: tl.constexpr, BLOCK_C: tl.constexpr):
+def backward_kernel(
+        grad_out, x, table, image_offset, kernel_offset, mask, grad_x,
+        grad_table, grad_image, grad_kernel, grad_mask, height, width,
+        channels, pixels, out_width, stride_y, stride_x, padding_y, padding_x,
+        dilation_y, dilation_x, images, TAPS: tl.constexpr, ROWS: tl.constexpr,
+        COLS: tl.constexpr, SCOPE: tl.constexpr, CELLS: tl.constexpr,
+        TABLE: tl.constexpr, LAST: tl.constexpr, TAPS_LAST: tl.constexpr,
+        BLOCK_P: tl.constexpr, BLOCK_C: tl.constexpr, WIDE: tl.constexpr):
     """Gradients of some blocks of pixels, one after the other.
 
     Those of ``x`` are added atomically. Those of the table are this program's
@@ -90,7 +89,7 @@ def backward_kernel(grad_out, x, table, image_offset, kernel_offset, mask,
         image, pixel, live, row, col = tile(first + step * tl.num_programs(0),
                                             pixels, out_width, stride_y,
                                             stride_x, padding_y, padding_x,
-                                            BLOCK_P)
+                                            BLOCK_P, WIDE)
         # The parts of the tensors of gradients by pixel lie image by image.
         slot = image + part * images
         grad = tl.load(
@@ -115,6 +114,7 @@ def backward_kernel(grad_out, x, table, image_offset, kernel_offset, mask,
             x10 = tl.load(x + at10, mask=in10, other=0.).to(tl.float32)
             x11 = tl.load(x + at11, mask=in11, other=0.).to(tl.float32)
             value = mix(fy, fx, x00, x01, x10, x11)
+            slope_y, slope_x = slopes(fy, fx, x00, x01, x10, x11)
             if kernel_offset is not None:
                 y, z, gy, gx, free_y, free_x = scope_tap(
                     kernel_offset, k, image, pixel, live, pixels, TAPS, ROWS,
@@ -130,6 +130,20 @@ def backward_kernel(grad_out, x, table, image_offset, kernel_offset, mask,
                 at = mask + plane(image, k, pixel, pixels, TAPS, TAPS_LAST)
                 factor = tl.load(at, mask=live, other=0.).to(tl.float32)
             by_value, by_weight = grad * weight, grad * value
+            if grad_mask is not None:
+                at = plane(slot, k, pixel, pixels, TAPS, TAPS_LAST)
+                tl.store(
+                    grad_mask + at, tl.sum(by_value * value, 1), mask=live)
+            if grad_image is not None:
+                store_pair(grad_image, factor * tl.sum(by_value * slope_y, 1),
+                           factor * tl.sum(by_value * slope_x, 1), k, slot,
+                           pixel, live, pixels, TAPS, TAPS_LAST)
+            if grad_kernel is not None:
+                slope_y, slope_x = slopes(gy, gx, w00, w01, w10, w11)
+                store_pair(grad_kernel,
+                           factor * free_y * tl.sum(by_weight * slope_y, 1),
+                           factor * free_x * tl.sum(by_weight * slope_x, 1), k,
+                           slot, pixel, live, pixels, TAPS, TAPS_LAST)
             if grad_x is not None:
                 a00, a01, a10, a11 = four(fy, fx)
                 masked = by_value * factor[:, None]
@@ -150,25 +164,6 @@ def backward_kernel(grad_out, x, table, image_offset, kernel_offset, mask,
                     by_weight * factor[:, None],
                     shares,
                     input_precision='tf32x3')
-            if grad_mask is not None:
-                at = plane(slot, k, pixel, pixels, TAPS, TAPS_LAST)
-                tl.store(
-                    grad_mask + at, tl.sum(by_value * value, 1), mask=live)
-            if grad_image is not None:
-                slope_y, slope_x = slopes(fy, fx, tl.sum(by_value * x00, 1),
-                                          tl.sum(by_value * x01, 1),
-                                          tl.sum(by_value * x10, 1),
-                                          tl.sum(by_value * x11, 1))
-                store_pair(grad_image, factor * slope_y, factor * slope_x, k,
-                           slot, pixel, live, pixels, TAPS, TAPS_LAST)
-            if grad_kernel is not None:
-                slope_y, slope_x = slopes(gy, gx, tl.sum(by_weight * w00, 1),
-                                          tl.sum(by_weight * w01, 1),
-                                          tl.sum(by_weight * w10, 1),
-                                          tl.sum(by_weight * w11, 1))
-                store_pair(grad_kernel, factor * free_y * slope_y,
-                           factor * free_x * slope_x, k, slot, pixel, live,
-                           pixels, TAPS, TAPS_LAST)
     if grad_table is not None:
         cell = tl.arange(0, CELLS)
         at = (first.to(tl.int64) * TABLE + cell)[:, None] * channels

@@ -25,13 +25,16 @@ from torch import Tensor
 
 from .. import torch_path
 from ..checks import Geometry
+from .launch import (Launch, by_pixel, channels_last, formatted, is_last,
+                     is_wide, power_of_2)
 
 DTYPES = {torch.float32, torch.bfloat16, torch.float16}
 
-# Pixels times channels of a block, and its warps: 16 numbers a thread.
-FORWARD_BLOCK, FORWARD_WARPS = 2048, 4
-BACKWARD_BLOCK, BACKWARD_WARPS = 2048, 8
-MAX_CHANNELS = 128  # of a block
+# Pixels times channels of a block, and its warps: four neighbouring channels
+# a thread, the widest load that a GPU has. More do not fit in the registers.
+BLOCK, WARPS = 1024, 8
+# Of a block. The backward one's matrix product needs 16 pixels next to them.
+MAX_FORWARD_CHANNELS, MAX_BACKWARD_CHANNELS = 128, 64
 # Backward programs on each multiprocessor, all running at once.
 PROGRAMS = 2
 
@@ -84,25 +87,30 @@ def forward(x: Tensor, weight: Tensor, image_offset: Tensor | None,
             kernel_offset: Tensor | None, mask: Tensor | None,
             settings: list[int]) -> Tensor:
     """Output; ``weight`` is ``(c, cells)``, settings as in ``convolve``."""
-    from .kernels import forward_kernel
-    out = _output(x, weight, image_offset, kernel_offset, mask, settings)
-    blocks = _Blocks(x, settings, FORWARD_BLOCK)
-    by_pixel, taps_last = _by_pixel(image_offset, kernel_offset, mask)
+    tensors = [x, weight, image_offset, kernel_offset, mask]
+    out = _output(*tensors, settings)
     if out.numel():
-        with torch.cuda.device_of(x):
-            forward_kernel[(blocks.tiles, blocks.parts)](
-                _channels_last(x),
-                weight.t().contiguous(),
-                *by_pixel,
-                out,
-                *_sizes(x, settings),
-                **_constants(settings),
-                LAST=_is_last(x),
-                TAPS_LAST=taps_last,
-                BLOCK_P=blocks.pixels,
-                BLOCK_C=blocks.channels,
-                num_warps=FORWARD_WARPS)
+        forward_launch(tensors, out, settings).run()
     return out
+
+
+def forward_launch(tensors: Sequence[Tensor | None], out: Tensor,
+                   settings: list[int]) -> Launch:
+    """The kernel's call that computes ``out``."""
+    x, weight = tensors[:2]
+    offsets, taps_last = by_pixel(*tensors[2:])
+    blocks = _Blocks(x, settings, 1, MAX_FORWARD_CHANNELS)
+    return Launch(
+        'kernels', 'forward_kernel', (blocks.tiles, blocks.parts),
+        (channels_last(x), weight.t().contiguous(), *offsets, out,
+         *_sizes(x, settings)),
+        dict(
+            **_constants(settings),
+            LAST=is_last(x),
+            TAPS_LAST=taps_last,
+            BLOCK_P=blocks.pixels,
+            BLOCK_C=blocks.channels,
+            WIDE=is_wide(x, out, *offsets)), WARPS)
 
 
 @torch.library.custom_op('dksan_mm::triton_backward', mutates_args=())
@@ -111,62 +119,70 @@ def backward(grad_out: Tensor, x: Tensor, weight: Tensor,
              mask: Tensor | None, settings: list[int],
              wanted: list[bool]) -> list[Tensor]:
     """Gradients of the inputs that are wanted."""
-    from .kernels import backward_kernel
-    blocks = _Blocks(x, settings, BACKWARD_BLOCK)
-    by_pixel, taps_last = _by_pixel(image_offset, kernel_offset, mask)
     tensors = [x, weight, image_offset, kernel_offset, mask]
+    blocks = _Blocks(x, settings, 16, MAX_BACKWARD_CHANNELS)
     programs = min(blocks.tiles, _programs(x))
-    sums = _sums(tensors, wanted, taps_last, programs, blocks.parts)
+    sums = _sums(tensors, wanted, programs, blocks.parts)
     if grad_out.numel():
-        with torch.cuda.device_of(x):
-            backward_kernel[(programs, blocks.parts)](
-                _formatted(grad_out, _is_last(x)),
-                _channels_last(x),
-                weight.t().contiguous(),
-                *by_pixel,
-                *sums,
-                *_sizes(x, settings),
-                len(x),
-                **_constants(settings),
-                TABLE=weight.shape[1],
-                CELLS=max(16, _power_of_2(weight.shape[1])),
-                LAST=_is_last(x),
-                TAPS_LAST=taps_last,
-                BLOCK_P=blocks.pixels,
-                BLOCK_C=blocks.channels,
-                num_warps=BACKWARD_WARPS)
+        backward_launch(grad_out, tensors, sums, settings).run()
     return _totals(tensors, sums, blocks.parts)
 
 
-def _sums(tensors: list[Tensor | None], wanted: list[bool], taps_last: bool,
-          programs: int, parts: int) -> list[Tensor | None]:
+def backward_launch(grad_out: Tensor, tensors: Sequence[Tensor | None],
+                    sums: Sequence[Tensor | None],
+                    settings: list[int]) -> Launch:
+    """The kernel's call that fills ``sums``."""
+    x, weight = tensors[:2]
+    offsets, taps_last = by_pixel(*tensors[2:])
+    blocks = _Blocks(x, settings, 16, MAX_BACKWARD_CHANNELS)
+    cells = weight.shape[1]
+    return Launch(
+        'kernels', 'backward_kernel',
+        (min(blocks.tiles, _programs(x)), blocks.parts),
+        (formatted(grad_out,
+                   is_last(x)), channels_last(x), weight.t().contiguous(),
+         *offsets, *sums, *_sizes(x, settings), len(x)),
+        dict(
+            **_constants(settings),
+            TABLE=cells,
+            CELLS=max(16, power_of_2(cells)),
+            LAST=is_last(x),
+            TAPS_LAST=taps_last,
+            BLOCK_P=blocks.pixels,
+            BLOCK_C=blocks.channels,
+            WIDE=is_wide(x, grad_out, *offsets, *sums)), WARPS)
+
+
+def _sums(tensors: list[Tensor | None], wanted: list[bool], programs: int,
+          parts: int) -> list[Tensor | None]:
     """Allocate room for the shares of the gradients, None if unwanted."""
-    x, weight, *by_pixel = tensors
+    x, weight = tensors[:2]
+    offsets, last = by_pixel(*tensors[2:])
     n, channels, h, w = x.shape
     new = functools.partial(x.new_empty, dtype=torch.float32)
     sums = [
         new((n, h, w, channels)).zero_() if wanted[0] else None,
         new((programs, weight.shape[1], channels)) if wanted[1] else None
     ]
-    for tensor, want in zip(by_pixel, wanted[2:]):
+    for tensor, want in zip(offsets, wanted[2:]):
         sums.append(
-            _formatted(new((parts * n,
-                            *tensor.shape[1:])), taps_last) if want else None)
+            formatted(new((parts * n,
+                           *tensor.shape[1:])), last) if want else None)
     return sums
 
 
 def _totals(tensors: list[Tensor | None], sums: list[Tensor | None],
             parts: int) -> list[Tensor]:
     """The gradients, in the types of their tensors."""
-    x, weight, *by_pixel = tensors
+    x, weight, *offsets = tensors
     grad_x, grad_weight, *others = sums
     totals = []
     if grad_x is not None:
         grad_x = grad_x.permute(0, 3, 1, 2)
-        totals.append(_formatted(grad_x.to(x.dtype), _is_last(x)))
+        totals.append(formatted(grad_x.to(x.dtype), is_last(x)))
     if grad_weight is not None:
         totals.append(grad_weight.sum(0).t().to(weight.dtype).contiguous())
-    for tensor, grad in zip(by_pixel, others):
+    for tensor, grad in zip(offsets, others):
         if grad is not None:
             if parts > 1:
                 grad = grad.unflatten(0, (parts, len(x))).sum(0)
@@ -183,18 +199,14 @@ class _Blocks:
         parts (int): Blocks of channels.
     """
 
-    def __init__(self, x: Tensor, settings: list[int], size: int) -> None:
+    def __init__(self, x: Tensor, settings: list[int], least: int,
+                 most_channels: int) -> None:
         out_pixels = settings[8] * settings[9]
-        self.channels = max(16, min(MAX_CHANNELS, _power_of_2(x.shape[1])))
-        self.pixels = max(16,
-                          min(size // self.channels, _power_of_2(out_pixels)))
+        self.channels = max(16, min(most_channels, power_of_2(x.shape[1])))
+        self.pixels = max(least,
+                          min(BLOCK // self.channels, power_of_2(out_pixels)))
         self.tiles = len(x) * -(-out_pixels // self.pixels)
         self.parts = -(-x.shape[1] // self.channels)
-
-
-def _power_of_2(number: int) -> int:
-    """The smallest one that is not below ``number``."""
-    return 1 << (number - 1).bit_length()
 
 
 def _programs(x: Tensor) -> int:
@@ -221,35 +233,12 @@ def _constants(settings: list[int]) -> dict:
     return dict(TAPS=rows * cols, ROWS=rows, COLS=cols, SCOPE=settings[10])
 
 
-def _is_last(tensor: Tensor) -> bool:
-    """Return whether its channels lie side by side, not its pixels."""
-    return not tensor.is_contiguous() and tensor.is_contiguous(
-        memory_format=torch.channels_last)
-
-
-def _formatted(tensor: Tensor, last: bool) -> Tensor:
-    return tensor.contiguous(
-        memory_format=torch.channels_last if last else torch.contiguous_format)
-
-
-def _channels_last(x: Tensor) -> Tensor:
-    """``(n, h, w, c)``: no copy of what is in that order already."""
-    return x.permute(0, 2, 3, 1).contiguous()
-
-
-def _by_pixel(*tensors: Tensor | None) -> tuple[list[Tensor | None], bool]:
-    """Offsets and mask in one memory format, and whether it is NHWC."""
-    present = [t for t in tensors if t is not None]
-    last = all(_is_last(t) for t in present)
-    return [None if t is None else _formatted(t, last) for t in tensors], last
-
-
 @forward.register_fake
 def _output(x: Tensor, weight: Tensor, image_offset: Tensor | None,
             kernel_offset: Tensor | None, mask: Tensor | None,
             settings: list[int]) -> Tensor:
     out = x.new_empty((*x.shape[:2], *settings[8:10]))
-    return _formatted(out, _is_last(x))
+    return formatted(out, is_last(x))
 
 
 @backward.register_fake
@@ -257,11 +246,11 @@ def _gradients(grad_out: Tensor, x: Tensor, weight: Tensor,
                image_offset: Tensor | None, kernel_offset: Tensor | None,
                mask: Tensor | None, settings: list[int],
                wanted: list[bool]) -> list[Tensor]:
-    by_pixel, last = _by_pixel(image_offset, kernel_offset, mask)
+    offsets, last = by_pixel(image_offset, kernel_offset, mask)
     grads = [
-        _formatted(torch.empty_like(x), _is_last(x)),
+        formatted(torch.empty_like(x), is_last(x)),
         torch.empty_like(weight, memory_format=torch.contiguous_format),
-        *(None if t is None else torch.empty_like(t) for t in by_pixel)
+        *(None if t is None else torch.empty_like(t) for t in offsets)
     ]
     return [grad for grad, want in zip(grads, wanted) if want]
 

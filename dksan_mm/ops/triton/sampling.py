@@ -2,7 +2,7 @@
 """Sampling of the GPU kernels: places and weights. Imports triton.
 
 Pixels are vectors, pixels by channels blocks; ``LAST`` says that a tensor has
-its channels last in memory. Indices into tensors are 64-bit.
+its channels last in memory, ``WIDE`` that an index may need 64 bits.
 """
 
 import triton
@@ -11,10 +11,10 @@ import triton.language as tl
 
 @triton.jit
 def tile(number, pixels, out_width, stride_y, stride_x, padding_y, padding_x,
-         BLOCK_P: tl.constexpr):
+         BLOCK_P: tl.constexpr, WIDE: tl.constexpr):
     """Image, pixels, which exist, and where in the input their taps begin."""
     tiles = tl.cdiv(pixels, BLOCK_P)
-    image = (number // tiles).to(tl.int64)
+    image = (number // tiles).to(tl.int64 if WIDE else tl.int32)
     pixel = number % tiles * BLOCK_P + tl.arange(0, BLOCK_P)
     row = pixel // out_width * stride_y - padding_y
     col = pixel % out_width * stride_x - padding_x
@@ -170,7 +170,8 @@ def table_row(table, k, c, channels):
 
 @triton.jit
 def slopes(fy, fx, s00, s01, s10, s11):
-    """Derivatives (y, x) of a bilinear mix of four numbers."""
+    """Derivatives (y, x) of a bilinear mix of four neighbours' channels."""
+    fy, fx = fy[:, None], fx[:, None]
     return ((1 - fx) * (s10 - s00) + fx * (s11 - s01),
             (1 - fy) * (s01 - s00) + fy * (s11 - s10))
 

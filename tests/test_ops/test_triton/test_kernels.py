@@ -11,6 +11,7 @@ from torch.library import opcheck
 from torch.testing import assert_close
 
 from dksan_mm.ops import DeformKernelConv2d, deform_kernel_conv2d, set_backend
+from dksan_mm.ops.triton import launch as triton_launch
 from dksan_mm.ops.triton import path as triton_path
 
 pytestmark = [
@@ -69,9 +70,15 @@ def backend():
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Several blocks an image, more than backward programs."""
-    for name in ('FORWARD_BLOCK', 'BACKWARD_BLOCK'):
-        monkeypatch.setattr(triton_path, name, 16 * 16)
-    monkeypatch.setattr(triton_path, 'MAX_CHANNELS', 16)
+    monkeypatch.setattr(triton_path, 'BLOCK', 16 * 16)
+    for name in ('MAX_FORWARD_CHANNELS', 'MAX_BACKWARD_CHANNELS'):
+        monkeypatch.setattr(triton_path, name, 16)
+
+
+@pytest.fixture
+def wide_indices(monkeypatch):
+    """64-bit indices, as for tensors beyond 2**31 numbers."""
+    monkeypatch.setattr(triton_launch, 'MAX_NARROW', 0)
 
 
 def drawn(case, dtype=torch.float32):
@@ -123,6 +130,10 @@ def test_several_blocks(small_blocks, name):
     case = CASES[name].but(
         batch=2, size=(3, 7), kernel_size=(1, 3), padding=(0, 1))
     check(case, *drawn(case))
+
+
+def test_wide_indices(wide_indices):
+    check(SMALL, *drawn(SMALL))
 
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
