@@ -68,14 +68,16 @@ def forward_kernel(x, table, image_offset, kernel_offset, mask, out, height,
 
 
 @triton.jit
-def backward_kernel(
-        grad_out, x, table, image_offset, kernel_offset, mask, grad_x,
-        grad_table, grad_image, grad_kernel, grad_mask, height, width,
-        channels, pixels, out_width, stride_y, stride_x, padding_y, padding_x,
-        dilation_y, dilation_x, images, TAPS: tl.constexpr, ROWS: tl.constexpr,
-        COLS: tl.constexpr, SCOPE: tl.constexpr, CELLS: tl.constexpr,
-        TABLE: tl.constexpr, LAST: tl.constexpr, TAPS_LAST: tl.constexpr,
-        BLOCK_P: tl.constexpr, BLOCK_C: tl.constexpr, WIDE: tl.constexpr):
+def backward_kernel(grad_out, x, table, image_offset, kernel_offset, mask,
+                    grad_x, grad_table, grad_image, grad_kernel, grad_mask,
+                    height, width, channels, pixels, out_width, stride_y,
+                    stride_x, padding_y, padding_x, dilation_y, dilation_x,
+                    images, TAPS: tl.constexpr, ROWS: tl.constexpr,
+                    COLS: tl.constexpr, SCOPE: tl.constexpr,
+                    CELLS: tl.constexpr, TABLE: tl.constexpr,
+                    LAST: tl.constexpr, TAPS_LAST: tl.constexpr,
+                    BLOCK_P: tl.constexpr, BLOCK_C: tl.constexpr,
+                    WIDE: tl.constexpr, PRECISION: tl.constexpr):
     """Gradients of some blocks of pixels, one after the other.
 
     Those of ``x`` are added atomically. Those of the table are this program's
@@ -158,12 +160,12 @@ def backward_kernel(
             if grad_table is not None:
                 matrix = scope_matrix(y, z, gy, gx, k, kernel_offset
                                       is not None, SCOPE, CELLS)
-                # Float32 out of three TF32 products: one is 5e-4 off.
+                # A single TF32 product is 5e-4 off.
                 shares = tl.dot(
                     tl.trans(matrix),
                     by_weight * factor[:, None],
                     shares,
-                    input_precision='tf32x3')
+                    input_precision=PRECISION)
     if grad_table is not None:
         cell = tl.arange(0, CELLS)
         at = (first.to(tl.int64) * TABLE + cell)[:, None] * channels

@@ -38,21 +38,23 @@ class Launch:
         module = importlib.import_module(f'{package}.{self.module}')
         return getattr(module, self.kernel)
 
-    def options(self, backend: str) -> dict:
-        """Compiler options for a kind of GPU, ``'cuda'`` or ``'hip'``."""
+    def keywords(self, backend: str) -> dict:
+        """Constants and options for a kind of GPU, ``'cuda'`` or ``'hip'``."""
         # One stage: copies ahead of the loop's loads would go through shared
         # memory, and take registers.
-        options = dict(num_warps=self.warps, num_stages=1)
+        keywords = dict(self.constants, num_warps=self.warps, num_stages=1)
         if backend == 'cuda':
-            options['maxnreg'] = self.max_registers
-        return options
+            keywords['maxnreg'] = self.max_registers
+        elif 'PRECISION' in keywords:  # of products; AMD's knows no TF32 x 3
+            keywords['PRECISION'] = 'ieee'
+        return keywords
 
     def run(self) -> None:
         """Start the kernel on the device of its first tensor."""
         backend = 'hip' if torch.version.hip else 'cuda'
         with torch.cuda.device_of(self.arguments[0]):
-            self.function()[self.grid](*self.arguments, **self.constants,
-                                       **self.options(backend))
+            self.function()[self.grid](*self.arguments,
+                                       **self.keywords(backend))
 
 
 def is_wide(*tensors: Tensor | None) -> bool:

@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """The depthwise operator on a GPU, in one Triton kernel each way.
 
-Checked in Triton's interpreter and compiled for Hopper (sm_90), but **not yet
-run on a GPU**: block sizes come from register counts, not from timings.
+Checked in the interpreter and compiled for several GPUs (docs/gpu.md), but
+**not yet run on one**: block sizes come from register counts, not timings.
 
 *Forward* reads each input and writes the output once, plus the neighbours
 that the caches do not hold. Half-precision images are read and written as
@@ -33,7 +33,7 @@ DTYPES = {torch.float32, torch.bfloat16, torch.float16}
 # Pixels times channels of a block, and its warps: four neighbouring channels
 # a thread, the widest load that a GPU has. More do not fit in the registers.
 BLOCK, WARPS = 1024, 8
-# Of a block. The backward one's matrix product needs 16 pixels next to them.
+# Of a block. The backward kernel's matrix product needs 16 pixels a block.
 MAX_FORWARD_CHANNELS, MAX_BACKWARD_CHANNELS = 128, 64
 # Backward programs on each multiprocessor, all running at once.
 PROGRAMS = 2
@@ -99,7 +99,7 @@ def forward_launch(tensors: Sequence[Tensor | None], out: Tensor,
     """The kernel's call that computes ``out``."""
     x, weight = tensors[:2]
     offsets, taps_last = by_pixel(*tensors[2:])
-    blocks = _Blocks(x, settings, 1, MAX_FORWARD_CHANNELS)
+    blocks = _Blocks.forward(x, settings)
     return Launch(
         'kernels', 'forward_kernel', (blocks.tiles, blocks.parts),
         (channels_last(x), weight.t().contiguous(), *offsets, out,
@@ -110,7 +110,8 @@ def forward_launch(tensors: Sequence[Tensor | None], out: Tensor,
             TAPS_LAST=taps_last,
             BLOCK_P=blocks.pixels,
             BLOCK_C=blocks.channels,
-            WIDE=is_wide(x, out, *offsets)), WARPS)
+            WIDE=is_wide(x, out, *offsets)), WARPS,
+        64 if x.shape[1] % 16 == 0 else 128)
 
 
 @torch.library.custom_op('dksan_mm::triton_backward', mutates_args=())
@@ -120,28 +121,26 @@ def backward(grad_out: Tensor, x: Tensor, weight: Tensor,
              wanted: list[bool]) -> list[Tensor]:
     """Gradients of the inputs that are wanted."""
     tensors = [x, weight, image_offset, kernel_offset, mask]
-    blocks = _Blocks(x, settings, 16, MAX_BACKWARD_CHANNELS)
-    programs = min(blocks.tiles, _programs(x))
-    sums = _sums(tensors, wanted, programs, blocks.parts)
+    shares = sums(tensors, wanted, settings)
     if grad_out.numel():
-        backward_launch(grad_out, tensors, sums, settings).run()
-    return _totals(tensors, sums, blocks.parts)
+        backward_launch(grad_out, tensors, shares, settings).run()
+    return _totals(tensors, shares, _Blocks.backward(x, settings).parts)
 
 
 def backward_launch(grad_out: Tensor, tensors: Sequence[Tensor | None],
-                    sums: Sequence[Tensor | None],
+                    shares: Sequence[Tensor | None],
                     settings: list[int]) -> Launch:
-    """The kernel's call that fills ``sums``."""
+    """The kernel's call that fills ``shares``."""
     x, weight = tensors[:2]
     offsets, taps_last = by_pixel(*tensors[2:])
-    blocks = _Blocks(x, settings, 16, MAX_BACKWARD_CHANNELS)
+    blocks = _Blocks.backward(x, settings)
     cells = weight.shape[1]
     return Launch(
         'kernels', 'backward_kernel',
         (min(blocks.tiles, _programs(x)), blocks.parts),
         (formatted(grad_out,
                    is_last(x)), channels_last(x), weight.t().contiguous(),
-         *offsets, *sums, *_sizes(x, settings), len(x)),
+         *offsets, *shares, *_sizes(x, settings), len(x)),
         dict(
             **_constants(settings),
             TABLE=cells,
@@ -150,32 +149,35 @@ def backward_launch(grad_out: Tensor, tensors: Sequence[Tensor | None],
             TAPS_LAST=taps_last,
             BLOCK_P=blocks.pixels,
             BLOCK_C=blocks.channels,
-            WIDE=is_wide(x, grad_out, *offsets, *sums)), WARPS)
+            WIDE=is_wide(x, grad_out, *offsets, *shares),
+            PRECISION='tf32x3'), WARPS)
 
 
-def _sums(tensors: list[Tensor | None], wanted: list[bool], programs: int,
-          parts: int) -> list[Tensor | None]:
+def sums(tensors: Sequence[Tensor | None], wanted: list[bool],
+         settings: list[int]) -> list[Tensor | None]:
     """Allocate room for the shares of the gradients, None if unwanted."""
     x, weight = tensors[:2]
     offsets, last = by_pixel(*tensors[2:])
     n, channels, h, w = x.shape
+    blocks = _Blocks.backward(x, settings)
+    programs, parts = min(blocks.tiles, _programs(x)), blocks.parts
     new = functools.partial(x.new_empty, dtype=torch.float32)
-    sums = [
+    shares = [
         new((n, h, w, channels)).zero_() if wanted[0] else None,
         new((programs, weight.shape[1], channels)) if wanted[1] else None
     ]
     for tensor, want in zip(offsets, wanted[2:]):
-        sums.append(
+        shares.append(
             formatted(new((parts * n,
                            *tensor.shape[1:])), last) if want else None)
-    return sums
+    return shares
 
 
-def _totals(tensors: list[Tensor | None], sums: list[Tensor | None],
+def _totals(tensors: list[Tensor | None], shares: list[Tensor | None],
             parts: int) -> list[Tensor]:
     """The gradients, in the types of their tensors."""
     x, weight, *offsets = tensors
-    grad_x, grad_weight, *others = sums
+    grad_x, grad_weight, *others = shares
     totals = []
     if grad_x is not None:
         grad_x = grad_x.permute(0, 3, 1, 2)
@@ -207,6 +209,16 @@ class _Blocks:
                           min(BLOCK // self.channels, power_of_2(out_pixels)))
         self.tiles = len(x) * -(-out_pixels // self.pixels)
         self.parts = -(-x.shape[1] // self.channels)
+
+    @classmethod
+    def forward(cls, x: Tensor, settings: list[int]) -> '_Blocks':
+        """Of the forward kernel."""
+        return cls(x, settings, 1, MAX_FORWARD_CHANNELS)
+
+    @classmethod
+    def backward(cls, x: Tensor, settings: list[int]) -> '_Blocks':
+        """Of the backward kernel."""
+        return cls(x, settings, 16, MAX_BACKWARD_CHANNELS)
 
 
 def _programs(x: Tensor) -> int:

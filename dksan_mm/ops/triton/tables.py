@@ -1,0 +1,225 @@
+# Copyright (c) DKSAN-MM contributors.
+"""What the kernels take on GPUs, and the least time that follows.
+
+The forms that the networks launch, on the meta device: nothing is computed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from . import path
+from .launch import Launch
+
+
+@dataclass(frozen=True)
+class Device:
+    """Peaks of a GPU, from Nvidia's data sheets.
+
+    Attributes:
+        memory (float): Bytes a second.
+        flops (float): Float32 operations a second outside the tensor cores.
+        matrix (dict): Of the tensor cores, by the type of the factors.
+        cores (int): Multiprocessors.
+        clock (float): Hertz, the boost clock.
+    """
+
+    memory: float
+    flops: float
+    matrix: dict[torch.dtype, float]
+    cores: int
+    clock: float
+
+    @property
+    def level_1(self) -> float:
+        """Bytes a second from all level-1 caches: 128 a clock each."""
+        return 128 * self.cores * self.clock
+
+    @property
+    def level_2(self) -> float:
+        """Bytes a second from the level-2 cache: 5120 a clock.
+
+        A100's, by its white paper; taken for the others, whose is not given.
+        """
+        return 5120 * self.clock
+
+
+def _device(memory: float, flops: float, tf32: float, cores: int,
+            clock: float) -> Device:
+    rates = {torch.float32: tf32, torch.bfloat16: 2 * tf32}
+    return Device(memory, flops, rates, cores, clock)
+
+
+DEVICES = {
+    'A100': _device(2.039e12, 19.5e12, 156e12, 108, 1.41e9),
+    'H100': _device(3.35e12, 66.9e12, 494.7e12, 132, 1.98e9),
+    'H200': _device(4.8e12, 66.9e12, 494.7e12, 132, 1.98e9),
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of an output pixel.
+
+    Attributes:
+        memory (int): Bytes that must be read or written once.
+        reads (int): Bytes that threads read, mostly from level-1 caches.
+        additions (int): Bytes that are added atomically in level 2.
+        flops (int): Outside the tensor cores.
+        matrix (int): On the tensor cores, as often as they are done.
+        factors (torch.dtype): Type of the factors there.
+    """
+
+    memory: int
+    reads: int
+    additions: int = 0
+    flops: int = 0
+    matrix: int = 0
+    factors: torch.dtype = torch.float32
+
+    def seconds(self, device: Device) -> dict[str, float]:
+        """Least time by what limits it."""
+        return dict(
+            memory=self.memory / device.memory,
+            L1=self.reads / device.level_1,
+            L2=self.additions / device.level_2,
+            FP32=self.flops / device.flops,
+            tensor=self.matrix / device.matrix[self.factors])
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form of a kernel that is launched.
+
+    Attributes:
+        name (str): Kernel and layout, for people.
+        channels (int): Of input and output.
+        dtype (torch.dtype): Of input and output.
+        launch (Launch): The call.
+        cost (Cost): Of an output pixel.
+    """
+
+    name: str
+    channels: int
+    dtype: torch.dtype
+    launch: Launch = field(repr=False)
+    cost: Cost
+
+    @property
+    def title(self) -> str:
+        """Name, channels and type."""
+        kind = str(self.dtype).removeprefix('torch.')
+        return f'{self.name}, {self.channels} channels, {kind}'
+
+
+def depthwise(
+    channels: int = 128,
+    dtype: torch.dtype = torch.float32,
+    layout: torch.memory_format = torch.channels_last,
+    *,
+    scope: int = 4,
+    size: tuple[int, int, int] = (4, 32, 32),
+    absent: tuple[int, ...] = (4, )
+) -> Iterator[Form]:
+    """Both kernels of a depthwise layer.
+
+    Args:
+        channels (int): Of input and output.
+        dtype (torch.dtype): Of input and output. Offsets are float32, as the
+            layer's predictors compute them.
+        layout (torch.memory_format): Of all maps.
+        scope (int): Rows of the scope.
+        size (tuple[int, int, int]): n, h, w.
+        absent (tuple[int, ...]): Which inputs are not there: 2 the image
+            offsets, 3 the kernel offsets, 4 the mask.
+    """
+    taps, cells = 9, scope**2 if 3 not in absent else 9
+    x, *others = _maps(
+        size, layout, (channels, dtype),
+        *((n, torch.float32) for n in (2 * taps, 2 * taps, taps)))
+    weight = torch.empty(channels, cells, device='meta')
+    tensors = [x, weight, *others]
+    tensors = [None if i in absent else t for i, t in enumerate(tensors)]
+    settings = [3, 3, 1, 1, 1, 1, 1, 1, *size[1:], scope]
+    word = x.element_size()
+    offsets = 4 * sum(t.shape[1] for t in tensors[2:] if t is not None)
+    places = 4 if 3 not in absent else 1
+    reads = taps * channels * (4 * word + 4 * places)
+    where = 'NHWC' if layout == torch.channels_last else 'NCHW'
+    yield Form(
+        f'depthwise forward, {where}', channels, dtype,
+        path.forward_launch(tensors, torch.empty_like(x), settings),
+        Cost(2 * channels * word + offsets, reads, 0, 18 * taps * channels))
+    wanted = [t is not None for t in tensors]
+    launch = path.backward_launch(
+        torch.empty_like(x), tensors, path.sums(tensors, wanted, settings),
+        settings)
+    rows = launch.constants['CELLS']
+    yield Form(
+        f'depthwise backward, {where}', channels, dtype, launch,
+        Cost(channels * (2 * word + 8) + 2 * offsets, reads + channels * word,
+             16 * taps * channels, 54 * taps * channels,
+             3 * 2 * rows * taps * channels))
+
+
+def _maps(size: tuple[int, int, int], layout: torch.memory_format, *kinds:
+          tuple[int, torch.dtype]) -> list[Tensor]:
+    """Maps without numbers, of some channels and type each."""
+    n, h, w = size
+    return [
+        torch.empty(n, channels, h, w, dtype=dtype,
+                    device='meta').to(memory_format=layout)
+        for channels, dtype in kinds
+    ]
+
+
+def common() -> Iterator[Form]:
+    """Forms of DKSAN's 128 channels in training, those of the tables."""
+    yield from depthwise()
+    yield from depthwise(dtype=torch.bfloat16)
+
+
+def others() -> Iterator[Form]:
+    """Forms of the networks that are left: other layouts and channels."""
+    yield from depthwise(layout=torch.contiguous_format)
+    yield from depthwise(128, torch.bfloat16, torch.contiguous_format)
+    for channels in (64, 32):
+        yield from depthwise(channels)
+        yield from depthwise(channels, torch.bfloat16)
+
+
+def rare() -> Iterator[Form]:
+    """Forms that only a user's own layers take."""
+    yield from depthwise(dtype=torch.float16)
+    yield from depthwise(absent=(3, ))
+    yield from depthwise(absent=(2, ))
+    yield from depthwise(scope=5)
+    yield from depthwise(size=(200, 512, 512))  # 64-bit indices
+    yield from depthwise(size=(1, 45, 77))
+
+
+def markdown(columns: list[str], rows: list[list[str]]) -> str:
+    """A table; all columns but the first flush right."""
+    marks = ['---', *['---:'] * (len(columns) - 1)]
+    lines = [columns, marks, *rows]
+    return '\n'.join(f'| {" | ".join(line)} |' for line in lines) + '\n'
+
+
+def roofline(forms: list[Form]) -> str:
+    """Costs a pixel and least times, as a table in Markdown."""
+    rows = []
+    for form in forms:
+        cost, cells = form.cost, []
+        for device in DEVICES.values():
+            times = cost.seconds(device)
+            limit = max(times, key=times.get)
+            cells.append(f'{1e9 * times[limit]:.2f} ({limit})')
+        counts = (cost.memory, cost.reads, cost.additions, cost.flops,
+                  cost.matrix)
+        rows.append([form.title, *(f'{n:,}' for n in counts), *cells])
+    return markdown([
+        'kernel', 'bytes, memory', 'bytes, L1', 'bytes added, L2', 'FLOPs',
+        'FLOPs, tensor cores', *(f'{name}, ns' for name in DEVICES)
+    ], rows)

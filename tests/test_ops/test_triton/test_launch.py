@@ -1,0 +1,36 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Launches as data."""
+import pytest
+import torch
+
+from dksan_mm.ops.triton import launch
+
+
+def test_keywords_are_those_of_the_compiler():
+    call = launch.Launch('kernels', 'k', (1, ), (),
+                         dict(PRECISION='tf32x3', TAPS=9), 8, 64)
+    assert call.keywords('cuda') == dict(
+        PRECISION='tf32x3', TAPS=9, num_warps=8, num_stages=1, maxnreg=64)
+    assert call.keywords('hip') == dict(
+        PRECISION='ieee', TAPS=9, num_warps=8, num_stages=1)
+
+
+@pytest.mark.parametrize('number, power', [(1, 1), (2, 2), (3, 4), (128, 128)])
+def test_power_of_2(number, power):
+    assert launch.power_of_2(number) == power
+
+
+def test_wide_indices_where_32_bits_do_not_do():
+    small = torch.empty(2**30, device='meta')
+    assert not launch.is_wide(small, None)
+    assert launch.is_wide(small, torch.empty(2**31, device='meta'))
+
+
+def test_one_memory_format_for_all_by_pixel():
+    first = torch.randn(2, 3, 4, 5)
+    last = first.to(memory_format=torch.channels_last)
+    tensors, is_last = launch.by_pixel(last, None, last)
+    assert is_last and tensors[0] is last and tensors[1] is None
+    tensors, is_last = launch.by_pixel(first, None, last)
+    assert not is_last and tensors[2].is_contiguous()
+    assert torch.equal(tensors[2], first)
