@@ -5,13 +5,17 @@ import os
 from collections.abc import Callable
 from types import TracebackType
 
+import torch
 from torch import Tensor
 
 from . import cpp
 from .triton import path as triton_path
+from .triton import self_check
 
 BACKENDS = ('auto', 'torch', 'cpp', 'triton')
 VARIABLE = 'DKSAN_MM_BACKEND'
+# Where 'auto' takes Triton once its kernels have been compared.
+CHECKED_DEVICES = ('cuda', )
 
 _chosen: str | None = None
 
@@ -24,8 +28,9 @@ class set_backend:
     the other forms: pure torch), an error where it is not installed and for
     tensors elsewhere. ``'torch'``: pure torch. ``'auto'`` (the default,
     unless the environment variable ``DKSAN_MM_BACKEND`` says otherwise): C++
-    on CPU tensors if it can be built, else pure torch; not Triton, as long as
-    its kernels have not been run on a GPU.
+    on CPU tensors if it can be built; Triton on CUDA tensors once a small
+    comparison with pure torch has gone well, unless torch is to use
+    deterministic algorithms; else pure torch.
 
     Args:
         name (str): ``'auto'``, ``'torch'``, ``'cpp'`` or ``'triton'``.
@@ -95,23 +100,44 @@ def use_cpp(x: Tensor) -> bool:
 
 
 @constant_for_compile
-def triton_available(device: str) -> bool:
-    """Return whether Triton is wanted; it must then work on this device.
+def triton_available(device: torch.device, dtype: torch.dtype) -> bool:
+    """Return whether tensors go through Triton: demanded, or it has passed.
+
+    Args:
+        device (torch.device): Where they are.
+        dtype (torch.dtype): Type of the images.
 
     Raises:
-        RuntimeError: If Triton is demanded and does not.
+        RuntimeError: If Triton is demanded and does not work there.
     """
-    if get_backend() != 'triton':
+    name = get_backend()
+    if name == 'auto':
+        return device.type in CHECKED_DEVICES and _passes(dtype, device)
+    if name != 'triton':
         return False
     if not triton_path.available():
         raise RuntimeError('triton is not installed')
-    if device not in ('cuda', 'meta') and not triton_path.interpreted():
+    if device.type not in ('cuda', 'meta') and not triton_path.interpreted():
         raise RuntimeError('the Triton kernels need tensors on a GPU, got '
-                           f'them on {device!r}')
+                           f'them on {device.type!r}')
     return True
+
+
+def _passes(dtype: torch.dtype, device: torch.device) -> bool:
+    """Return whether Triton may be taken unasked.
+
+    Not where results must repeat exactly: it adds atomically.
+    """
+    if not triton_path.available() or \
+            torch.are_deterministic_algorithms_enabled():
+        return False
+    if device.type == 'cuda' and not torch.cuda.is_available():
+        return False  # tensors without numbers, as FakeTensorMode's
+    return self_check.passes(dtype, device)
 
 
 def use_triton(x: Tensor, weight: Tensor) -> bool:
     """Return whether these go through the Triton kernels."""
-    return (triton_available(x.device.type) and weight.shape[1] == 1
-            and {x.dtype, weight.dtype} <= triton_path.DTYPES)
+    return (weight.shape[1] == 1
+            and {x.dtype, weight.dtype} <= triton_path.DTYPES
+            and triton_available(x.device, x.dtype))

@@ -30,6 +30,8 @@ Which implementation computes it (see :func:`dksan_mm.ops.set_backend`):
   input channel a filter, a band of columns ``z`` is made in cache and
   multiplied with the weights. The backward pass makes both again; no tensor
   of the columns of an image ever exists;
+* CUDA tensors, depthwise: Triton's kernels (``triton/``), compared with
+  pure torch at first use;
 * anything else, and where there is no compiler: pure torch in bands
   (``torch_path.py``);
 * inside ``torch.compile``: C++ as one operator, or one plain graph;

@@ -1,0 +1,106 @@
+# Copyright (c) DKSAN-MM contributors.
+"""A look at the kernels before they are trusted with work."""
+
+import warnings
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
+
+from .. import torch_path
+from ..checks import Geometry
+from ..precision import no_autocast
+from . import path
+
+# Rounding of float32 sums, by the largest number; half precision is rounded
+# once more, to its own type.
+TOLERANCE = 1e-4
+
+known: dict[tuple[torch.dtype, torch.device], bool] = {}
+
+
+def passes(dtype: torch.dtype, device: torch.device) -> bool:
+    """Return whether the kernels compute what pure torch computes.
+
+    A small forward and backward, once a process, type and device: some
+    milliseconds, and at the very first use some seconds of compilation.
+    While a CUDA graph is captured nothing can be compared, and the answer is
+    no unless it is known.
+
+    Args:
+        dtype (torch.dtype): Of the images.
+        device (torch.device): Where.
+
+    Returns:
+        bool: Whether they do; if not, a warning said why.
+    """
+    if (dtype, device) not in known:
+        if device.type == 'cuda' and torch.cuda.is_current_stream_capturing():
+            return False
+        known[dtype, device] = _compare(dtype, device)
+    return known[dtype, device]
+
+
+def _compare(dtype: torch.dtype, device: torch.device) -> bool:
+    """Compare, and say what is wrong."""
+    try:
+        # Whoever asks may be tracing, or want no gradients.
+        with _disable_current_modes(), torch.inference_mode(False), \
+                torch.enable_grad(), no_autocast(device.type):
+            error = largest_error(dtype, device)
+    except Exception as error:  # whatever a compiler or driver thinks of
+        reason = f'{type(error).__name__}: {error}'
+    else:
+        limit = TOLERANCE
+        if dtype != torch.float32:
+            limit += torch.finfo(dtype).eps
+        if error <= limit:  # not if it is NaN
+            return True
+        reason = f'they are {error:.1e} off'
+    warnings.warn(
+        f'the Triton kernels do not work for {dtype} on {device} ({reason}); '
+        'pure torch is used instead')
+    return False
+
+
+def largest_error(dtype: torch.dtype, device: torch.device) -> float:
+    """Largest difference of values and gradients, over the largest number.
+
+    Args:
+        dtype (torch.dtype): Of the images.
+        device (torch.device): Where.
+
+    Returns:
+        float: For each tensor the maximum; the maximum of these.
+    """
+    tensors, grad_out, geometry = _drawn(dtype, device)
+    found = _results(path.convolve, tensors, grad_out, geometry)
+    expected = _results(torch_path.convolve, [t.float() for t in tensors],
+                        grad_out.float(), geometry)
+    return max(((a.float() - b).abs().max() /
+                b.abs().max()).item() if a.isfinite().all() else float('inf')
+               for a, b in zip(found, expected))
+
+
+def _results(convolve, tensors: list[Tensor], grad_out: Tensor,
+             geometry: Geometry) -> list[Tensor]:
+    """Output and gradients."""
+    leaves = [t.detach().requires_grad_() for t in tensors]
+    out = convolve(*leaves, geometry)
+    return [out.detach(), *torch.autograd.grad(out, leaves, grad_out)]
+
+
+def _drawn(dtype: torch.dtype,
+           device: torch.device) -> tuple[list[Tensor], Tensor, Geometry]:
+    """Arguments of every kind: 16 channels, 5x4 pixels, scope of 4x4."""
+    generator = torch.Generator().manual_seed(0)  # not the program's
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator).to(device)
+
+    x, grad_out = draw(1, 16, 5, 4).to(dtype), draw(1, 16, 5, 4).to(dtype)
+    # Off the grid lines, where slopes jump.
+    offsets = [draw(1, 18, 5, 4).round() + shift for shift in (0.3, 0.2)]
+    tensors = [x, draw(16, 1, 4, 4), *offsets, draw(1, 9, 5, 4)]
+    geometry = Geometry((3, 3), (1, 1), (1, 1), (1, 1), 16, (1, 5, 4))
+    return tensors, grad_out, geometry
