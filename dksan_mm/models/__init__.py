@@ -2,7 +2,8 @@
 """Networks, which need torch alone, and the model that mmagic trains.
 
 All of them are in mmagic's registries as soon as mmagic is imported; nothing
-here imports it but ``WindowVSR`` and ``PartsDataParallel``, when asked for.
+here imports it but ``WindowVSR``, ``WindowGAN`` and ``PartsDataParallel``, when
+asked for.
 """
 from importlib import import_module
 
@@ -18,11 +19,14 @@ from .real_esrgan import RealESRGANNet
 __all__ = [
     'BicubicNet', 'DKCAlign', 'DKSA', 'DKSANNet', 'DeformKernelConv2d',
     'EDVRX16Net', 'LightDKSA', 'PartsDataParallel', 'RCAB', 'RealESRGANNet',
-    'UpscaleX2', 'WindowVSR'
+    'UpscaleX2', 'WindowGAN', 'WindowVSR'
 ]
 
 # Subclasses of mmengine's and mmagic's, by their modules.
-_OF_MMAGIC = dict(PartsDataParallel='batch_parts', WindowVSR='window_vsr')
+_OF_MMAGIC = dict(
+    PartsDataParallel='batch_parts',
+    WindowGAN='window_gan',
+    WindowVSR='window_vsr')
 
 # The layer itself stays free of registries, hence no decorator there.
 register('MODELS')(DeformKernelConv2d)

@@ -177,39 +177,55 @@ class WindowVSR(BaseEditModel):
         if target is None:
             raise ValueError('training needs a ground truth, got none')
         motion = getattr(data_samples, 'motion', None)
-        if not self.motion_weight or motion is None:
-            losses = self._frame_losses(inputs, target)
-            # Alone, it has mmagic's name.
-            return losses if len(losses) > 1 else dict(
-                loss=losses['loss_pixel'])
-        predictor = getattr(self.generator, 'offset_predictor', None)
+        losses, _ = self.window_losses(inputs, target, motion)
+        # Alone, it has mmagic's name.
+        return losses if len(losses) > 1 else dict(loss=losses['loss_pixel'])
+
+    def window_losses(
+            self,
+            inputs: Tensor,
+            target: Tensor,
+            motion: Tensor | None = None) -> tuple[dict[str, Tensor], Tensor]:
+        """Compute the losses of windows, each with its own ground truth.
+
+        Args:
+            inputs (Tensor[n, t, 3, h, w]): LR frames, RGB in [0, 1].
+            target (Tensor[n, 3, scale * h, scale * w]): Centre HR frames.
+            motion (Tensor[n, t, 2, h, w], optional): See :func:`~dksan_mm.
+                models.losses.motion_loss`.
+
+        Returns:
+            tuple: The losses, to add up, and the last level's frames.
+
+        Raises:
+            ValueError: If the ground truth has another shape.
+        """
+        self._check_inputs(inputs)
+        self._check_target(inputs, target)
+        predictor = None
+        if self.motion_weight and motion is not None:
+            predictor = getattr(self.generator, 'offset_predictor', None)
         with watch_offsets(predictor) as offsets:
-            losses = self._frame_losses(inputs, target)
+            *others, last = self._train_frames(inputs)
+        losses = self._frame_losses(others, last, target)
         if offsets:  # checkpointing runs it again in the backward pass only
             losses['loss_motion'] = self.motion_weight * motion_loss(
                 offsets[0], motion)
-        return losses
+        return losses, last
 
-    def _frame_losses(self, inputs: Tensor,
-                      target: Tensor) -> dict[str, Tensor]:
-        """Losses of the frame that the network puts out, and of those before.
-        """
+    def _train_frames(self, inputs: Tensor) -> list[Tensor]:
+        """Frames of the levels that have a loss, the last level's last."""
         if self.level_weights or self.train_scale is not None:
-            return self._level_losses(inputs, target)
-        output = self._upscale(inputs, self.generator.scale)
-        self._check_target(inputs, target)
-        return dict(loss_pixel=self.pixel_loss(output, target))
+            return self.generator.pyramid(inputs, self.train_scale)
+        return [self._upscale(inputs, self.generator.scale)]
 
-    def _level_losses(self, inputs: Tensor,
+    def _frame_losses(self, others: list[Tensor], last: Tensor,
                       target: Tensor) -> dict[str, Tensor]:
         """Losses of the levels' frames, up to the one that is trained.
 
         The ground truth is shrunk as LR frames are made, by a bicubic filter
         with a = -0.5 that is widened (antialiasing).
         """
-        self._check_inputs(inputs)
-        self._check_target(inputs, target)
-        *others, last = self.generator.pyramid(inputs, self.train_scale)
         losses = dict(loss_pixel=self._shrunk_loss(last, target))
         if self.level_weights:
             losses['loss_levels'] = sum(

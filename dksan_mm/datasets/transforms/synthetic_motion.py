@@ -50,8 +50,15 @@ class SyntheticMotion(BaseTransform):
     be seven equal frames, which teach nothing. Belongs behind flips and
     transposes, which know nothing of ``motion``.
 
+    For losses on consecutive outputs, ``pairs`` makes two overlapping windows
+    of each sample: one LR frame more, and the ground truth of both centres.
+    The frame before the centre has no ground truth in a sample that is not
+    moved here, so every window must be synthetic.
+
     Optional keys: ``still`` (bool), ``gt_path`` for messages.
-    Modified keys: ``img`` (list of t frames, uint8), ``gt`` (uint8).
+    Modified keys: ``img`` (list of t frames, uint8; with ``pairs`` t + 1),
+    ``gt`` (uint8; with ``pairs`` a list: of the centre frame, at index
+    ``(t + 1) // 2``, and of the frame before it).
     Added key: ``motion``, a float32 tensor ``(t, 2, h, w)``: (dy, dx) in LR
     pixels from a place in the centre frame to the same thing in each frame;
     NaN in recorded windows. Where the ellipse hides the rest, it is that of
@@ -68,6 +75,8 @@ class SyntheticMotion(BaseTransform):
         stretch (tuple[float]): The same of the stretch, in pixels per pixel
             and frame.
         jitter (tuple[float]): The same of the jitter, in LR pixels.
+        pairs (bool): Make two windows, one a frame later; needs a ``ratio``
+            of 1.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -82,7 +91,8 @@ class SyntheticMotion(BaseTransform):
         ellipse: float = 0.5,
         speed: tuple[float, float] = (0.03, 0.8),
         stretch: tuple[float, float] = (0.002, 0.02),
-        jitter: tuple[float, float] = (0.01, 0.2)
+        jitter: tuple[float, float] = (0.01, 0.2),
+        pairs: bool = False
     ) -> None:
         if scale < 1 or gt_patch_size < scale or gt_patch_size % scale:
             raise ValueError('gt_patch_size must be a positive multiple of '
@@ -95,7 +105,11 @@ class SyntheticMotion(BaseTransform):
             if not 0 < low <= high:
                 raise ValueError(f'{name} must be a range of positive '
                                  f'numbers, got {(low, high)}')
+        if pairs and ratio < 1:
+            raise ValueError('pairs are made of synthetic windows alone: '
+                             f'ratio must be 1, got {ratio}')
         self.gt_patch_size, self.scale = gt_patch_size, scale
+        self.pairs = pairs
         self.ratio, self.ellipse = ratio, ellipse
         self.speed, self.stretch, self.jitter = speed, stretch, jitter
 
@@ -103,28 +117,33 @@ class SyntheticMotion(BaseTransform):
         """Take the margin off, and at random make another window.
 
         Raises:
-            ValueError: If a still photograph has no room to move in.
+            ValueError: If a still photograph, or a pair of windows, has no room
+                to move in.
         """
         frames, gt = results['img'], results['gt']
         size = np.minimum(gt.shape[:2], self.gt_patch_size)
         margin = (np.array(gt.shape[:2]) - size) // 2 // self.scale
-        still = results.get('still', False)
-        synthetic = np.random.random() < self.ratio or still
+        must_move = results.get('still', False) or self.pairs
+        synthetic = np.random.random() < self.ratio or must_move
         room = min(margin) > REACH
-        if still and not room:
+        if must_move and not room:
             raise ValueError(
-                f'{results.get("gt_path", "a photograph")}: a crop of '
+                f'{results.get("gt_path", "a frame")}: a crop of '
                 f'{gt.shape[1]}x{gt.shape[0]} is left of it, at least '
                 f'{self.least_size} are needed along each axis for it to move')
+        earlier = None
         if synthetic and room:
-            results['img'], motion = self.animate(gt, len(frames))
+            results['img'], motion, earlier = self._animate(
+                gt,
+                len(frames) + self.pairs)
         else:
             results['img'] = [
                 _part(frame, margin, size // self.scale) for frame in frames
             ]
             motion = np.full((len(frames), 2, *(size // self.scale)), np.nan,
                              np.float32)
-        results['gt'] = _part(gt, margin * self.scale, size)
+        gt = _part(gt, margin * self.scale, size)
+        results['gt'] = [gt, earlier] if self.pairs else gt
         # mmagic takes arrays for images when it packs them.
         results['motion'] = torch.from_numpy(motion)
         return results
@@ -146,6 +165,13 @@ class SyntheticMotion(BaseTransform):
         Returns:
             tuple: The frames, uint8, and their motion (see the class).
         """
+        frames, motion, _ = self._animate(gt, num_frames)
+        return frames, motion
+
+    def _animate(
+            self, gt: np.ndarray, num_frames: int
+    ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray | None]:
+        """Frames, motion and the HR frame before the centre, for pairs."""
         stage = _Stage(gt, self.gt_patch_size, self.scale)
         things = [self._draw_motion()]
         if np.random.random() < self.ellipse:
@@ -153,7 +179,7 @@ class SyntheticMotion(BaseTransform):
             stage.draw_ellipse()
         jitter = _log_uniform(self.jitter) * np.random.randn(num_frames, 2)
         jitter[num_frames // 2] = 0
-        frames, motion = [], []
+        frames, motion, earlier = [], [], None
         for index, own in enumerate(jitter * self.scale):
             k = index - num_frames // 2
             maps = [(np.eye(2) + k * thing.stretch,
@@ -161,7 +187,10 @@ class SyntheticMotion(BaseTransform):
                     for thing in things]
             frames.append(stage.shrink(stage.render(maps)))
             motion.append(stage.motion(maps))
-        return frames, np.stack(motion).astype(np.float32)
+            if self.pairs and k == -1:
+                earlier = stage.render(maps, cv2.INTER_CUBIC)
+                earlier = _part(earlier, [stage.reach] * 2, [stage.patch] * 2)
+        return frames, np.stack(motion).astype(np.float32), earlier
 
     def _draw_motion(self) -> _Motion:
         return _Motion(
@@ -172,7 +201,8 @@ class SyntheticMotion(BaseTransform):
         return (f'{type(self).__name__}(gt_patch_size={self.gt_patch_size}, '
                 f'scale={self.scale}, ratio={self.ratio}, '
                 f'ellipse={self.ellipse}, speed={self.speed}, '
-                f'stretch={self.stretch}, jitter={self.jitter})')
+                f'stretch={self.stretch}, jitter={self.jitter}, '
+                f'pairs={self.pairs})')
 
 
 class _Stage:
@@ -201,13 +231,15 @@ class _Stage:
                     tuple(int(a) for a in axes), np.random.uniform(0, 180), 0,
                     360, 1, -1)
 
-    def render(self, maps: list[_Map]) -> np.ndarray:
+    def render(self,
+               maps: list[_Map],
+               interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:
         """The HR frame in which all has moved; no more than shrinking needs.
         """
-        out = self._warp(self.gt, maps[0], cv2.INTER_LINEAR)
+        out = self._warp(self.gt, maps[0], interpolation)
         if self.mask is not None:
             cv2.copyTo(
-                self._warp(self.gt, maps[1], cv2.INTER_LINEAR),
+                self._warp(self.gt, maps[1], interpolation),
                 self._warp(self.mask, maps[1], cv2.INTER_NEAREST), out)
         return out
 

@@ -13,12 +13,15 @@ OFFSET_PREDICTORS = ('image_offset', 'kernel_offset', 'conv_offset')
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class OffsetLrConstructor(DefaultOptimWrapperConstructor):
-    """Parameter groups: two kinds of offset predictors, and all the rest.
+    """Parameter groups: two kinds of offset predictors, a discriminator, and
+    all the rest.
 
     ``paramwise_cfg=dict(offset_lr_mult=0.1)`` multiplies the learning rate of
     every convolution that predicts offsets (``image_offset`` and
     ``kernel_offset`` of a DKC layer, ``conv_offset`` of the alignment);
-    ``align_lr_mult`` is for the last kind alone, by default the same.
+    ``align_lr_mult`` is for the last kind alone, by default the same, and
+    ``discriminator_lr_mult``, by default 1, for all of a model's
+    ``discriminator``.
 
     mmengine's own ``custom_keys`` does the same with one group for each
     parameter, hundreds of them: the optimizer then updates tensor by tensor,
@@ -37,10 +40,12 @@ class OffsetLrConstructor(DefaultOptimWrapperConstructor):
         """Add the groups of ``module`` to ``params`` (mmengine's hook)."""
         offset = self.paramwise_cfg.get('offset_lr_mult', 1.)
         align = self.paramwise_cfg.get('align_lr_mult', offset)
-        if offset < 0 or align < 0:
-            raise ValueError('offset_lr_mult and align_lr_mult must be >= 0, '
-                             f'got {offset} and {align}')
-        kinds = dict(rest=[], offset=[], align=[])
+        discriminator = self.paramwise_cfg.get('discriminator_lr_mult', 1.)
+        if min(offset, align, discriminator) < 0:
+            raise ValueError(
+                'offset_lr_mult, align_lr_mult and discriminator_lr_mult must '
+                f'be >= 0, got {offset}, {align} and {discriminator}')
+        kinds = dict(rest=[], offset=[], align=[], discriminator=[])
         for name, parameter in module.named_parameters():
             if parameter.requires_grad:
                 kinds[_kind(name)].append(parameter)
@@ -50,25 +55,28 @@ class OffsetLrConstructor(DefaultOptimWrapperConstructor):
         # The first group's rate is the one that is logged.
         groups = [
             dict(params=kinds['rest']),
-            self._offset_group(kinds['offset'], offset),
-            self._offset_group(kinds['align'], align)
+            self._group(kinds['offset'], offset),
+            self._group(kinds['align'], align),
+            self._group(kinds['discriminator'], discriminator)
         ]
         params.extend(group for group in groups if group['params'])
 
-    def _offset_group(self, parameters: list[nn.Parameter],
-                      factor: float) -> dict:
+    def _group(self, parameters: list[nn.Parameter], factor: float) -> dict:
         group = dict(params=parameters)
         if self.base_lr is not None:
             group['lr'] = self.base_lr * factor
         # Muon's steps are as large for weights that start at zero, however
-        # small their gradients: offsets left the frame.
+        # small their gradients: offsets left the frame. Spectral norms of a
+        # discriminator are kept anyway.
         if OPTIMIZERS.get(self.optimizer_cfg['type']) is ConvMuon:
             group['orthogonal'] = False
         return group
 
 
 def _kind(name: str) -> str:
-    """Return what a parameter of this name predicts."""
+    """Return the kind of a parameter of this name."""
+    if name.startswith('discriminator.'):
+        return 'discriminator'
     if any(key in name for key in OFFSET_PREDICTORS):
         return 'align' if 'conv_offset' in name else 'offset'
     return 'rest'

@@ -1,11 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Metrics of how alike frames look to the eye, by learned features."""
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
-from pickle import UnpicklingError
-from types import ModuleType
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -13,7 +8,7 @@ from mmagic.registry import METRICS
 from torch import nn
 from torch.utils.data import DataLoader
 
-from dksan_mm.utils.errors import UserError
+from dksan_mm.evaluation.functional.learned import load_lpips, load_stlpips
 from .video_metric import VideoMetric
 
 LPIPS_NETWORKS = ('alex', 'vgg', 'squeeze')
@@ -110,67 +105,3 @@ class VideoSTLPIPS(VideoLPIPS):
     def load(net: str) -> nn.Module:
         """Load a network; see :func:`load_stlpips`."""
         return load_stlpips(net)
-
-
-def load_lpips(net: str) -> nn.Module:
-    """The network of the package ``lpips``, ready to compare frames.
-
-    Args:
-        net (str): ``'alex'``, ``'vgg'`` or ``'squeeze'``.
-
-    Raises:
-        UserError: If the package is not installed, or its weights are not
-            there and cannot be downloaded.
-    """
-    try:
-        import lpips
-    except ImportError as error:
-        raise UserError('VideoLPIPS needs the package lpips, which cannot be '
-                        f'imported ({error}): pip install lpips==0.1.4, or '
-                        'leave the metric out') from error
-    try:
-        return lpips.LPIPS(net=net, verbose=False).eval()
-    # No network, or a damaged file.
-    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-        folder = f'{torch.hub.get_dir()}/checkpoints'
-        raise UserError(
-            f"VideoLPIPS has no weights of torchvision's network for {net!r} "
-            f'({error}): put the file that torchvision names into {folder}, '
-            'or leave the metric out') from error
-
-
-def load_stlpips(net: str) -> nn.Module:
-    """The network of the package ``stlpips_pytorch``.
-
-    Args:
-        net (str): ``'alex'`` or ``'vgg'``.
-
-    Raises:
-        UserError: If the package is not installed.
-    """
-    try:
-        with _without_debuggers():
-            from stlpips_pytorch.stlpips import LPIPS
-    except ImportError as error:
-        raise UserError(
-            'VideoSTLPIPS needs the package stlpips_pytorch, which cannot be '
-            f'imported ({error}): pip install stlpips_pytorch, or leave the '
-            'metric out') from error
-    return LPIPS(net=net, variant='shift_tolerant', verbose=False).eval()
-
-
-@contextmanager
-def _without_debuggers() -> Iterator[None]:
-    """Stand in for what the package imports, uses nowhere and does not list.
-    """
-    stand_ins = []
-    for name, member in (('IPython', 'embed'), ('torchsummary', 'summary')):
-        if name not in sys.modules and find_spec(name) is None:
-            sys.modules[name] = ModuleType(name)
-            setattr(sys.modules[name], member, None)
-            stand_ins.append(name)
-    try:
-        yield
-    finally:
-        for name in stand_ins:
-            del sys.modules[name]

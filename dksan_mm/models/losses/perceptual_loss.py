@@ -1,0 +1,57 @@
+# Copyright (c) DKSAN-MM contributors.
+"""A perceptual loss whose network needs no download."""
+import torch
+from mmagic.registry import MODELS
+from torch import Tensor, nn
+
+from dksan_mm.evaluation.functional.learned import load_stlpips
+
+
+@MODELS.register_module()
+class STLPIPSLoss(nn.Module):
+    """Shift-tolerant perceptual distance (Ghildyal and Liu, 2022) as a loss.
+
+    *Chosen here* instead of plain VGG features: the package
+    ``stlpips_pytorch`` holds its weights, and their differences are weighted
+    by what people see. It takes the place of mmagic's ``PerceptualLoss``,
+    which downloads torchvision's VGG19, and returns the same.
+
+    The network is neither trained nor part of checkpoints.
+
+    Args:
+        perceptual_weight (float): Weight of the loss.
+        net (str): ``'vgg'`` or ``'alex'``. Train with one, measure with the
+            other (:class:`~dksan_mm.evaluation.metrics.VideoSTLPIPS`).
+
+    Raises:
+        UserError: If the package is not installed.
+        ValueError: If there is no such network.
+    """
+
+    def __init__(self,
+                 perceptual_weight: float = 1.,
+                 *,
+                 net: str = 'vgg') -> None:
+        super().__init__()
+        self.perceptual_weight = perceptual_weight
+        distance = load_stlpips(net).requires_grad_(False)
+        # A quarter faster in bfloat16.
+        distance.to(memory_format=torch.channels_last)
+        # In a tuple it is no submodule: no buffers, states or averages of it.
+        self._distance = (distance, )
+
+    def forward(self, outputs: Tensor,
+                target: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Compare frames.
+
+        Args:
+            outputs (Tensor[n, 3, h, w]): RGB, about [0, 1].
+            target (Tensor[n, 3, h, w]): RGB in [0, 1].
+
+        Returns:
+            tuple: The mean distance times its weight, and None in the place
+            of mmagic's style loss.
+        """
+        distance = self._distance[0].to(outputs.device)
+        out = distance(outputs * 2 - 1, target * 2 - 1)
+        return self.perceptual_weight * out.mean(), None

@@ -1,0 +1,155 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Adversarial training of a network of windows, on consecutive outputs."""
+from mmagic.models.utils import set_requires_grad
+from mmagic.registry import MODELS
+from mmagic.structures import DataSample
+import torch
+from torch import Tensor, nn
+
+from .losses import temporal_loss
+from .window_vsr import WindowVSR
+
+
+@MODELS.register_module()
+class WindowGAN(WindowVSR):
+    """Video super-resolution whose frames look sharp and move steadily.
+
+    The paper trains on pixel errors alone; all that is in addition to
+    WindowVSR is *chosen here*. The network upscales two overlapping windows,
+    one a frame later than the other. To the pixel loss come
+
+    * a perceptual loss of the later frame (the other is much the same),
+    * an adversarial loss of the two frames of a sample, which the
+      discriminator sees together, 6 channels, so that it rejects a detail
+      that is in one of them only,
+    * a :func:`~dksan_mm.models.losses.temporal_loss` by the known motion.
+
+    As in mmagic's SRGAN with one step of each, both networks are updated from
+    gradients at the same point: the generator's with the discriminator as it
+    is, the discriminator's with the frames as they are. One optimizer does
+    both, so that a training is resumed, distributed, cut into parts and run
+    in bfloat16 as any other; its constructor gives the discriminator a
+    learning rate of its own (``discriminator_lr_mult``).
+
+    Released weights and tests need the generator alone.
+
+    Args:
+        generator (dict): As in WindowVSR.
+        pixel_loss (dict): As in WindowVSR; its weight is in its config.
+        discriminator (dict): Config of a network that takes ``(n, 6, h, w)``.
+        gan_loss (dict): Config of mmagic's ``GANLoss``.
+        perceptual_loss (dict): Config of :class:`~dksan_mm.models.losses.
+            STLPIPSLoss` or mmagic's ``PerceptualLoss``.
+        temporal_weight (float): Weight of the temporal loss.
+        critic_size (int): Height and width, in HR pixels, of the random part
+            of the outputs that the perceptual and the adversarial loss see:
+            the generator needs more surroundings than they do.
+        **kwargs: As in WindowVSR.
+
+    Raises:
+        ValueError: If a weight is negative or the size not positive.
+    """
+
+    def __init__(self,
+                 generator: dict,
+                 pixel_loss: dict,
+                 *,
+                 discriminator: dict,
+                 gan_loss: dict,
+                 perceptual_loss: dict,
+                 temporal_weight: float = 1.,
+                 critic_size: int = 128,
+                 **kwargs) -> None:
+        super().__init__(generator, pixel_loss, **kwargs)
+        if temporal_weight < 0:
+            raise ValueError('temporal_weight must be >= 0, got '
+                             f'{temporal_weight}')
+        if critic_size < 1:
+            raise ValueError(f'critic_size must be >= 1, got {critic_size}')
+        self.temporal_weight = temporal_weight
+        self.critic_size = critic_size
+        self.discriminator = MODELS.build(discriminator)
+        self.gan_loss = MODELS.build(gan_loss)
+        self.perceptual_loss = MODELS.build(perceptual_loss)
+
+    def forward_train(self,
+                      inputs: Tensor,
+                      data_samples: list[DataSample] | None = None,
+                      **kwargs) -> dict[str, Tensor]:
+        """Compute the losses of both networks.
+
+        Args:
+            inputs (Tensor[n, t + 1, 3, h, w]): LR frames of two windows, RGB
+                in [0, 1].
+            data_samples (DataSample): With ``gt_img``, the HR frames of the
+                later window's centre and the frame before it, ``(n, 2, 3,
+                scale * h, scale * w)``, and ``motion``, ``(n, t + 1, 2, h,
+                w)``, from the former; as :class:`~dksan_mm.datasets.
+                SyntheticMotion` makes them with ``pairs``.
+
+        Returns:
+            dict[str, Tensor]: Losses to add up.
+
+        Raises:
+            ValueError: If the windows are no pairs, or something is missing.
+        """
+        target = getattr(data_samples, 'gt_img', None)
+        motion = getattr(data_samples, 'motion', None)
+        self._check_pairs(inputs, target, motion)
+        later = motion[:, 1:]
+        losses, outputs = self.window_losses(
+            torch.cat([inputs[:, 1:], inputs[:, :-1]]),
+            torch.cat(target.unbind(1)),
+            # From the earlier centre, it is not known.
+            torch.cat([later, torch.full_like(later, torch.nan)]))
+        outputs = torch.stack(outputs.chunk(2), 1)
+        if self.temporal_weight:
+            before = self.generator.num_frames // 2
+            losses['loss_temporal'] = self.temporal_weight * temporal_loss(
+                outputs, target, motion[:, before])
+        losses.update(self._critic_losses(*self._random_part(outputs, target)))
+        return losses
+
+    def _critic_losses(self, outputs: Tensor,
+                       target: Tensor) -> dict[str, Tensor]:
+        """Perceptual and adversarial losses of pairs (n, 2, 3, h, w)."""
+        perceptual, style = self.perceptual_loss(
+            outputs[:, 0], target[:, 0])
+        losses = dict(loss_perceptual=perceptual, loss_style=style)
+        fake, real = outputs.flatten(1, 2), target.flatten(1, 2)
+        set_requires_grad(self.discriminator, False)
+        losses['loss_gan'] = self.gan_loss(
+            self.discriminator(fake), target_is_real=True, is_disc=False)
+        set_requires_grad(self.discriminator, True)
+        for name, pair, truth in (('real', real, True), ('fake', fake.detach(),
+                                                         False)):
+            losses[f'loss_d_{name}'] = self.gan_loss(
+                self.discriminator(pair), target_is_real=truth, is_disc=True)
+        return {name: v for name, v in losses.items() if v is not None}
+
+    def _random_part(self, *images: Tensor) -> list[Tensor]:
+        """Cut the same square out of all images (..., h, w)."""
+        sizes = images[0].shape[-2:]
+        part = [min(self.critic_size, size) for size in sizes]
+        top, left = (
+            int(torch.randint(size - kept + 1, ()))
+            for size, kept in zip(sizes, part))
+        return [
+            image[..., top:top + part[0], left:left + part[1]]
+            for image in images
+        ]
+
+    def _check_pairs(self, inputs: Tensor, target: Tensor | None,
+                     motion: Tensor | None) -> None:
+        """Reject what is no batch of pairs of windows."""
+        frames = self.generator.num_frames + 1
+        if inputs.ndim != 5 or inputs.shape[1] != frames:
+            raise ValueError(f'expected pairs of windows (n, {frames}, 3, h, '
+                             f'w), got {tuple(inputs.shape)}')
+        if target is None or target.ndim != 5 or target.shape[1] != 2:
+            raise ValueError('pairs of windows need two frames of ground '
+                             'truth, got '
+                             f'{None if target is None else target.shape}')
+        if motion is None:
+            raise ValueError('pairs of windows need their motion; see '
+                             'SyntheticMotion')
