@@ -23,7 +23,9 @@ def config(request):
 def test_mmagic_s_defaults_are_repaired(config):
     hooks = config.default_hooks
     assert hooks.checkpoint.out_dir is None  # the work dir
-    assert (hooks.checkpoint.save_best, hooks.checkpoint.rule) == ('auto',
+    # What is trained for the eye has no best PSNR.
+    best = None if config.model.type == 'WindowGAN' else 'auto'
+    assert (hooks.checkpoint.save_best, hooks.checkpoint.rule) == (best,
                                                                    'greater')
     assert not hooks.checkpoint.by_epoch
     assert not hooks.logger.log_metric_by_epoch

@@ -2,8 +2,8 @@
 """Networks, which need torch alone, and the model that mmagic trains.
 
 All of them are in mmagic's registries as soon as mmagic is imported; nothing
-here imports it but ``WindowVSR``, ``WindowGAN`` and ``PartsDataParallel``, when
-asked for.
+here imports it but ``WindowVSR``, ``WindowGAN`` and ``PartsDataParallel``,
+when asked for.
 """
 from importlib import import_module
 

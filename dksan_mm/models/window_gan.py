@@ -1,10 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
 """Adversarial training of a network of windows, on consecutive outputs."""
+import torch
 from mmagic.models.utils import set_requires_grad
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .losses import temporal_loss
 from .window_vsr import WindowVSR
@@ -113,8 +113,7 @@ class WindowGAN(WindowVSR):
     def _critic_losses(self, outputs: Tensor,
                        target: Tensor) -> dict[str, Tensor]:
         """Perceptual and adversarial losses of pairs (n, 2, 3, h, w)."""
-        perceptual, style = self.perceptual_loss(
-            outputs[:, 0], target[:, 0])
+        perceptual, style = self.perceptual_loss(outputs[:, 0], target[:, 0])
         losses = dict(loss_perceptual=perceptual, loss_style=style)
         fake, real = outputs.flatten(1, 2), target.flatten(1, 2)
         set_requires_grad(self.discriminator, False)
@@ -131,9 +130,8 @@ class WindowGAN(WindowVSR):
         """Cut the same square out of all images (..., h, w)."""
         sizes = images[0].shape[-2:]
         part = [min(self.critic_size, size) for size in sizes]
-        top, left = (
-            int(torch.randint(size - kept + 1, ()))
-            for size, kept in zip(sizes, part))
+        top, left = (int(torch.randint(size - kept + 1, ()))
+                     for size, kept in zip(sizes, part))
         return [
             image[..., top:top + part[0], left:left + part[1]]
             for image in images

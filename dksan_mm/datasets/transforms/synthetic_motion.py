@@ -82,18 +82,16 @@ class SyntheticMotion(BaseTransform):
         ValueError: If an argument is out of range.
     """
 
-    def __init__(
-        self,
-        gt_patch_size: int,
-        scale: int = 16,
-        *,
-        ratio: float = 0.5,
-        ellipse: float = 0.5,
-        speed: tuple[float, float] = (0.03, 0.8),
-        stretch: tuple[float, float] = (0.002, 0.02),
-        jitter: tuple[float, float] = (0.01, 0.2),
-        pairs: bool = False
-    ) -> None:
+    def __init__(self,
+                 gt_patch_size: int,
+                 scale: int = 16,
+                 *,
+                 ratio: float = 0.5,
+                 ellipse: float = 0.5,
+                 speed: tuple[float, float] = (0.03, 0.8),
+                 stretch: tuple[float, float] = (0.002, 0.02),
+                 jitter: tuple[float, float] = (0.01, 0.2),
+                 pairs: bool = False) -> None:
         if scale < 1 or gt_patch_size < scale or gt_patch_size % scale:
             raise ValueError('gt_patch_size must be a positive multiple of '
                              f'scale {scale}, got {gt_patch_size}')
@@ -117,7 +115,7 @@ class SyntheticMotion(BaseTransform):
         """Take the margin off, and at random make another window.
 
         Raises:
-            ValueError: If a still photograph, or a pair of windows, has no room
+            ValueError: If a photograph, or a pair of windows, has no room
                 to move in.
         """
         frames, gt = results['img'], results['gt']
@@ -169,7 +167,7 @@ class SyntheticMotion(BaseTransform):
         return frames, motion
 
     def _animate(
-            self, gt: np.ndarray, num_frames: int
+        self, gt: np.ndarray, num_frames: int
     ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray | None]:
         """Frames, motion and the HR frame before the centre, for pairs."""
         stage = _Stage(gt, self.gt_patch_size, self.scale)

@@ -16,7 +16,8 @@ class STLPIPSLoss(nn.Module):
     by what people see. It takes the place of mmagic's ``PerceptualLoss``,
     which downloads torchvision's VGG19, and returns the same.
 
-    The network is neither trained nor part of checkpoints.
+    The network is neither trained nor part of checkpoints. It is loaded for
+    the first frames, so that tests do without the package.
 
     Args:
         perceptual_weight (float): Weight of the loss.
@@ -24,21 +25,35 @@ class STLPIPSLoss(nn.Module):
             other (:class:`~dksan_mm.evaluation.metrics.VideoSTLPIPS`).
 
     Raises:
-        UserError: If the package is not installed.
         ValueError: If there is no such network.
     """
+
+    networks = ('vgg', 'alex')
 
     def __init__(self,
                  perceptual_weight: float = 1.,
                  *,
                  net: str = 'vgg') -> None:
         super().__init__()
+        if net not in self.networks:
+            raise ValueError(f'net must be one of {self.networks}, got '
+                             f'{net!r}')
         self.perceptual_weight = perceptual_weight
-        distance = load_stlpips(net).requires_grad_(False)
-        # A quarter faster in bfloat16.
-        distance.to(memory_format=torch.channels_last)
-        # In a tuple it is no submodule: no buffers, states or averages of it.
-        self._distance = (distance, )
+        self.net = net
+        # In a list it is no submodule: no buffers, states or averages of it.
+        self._loaded: list[nn.Module] = []
+
+    def distance(self) -> nn.Module:
+        """Load the network, once.
+
+        Raises:
+            UserError: If the package is not installed.
+        """
+        if not self._loaded:
+            network = load_stlpips(self.net).requires_grad_(False)
+            # A quarter faster in bfloat16.
+            self._loaded.append(network.to(memory_format=torch.channels_last))
+        return self._loaded[0]
 
     def forward(self, outputs: Tensor,
                 target: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -51,7 +66,10 @@ class STLPIPSLoss(nn.Module):
         Returns:
             tuple: The mean distance times its weight, and None in the place
             of mmagic's style loss.
+
+        Raises:
+            UserError: If the package is not installed.
         """
-        distance = self._distance[0].to(outputs.device)
+        distance = self.distance().to(outputs.device)
         out = distance(outputs * 2 - 1, target * 2 - 1)
         return self.perceptual_weight * out.mean(), None

@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def temporal_loss(outputs: Tensor, target: Tensor, motion: Tensor) -> Tensor:
-    """Measure how much the error of a moving thing changes from frame to frame.
+    """Measure how much the error of a moving thing changes between frames.
 
     *Chosen here*: the earlier frame's error, moved to where things are in the
     later one, is compared with that one's error. Detail that is invented is
@@ -26,8 +26,9 @@ def temporal_loss(outputs: Tensor, target: Tensor, motion: Tensor) -> Tensor:
         Tensor: The mean absolute difference over all places that are in both
         frames; a scalar.
     """
-    error = (outputs - target).float()
-    places, inside = _moved_places(motion.float(), *error.shape[-2:])
+    error = outputs - target
+    error = error.to(torch.promote_types(error.dtype, torch.float32))
+    places, inside = _moved_places(motion.to(error.dtype), *error.shape[-2:])
     moved = F.grid_sample(
         error[:, 1], places, mode='bicubic', align_corners=False)
     difference = (moved - error[:, 0]).abs().mean(1)
@@ -37,17 +38,19 @@ def temporal_loss(outputs: Tensor, target: Tensor, motion: Tensor) -> Tensor:
 def _moved_places(motion: Tensor, height: int,
                   width: int) -> tuple[Tensor, Tensor]:
     """Places (x, y) in [-1, 1] to look at, and whether they are inside."""
-    sizes = torch.tensor([height, width], device=motion.device)
+    sizes = motion.new_tensor([height, width])
     # A share of the frame's size is the same on every grid.
-    coarse = torch.tensor(motion.shape[-2:], device=motion.device)
+    coarse = motion.new_tensor(motion.shape[-2:])
     flow = F.interpolate(
         motion / coarse.view(1, 2, 1, 1), (height, width),
         mode='bilinear',
         align_corners=False)
-    axes = [(2 * torch.arange(size, device=motion.device) + 1) / size - 1
-            for size in (height, width)]
+    axes = [
+        (2 * torch.arange(size, dtype=motion.dtype, device=motion.device) + 1)
+        / size - 1 for size in (height, width)
+    ]
     grid = torch.stack(torch.meshgrid(*axes, indexing='ij'))
-    places = (grid + 2 * flow)
+    places = grid + 2 * flow
     edge = (1 - 1 / sizes).view(1, 2, 1, 1)
     inside = (places.abs() <= edge).all(1)
     return places.flip(1).permute(0, 2, 3, 1), inside

@@ -2,6 +2,7 @@
 """Rendered windows against the definition, on an image that is a formula."""
 import numpy as np
 import pytest
+import torch
 
 from dksan_mm.datasets import SyntheticMotion
 from dksan_mm.datasets.transforms.synthetic_motion import _Motion, _Stage
@@ -224,3 +225,34 @@ def test_impossible_settings_are_rejected(kwargs, match):
 
 def test_repr_names_the_settings():
     assert 'gt_patch_size=80' in repr(SyntheticMotion(80))
+
+
+def test_a_pair_has_the_frame_before_the_centre():
+    velocity, stretch = (3, -5), ((0.01, 0), (0, -0.01))
+    out = fixed(velocity, stretch, pairs=True)(sample())
+    plain = fixed(velocity, stretch)(sample())
+    centre, earlier = out['gt']
+    assert np.array_equal(centre, plain['gt'])
+    assert len(out['img']) == 8 and out['motion'].shape == (8, 2, 5, 5)
+    # The later window is that of a sample that is no pair.
+    for k in range(7):
+        assert np.array_equal(out['img'][k + 1], plain['img'][k])
+    torch.testing.assert_close(out['motion'][1:], plain['motion'])
+    # One frame earlier: p shows what p - velocity - stretch @ p does.
+    row, col = np.mgrid[48:128, 48:128] - MIDDLE
+    seen = np.einsum('ij,jhw->ihw',
+                     np.eye(2) - np.array(stretch), np.stack([row, col]))
+    seen = seen - np.reshape(velocity, (2, 1, 1)) + MIDDLE
+    expected = np.round(formula(*seen)).clip(0, 255)
+    assert np.abs(earlier.astype(int) - expected).max() <= 2
+    assert np.abs(centre.astype(int) - expected).max() > 20
+
+
+def test_pairs_are_synthetic_and_need_room():
+    with pytest.raises(ValueError, match='ratio must be 1, got 0.5'):
+        SyntheticMotion(PATCH, pairs=True)
+    small = image()[:80, :80]
+    with pytest.raises(ValueError, match='80x80 .*at least 176'):
+        SyntheticMotion(
+            PATCH, ratio=1., pairs=True)(
+                dict(gt=small, img=[matlab_resize(small, 1 / 16)] * 7))

@@ -120,7 +120,7 @@ def test_the_shift_tolerant_distance_is_registered(shift_tolerant):
 
 def test_the_shift_tolerant_distance_without_its_package(monkeypatch):
     monkeypatch.setitem(sys.modules, 'stlpips_pytorch', None)
-    with pytest.raises(UserError, match='pip install stlpips_pytorch'):
+    with pytest.raises(UserError, match='--no-deps stlpips_pytorch'):
         VideoSTLPIPS().score(*np.zeros((2, 8, 10, 3), np.uint8))
 
 

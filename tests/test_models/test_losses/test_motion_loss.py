@@ -140,8 +140,8 @@ def test_without_alignment_motion_teaches_nothing():
     assert model.generator.offset_predictor is None
     losses = model.forward_train(*batch())
     plain = make_model(DKSANNet, weight=0., align=False)
-    assert set(losses) == {'loss_pixel'}
-    assert losses['loss_pixel'] == plain.forward_train(*batch())['loss']
+    assert set(losses) == {'loss'}
+    assert losses['loss'] == plain.forward_train(*batch())['loss']
 
 
 def test_a_negative_weight_is_rejected():
