@@ -4,9 +4,9 @@
     python tools/publish_weights.py work_dirs/NAME/iter_3500.pth mine.pth
     python tools/publish_weights.py work_dirs/NAME/iter_9.pth mine.safetensors
 
-The optimizer's state, the log and counters of steps are left out; averaged
-weights, where the training had some, are what the checkpoint's state_dict
-holds. The suffix decides the form: torch's, which is loaded with
+The optimizer's state, the log, counters of steps and a discriminator are left
+out; averaged weights, where the training had some, are what the checkpoint's
+state_dict holds. The suffix decides the form: torch's, which is loaded with
 weights_only=True, or safetensors. Both are read by all tools.
 """
 import argparse
@@ -56,13 +56,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     try:
         check_output(args.out, overwrite=args.overwrite)
-        from dksan_mm.engine.runner.checkpoint import COUNTERS, read_checkpoint
+        from dksan_mm.engine.runner.checkpoint import needed, read_checkpoint
         from dksan_mm.io.images import write_bytes
-        found = read_checkpoint(args.checkpoint)['state_dict']
+        found = needed(read_checkpoint(args.checkpoint)['state_dict'])
         # Clones: a view would take the whole tensor it shows with it.
         weights = {
             name: value.detach().clone().contiguous()
-            for name, value in found.items() if name not in COUNTERS
+            for name, value in found.items()
         }
         write_bytes(args.out, encode(weights, args.out))
     except OSError as error:

@@ -11,8 +11,10 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 import dksan_mm.engine.optimizers  # noqa: F401, registers
+from dksan_mm.engine.runner.checkpoint import load_weights
 from dksan_mm.models import WindowGAN
 from dksan_mm.models.losses import temporal_loss
+from dksan_mm.utils.errors import UserError
 
 
 @MODELS.register_module()
@@ -201,3 +203,29 @@ def test_what_is_no_pair_is_rejected(remove, message):
         delattr(samples, remove)
     with pytest.raises(ValueError, match=message):
         build()(inputs, samples, mode='loss')
+
+
+@pytest.mark.parametrize('alone', [False, True])
+def test_weights_load_with_and_without_the_discriminator(tmp_path, alone):
+    trained, path = build(), tmp_path / 'weights.pth'
+    nn.init.ones_(trained.generator.fusion.bias)
+    weights = trained.state_dict()
+    if alone:
+        weights = {
+            n: v
+            for n, v in weights.items() if 'discriminator' not in n
+        }
+    torch.save(weights, path)
+    plain = MODELS.build(
+        dict(
+            type='WindowVSR',
+            generator=NET,
+            pixel_loss=dict(type='CharbonnierLoss')))
+    for model in (build(), plain):
+        load_weights(model, str(path))
+        assert torch.equal(model.generator.fusion.bias, torch.ones(8))
+    # The network itself must be whole.
+    del weights['generator.fusion.bias']
+    torch.save(weights, path)
+    with pytest.raises(UserError, match='generator.fusion.bias is missing'):
+        load_weights(build(), str(path))

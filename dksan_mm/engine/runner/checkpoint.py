@@ -29,6 +29,8 @@ WRAPPERS = ('params_ema', 'ema', 'model_ema', 'params', 'model_state_dict',
 WRAPPED = ('module.', '_orig_mod.')
 # Entries that count steps: mmagic's models have or had one.
 COUNTERS = ('step_counter', 'n_averaged')
+# What nothing but a training needs; released weights do without.
+TRAINING_ONLY = ('discriminator.', )
 
 # Parameters of DKSANNet that had other names: patterns and replacements.
 RENAMED = (
@@ -180,10 +182,19 @@ def load_weights(model: torch.nn.Module, path: str) -> None:
         UserError: As :func:`read_checkpoint` and :func:`check_fits`.
     """
     before = model.state_dict()
-    state_dict = rename(read_checkpoint(path)['state_dict'], before)
-    check_fits(path, shapes(state_dict), shapes(before))
-    counters = {name: before[name] for name in COUNTERS if name in before}
-    model.load_state_dict({**counters, **state_dict})
+    wanted = needed(before)
+    state_dict = needed(rename(read_checkpoint(path)['state_dict'], wanted))
+    check_fits(path, shapes(state_dict), shapes(wanted))
+    model.load_state_dict({**before, **state_dict})
+
+
+def needed(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Leave out counters, and what only a training needs."""
+    return {
+        name: value
+        for name, value in state_dict.items()
+        if name not in COUNTERS and not name.startswith(TRAINING_ONLY)
+    }
 
 
 def rename(state_dict: Mapping[str, torch.Tensor],
