@@ -24,13 +24,13 @@ class set_backend:
     """Choose the implementation, for good or for a ``with`` block.
 
     ``'cpp'``: compiled C++ on CPU tensors, an error where it cannot be built.
-    ``'triton'``: Triton on CUDA tensors in the depthwise form (float64 and
-    the other forms: pure torch), an error where it is not installed and for
-    tensors elsewhere. ``'torch'``: pure torch. ``'auto'`` (the default,
-    unless the environment variable ``DKSAN_MM_BACKEND`` says otherwise): C++
-    on CPU tensors if it can be built; Triton on CUDA tensors once a small
-    comparison with pure torch has gone well, unless torch is to use
-    deterministic algorithms; else pure torch.
+    ``'triton'``: Triton on CUDA tensors (float64: pure torch), an error where
+    it is not installed and for tensors elsewhere. ``'torch'``: pure torch.
+    ``'auto'`` (the default, unless the environment variable
+    ``DKSAN_MM_BACKEND`` says otherwise): C++ on CPU tensors if it can be
+    built; Triton on CUDA tensors once a small comparison with pure torch has
+    gone well, unless torch is to use deterministic algorithms; else pure
+    torch.
 
     Args:
         name (str): ``'auto'``, ``'torch'``, ``'cpp'`` or ``'triton'``.
@@ -100,19 +100,21 @@ def use_cpp(x: Tensor) -> bool:
 
 
 @constant_for_compile
-def triton_available(device: torch.device, dtype: torch.dtype) -> bool:
+def triton_available(device: torch.device, dtype: torch.dtype,
+                     form: str) -> bool:
     """Return whether tensors go through Triton: demanded, or it has passed.
 
     Args:
         device (torch.device): Where they are.
         dtype (torch.dtype): Type of the images.
+        form (str): ``'depthwise'`` or ``'dense'``.
 
     Raises:
         RuntimeError: If Triton is demanded and does not work there.
     """
     name = get_backend()
     if name == 'auto':
-        return device.type in CHECKED_DEVICES and _passes(dtype, device)
+        return device.type in CHECKED_DEVICES and _passes(dtype, device, form)
     if name != 'triton':
         return False
     if not triton_path.available():
@@ -123,7 +125,7 @@ def triton_available(device: torch.device, dtype: torch.dtype) -> bool:
     return True
 
 
-def _passes(dtype: torch.dtype, device: torch.device) -> bool:
+def _passes(dtype: torch.dtype, device: torch.device, form: str) -> bool:
     """Return whether Triton may be taken unasked.
 
     Not where results must repeat exactly: it adds atomically.
@@ -133,11 +135,10 @@ def _passes(dtype: torch.dtype, device: torch.device) -> bool:
         return False
     if device.type == 'cuda' and not torch.cuda.is_available():
         return False  # tensors without numbers, as FakeTensorMode's
-    return self_check.passes(dtype, device)
+    return self_check.passes(dtype, device, form)
 
 
-def use_triton(x: Tensor, weight: Tensor) -> bool:
-    """Return whether these go through the Triton kernels."""
-    return (weight.shape[1] == 1
-            and {x.dtype, weight.dtype} <= triton_path.DTYPES
-            and triton_available(x.device, x.dtype))
+def use_triton(x: Tensor, weight: Tensor, form: str) -> bool:
+    """Return whether these go through the Triton kernels of a form."""
+    return ({x.dtype, weight.dtype} <= triton_path.DTYPES
+            and triton_available(x.device, x.dtype, form))

@@ -30,8 +30,9 @@ Which implementation computes it (see :func:`dksan_mm.ops.set_backend`):
   input channel a filter, a band of columns ``z`` is made in cache and
   multiplied with the weights. The backward pass makes both again; no tensor
   of the columns of an image ever exists;
-* CUDA tensors, depthwise: Triton's kernels (``triton/``), compared with
-  pure torch at first use;
+* CUDA tensors: Triton's kernels (``triton/``), compared with pure torch at
+  first use; the dense form's columns are mixed in registers and multiplied
+  on tensor cores;
 * anything else, and where there is no compiler: pure torch in bands
   (``torch_path.py``);
 * inside ``torch.compile``: C++ as one operator, or one plain graph;
@@ -67,6 +68,7 @@ from . import backend, cpp, torch_path
 from .checks import Geometry, IntOrPair, check_arguments
 from .precision import no_autocast
 from .sampling import kernel_at_rest
+from .triton import dense_path
 from .triton import path as triton_path
 
 
@@ -125,11 +127,13 @@ def _convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
     if kernel_offset is None:
         weight = kernel_at_rest(weight, geometry)
     at_rest = image_offset is kernel_offset is mask is None
+    form = 'depthwise' if weight.shape[1] == 1 else 'dense'
     if not at_rest and not torch_path.needs_plain() and \
-            backend.use_triton(x, weight):
+            backend.use_triton(x, weight, form):
         # Reads every float type itself.
-        return triton_path.convolve(x, weight, image_offset, kernel_offset,
-                                    mask, geometry)
+        path = triton_path if form == 'depthwise' else dense_path
+        return path.convolve(x, weight, image_offset, kernel_offset, mask,
+                             geometry)
     tensors = (x, image_offset, kernel_offset, mask)
     x, image_offset, kernel_offset, mask = (None if t is None else t.to(
         weight.dtype) for t in tensors)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""mmcv's modulated deformable convolution, fast on a CPU."""
+"""mmcv's modulated deformable convolution, faster."""
 
 import math
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from dksan_mm.utils.registration import when_imported
 from . import backend, cpp, torch_path
 from .checks import Geometry, IntOrPair, pair
 from .precision import no_autocast
+from .triton import dense_path
 
 
 class _PlainModulatedDeformConv2d(nn.Module):
@@ -55,18 +56,18 @@ class _PlainModulatedDeformConv2d(nn.Module):
 
 
 class ModulatedDeformConv2d(_PlainModulatedDeformConv2d):
-    """``mmcv.ops.ModulatedDeformConv2d`` with a faster CPU implementation.
+    """``mmcv.ops.ModulatedDeformConv2d`` with faster implementations.
 
     Same arguments, parameters, state dict and numbers (to rounding). CPU
-    tensors go through this package's C++ operator (see
-    :func:`dksan_mm.ops.set_backend`); all others, and CPU tensors after
-    ``set_backend('torch')``, through mmcv's own, whose subclass this is once
-    ``mmcv.ops`` has been imported, and through pure torch before.
+    tensors go through this package's C++ operator, CUDA tensors through its
+    Triton kernels (see :func:`dksan_mm.ops.set_backend`); all others, and all
+    after ``set_backend('torch')``, through mmcv's own, whose subclass this is
+    once ``mmcv.ops`` has been imported, and through pure torch before.
 
-    On a CPU, tensors of different types are computed in the promoted one,
-    half precision in float32, and the output has the type of ``x``, also
-    under autocast; mmcv's own computes in the type of ``offset``, and has no
-    bfloat16.
+    But for mmcv's own, tensors of different types are computed in the
+    promoted one, half precision in float32, and the output has the type of
+    ``x``, also under autocast; mmcv's own computes in the type of ``offset``,
+    and has no bfloat16.
     """
 
     def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
@@ -84,6 +85,9 @@ class ModulatedDeformConv2d(_PlainModulatedDeformConv2d):
         Raises:
             ValueError: If the shapes do not fit together.
         """
+        plain = torch_path.needs_plain()
+        if not plain and backend.use_triton(x, self.weight, 'dense'):
+            return _convolve(self, dense_path.convolve, x, offset, mask)
         if not backend.use_cpp(x):
             return super().forward(x, offset, mask)
         return _convolve(self, cpp.convolve, x, offset, mask)
@@ -92,15 +96,17 @@ class ModulatedDeformConv2d(_PlainModulatedDeformConv2d):
 def _convolve(layer: nn.Module, run: Callable, x: Tensor, offset: Tensor,
               mask: Tensor) -> Tensor:
     geometry = _checked_geometry(layer, x, offset, mask)
-    dtype = torch.float32
-    for tensor in (x, offset, mask, layer.weight):
-        dtype = torch.promote_types(dtype, tensor.dtype)
+    tensors = x, layer.weight, offset, mask
+    if run is not dense_path.convolve:  # which reads every float type
+        dtype = torch.float32
+        for tensor in tensors:
+            dtype = torch.promote_types(dtype, tensor.dtype)
+        tensors = (tensor.to(dtype) for tensor in tensors)
     with no_autocast(x.device.type):
-        out = run(
-            x.to(dtype), layer.weight.to(dtype), offset.to(dtype), None,
-            mask.to(dtype), geometry)
+        image, weight, offset, mask = tensors
+        out = run(image, weight, offset, None, mask, geometry)
         if layer.bias is not None:
-            out = out + layer.bias.to(dtype).view(1, -1, 1, 1)
+            out = out + layer.bias.to(out.dtype).view(1, -1, 1, 1)
     return out.to(x.dtype)
 
 

@@ -12,9 +12,6 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# A compilation takes a second: every GPU gets the common forms, these two all
-# of the networks' forms, and one of them all others too.
-TWO, ONE = ('sm_80', 'sm_90'), ('sm_90', )
 
 
 @functools.lru_cache(maxsize=None)
@@ -35,10 +32,12 @@ def compile_all() -> dict:
     """Compile, in this process."""
     from dksan_mm.ops.triton import tables, targets
     common = list(tables.common())
-    jobs = [(form, name)
-            for forms, names in ((common, targets.STATED),
-                                 (tables.others(), TWO), (tables.rare(), ONE))
-            for form in forms for name in names]
+    jobs = [(form, name) for form in common
+            for name in targets.STATED + targets.RARE
+            if targets.is_stated(form, name)]
+    jobs += [(form, name) for form in tables.others()
+             for name in targets.STATED]
+    jobs += [(form, targets.STATED[-1]) for form in tables.rare()]
     kernels = []
     for form, name in jobs:
         target = targets.TARGETS[name]

@@ -35,18 +35,20 @@ def forward_kernel(x, table, image_offset, kernel_offset, mask, out, height,
     c = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
     total = tl.zeros((BLOCK_P, BLOCK_C), tl.float32)
     for k in tl.range(TAPS):
-        top, left, fy, fx = image_tap(image_offset, k, row, col, dilation_y,
+        top, left, fy, fx = image_tap(image_offset, k, 0, row, col, dilation_y,
                                       dilation_x, height, width, image, pixel,
-                                      live, pixels, TAPS, COLS, TAPS_LAST)
+                                      live, pixels, TAPS, COLS, TAPS_LAST,
+                                      False)
         value = mix(
             fy, fx,
-            load_corner(x, image, top, left, live, height, width, c, channels),
+            load_corner(x, image, top, left, live, height, width, c, channels,
+                        channels),
             load_corner(x, image, top, left + 1, live, height, width, c,
-                        channels),
+                        channels, channels),
             load_corner(x, image, top + 1, left, live, height, width, c,
-                        channels),
+                        channels, channels),
             load_corner(x, image, top + 1, left + 1, live, height, width, c,
-                        channels))
+                        channels, channels))
         if mask is not None:
             at = mask + plane(image, k, pixel, pixels, TAPS, TAPS_LAST)
             value *= tl.load(at, mask=live, other=0.).to(tl.float32)[:, None]
@@ -99,18 +101,18 @@ def backward_kernel(grad_out, x, table, image_offset, kernel_offset, mask,
             mask=live[:, None] & (c < channels)[None, :],
             other=0.).to(tl.float32)
         for k in tl.range(TAPS):
-            top, left, fy, fx = image_tap(image_offset, k, row, col,
+            top, left, fy, fx = image_tap(image_offset, k, 0, row, col,
                                           dilation_y, dilation_x, height,
                                           width, image, pixel, live, pixels,
-                                          TAPS, COLS, TAPS_LAST)
+                                          TAPS, COLS, TAPS_LAST, False)
             at00, in00 = corner(image, top, left, live, height, width, c,
-                                channels)
+                                channels, channels)
             at01, in01 = corner(image, top, left + 1, live, height, width, c,
-                                channels)
+                                channels, channels)
             at10, in10 = corner(image, top + 1, left, live, height, width, c,
-                                channels)
+                                channels, channels)
             at11, in11 = corner(image, top + 1, left + 1, live, height, width,
-                                c, channels)
+                                c, channels, channels)
             x00 = tl.load(x + at00, mask=in00, other=0.).to(tl.float32)
             x01 = tl.load(x + at01, mask=in01, other=0.).to(tl.float32)
             x10 = tl.load(x + at10, mask=in10, other=0.).to(tl.float32)

@@ -67,28 +67,37 @@ def store_pair(grads, y, x, k, image, pixel, live, pixels, TAPS: tl.constexpr,
 
 
 @triton.jit
-def split_image(at, size):
+def split_image(at, size, FLAT: tl.constexpr):
     """Left neighbour and distance to it.
 
     Far outside (where no float may be turned into an integer), and for NaN,
-    both neighbours are outside; NaN stays in the distance.
+    both neighbours are outside; NaN stays in the distance. FLAT: also exactly
+    one pixel before the first, where the slope is 0 then.
     """
-    near = tl.where(at >= -1., at, -2.)
+    if FLAT:
+        near = tl.where(at > -1., at, -2.)
+    else:
+        near = tl.where(at >= -1., at, -2.)
     near = tl.where(near < size, near, size)
     low = tl.floor(near)
     return low.to(tl.int32), tl.where(at == at, near - low, at)
 
 
 @triton.jit
-def image_tap(offset, k, row, col, dilation_y, dilation_x, height, width,
-              image, pixel, live, pixels, TAPS: tl.constexpr,
-              COLS: tl.constexpr, LAST: tl.constexpr):
-    """Upper left neighbour (y, x) of tap k's samples, distances to it."""
+def image_tap(offset, k, first, row, col, dilation_y, dilation_x, height,
+              width, image, pixel, live, pixels, TAPS: tl.constexpr,
+              COLS: tl.constexpr, LAST: tl.constexpr, FLAT: tl.constexpr):
+    """Upper left neighbour (y, x) of tap k's samples, distances to it.
+
+    ``first`` is the first of the taps of its group of offsets, TAPS the
+    number of all groups' taps.
+    """
     y = (row + k // COLS * dilation_y).to(tl.float32)
     x = (col + k % COLS * dilation_x).to(tl.float32)
-    y, x = moved(y, x, offset, k, image, pixel, live, pixels, TAPS, LAST)
-    top, fy = split_image(y, height)
-    left, fx = split_image(x, width)
+    y, x = moved(y, x, offset, first + k, image, pixel, live, pixels, TAPS,
+                 LAST)
+    top, fy = split_image(y, height, FLAT)
+    left, fx = split_image(x, width, FLAT)
     return top, left, fy, fx
 
 
@@ -117,18 +126,17 @@ def scope_tap(offset, k, image, pixel, live, pixels, TAPS: tl.constexpr,
 
 
 @triton.jit
-def corner(image, y, x, live, height, width, c, channels):
-    """Indices of one neighbour's channels, and where they may be read."""
+def corner(image, y, x, live, height, width, c, channels, end):
+    """Indices of one neighbour's channels below ``end``, and which exist."""
     inside = live & (y >= 0) & (y < height) & (x >= 0) & (x < width)
     at = ((image * height + y) * width + x) * channels
-    return (at[:, None] + c[None, :],
-            inside[:, None] & (c < channels)[None, :])
+    return (at[:, None] + c[None, :], inside[:, None] & (c < end)[None, :])
 
 
 @triton.jit
-def load_corner(x, image, y, xx, live, height, width, c, channels):
+def load_corner(x, image, y, xx, live, height, width, c, channels, end):
     """One neighbour's channels, zeros where it is outside."""
-    at, inside = corner(image, y, xx, live, height, width, c, channels)
+    at, inside = corner(image, y, xx, live, height, width, c, channels, end)
     return tl.load(x + at, mask=inside, other=0.).to(tl.float32)
 
 
@@ -191,3 +199,17 @@ def scope_matrix(y, x, gy, gx, k, KERNEL: tl.constexpr, SCOPE: tl.constexpr,
     else:
         matrix = tl.where((cell == k) & (y == y)[:, None], 1., 0.)
     return matrix
+
+
+@triton.jit
+def scope_slopes(y, x, gy, gx, SCOPE: tl.constexpr, CELLS: tl.constexpr):
+    """Derivatives (y, x) of ``scope_matrix``, (pixels, rows) each."""
+    cell = tl.arange(0, CELLS)[None, :]
+    down, right = cell // SCOPE - y[:, None], cell % SCOPE - x[:, None]
+    weight_y = tl.where(down == 0, 1 - gy[:, None],
+                        tl.where(down == 1, gy[:, None], 0.))
+    weight_x = tl.where(right == 0, 1 - gx[:, None],
+                        tl.where(right == 1, gx[:, None], 0.))
+    slope_y = tl.where(down == 0, -1., tl.where(down == 1, 1., 0.))
+    slope_x = tl.where(right == 0, -1., tl.where(right == 1, 1., 0.))
+    return slope_y * weight_x, weight_y * slope_x

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from . import path
+from . import dense_path, path
 from .launch import Launch
 
 
@@ -66,7 +66,8 @@ class Cost:
     Attributes:
         memory (int): Bytes that must be read or written once.
         reads (int): Bytes that threads read, mostly from level-1 caches.
-        additions (int): Bytes that are added atomically in level 2.
+        level_2 (int): Bytes that are added atomically there, or read from
+            weights that fit in no level-1 cache.
         flops (int): Outside the tensor cores.
         matrix (int): On the tensor cores, as often as they are done.
         factors (torch.dtype): Type of the factors there.
@@ -74,7 +75,7 @@ class Cost:
 
     memory: int
     reads: int
-    additions: int = 0
+    level_2: int = 0
     flops: int = 0
     matrix: int = 0
     factors: torch.dtype = torch.float32
@@ -84,7 +85,7 @@ class Cost:
         return dict(
             memory=self.memory / device.memory,
             L1=self.reads / device.level_1,
-            L2=self.additions / device.level_2,
+            L2=self.level_2 / device.level_2,
             FP32=self.flops / device.flops,
             tensor=self.matrix / device.matrix[self.factors])
 
@@ -164,6 +165,80 @@ def depthwise(
              3 * 2 * rows * taps * channels))
 
 
+def dense(channels: int = 128,
+          dtype: torch.dtype = torch.float32,
+          layout: torch.memory_format = torch.channels_last,
+          *,
+          scope: int | None = 4,
+          sets: int = 1) -> Iterator[Form]:
+    """The three kernels of a dense layer.
+
+    Args:
+        channels (int): Of input and output.
+        dtype (torch.dtype): Of input and output.
+        layout (torch.memory_format): Of all maps.
+        scope (int, optional): Rows of the scope; None: a modulated deformable
+            convolution, which has a mask instead of kernel offsets.
+        sets (int): Groups of offsets.
+    """
+    size, cells = (4, 32, 32), 9 if scope is None else scope**2
+    x, offset, second, mask = _maps(size, layout, (channels, dtype),
+                                    (18 * sets, torch.float32),
+                                    (18, torch.float32),
+                                    (9 * sets, torch.float32))
+    tensors = [
+        x,
+        torch.empty(channels, channels, cells, device='meta'), offset,
+        second if scope else None, None if scope else mask
+    ]
+    settings = [
+        3, 3, 1, 1, 1, 1, 1, 1, *size[1:], scope or 3, scope is None, 1, sets
+    ]
+    settings = [int(number) for number in settings]
+    wanted = [t is not None for t in tensors]
+    shares = dense_path.sums(tensors, wanted, settings)
+    out = torch.empty_like(x)
+    launches = dict(
+        forward=dense_path.forward_launch(tensors, out, settings),
+        weight=dense_path.weight_launch(out, tensors, shares[1], settings),
+        backward=dense_path.backward_launch(out, tensors, shares, settings))
+    where = 'NHWC' if layout == torch.channels_last else 'NCHW'
+    kind = 'modulated' if scope is None else 'dense'
+    for way, launch in launches.items():
+        yield Form(f'{kind} {way}, {where}', channels, dtype, launch,
+                   _dense_cost(way, tensors, launch.constants))
+
+
+def _dense_cost(way: str, tensors: list[Tensor | None],
+                constants: dict) -> Cost:
+    """Of a pixel in one of the three kernels."""
+    x, weight, *others = tensors
+    channels, word, taps = x.shape[1], x.element_size(), constants['TAPS']
+    offsets = 4 * sum(t.shape[1] for t in others if t is not None)
+    mixed = others[1] is not None
+    chunks = -(-constants['PIECE'] // constants['BLOCK_C']) * (
+        channels // constants['PIECE'])
+    blocks = -(-channels // constants['BLOCK_O'])
+    samples = taps * channels * 4 * word
+    # Sampling, and sharing out to the cells.
+    flops = taps * channels * (8 + 2 * mixed * constants['CELLS'])
+    table = 4 * weight.numel() // constants['BLOCK_P']
+    matrix = 2 * weight.numel() * (3 if x.dtype == torch.float32 else 1)
+    if way == 'forward':
+        return Cost(2 * channels * word + offsets, blocks * samples, table,
+                    blocks * flops, matrix)
+    again = 1 if mixed else taps  # how often the gradient is read a chunk
+    if way == 'weight':
+        reads = blocks * samples + again * chunks * channels * word
+        return Cost(2 * channels * word + offsets, reads, 0, blocks * flops,
+                    matrix)
+    reads = samples + again * chunks * channels * word
+    return Cost(channels * (2 * word + 8) + 2 * offsets, reads,
+                table + 16 * taps * channels,
+                taps * channels * (40 + 4 * mixed * constants['CELLS']),
+                matrix)
+
+
 def _maps(size: tuple[int, int, int], layout: torch.memory_format, *kinds:
           tuple[int, torch.dtype]) -> list[Tensor]:
     """Maps without numbers, of some channels and type each."""
@@ -176,28 +251,32 @@ def _maps(size: tuple[int, int, int], layout: torch.memory_format, *kinds:
 
 
 def common() -> Iterator[Form]:
-    """Forms of DKSAN's 128 channels in training, those of the tables."""
+    """Forms of 128 channels in training, those of the tables."""
     yield from depthwise()
     yield from depthwise(dtype=torch.bfloat16)
+    yield from dense()
+    yield from dense(scope=None, sets=8)
+    yield from dense(128, torch.bfloat16, scope=None, sets=8)
 
 
 def others() -> Iterator[Form]:
     """Forms of the networks that are left: other layouts and channels."""
-    yield from depthwise(layout=torch.contiguous_format)
-    yield from depthwise(128, torch.bfloat16, torch.contiguous_format)
-    for channels in (64, 32):
-        yield from depthwise(channels)
-        yield from depthwise(channels, torch.bfloat16)
+    layout = torch.contiguous_format
+    yield from depthwise(128, torch.float32, layout)
+    yield from depthwise(128, torch.bfloat16, layout)
+    yield from depthwise(32)
+    yield from depthwise(32, torch.bfloat16)
+    yield from dense(128, torch.float32, layout, scope=None, sets=8)
+    yield from dense(32, scope=None, sets=8)
 
 
 def rare() -> Iterator[Form]:
     """Forms that only a user's own layers take."""
     yield from depthwise(dtype=torch.float16)
     yield from depthwise(absent=(3, ))
-    yield from depthwise(absent=(2, ))
     yield from depthwise(scope=5)
     yield from depthwise(size=(200, 512, 512))  # 64-bit indices
-    yield from depthwise(size=(1, 45, 77))
+    yield from dense(128, torch.bfloat16)
 
 
 def markdown(columns: list[str], rows: list[list[str]]) -> str:
@@ -216,10 +295,10 @@ def roofline(forms: list[Form]) -> str:
             times = cost.seconds(device)
             limit = max(times, key=times.get)
             cells.append(f'{1e9 * times[limit]:.2f} ({limit})')
-        counts = (cost.memory, cost.reads, cost.additions, cost.flops,
+        counts = (cost.memory, cost.reads, cost.level_2, cost.flops,
                   cost.matrix)
         rows.append([form.title, *(f'{n:,}' for n in counts), *cells])
     return markdown([
-        'kernel', 'bytes, memory', 'bytes, L1', 'bytes added, L2', 'FLOPs',
+        'kernel', 'bytes, memory', 'bytes, L1', 'bytes, L2', 'FLOPs',
         'FLOPs, tensor cores', *(f'{name}, ns' for name in DEVICES)
     ], rows)

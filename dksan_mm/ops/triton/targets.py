@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, make_backend
@@ -129,8 +130,13 @@ TARGETS = {
         for number in WARPS
     }, 'gfx942': GPUTarget('hip', 'gfx942', 64)
 }
-# A100, GeForce 30, H100 and H200, B200, MI300.
-STATED = ('sm_80', 'sm_86', 'sm_90', 'sm_100', 'gfx942')
+# A100, H100 and H200. Next to them GeForce 30, B200, MI300.
+STATED, RARE = ('sm_80', 'sm_90'), ('sm_86', 'sm_100', 'gfx942')
+
+
+def is_stated(form: Form, target: str) -> bool:
+    """Return whether a common form stands in the table for a GPU."""
+    return target in STATED or form.dtype == torch.float32
 
 
 def resources(forms: Sequence[Form]) -> str:
@@ -138,6 +144,7 @@ def resources(forms: Sequence[Form]) -> str:
 
     Args:
         forms (Sequence[Form]): Forms of the kernels, all of which compile.
+            Those of float32 are compiled for rarer GPUs too.
 
     Returns:
         str: Registers a thread, bytes of shared memory a program, occupancy,
@@ -146,11 +153,14 @@ def resources(forms: Sequence[Form]) -> str:
     rows = []
     for form in forms:
         cells = []
-        for name in STATED:
+        for name in STATED + RARE:
+            if not is_stated(form, name):
+                cells.append('')
+                continue
             found = compile_for(form.launch, TARGETS[name])
             cell = f'{found.registers} / {found.shared}'
             if name.startswith('sm_'):
                 cell += f' / {found.occupancy(TARGETS[name].arch):.0%}'
             cells.append(cell + (f' / {found.stack}' if found.stack else ''))
         rows.append([form.title, str(32 * form.launch.warps), *cells])
-    return markdown(['kernel', 'threads', *STATED], rows)
+    return markdown(['kernel', 'threads', *STATED, *RARE], rows)

@@ -98,7 +98,15 @@ def test_right_kernels_pass_once_and_are_used(used, dtype):
             deform_kernel_conv2d(**inputs, **CASE.settings)
     assert len(used) == 3  # the check, and two calls
     assert torch.equal(torch.get_rng_state(), state)
-    assert self_check.known == {(dtype, CPU): True}
+    assert self_check.known == {(dtype, CPU, 'depthwise'): True}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('dtype',
+                         [torch.float32, torch.bfloat16, torch.float16])
+def test_dense_kernels_pass(dtype):
+    assert self_check.passes(dtype, CPU, 'dense')
+    assert self_check.known == {(dtype, CPU, 'dense'): True}
 
 
 @pytest.mark.parametrize('broken, reason', [
@@ -131,7 +139,7 @@ def test_wrong_kernels_demanded_are_used(wrong_values):
 
 def test_checked_while_gradients_are_off(used):
     with torch.inference_mode(), torch.autocast('cpu', torch.bfloat16):
-        assert backend.triton_available(CPU, torch.float32)
+        assert backend.triton_available(CPU, torch.float32, 'depthwise')
     assert len(used) == 1
 
 
@@ -139,10 +147,10 @@ def test_not_compared_while_a_graph_is_captured(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_current_stream_capturing',
                         lambda: True)
     cuda = torch.device('cuda', 0)
-    assert not self_check.passes(torch.float32, cuda)
+    assert not self_check.passes(torch.float32, cuda, 'dense')
     assert not self_check.known
-    self_check.known[torch.float32, cuda] = True
-    assert self_check.passes(torch.float32, cuda)
+    self_check.known[torch.float32, cuda, 'dense'] = True
+    assert self_check.passes(torch.float32, cuda, 'dense')
 
 
 def test_not_where_results_must_repeat(used):

@@ -14,7 +14,26 @@ def test_cost_of_a_depthwise_layer():
     assert forward.cost.reads == 9 * 8 * 128 * 4
     # Two mixes of four (4 multiply-adds each) and their product.
     assert forward.cost.flops == 9 * 128 * 2 * 9
-    assert backward.cost.additions == 9 * 4 * 128 * 4
+    assert backward.cost.level_2 == 9 * 4 * 128 * 4
+
+
+def test_cost_of_a_dense_layer():
+    forward, weight, backward = tables.dense(128, scope=4)
+    # 16 cells, three TF32 products for one of float32.
+    assert forward.cost.matrix == 2 * 16 * 128 * 128 * 3
+    assert {weight.cost.matrix, backward.cost.matrix} == {forward.cost.matrix}
+    # Two blocks of 64 outputs sample anew.
+    assert forward.cost.reads == 2 * 9 * 4 * 128 * 4
+    # 16 pixels share a table of weights.
+    assert forward.cost.level_2 == 16 * 128 * 128 * 4 // 16
+
+
+def test_cost_of_a_modulated_convolution():
+    forward, _, backward = tables.dense(
+        128, torch.bfloat16, scope=None, sets=8)
+    assert forward.cost.memory == 2 * (128 + 128) + 4 * 27 * 8
+    assert forward.cost.matrix == 2 * 9 * 128 * 128
+    assert backward.cost.level_2 == 9 * 128 * (128 * 4 // 64 + 16)
 
 
 def test_half_precision_halves_maps_alone():

@@ -35,7 +35,7 @@ def test_occupancy(registers, shared, capability, occupancy):
 
 @pytest.mark.slow
 def test_all_compile_and_nothing_spills(kernels):
-    assert {k['target'] for k in kernels} == set(targets.STATED)
+    assert {k['target'] for k in kernels} == {*targets.STATED, *targets.RARE}
     spilled = [k for k in kernels if k['stack']]
     assert not spilled, names(spilled)
 
@@ -50,8 +50,9 @@ def test_occupancy_is_a_quarter_at_least(kernels):
 def test_maps_are_read_in_vectors(kernels):
     for kernel in kernels:
         # Offsets and masks are read number by number; AMD's compiler moves
-        # such loads about.
-        if kernel['target'] == 'gfx942':
+        # such loads about. The dense kernels' chunks of 16 channels are
+        # spread over many threads.
+        if kernel['target'] == 'gfx942' or 'dense' in kernel['kernel']:
             continue
         single = sum(count for bits, count in kernel['loads'].items()
                      if int(bits) <= 32)

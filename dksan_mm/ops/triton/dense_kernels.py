@@ -1,0 +1,353 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The GPU kernels of the dense form, on tensor cores. Imports triton.
+
+With any number of groups of channels, and of groups of offsets: the modulated
+deformable convolution is this without kernel offsets. The channels are worked
+on in chunks that lie in one group of each kind.
+
+With kernel offsets the taps' samples of a chunk are mixed to columns of the
+scope's cells in registers, (pixels, cells, channels), and multiplied with the
+weights, (group, cell, channel, output). Without, each tap's samples are.
+Nothing but the output reaches memory. PRECISION is that of the products.
+"""
+
+import triton
+import triton.language as tl
+
+from .sampling import (block, corner, four, image_tap, load_corner, mix, plane,
+                       scope_matrix, scope_slopes, scope_tap, slopes,
+                       store_pair, tile)
+
+
+@triton.jit
+def chunk(number, PIECE: tl.constexpr, GROUP_IN: tl.constexpr,
+          SET_IN: tl.constexpr, BLOCK_C: tl.constexpr):
+    """Channels of a chunk and their end, group, set of offsets and part.
+
+    Pieces are the channels between any two borders of groups. ``part`` counts
+    the chunks of a set.
+    """
+    CHUNKS: tl.constexpr = (PIECE + BLOCK_C - 1) // BLOCK_C
+    first = number // CHUNKS * PIECE
+    c = first + number % CHUNKS * BLOCK_C + tl.arange(0, BLOCK_C)
+    part = number % (SET_IN // PIECE * CHUNKS)
+    return c, first + PIECE, first // GROUP_IN, first // SET_IN, part
+
+
+@triton.jit
+def sample(x, mask, top, left, fy, fx, k, image, pixel, live, pixels, height,
+           width, c, channels, end, TAPS: tl.constexpr,
+           TAPS_LAST: tl.constexpr):
+    """A tap's samples times its mask, (pixels, channels)."""
+    value = mix(
+        fy, fx,
+        load_corner(x, image, top, left, live, height, width, c, channels,
+                    end),
+        load_corner(x, image, top, left + 1, live, height, width, c, channels,
+                    end),
+        load_corner(x, image, top + 1, left, live, height, width, c, channels,
+                    end),
+        load_corner(x, image, top + 1, left + 1, live, height, width, c,
+                    channels, end))
+    if mask is not None:
+        at = mask + plane(image, k, pixel, pixels, TAPS, TAPS_LAST)
+        value *= tl.load(at, mask=live, other=0.).to(tl.float32)[:, None]
+    return value
+
+
+@triton.jit
+def columns(x, image_offset, kernel_offset, mask, image, pixel, live, row, col,
+            height, width, channels, c, end, pixels, dilation_y, dilation_x,
+            TAPS: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
+            SCOPE: tl.constexpr, CELLS: tl.constexpr, FLAT: tl.constexpr,
+            TAPS_LAST: tl.constexpr, BLOCK_P: tl.constexpr,
+            BLOCK_C: tl.constexpr):
+    """Samples mixed to the scope's cells, (cells, pixels, channels)."""
+    mixed = tl.zeros((CELLS, BLOCK_P, BLOCK_C), tl.float32)
+    for k in tl.range(TAPS):
+        top, left, fy, fx = image_tap(image_offset, k, 0, row, col, dilation_y,
+                                      dilation_x, height, width, image, pixel,
+                                      live, pixels, TAPS, COLS, TAPS_LAST,
+                                      FLAT)
+        value = sample(x, mask, top, left, fy, fx, k, image, pixel, live,
+                       pixels, height, width, c, channels, end, TAPS,
+                       TAPS_LAST)
+        y, z, gy, gx, _, _ = scope_tap(kernel_offset, k, image, pixel, live,
+                                       pixels, TAPS, ROWS, COLS, SCOPE,
+                                       TAPS_LAST)
+        matrix = scope_matrix(y, z, gy, gx, k, True, SCOPE, CELLS)
+        mixed += tl.trans(matrix)[:, :, None] * value[None, :, :]
+    return mixed
+
+
+@triton.jit
+def weights_at(group, first_cell, c, o, end, live_o, GROUP_IN: tl.constexpr,
+               GROUP_OUT: tl.constexpr, TABLE: tl.constexpr,
+               CELLS: tl.constexpr, BLOCK_C: tl.constexpr):
+    """Indices of CELLS cells' weights, (cells * channels, outputs)."""
+    row = tl.arange(0, CELLS * BLOCK_C)
+    cell = first_cell + row // BLOCK_C
+    channel = tl.reshape(
+        tl.broadcast_to((c % GROUP_IN)[None, :], (CELLS, BLOCK_C)),
+        (CELLS * BLOCK_C, ))
+    exists = tl.reshape(
+        tl.broadcast_to((c < end)[None, :], (CELLS, BLOCK_C)),
+        (CELLS * BLOCK_C, ))
+    at = ((group * TABLE + cell) * GROUP_IN + channel) * GROUP_OUT
+    inside = exists & (cell < TABLE)
+    return at[:, None] + o[None, :], inside[:, None] & live_o[None, :]
+
+
+@triton.jit
+def cell_weights(group, c, o, end, live_o, GROUP_IN: tl.constexpr,
+                 GROUP_OUT: tl.constexpr, TABLE: tl.constexpr,
+                 CELLS: tl.constexpr):
+    """Indices of all cells' weights, (cells, channels, outputs)."""
+    cell = tl.arange(0, CELLS)
+    at = (group * TABLE + cell)[:, None] * GROUP_IN + (c % GROUP_IN)[None, :]
+    inside = (cell < TABLE)[:, None] & (c < end)[None, :]
+    return (at[:, :, None] * GROUP_OUT + o[None, None, :],
+            inside[:, :, None] & live_o[None, None, :])
+
+
+@triton.jit
+def dense_forward_kernel(
+        x, weight, image_offset, kernel_offset, mask, out, height, width,
+        channels, pixels, out_width, stride_y, stride_x, padding_y, padding_x,
+        dilation_y, dilation_x, out_channels, PIECE: tl.constexpr,
+        GROUP_IN: tl.constexpr, SET_IN: tl.constexpr, GROUP_OUT: tl.constexpr,
+        TAPS: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
+        SCOPE: tl.constexpr, SETS: tl.constexpr, FLAT: tl.constexpr,
+        TABLE: tl.constexpr, CELLS: tl.constexpr, LAST: tl.constexpr,
+        TAPS_LAST: tl.constexpr, BLOCK_P: tl.constexpr, BLOCK_C: tl.constexpr,
+        BLOCK_O: tl.constexpr, WIDE: tl.constexpr, PRECISION: tl.constexpr):
+    """Output of one block of pixels and of a group's channels."""
+    image, pixel, live, row, col = tile(
+        tl.program_id(0), pixels, out_width, stride_y, stride_x, padding_y,
+        padding_x, BLOCK_P, WIDE)
+    blocks = tl.cdiv(GROUP_OUT, BLOCK_O)
+    group = tl.program_id(1) // blocks
+    o = tl.program_id(1) % blocks * BLOCK_O + tl.arange(0, BLOCK_O)
+    live_o = o < GROUP_OUT
+    chunks = tl.cdiv(PIECE, BLOCK_C) * (GROUP_IN // PIECE)
+    # One product a cell, all at once, which are summed at the end.
+    totals = tl.zeros((CELLS, BLOCK_P, BLOCK_O), tl.float32)
+    for step in range(chunks):
+        c, end, _, offset_set, _ = chunk(group * chunks + step, PIECE,
+                                         GROUP_IN, SET_IN, BLOCK_C)
+        if kernel_offset is not None:
+            mixed = columns(x, image_offset, kernel_offset, mask, image, pixel,
+                            live, row, col, height, width, channels, c, end,
+                            pixels, dilation_y, dilation_x, TAPS, ROWS, COLS,
+                            SCOPE, CELLS, FLAT, TAPS_LAST, BLOCK_P, BLOCK_C)
+            at, inside = cell_weights(group, c, o, end, live_o, GROUP_IN,
+                                      GROUP_OUT, TABLE, CELLS)
+            totals = tl.dot(
+                mixed,
+                tl.load(weight + at, mask=inside, other=0.),
+                totals,
+                input_precision=PRECISION)
+        else:
+            for k in tl.range(TAPS):
+                first = offset_set * TAPS
+                top, left, fy, fx = image_tap(image_offset, k, first, row, col,
+                                              dilation_y, dilation_x, height,
+                                              width, image, pixel, live,
+                                              pixels, SETS * TAPS, COLS,
+                                              TAPS_LAST, FLAT)
+                value = sample(x, mask, top, left, fy, fx, first + k, image,
+                               pixel, live, pixels, height, width, c, channels,
+                               end, SETS * TAPS, TAPS_LAST)
+                at, inside = weights_at(group, k, c, o, end, live_o, GROUP_IN,
+                                        GROUP_OUT, TABLE, 1, BLOCK_C)
+                total = tl.dot(
+                    value,
+                    tl.load(weight + at, mask=inside, other=0.),
+                    tl.reshape(totals, (BLOCK_P, BLOCK_O)),
+                    input_precision=PRECISION)
+                totals = tl.reshape(total, (1, BLOCK_P, BLOCK_O))
+    total = tl.sum(totals, 0)
+    at = block(image, pixel, pixels, group * GROUP_OUT + o, out_channels, LAST)
+    tl.store(
+        out + at,
+        total.to(out.dtype.element_ty),
+        mask=live[:, None] & live_o[None, :])
+
+
+@triton.jit
+def dense_weight_kernel(
+        grad_out, x, image_offset, kernel_offset, mask, grad_weight, height,
+        width, channels, pixels, out_width, stride_y, stride_x, padding_y,
+        padding_x, dilation_y, dilation_x, out_channels, images,
+        PIECE: tl.constexpr, GROUP_IN: tl.constexpr, SET_IN: tl.constexpr,
+        GROUP_OUT: tl.constexpr, TAPS: tl.constexpr, ROWS: tl.constexpr,
+        COLS: tl.constexpr, SCOPE: tl.constexpr, SETS: tl.constexpr,
+        FLAT: tl.constexpr, TABLE: tl.constexpr, CELLS: tl.constexpr,
+        LAST: tl.constexpr, TAPS_LAST: tl.constexpr, BLOCK_P: tl.constexpr,
+        BLOCK_C: tl.constexpr, BLOCK_O: tl.constexpr, WIDE: tl.constexpr,
+        PRECISION: tl.constexpr):
+    """A share of the weight's gradient: some blocks of pixels, one chunk.
+
+    Without kernel offsets, of one tap.
+    """
+    share = tl.program_id(0)
+    c, end, group, offset_set, _ = chunk(
+        tl.program_id(1), PIECE, GROUP_IN, SET_IN, BLOCK_C)
+    blocks = tl.cdiv(GROUP_OUT, BLOCK_O)
+    k = tl.program_id(2) // blocks
+    o = tl.program_id(2) % blocks * BLOCK_O + tl.arange(0, BLOCK_O)
+    live_o = o < GROUP_OUT
+    tiles = tl.cdiv(pixels, BLOCK_P) * images
+    total = tl.zeros((CELLS * BLOCK_C, BLOCK_O), tl.float32)
+    for step in range(tl.cdiv(tiles - share, tl.num_programs(0))):
+        image, pixel, live, row, col = tile(share + step * tl.num_programs(0),
+                                            pixels, out_width, stride_y,
+                                            stride_x, padding_y, padding_x,
+                                            BLOCK_P, WIDE)
+        if kernel_offset is not None:
+            mixed = columns(x, image_offset, kernel_offset, mask, image, pixel,
+                            live, row, col, height, width, channels, c, end,
+                            pixels, dilation_y, dilation_x, TAPS, ROWS, COLS,
+                            SCOPE, CELLS, FLAT, TAPS_LAST, BLOCK_P, BLOCK_C)
+            value = tl.reshape(
+                tl.trans(mixed, (1, 0, 2)), (BLOCK_P, CELLS * BLOCK_C))
+        else:
+            first = offset_set * TAPS
+            top, left, fy, fx = image_tap(image_offset, k, first, row, col,
+                                          dilation_y, dilation_x, height,
+                                          width, image, pixel, live, pixels,
+                                          SETS * TAPS, COLS, TAPS_LAST, FLAT)
+            value = sample(x, mask, top, left, fy, fx, first + k, image, pixel,
+                           live, pixels, height, width, c, channels, end,
+                           SETS * TAPS, TAPS_LAST)
+        at = block(image, pixel, pixels, group * GROUP_OUT + o, out_channels,
+                   LAST)
+        grad = tl.load(
+            grad_out + at, mask=live[:, None] & live_o[None, :], other=0.)
+        total = tl.dot(
+            tl.trans(value),
+            grad.to(tl.float32),
+            total,
+            input_precision=PRECISION)
+    size = channels // GROUP_IN * TABLE * GROUP_IN * GROUP_OUT
+    at, inside = weights_at(group, k, c, o, end, live_o, GROUP_IN, GROUP_OUT,
+                            TABLE, CELLS, BLOCK_C)
+    tl.store(grad_weight + share.to(tl.int64) * size + at, total, mask=inside)
+
+
+@triton.jit
+def dense_backward_kernel(
+        grad_out, x, weight, image_offset, kernel_offset, mask, grad_x,
+        grad_image, grad_kernel, grad_mask, height, width, channels, pixels,
+        out_width, stride_y, stride_x, padding_y, padding_x, dilation_y,
+        dilation_x, out_channels, images, PIECE: tl.constexpr,
+        GROUP_IN: tl.constexpr, SET_IN: tl.constexpr, GROUP_OUT: tl.constexpr,
+        TAPS: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
+        SCOPE: tl.constexpr, SETS: tl.constexpr, FLAT: tl.constexpr,
+        TABLE: tl.constexpr, CELLS: tl.constexpr, LAST: tl.constexpr,
+        TAPS_LAST: tl.constexpr, BLOCK_P: tl.constexpr, BLOCK_C: tl.constexpr,
+        BLOCK_O: tl.constexpr, WIDE: tl.constexpr, PRECISION: tl.constexpr):
+    """Gradients of one block of pixels and chunk, all but the weight's.
+
+    Those of ``x`` are added atomically; those of offsets and mask are this
+    chunk's share, which the caller sums.
+    """
+    image, pixel, live, row, col = tile(
+        tl.program_id(0), pixels, out_width, stride_y, stride_x, padding_y,
+        padding_x, BLOCK_P, WIDE)
+    c, end, group, offset_set, part = chunk(
+        tl.program_id(1), PIECE, GROUP_IN, SET_IN, BLOCK_C)
+    slot = image + part * images
+    if kernel_offset is not None:
+        grad_cells = tl.reshape(
+            pulled(grad_out, weight, image, pixel, live, pixels, group, 0, c,
+                   end, GROUP_IN, GROUP_OUT, out_channels, TABLE, CELLS, LAST,
+                   BLOCK_P, BLOCK_C, BLOCK_O, PRECISION),
+            (BLOCK_P, CELLS, BLOCK_C))
+    for k in tl.range(TAPS):
+        tap = offset_set * TAPS + k
+        top, left, fy, fx = image_tap(image_offset, k, offset_set * TAPS, row,
+                                      col, dilation_y, dilation_x, height,
+                                      width, image, pixel, live, pixels,
+                                      SETS * TAPS, COLS, TAPS_LAST, FLAT)
+        at00, in00 = corner(image, top, left, live, height, width, c, channels,
+                            end)
+        at01, in01 = corner(image, top, left + 1, live, height, width, c,
+                            channels, end)
+        at10, in10 = corner(image, top + 1, left, live, height, width, c,
+                            channels, end)
+        at11, in11 = corner(image, top + 1, left + 1, live, height, width, c,
+                            channels, end)
+        x00 = tl.load(x + at00, mask=in00, other=0.).to(tl.float32)
+        x01 = tl.load(x + at01, mask=in01, other=0.).to(tl.float32)
+        x10 = tl.load(x + at10, mask=in10, other=0.).to(tl.float32)
+        x11 = tl.load(x + at11, mask=in11, other=0.).to(tl.float32)
+        value = mix(fy, fx, x00, x01, x10, x11)
+        slope_y, slope_x = slopes(fy, fx, x00, x01, x10, x11)
+        factor = tl.full((BLOCK_P, ), 1., tl.float32)
+        if mask is not None:
+            at = mask + plane(image, tap, pixel, pixels, SETS * TAPS,
+                              TAPS_LAST)
+            factor = tl.load(at, mask=live, other=0.).to(tl.float32)
+        if kernel_offset is not None:
+            y, z, gy, gx, free_y, free_x = scope_tap(kernel_offset, k, image,
+                                                     pixel, live, pixels, TAPS,
+                                                     ROWS, COLS, SCOPE,
+                                                     TAPS_LAST)
+            matrix = scope_matrix(y, z, gy, gx, k, True, SCOPE, CELLS)
+            by_value = tl.sum(matrix[:, :, None] * grad_cells, 1)
+            if grad_kernel is not None:
+                by_cell = tl.sum(grad_cells * value[:, None, :], 2)
+                matrix_y, matrix_x = scope_slopes(y, z, gy, gx, SCOPE, CELLS)
+                store_pair(grad_kernel,
+                           factor * free_y * tl.sum(matrix_y * by_cell, 1),
+                           factor * free_x * tl.sum(matrix_x * by_cell, 1), k,
+                           slot, pixel, live, pixels, TAPS, TAPS_LAST)
+        else:
+            by_value = pulled(grad_out, weight, image, pixel, live, pixels,
+                              group, k, c, end, GROUP_IN, GROUP_OUT,
+                              out_channels, TABLE, 1, LAST, BLOCK_P, BLOCK_C,
+                              BLOCK_O, PRECISION)
+        if grad_mask is not None:
+            at = plane(slot, tap, pixel, pixels, SETS * TAPS, TAPS_LAST)
+            tl.store(grad_mask + at, tl.sum(by_value * value, 1), mask=live)
+        if grad_image is not None:
+            store_pair(grad_image, factor * tl.sum(by_value * slope_y, 1),
+                       factor * tl.sum(by_value * slope_x, 1), tap, slot,
+                       pixel, live, pixels, SETS * TAPS, TAPS_LAST)
+        if grad_x is not None:
+            a00, a01, a10, a11 = four(fy, fx)
+            masked = by_value * factor[:, None]
+            tl.atomic_add(
+                grad_x + at00, a00 * masked, mask=in00, sem='relaxed')
+            tl.atomic_add(
+                grad_x + at01, a01 * masked, mask=in01, sem='relaxed')
+            tl.atomic_add(
+                grad_x + at10, a10 * masked, mask=in10, sem='relaxed')
+            tl.atomic_add(
+                grad_x + at11, a11 * masked, mask=in11, sem='relaxed')
+
+
+@triton.jit
+def pulled(grad_out, weight, image, pixel, live, pixels, group, cell, c, end,
+           GROUP_IN: tl.constexpr, GROUP_OUT: tl.constexpr, out_channels,
+           TABLE: tl.constexpr, CELLS: tl.constexpr, LAST: tl.constexpr,
+           BLOCK_P: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_O: tl.constexpr,
+           PRECISION: tl.constexpr):
+    """Gradient of CELLS cells' columns, (pixels, cells * channels)."""
+    total = tl.zeros((BLOCK_P, CELLS * BLOCK_C), tl.float32)
+    for step in range(tl.cdiv(GROUP_OUT, BLOCK_O)):
+        o = step * BLOCK_O + tl.arange(0, BLOCK_O)
+        live_o = o < GROUP_OUT
+        at = block(image, pixel, pixels, group * GROUP_OUT + o, out_channels,
+                   LAST)
+        grad = tl.load(
+            grad_out + at, mask=live[:, None] & live_o[None, :], other=0.)
+        at, inside = weights_at(group, cell, c, o, end, live_o, GROUP_IN,
+                                GROUP_OUT, TABLE, CELLS, BLOCK_C)
+        total = tl.dot(
+            grad.to(tl.float32),
+            tl.trans(tl.load(weight + at, mask=inside, other=0.)),
+            total,
+            input_precision=PRECISION)
+    return total

@@ -1,0 +1,324 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The dense operator on a GPU: deformable convolutions on tensor cores.
+
+Checked in the interpreter and compiled for several GPUs (docs/gpu.md), but
+**not yet run on one**.
+
+Products of float32 images are made of three TF32 products each, which is
+float32 but for the last digit; those of half precision are TF32, whose
+rounding is below that of the output. Backward, the gradient of ``x`` is added
+atomically, as in the depthwise form; all others are sums in a fixed order.
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .. import torch_path
+from ..checks import Geometry
+from .launch import (Launch, by_pixel, channels_last, formatted, is_last,
+                     is_wide, power_of_2)
+
+
+class Block(NamedTuple):
+    """Pixels, channels and outputs of a block, and its warps."""
+    pixels: int
+    channels: int
+    outputs: int
+    warps: int
+
+
+# The largest that fit in registers and shared memory, by whether there are
+# kernel offsets.
+FORWARD = {True: Block(16, 16, 64, 16), False: Block(64, 16, 128, 16)}
+BACKWARD = {True: Block(16, 16, 16, 8), False: Block(64, 16, 16, 8)}
+WEIGHT = {True: Block(32, 16, 64, 16), False: Block(32, 16, 128, 8)}
+# Programs that share the blocks of pixels for the weight's gradient.
+SHARES = 64
+
+
+def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
+             kernel_offset: Tensor | None, mask: Tensor | None,
+             geometry: Geometry) -> Tensor:
+    """Deformable kernel convolution with several channels a filter.
+
+    Args:
+        x (Tensor[n, c, h, w]): Input, float32, bfloat16 or float16.
+        weight (Tensor[c_out, c / groups, s, s]): The scope, or without kernel
+            offsets the kernel at rest, with as many rows and columns as it
+            has taps.
+        image_offset (Tensor[n, 2GK, h_out, w_out], optional): Image offsets
+            of G offset groups.
+        kernel_offset (Tensor[n, 2K, h_out, w_out], optional): Kernel offsets;
+            then G = 1.
+        mask (Tensor[n, GK, h_out, w_out], optional): Factor of each tap.
+        geometry (Geometry): As checked.
+
+    Returns:
+        Tensor[n, c_out, h_out, w_out]: Output, in the type and memory format
+        of ``x``.
+    """
+    settings = [
+        *geometry.kernel_size, *geometry.stride, *geometry.padding,
+        *geometry.dilation, *geometry.out_shape[1:], weight.shape[-1],
+        int(geometry.flat_edge), geometry.groups, geometry.offset_groups
+    ]
+    return forward(x, weight.flatten(2), image_offset, kernel_offset, mask,
+                   settings)
+
+
+@torch.library.custom_op('dksan_mm::triton_dense_forward', mutates_args=())
+def forward(x: Tensor, weight: Tensor, image_offset: Tensor | None,
+            kernel_offset: Tensor | None, mask: Tensor | None,
+            settings: list[int]) -> Tensor:
+    """Output; ``weight`` is ``(c_out, c / groups, cells)``."""
+    tensors = [x, weight, image_offset, kernel_offset, mask]
+    out = _output(*tensors, settings)
+    if out.numel():
+        forward_launch(tensors, out, settings).run()
+    return out
+
+
+def forward_launch(tensors: Sequence[Tensor | None], out: Tensor,
+                   settings: list[int]) -> Launch:
+    """The kernel's call that computes ``out``."""
+    offsets, taps_last = by_pixel(*tensors[2:])
+    x, weight = tensors[:2]
+    block = FORWARD[offsets[1] is not None]
+    constants = dict(
+        _constants(tensors, settings, block),
+        TAPS_LAST=taps_last,
+        WIDE=is_wide(x, out, *offsets))
+    groups, blocks = settings[12], _blocks(constants)
+    return Launch('dense_kernels', 'dense_forward_kernel',
+                  (_tiles(x, settings, block.pixels), groups * blocks),
+                  (channels_last(x), _table(weight, groups), *offsets, out,
+                   *_sizes(x, weight, settings)), constants, block.warps)
+
+
+@torch.library.custom_op('dksan_mm::triton_dense_backward', mutates_args=())
+def backward(grad_out: Tensor, x: Tensor, weight: Tensor,
+             image_offset: Tensor | None, kernel_offset: Tensor | None,
+             mask: Tensor | None, settings: list[int],
+             wanted: list[bool]) -> list[Tensor]:
+    """Gradients of the inputs that are wanted."""
+    tensors = [x, weight, image_offset, kernel_offset, mask]
+    shares = sums(tensors, wanted, settings)
+    if grad_out.numel():
+        if wanted[1]:
+            weight_launch(grad_out, tensors, shares[1], settings).run()
+        if wanted[0] or any(wanted[2:]):
+            backward_launch(grad_out, tensors, shares, settings).run()
+    elif wanted[1]:
+        shares[1].zero_()
+    return _totals(tensors, shares, settings)
+
+
+def weight_launch(grad_out: Tensor, tensors: Sequence[Tensor | None],
+                  shares: Tensor, settings: list[int]) -> Launch:
+    """The kernel's call that fills the shares of the weight's gradient."""
+    x, weight = tensors[:2]
+    offsets, taps_last = by_pixel(*tensors[2:])
+    block = WEIGHT[offsets[1] is not None]
+    constants = dict(
+        _constants(tensors, settings, block),
+        TAPS_LAST=taps_last,
+        WIDE=is_wide(x, grad_out, *offsets))
+    taps = 1 if offsets[1] is not None else constants['TAPS']
+    return Launch(
+        'dense_kernels', 'dense_weight_kernel',
+        (len(shares), _chunks(x, constants), taps * _blocks(constants)),
+        (formatted(grad_out, is_last(x)), channels_last(x), *offsets, shares,
+         *_sizes(x, weight, settings), len(x)), constants, block.warps)
+
+
+def backward_launch(grad_out: Tensor, tensors: Sequence[Tensor | None],
+                    shares: Sequence[Tensor | None],
+                    settings: list[int]) -> Launch:
+    """The kernel's call that fills all other shares."""
+    x, weight = tensors[:2]
+    offsets, taps_last = by_pixel(*tensors[2:])
+    by_x, _, *by_offset = shares
+    block = BACKWARD[offsets[1] is not None]
+    constants = dict(
+        _constants(tensors, settings, block),
+        TAPS_LAST=taps_last,
+        WIDE=is_wide(x, grad_out, *offsets, by_x, *by_offset))
+    return Launch('dense_kernels', 'dense_backward_kernel',
+                  (_tiles(x, settings, block.pixels), _chunks(x, constants)),
+                  (formatted(grad_out, is_last(x)), channels_last(x),
+                   _table(weight, settings[12]), *offsets, by_x, *by_offset,
+                   *_sizes(x, weight, settings), len(x)), constants,
+                  block.warps)
+
+
+def sums(tensors: Sequence[Tensor | None], wanted: list[bool],
+         settings: list[int]) -> list[Tensor | None]:
+    """Allocate room for the shares of the gradients, None if unwanted."""
+    x, weight = tensors[:2]
+    offsets, last = by_pixel(*tensors[2:])
+    n, channels, h, w = x.shape
+    mixed = offsets[1] is not None
+    constants = _constants(tensors, settings, BACKWARD[mixed])
+    parts = _chunks(x, constants) // settings[13]
+    tiles = _tiles(x, settings, WEIGHT[mixed].pixels)
+    new = functools.partial(x.new_empty, dtype=torch.float32)
+    shares = [
+        new((n, h, w, channels)).zero_() if wanted[0] else None,
+        new((min(SHARES, tiles),
+             *_table_shape(weight, settings[12]))) if wanted[1] else None
+    ]
+    for tensor, want in zip(offsets, wanted[2:]):
+        shares.append(
+            formatted(new((parts * n,
+                           *tensor.shape[1:])), last) if want else None)
+    return shares
+
+
+def _totals(tensors: Sequence[Tensor | None], shares: Sequence[Tensor | None],
+            settings: list[int]) -> list[Tensor]:
+    """The gradients, in the types of their tensors."""
+    x, weight, *offsets = tensors
+    grad_x, grad_weight, *others = shares
+    totals = []
+    if grad_x is not None:
+        grad_x = grad_x.permute(0, 3, 1, 2)
+        totals.append(formatted(grad_x.to(x.dtype), is_last(x)))
+    if grad_weight is not None:
+        grad = grad_weight.sum(0).permute(0, 3, 2, 1).reshape(weight.shape)
+        totals.append(grad.to(weight.dtype).contiguous())
+    for tensor, grad in zip(offsets, others):
+        if grad is not None:
+            grad = grad.unflatten(0, (-1, len(x))).sum(0) if len(x) else grad
+            totals.append(grad.to(tensor.dtype))
+    return totals
+
+
+def _table_shape(weight: Tensor, groups: int) -> tuple[int, ...]:
+    c_out, width, cells = weight.shape
+    return groups, cells, width, c_out // groups
+
+
+def _table(weight: Tensor, groups: int) -> Tensor:
+    """``(groups, cells, c / groups, c_out / groups)``, in float32."""
+    table = weight.float().unflatten(0, (groups, -1)).permute(0, 3, 2, 1)
+    return table.contiguous()
+
+
+def _constants(tensors: Sequence[Tensor | None], settings: list[int],
+               block: Block) -> dict:
+    """Values that kernels are compiled for."""
+    x, weight, _, kernel_offset, _ = tensors
+    rows, cols = settings[:2]
+    groups, sets = settings[12:]
+    group_in, set_in = weight.shape[1], x.shape[1] // sets
+    group_out, table = weight.shape[0] // groups, weight.shape[2]
+    return dict(
+        PIECE=math.gcd(group_in, set_in),
+        GROUP_IN=group_in,
+        SET_IN=set_in,
+        GROUP_OUT=group_out,
+        TAPS=rows * cols,
+        ROWS=rows,
+        COLS=cols,
+        SCOPE=settings[10],
+        SETS=sets,
+        FLAT=bool(settings[11]),
+        TABLE=table,
+        CELLS=1 if kernel_offset is None else power_of_2(table),
+        LAST=is_last(x),
+        PRECISION='tf32x3' if x.dtype == torch.float32 else 'tf32',
+        BLOCK_P=block.pixels,
+        BLOCK_C=block.channels,
+        BLOCK_O=max(16, min(block.outputs, power_of_2(group_out))))
+
+
+def _tiles(x: Tensor, settings: list[int], pixels: int) -> int:
+    """Blocks of pixels; none spans two images."""
+    return len(x) * -(-settings[8] * settings[9] // pixels)
+
+
+def _blocks(constants: dict) -> int:
+    """Blocks of outputs of a group."""
+    return -(-constants['GROUP_OUT'] // constants['BLOCK_O'])
+
+
+def _chunks(x: Tensor, constants: dict) -> int:
+    """Chunks of channels."""
+    piece = constants['PIECE']
+    return x.shape[1] // piece * -(-piece // constants['BLOCK_C'])
+
+
+def _sizes(x: Tensor, weight: Tensor, settings: list[int]) -> list[int]:
+    """Sizes and steps that the kernels take at run time."""
+    channels, height, width = x.shape[1:]
+    return [
+        height, width, channels, settings[8] * settings[9], settings[9],
+        *settings[2:8], weight.shape[0]
+    ]
+
+
+@forward.register_fake
+def _output(x: Tensor, weight: Tensor, image_offset: Tensor | None,
+            kernel_offset: Tensor | None, mask: Tensor | None,
+            settings: list[int]) -> Tensor:
+    out = x.new_empty((len(x), weight.shape[0], *settings[8:10]))
+    return formatted(out, is_last(x))
+
+
+@backward.register_fake
+def _gradients(grad_out: Tensor, x: Tensor, weight: Tensor,
+               image_offset: Tensor | None, kernel_offset: Tensor | None,
+               mask: Tensor | None, settings: list[int],
+               wanted: list[bool]) -> list[Tensor]:
+    offsets, _ = by_pixel(image_offset, kernel_offset, mask)
+    grads = [
+        formatted(torch.empty_like(x), is_last(x)),
+        torch.empty_like(weight, memory_format=torch.contiguous_format),
+        *(None if t is None else torch.empty_like(t) for t in offsets)
+    ]
+    return [grad for grad, want in zip(grads, wanted) if want]
+
+
+def _save(ctx, inputs: tuple, output: Tensor) -> None:
+    *tensors, ctx.settings = inputs
+    ctx.save_for_backward(*tensors)
+
+
+def _backward(ctx, grad_out: Tensor) -> tuple:
+    if torch.is_grad_enabled() or torch_path.needs_plain():
+        return *_differentiable(grad_out, ctx.saved_tensors,
+                                ctx.settings), None
+    wanted = list(ctx.needs_input_grad[:5])
+    grads = iter(backward(grad_out, *ctx.saved_tensors, ctx.settings, wanted))
+    return (*(next(grads) if want else None for want in wanted), None)
+
+
+def _differentiable(grad_out: Tensor, tensors: Sequence[Tensor | None],
+                    settings: list[int]) -> list[Tensor | None]:
+    """Gradients that can be differentiated again, in pure torch."""
+    kernel, stride, padding, dilation, size = (
+        tuple(settings[i:i + 2]) for i in range(0, 10, 2))
+    x, weight, *others = tensors
+    scope, flat_edge, groups, sets = settings[10:]
+    geometry = Geometry(kernel, stride, padding, dilation, groups,
+                        (len(x), *size), sets, bool(flat_edge))
+    square = kernel if others[1] is None else (scope, scope)
+    whole = [
+        None if t is None else t.float()
+        for t in (x, weight.reshape(*weight.shape[:2], *square), *others)
+    ]
+    grads = torch_path.differentiable_gradients(grad_out.float(), whole,
+                                                geometry)
+    grads[1] = grads[1].reshape(weight.shape)
+    return [
+        None if t is None else grad.to(t.dtype)
+        for t, grad in zip(tensors, grads)
+    ]
+
+
+forward.register_autograd(_backward, setup_context=_save)
