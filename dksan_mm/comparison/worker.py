@@ -17,9 +17,9 @@ from torch.utils.data import DataLoader, Subset
 
 from dksan_mm.analysis.meter import Meter
 from dksan_mm.cli.scales import set_scale
-from dksan_mm.evaluation.functional.image_quality import round_to_uint8
 from dksan_mm.io.images import read_image
 from dksan_mm.utils.process_memory import resident_memory
+from dksan_mm.utils.rounding import round_to_uint8
 from . import journal, scores
 from .models import build_model, count_multiply_adds, device_name, find_device
 from .request import Task, dataset_config, read_config

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dksan_mm.evaluation.functional.image_quality import round_to_uint8
 from dksan_mm.inference.base import WholeWindowEvaluator
 from dksan_mm.inference.tiles import choose_tiles
 from dksan_mm.models.padding import pad_frames
 from dksan_mm.models.scales import choose_scale, scales_of
 from dksan_mm.utils.resize import lanczos_resize
+from dksan_mm.utils.rounding import round_to_uint8
 from dksan_mm.utils.sizes import Size, choose_sufficient, fit_size
 
 

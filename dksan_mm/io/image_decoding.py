@@ -3,7 +3,6 @@
 import io
 import struct
 import warnings
-from collections.abc import Mapping
 from functools import lru_cache
 
 import cv2
@@ -70,19 +69,6 @@ def decode(content: bytes, path: str) -> tuple[np.ndarray, list[str]]:
     if header.cmyk:
         return _decode_with_pillow(content, path)
     return _decode_with_steps(content, path, header)
-
-
-def sum_up(path: str, phrases: Mapping[str, int]) -> list[str]:
-    """Sentences of the phrases that :func:`decode` gave for several images.
-
-    Args:
-        path (str): What the images are of.
-        phrases (dict[str, int]): Each phrase and how many images had it.
-    """
-    return [
-        f'{path}: {phrase}' + (f' ({count} images)' if count > 1 else '')
-        for phrase, count in phrases.items()
-    ]
 
 
 def _check_pixels(path: str, size: tuple[int, int]) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 import av
 import numpy as np
 
-from dksan_mm.io.image_decoding import decode, sum_up
+from dksan_mm.io.images import decode_with_notes, sum_up
 from dksan_mm.io.layout import frame_number, list_frames
 from dksan_mm.io.listing import list_frames_of, read_folder
 from dksan_mm.io.video.decoder import Decoder
@@ -135,7 +135,7 @@ def iter_frames(clip: Clip,
 
     def load(path: str) -> np.ndarray:
         with open(path, 'rb') as file:
-            image, said = decode(file.read(), path)
+            image, said = decode_with_notes(file.read(), path)
         phrases.update(said)
         return image
 

@@ -7,6 +7,7 @@ import pytest
 from helpers.data_fixtures import SAMPLE
 from helpers.video_files import moving
 
+from dksan_mm.inference import scene_cuts
 from dksan_mm.inference.scene_cuts import is_cut
 from dksan_mm.prepare.sources import Clip, iter_frames
 
@@ -66,3 +67,21 @@ def test_flat_frames(level, found):
 def test_a_frame_of_one_pixel():
     black = np.zeros((1, 1, 3), np.uint8)
     assert not is_cut(black, black)
+
+
+@pytest.mark.parametrize('size', [(45, 80), (18, 32), (100, 33), (12, 20),
+                                  (60, 7), (1, 1)])
+def test_images_are_measured_as_by_opencv(size):
+    """The thresholds were measured so."""
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    grey = scene_cuts._grey(image)
+    np.testing.assert_array_equal(grey, cv2.cvtColor(image,
+                                                     cv2.COLOR_RGB2GRAY))
+    np.testing.assert_allclose(
+        scene_cuts._shrink(grey),
+        cv2.resize(grey, scene_cuts.LAYOUT, interpolation=cv2.INTER_AREA),
+        atol=1e-3)
+    counts = cv2.calcHist([image], [0, 1, 2], None, [8] * 3, [0, 256] * 3)
+    np.testing.assert_allclose(
+        scene_cuts._histogram(image),
+        counts.ravel() / grey.size)

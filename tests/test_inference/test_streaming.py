@@ -11,10 +11,10 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 from dksan_mm.datasets.transforms.windows import window_indices
-from dksan_mm.evaluation.functional.image_quality import round_to_uint8
 from dksan_mm.inference.streaming import restore_frames
 from dksan_mm.models import BicubicNet, DKSANNet, WindowVSR
 from dksan_mm.utils.resize import lanczos_resize
+from dksan_mm.utils.rounding import round_to_uint8
 
 PIXELS = dict(type='CharbonnierLoss')
 SMALL = dict(

@@ -7,8 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from dksan_mm.io.images import (decode_image, file_crc32, is_image, read_image,
-                                sync_folder, write_bytes, write_png)
+from dksan_mm.io import images
+from dksan_mm.io.images import (decode_image, encode_plain_png, file_crc32,
+                                is_image, read_image, sync_folder, write_bytes,
+                                write_png)
+from dksan_mm.utils.errors import UserError
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (6, 5, 3), np.uint8)
 
@@ -21,6 +24,30 @@ def test_pixels_come_back_as_they_were(tmp_path):
     write_png(str(path), IMAGE[::-1])  # replaces it
     np.testing.assert_array_equal(read_image(str(path)), IMAGE[::-1])
     assert os.listdir(tmp_path) == ['é.png']
+
+
+@pytest.mark.parametrize('size', [(6, 5), (1, 1), (40, 1)])
+def test_a_png_without_opencv_holds_the_same_pixels(size):
+    image = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
+    content = np.frombuffer(encode_plain_png(image), np.uint8)
+    np.testing.assert_array_equal(
+        cv2.imdecode(content, cv2.IMREAD_UNCHANGED), image)
+    np.testing.assert_array_equal(decode_image(bytes(content), 'x'), image)
+
+
+@pytest.mark.parametrize('missing, name', [('cv2', 'OpenCV'),
+                                           ('PIL', 'Pillow')])
+def test_without_its_packages_an_image_is_not_read(tmp_path, monkeypatch,
+                                                   missing, name):
+    path = str(tmp_path / 'a.png')
+    find = images.find_spec
+    monkeypatch.setattr(images, 'find_spec', lambda one: None
+                        if one == missing else find(one))
+    write_png(path, IMAGE)
+    with pytest.raises(UserError, match=rf'a\.png: .* needs {name}.*images\]'):
+        read_image(path)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(read_image(path), IMAGE)
 
 
 def test_grey_is_repeated_to_three_channels(tmp_path):

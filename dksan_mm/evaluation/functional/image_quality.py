@@ -19,18 +19,6 @@ C1, C2 = np.float32(2.55**2), np.float32(7.65**2)  # K1 = 0.01, K2 = 0.03
 BAND_ROWS = 32  # rows handled at once: small arrays stay in cache and heap
 
 
-def round_to_uint8(image: np.ndarray) -> np.ndarray:
-    """Values as a PNG stores them: rounded (halves to even), cut to 0-255.
-
-    Args:
-        image (ndarray): Any shape, nominally 0-255.
-
-    Returns:
-        ndarray[uint8]: The same shape.
-    """
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
-
-
 def luma(rgb: np.ndarray) -> np.ndarray:
     """BT.601 luma, ``Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255``.
 

@@ -13,8 +13,8 @@ from mmagic.evaluation.metrics.base_sample_wise_metric import \
 from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 
-from dksan_mm.evaluation.functional.image_quality import (crop_border, luma,
-                                                          round_to_uint8)
+from dksan_mm.evaluation.functional.image_quality import crop_border, luma
+from dksan_mm.utils.rounding import round_to_uint8
 
 CHANNELS = ('RGB', 'Y')
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import av
 import numpy as np
-from PIL import Image
+
+from dksan_mm.io.images import need_image_packages
 
 PNG = b'\x89PNG\r\n\x1a\n'
 DEFAULT = 100  # ms
@@ -137,6 +138,8 @@ class WebP(Animation):
     """A WebP file, of one frame or more; libwebp composes them."""
 
     def __init__(self, path: str) -> None:
+        need_image_packages(path)
+        from PIL import Image
         self.path = path
         self._content, self.durations, self._is_whole = _read_webp(path)
         try:
@@ -149,6 +152,7 @@ class WebP(Animation):
             self.durations = [DEFAULT] * count
 
     def __iter__(self) -> Iterator[Shown]:
+        from PIL import Image
         number = 0
         try:
             with Image.open(io.BytesIO(self._content)) as image:

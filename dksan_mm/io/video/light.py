@@ -14,7 +14,6 @@ display of 1000 cd/m2.
 """
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 
 from .color import HLG, PQ, SRGB, Color
@@ -117,7 +116,7 @@ def tone_curve(light: np.ndarray, peak: float) -> np.ndarray:
 
 def _power(exponent: float) -> tuple[Curve, Curve]:
     return (lambda signal: np.power(signal, exponent),
-            lambda light: cv2.pow(light, 1 / exponent))
+            lambda light: np.power(light, 1 / exponent))
 
 
 def _log(decades: float) -> tuple[Curve, Curve]:
@@ -135,7 +134,7 @@ def _srgb_to_light(signal: np.ndarray) -> np.ndarray:
 
 def _light_to_srgb(light: np.ndarray) -> np.ndarray:
     return np.where(light <= 0.0031308, 12.92 * light,
-                    1.055 * cv2.pow(light, 1 / 2.4) - 0.055)
+                    1.055 * np.power(light, 1 / 2.4) - 0.055)
 
 
 def _cinema() -> tuple[Curve, Curve]:
@@ -216,9 +215,8 @@ class Conversion:
         elif self._source.transfer == PQ:
             factors = np.take(factors, _largest(codes), mode='clip')
             light *= factors[..., None]
-        light = cv2.transform(light, self._matrix)
-        light = cv2.threshold(light, 0, 0, cv2.THRESH_TOZERO)[1]
-        return self._encode(cv2.threshold(light, 1, 0, cv2.THRESH_TRUNC)[1])
+        light = light @ self._matrix.T
+        return self._encode(np.clip(light, 0, 1, out=light))
 
     def _tabulate(self, signal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Light of each signal, and what the tone curve makes of it."""
@@ -233,7 +231,7 @@ class Conversion:
 
     def _show_hlg(self, scene: np.ndarray) -> np.ndarray:
         """Light of BT.2100's display, tone-mapped; SDR's white is 1."""
-        luminance = cv2.transform(scene, self._weights[None])
+        luminance = scene @ self._weights
         light = scene * np.take(self._gain, _index(luminance))[..., None]
         places = _index(_largest(light) * (WHITE / HLG_PEAK))
         light *= np.take(self._factors, places)[..., None]
@@ -247,7 +245,7 @@ def _largest(image: np.ndarray) -> np.ndarray:
 
 def _index(values: np.ndarray) -> np.ndarray:
     """Places of values from 0 to 1 in a table by their square roots."""
-    return np.rint(cv2.sqrt(np.clip(values, 0, 1)) * (STEPS - 1)).astype(
+    return np.rint(np.sqrt(np.clip(values, 0, 1)) * (STEPS - 1)).astype(
         np.uint16)
 
 

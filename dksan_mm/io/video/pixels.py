@@ -5,7 +5,6 @@ from fractions import Fraction
 
 import av
 import av.filter
-import cv2
 import numpy as np
 from av.sidedata.sidedata import Type
 
@@ -95,7 +94,7 @@ class PixelReader:
         (codes, black, white), alpha = read_codes(frame, has_alpha)
         if converts:
             signal = self._convert(source)(codes, black, white)
-            image = cv2.convertScaleAbs(signal, alpha=255)
+            image = np.rint(signal * np.float32(255)).astype(np.uint8)
         else:
             image = np.take(self._table(black, white), codes, mode='clip')
         if alpha is not None:
@@ -236,8 +235,21 @@ def _read_planes(frame: av.VideoFrame) -> list[np.ndarray]:
     for plane in frame.planes[:3]:
         rows = np.frombuffer(plane, kind).reshape(plane.height, -1)
         rows = rows[:, :plane.width].astype(np.float32)
-        planes.append(cv2.resize(rows, (frame.width, frame.height)))
+        rows = _stretch(rows, frame.height)
+        planes.append(_stretch(rows.T, frame.width).T)
     return planes
+
+
+def _stretch(rows: np.ndarray, height: int) -> np.ndarray:
+    """Interpolate between rows, whose centres are spread evenly."""
+    if len(rows) == height:
+        return rows
+    places = (np.arange(height) + 0.5) * (len(rows) / height) - 0.5
+    places = np.clip(places, 0, len(rows) - 1)
+    low = places.astype(int)
+    high = np.minimum(low + 1, len(rows) - 1)
+    share = (places - low).astype(np.float32)[:, None]
+    return rows[low] * (1 - share) + rows[high] * share
 
 
 def _reformat(frame: av.VideoFrame, pixels: str) -> av.VideoFrame:

@@ -12,8 +12,8 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from dksan_mm.io.image_decoding import decode, sum_up
 from dksan_mm.io.image_headers import JPEG_START, PNG_START, is_animated_webp
+from dksan_mm.io.images import decode_with_notes, sum_up
 from dksan_mm.io.listing import (find_gaps, is_image_name, is_video_name,
                                  list_frames_of, natural, not_taken,
                                  refuse_special)
@@ -207,7 +207,7 @@ class Images(Source):
             for number, file in enumerate(self.files):
                 refuse_special(file)
                 with open(file, 'rb') as opened:
-                    image, phrases = decode(opened.read(), file)
+                    image, phrases = decode_with_notes(opened.read(), file)
                 said.update(phrases)
                 image = np.ascontiguousarray(image[..., ::-1])
                 yield Frame(image, number, 1)
