@@ -1,10 +1,22 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Video extreme super-resolution (x16) with DKSAN, on mmagic."""
+"""Video extreme super-resolution (x16) with DKSAN, on mmagic.
+
+``load_model``, ``restore_frames`` and ``restore_video`` upscale videos; they
+need torch, numpy and PyAV, and are imported when asked for.
+"""
 
 from dksan_mm.utils.environment import name_user
 from dksan_mm.utils.versions import check_torch
 
 __version__ = '0.1.0'
+__all__ = ['load_model', 'restore_frames', 'restore_video']
 
 name_user()  # before torch asks for it
 check_torch()
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        from dksan_mm import apis
+        return getattr(apis, name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

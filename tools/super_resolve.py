@@ -23,6 +23,7 @@ The exit code is 0 if all frames of INPUT have been upscaled, 1 if not (a
 broken video, a full disk), 2 if nothing was begun, 130 after Ctrl-C.
 """
 import argparse
+import importlib.util
 import os
 import os.path as osp
 import sys
@@ -32,19 +33,33 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from dksan_mm.cli import launch, ranks
+from dksan_mm.cli import ranks
 from dksan_mm.cli.arguments import (frame_rate, name_dashes, tile_side,
                                     video_size)
 from dksan_mm.cli.interrupts import stopping_once
+from dksan_mm.cli.running import last_line, run_tool
 from dksan_mm.cli.scales import SCALES
 from dksan_mm.utils.errors import UserError
+from dksan_mm.utils.release import RELEASED, release_folder
 
-MODELS = {  # name: config
-    'dksan-s': 'dksan-s_vid3oc_x16.py',
-    'bicubic': 'bicubic_vid3oc_x16.py'
-}
-WEIGHTS = ROOT / 'weights'  # released ones: {name of the config}.pth
+WEIGHTS = release_folder() / 'weights'  # {name of the config}.pth
 DTYPES = ('float32', 'bfloat16', 'float16')
+
+
+class OptionAction(argparse.Action):
+    """``launch.OptionAction``, imported with mmengine when it is used."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *arguments) -> None:
+        need_openmmlab(parser, '--cfg-options')
+        from dksan_mm.cli.config_options import OptionAction as Original
+        Original(self.option_strings, self.dest, nargs='+')(parser, *arguments)
+
+
+def need_openmmlab(parser: argparse.ArgumentParser, option: str) -> None:
+    """Refuse an option that mmagic is needed for, where it is not."""
+    if importlib.util.find_spec('mmagic') is None:
+        parser.error(f'{option} needs mmagic, which is not installed: '
+                     "pip install 'dksan_mm[mmagic]' (docs/install.md)")
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -57,7 +72,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('output', metavar='OUTPUT', help='see above')
     parser.add_argument(
         '--model',
-        choices=MODELS,
+        choices=RELEASED,
         help='a released network, or bicubic (default: dksan-s)')
     parser.add_argument(
         '--config', help='config of a network of your own, or another one')
@@ -67,7 +82,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=launch.OptionAction,
+        action=OptionAction,
         metavar='KEY=VALUE',
         help='change settings of the config, as they were in training')
     parser.add_argument(
@@ -129,8 +144,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error('--model and --config: give one of them')
     if args.scale and args.size:
         parser.error('--scale and --size: give one of them')
-    args.config = args.config or str(
-        ROOT / 'configs' / MODELS[args.model or 'dksan-s'])
+    if args.config:
+        need_openmmlab(parser, '--config')
+    elif args.cfg_options:
+        args.config = str(release_folder() / 'configs' /
+                          f'{RELEASED[args.model or "dksan-s"]}.py')
     return args
 
 
@@ -138,7 +156,8 @@ def find_checkpoint(args: argparse.Namespace) -> str | None:
     """The checkpoint to use: the user's, or else a released one."""
     if args.checkpoint:
         return args.checkpoint
-    released = WEIGHTS / f'{Path(args.config).stem}.pth'
+    config = args.config or RELEASED[args.model or 'dksan-s']
+    released = WEIGHTS / f'{Path(config).stem}.pth'
     if released.is_file():
         print(f'using {released}')
         return str(released)
@@ -155,34 +174,54 @@ def no_weights(config: str) -> str:
 
 def load_model(args: argparse.Namespace):
     """The network, as the command line wants it."""
-    config, checkpoint = launch.load_config(args), find_checkpoint(args)
+    import torch
+
+    from dksan_mm.models.scales import choose_scale
+    device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
+    if device == 'cuda':
+        device = f'cuda:{os.environ.get("LOCAL_RANK", 0)}'
+    load = load_configured if args.config else load_released
+    try:
+        model = load(args, find_checkpoint(args), device,
+                     getattr(torch, args.dtype))
+    except RuntimeError as error:  # of the device
+        raise UserError(f'--device {device}: {last_line(error)}') from error
+    try:
+        choose_scale(model.generator, args.scale)
+    except ValueError as error:
+        raise UserError(f'--scale: {error}') from error
+    return model
+
+
+def load_released(args: argparse.Namespace, checkpoint: str | None,
+                  device: str, dtype):
+    """A released network, without mmagic."""
+    from dksan_mm import load_model
+    return load_model(
+        args.model or 'dksan-s',
+        checkpoint=checkpoint,
+        device=device,
+        dtype=dtype)
+
+
+def load_configured(args: argparse.Namespace, checkpoint: str | None,
+                    device: str, dtype):
+    """The network of a config, by mmagic."""
+    from dksan_mm.cli import launch
+    config = launch.load_config(args)
     if checkpoint:
         from dksan_mm.engine.runner.checkpoint import read_checkpoint
         read_checkpoint(checkpoint)  # refused before the slow imports
     launch.import_modules(config)
     launch.check_imported(args)
-    import torch
-
     from dksan_mm.apis import init_model
-    from dksan_mm.models.scales import choose_scale
-    device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
-    if device == 'cuda':
-        device = f'cuda:{os.environ.get("LOCAL_RANK", 0)}'
     try:
-        model = init_model(config, checkpoint, device,
-                           getattr(torch, args.dtype))
+        model = init_model(config, checkpoint, device, dtype)
     except launch.BUILD_ERRORS as error:
         raise UserError(f'{args.config} does not describe a network that can '
-                        f'be built: {launch.last_line(error)}') from error
-    except RuntimeError as error:  # of the device
-        raise UserError(
-            f'--device {device}: {launch.last_line(error)}') from error
+                        f'be built: {last_line(error)}') from error
     if checkpoint is None and any(True for _ in model.parameters()):
         raise UserError(no_weights(args.config))
-    try:
-        choose_scale(model.generator, args.scale)
-    except ValueError as error:
-        raise UserError(f'--scale: {error}') from error
     return model
 
 
@@ -292,4 +331,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    sys.exit(launch.run_tool(main))
+    sys.exit(run_tool(main))

@@ -4,5 +4,8 @@
 from dksan_mm.inference.restore_video import Report, restore_video
 from dksan_mm.inference.streaming import restore_frames
 from .models import init_model
+from .released import load_model
 
-__all__ = ['Report', 'init_model', 'restore_frames', 'restore_video']
+__all__ = [
+    'Report', 'init_model', 'load_model', 'restore_frames', 'restore_video'
+]

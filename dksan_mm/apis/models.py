@@ -1,17 +1,19 @@
 # Copyright (c) DKSAN-MM contributors.
 """Models ready for inference, and their entry in mmagic's inferencer."""
 import os
+from typing import TYPE_CHECKING
 
 import torch
-from mmagic.registry import MODELS
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from torch import nn
 
 from dksan_mm.engine.runner.checkpoint import load_weights
+from dksan_mm.utils.versions import check_openmmlab
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 
-def init_model(config: str | os.PathLike | Config,
+def init_model(config: 'str | os.PathLike | Config',
                checkpoint: str | os.PathLike | None = None,
                device: str | torch.device = 'cpu',
                dtype: torch.dtype = torch.float32) -> nn.Module:
@@ -34,10 +36,16 @@ def init_model(config: str | os.PathLike | Config,
 
     Raises:
         FileNotFoundError: If there is no such config.
+        ImportError: If mmagic is not installed, or another version.
         ValueError: If the config describes no model.
         UserError: If the checkpoint cannot be read, holds other objects than
             data, or belongs to another model.
     """
+    check_openmmlab()
+    from mmagic.registry import MODELS
+    from mmengine.config import Config
+    from mmengine.registry import init_default_scope
+
     import dksan_mm.inference  # noqa: F401  (registers the evaluators)
     import dksan_mm.models  # noqa: F401  (registers the networks)
     if not isinstance(config, Config):

@@ -11,8 +11,8 @@ from dksan_mm.io.video.targets import check_apart, check_count, check_target
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.sizes import Size, fit_size
 from .jobs import Job, find_jobs, is_done, share
-from .launch import last_line
 from .ranks import rank, world_size
+from .running import last_line
 
 
 class Plan(NamedTuple):

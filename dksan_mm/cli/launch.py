@@ -5,23 +5,18 @@ Importing this module is quick. mmagic (15 s) is imported by
 :func:`import_modules`, when everything that can be checked has been.
 """
 import argparse
-import logging
 import os
-import sys
-import traceback
 import warnings
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 from mmengine.config import Config  # noqa: E402
 
-from dksan_mm.utils.environment import lost_output  # noqa: E402
-from dksan_mm.utils.environment import prepare_streams  # noqa: E402
 from dksan_mm.utils.errors import UserError  # noqa: E402
 from .config_options import OptionAction  # noqa: E402
 from .config_options import check_arguments, check_options  # noqa: E402
+from .running import last_line, log_traceback, run_tool  # noqa: E402, F401
 
 # What building from a config raises where the config is wrong.
 BUILD_ERRORS = (TypeError, KeyError, ValueError, AssertionError,
@@ -186,7 +181,7 @@ def build_runner(kind: type, config: Config):
         return _own_runner(kind).from_cfg(config)
     except BUILD_ERRORS as error:
         raise UserError('the config does not fit what it is for: '
-                        f'{last_line(error)}{_log_traceback()}') from error
+                        f'{last_line(error)}{log_traceback()}') from error
 
 
 def _own_runner(kind: type) -> type:
@@ -222,87 +217,5 @@ def _own_runner(kind: type) -> type:
     return OwnRunner
 
 
-def run_tool(main: Callable[[Sequence[str] | None], None],
-             argv: Sequence[str] | None = None,
-             *,
-             when_interrupted: str = 'interrupted') -> int:
-    """Run a tool; turn what the user can fix into one sentence.
-
-    Args:
-        main (Callable): The tool; takes the arguments.
-        argv (Sequence[str], optional): Arguments; None: the process's.
-        when_interrupted (str): What to say on Ctrl-C.
-
-    Returns:
-        int: 0, or 2 after a :class:`UserError` or an error in the data or the
-        settings (``OSError``, ``ValueError``), or 130 when interrupted.
-    """
-    _let_threads_sleep()
-    prepare_streams()
-    try:
-        return _run(main, argv, when_interrupted)
-    finally:
-        if lost_output():
-            _complain(lost_output())
-
-
-def _run(main: Callable[[Sequence[str] | None], None],
-         argv: Sequence[str] | None, when_interrupted: str) -> int:
-    try:
-        main(argv)
-    except UserError as error:
-        return _complain(str(error))
-    except KeyboardInterrupt:
-        _complain(when_interrupted)
-        return 130
-    except (OSError, ValueError) as error:
-        return _complain(f'{_explain(error)}{_log_traceback()}')
-    except Exception as error:
-        # A wrong setting shows as any error, anywhere.
-        if '--cfg-options' not in (sys.argv if argv is None else argv):
-            raise
-        return _complain(f'with these --cfg-options: {type(error).__name__}: '
-                         f'{last_line(error)}{_log_traceback()}')
-    return 0
-
-
-def _explain(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f'{os.fsdecode(error.filename)}: {error.strerror}'
-    return last_line(error)
-
-
 def _is_first_process() -> bool:
     return os.environ.get('RANK', '0') == '0'
-
-
-def _let_threads_sleep() -> None:
-    """Let OpenMP's waiting threads sleep after a short spin.
-
-    They spin for long otherwise, which costs nothing on an idle machine, and
-    where other programs use the cores made a training step on two cores up
-    to seven times slower. OpenMP reads the variable once, when torch loads.
-    """
-    os.environ.setdefault('GOMP_SPINCOUNT', '1000')
-
-
-def _complain(sentence: str) -> int:
-    print(f'{Path(sys.argv[0]).name}: {sentence}', file=sys.stderr)
-    return 2
-
-
-def _log_traceback() -> str:
-    """Write the traceback to the run's log; say where, '' without a log."""
-    from mmengine.logging import MMLogger
-    for handler in MMLogger.get_current_instance().handlers:
-        if isinstance(handler, logging.FileHandler):
-            handler.stream.write(traceback.format_exc())
-            handler.flush()
-            return f' (traceback in {handler.baseFilename})'
-    return ''
-
-
-def last_line(error: BaseException) -> str:
-    """Return an error's last line, or the one of a loader's worker."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else type(error).__name__

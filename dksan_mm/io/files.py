@@ -15,11 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from .locks import try_lock
+from .locks import NO_LINKS, OPEN, try_lock
 
 MAX_NAME = 255  # bytes, of nearly all file systems
 END = '.dksan_mm.tmp'  # of the names of files that are being written
+WINDOWS = os.name == 'nt'  # where open files cannot be moved
 _RANDOM = 8  # hexadecimal digits
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK,
+             errno.EACCES)
 PART_NAME = re.compile(r'\.part(-[0-9]+)?(\.[A-Za-z0-9]{1,4})?$')
 
 
@@ -45,6 +48,9 @@ def replacing(path: str, *, sync: bool = False) -> Iterator[BinaryIO]:
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
+            if not WINDOWS:  # locked up to here
+                os.replace(temporary, path)
+        if WINDOWS:
             os.replace(temporary, path)
     except BaseException:
         remove(temporary)
@@ -90,13 +96,12 @@ def _new(path: str, end: str, create: Callable) -> tuple:
 def _max_name(folder: str) -> int:
     try:
         return os.pathconf(folder or '.', 'PC_NAME_MAX')
-    except (OSError, ValueError):
+    except (AttributeError, OSError, ValueError):
         return MAX_NAME
 
 
 def _create(path: str) -> int:
-    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC,
-                     0o666)
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | OPEN, 0o666)
     try_lock(handle)  # shows other runs that it is no leftover
     return handle
 
@@ -109,13 +114,16 @@ def move_new(temporary: str, path: str) -> None:
     """
     if osp.isdir(temporary):
         return _move_folder(temporary, path)
+    if WINDOWS:  # where this replaces nothing
+        os.rename(temporary, path)
+        return
     try:
         os.link(temporary, path, follow_symlinks=False)
     except FileExistsError:
         raise
-    except OSError as error:  # a file system without hard links
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS,
-                               errno.EMLINK, errno.EACCES):
+    except (AttributeError, NotImplementedError, OSError) as error:
+        # A file system, or a system, without hard links.
+        if getattr(error, 'errno', None) not in (None, *_NO_LINKS):
             raise
         os.close(_create(path))  # nobody else can have it from here on
         os.replace(temporary, path)
@@ -126,6 +134,8 @@ def move_new(temporary: str, path: str) -> None:
 def _move_folder(temporary: str, path: str) -> None:
     # The system replaces an empty folder, and nothing else.
     try:
+        if WINDOWS and osp.isdir(path):
+            os.rmdir(path)
         os.rename(temporary, path)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
@@ -215,7 +225,7 @@ def remove_leftovers(folder: str, names: str = '.*') -> None:
 
 def _is_left(path: str) -> bool:
     try:
-        handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = os.open(path, OPEN | NO_LINKS)
     except OSError:
         return False
     try:

@@ -9,6 +9,12 @@ from contextlib import contextmanager
 
 from filelock import FileLock, Timeout, lock_descriptor
 
+from dksan_mm.utils.environment import user_number
+
+# How files are opened that may be locked; the rest is not known everywhere.
+OPEN = os.O_RDWR | getattr(os, 'O_CLOEXEC', 0) | getattr(os, 'O_BINARY', 0)
+NO_LINKS = getattr(os, 'O_NOFOLLOW', 0)
+
 
 @contextmanager
 def claimed(path: str) -> Iterator[None]:
@@ -49,14 +55,15 @@ def _claim(path: str) -> FileLock | None:
 
 
 def _claim_file(path: str) -> str:
-    folder = osp.join(tempfile.gettempdir(), f'dksan_mm-{os.getuid()}')
+    number = user_number()
+    folder = osp.join(tempfile.gettempdir(), f'dksan_mm-{number}')
     try:
         os.mkdir(folder, 0o700)
     except FileExistsError:
         pass
     state = os.lstat(folder)
-    if state.st_uid != os.getuid() or not osp.isdir(folder) or \
-            osp.islink(folder):
+    of_others = number is not None and state.st_uid != number
+    if of_others or not osp.isdir(folder) or osp.islink(folder):
         raise PermissionError(folder)
     parent, name = osp.split(osp.abspath(path))
     key = os.fsencode(osp.join(osp.realpath(parent), name))
@@ -79,9 +86,7 @@ def lock_file(path: str) -> int | None:
     Raises:
         OSError: If it cannot be opened, or its file system has no locks.
     """
-    handle = os.open(path,
-                     os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC,
-                     0o666)
+    handle = os.open(path, os.O_CREAT | OPEN | NO_LINKS, 0o666)
     try:
         # Not one that a run ending just now has removed.
         if lock_descriptor(handle, blocking=False) and _is_at(path, handle):

@@ -22,6 +22,8 @@ __all__ = [
     'UpscaleX2', 'WindowGAN', 'WindowVSR'
 ]
 
+# Those that upscale windows of frames.
+NETWORKS = ('BicubicNet', 'DKSANNet', 'EDVRX16Net', 'RealESRGANNet')
 # Subclasses of mmengine's and mmagic's, by their modules.
 _OF_MMAGIC = dict(
     PartsDataParallel='batch_parts',

@@ -12,12 +12,15 @@ import hashlib
 import logging
 import os
 import platform
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 import torch
 from filelock import FileLock
+
+from .compiling import compile_library
 
 SOURCES = Path(__file__).parent / 'csrc'
 FLAGS = [
@@ -34,8 +37,11 @@ def load() -> bool:
     """Load the library into ``torch.ops.dksan_mm``, building it if need be.
 
     Returns:
-        bool: Whether the operators are there. If not, one warning says why.
+        bool: Whether the operators are there. If not, one warning says why,
+        except on Windows, whose compilers do not take the sources.
     """
+    if sys.platform == 'win32':
+        return False
     try:
         path = _library_path()
         if not path.exists():
@@ -84,7 +90,6 @@ def _source_files(pattern: str) -> list[Path]:
 
 def _build(path: Path) -> None:
     """Compile into a temporary folder, then move the library to ``path``."""
-    from torch.utils.cpp_extension import load as compile_extension
     path.parent.mkdir(parents=True, exist_ok=True)
     # Without locks in the file system: an error, and pure torch.
     with FileLock(path.with_suffix('.lock'), fallback_to_soft=False):
@@ -93,9 +98,20 @@ def _build(path: Path) -> None:
         logger.warning('Building the C++ operators for this processor, once: '
                        'about half a minute')
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            compile_extension(
-                LIBRARY, [str(source) for source in _source_files('*.cpp')],
-                extra_cflags=FLAGS,
-                build_directory=folder,
-                is_python_module=False)
+            _compile(folder)
             os.replace(Path(folder) / path.name, path)
+
+
+def _compile(folder: str) -> None:
+    """Compile into a folder, as torch does where there is ninja."""
+    sources = _source_files('*.cpp')
+    if shutil.which('ninja') is None:
+        compile_library(LIBRARY, sources, FLAGS, Path(folder))
+        return
+    from torch.utils.cpp_extension import load as compile_extension
+    compile_extension(
+        LIBRARY,
+        list(map(str, sources)),
+        extra_cflags=FLAGS,
+        build_directory=folder,
+        is_python_module=False)

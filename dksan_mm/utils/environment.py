@@ -3,13 +3,17 @@
 import errno
 import io
 import os
-import pwd
 import stat
 import sys
 import tempfile
 from typing import Any
 
 _FOLDER = 'dksan_mm'
+
+
+def user_number() -> int | None:
+    """Return the number of this process's user; None on Windows."""
+    return os.getuid() if hasattr(os, 'getuid') else None
 
 
 def name_user() -> None:
@@ -19,11 +23,16 @@ def name_user() -> None:
     torch ends with a traceback there. What exists is left as it is.
     """
     try:
-        entry: Any = pwd.getpwuid(os.getuid())
+        import pwd
+    except ImportError:  # Windows names each user
+        return
+    number = os.getuid()
+    try:
+        entry: Any = pwd.getpwuid(number)
     except KeyError:
         entry = None
         # The first that getpass.getuser() looks at.
-        os.environ.setdefault('LOGNAME', f'user{os.getuid()}')
+        os.environ.setdefault('LOGNAME', f'user{number}')
     home = os.environ.get('HOME') or (entry.pw_dir if entry else '')
     if not os.path.isdir(home):
         os.environ['HOME'] = private_folder()
@@ -34,11 +43,12 @@ def name_user() -> None:
 
 def private_folder() -> str:
     """A folder for temporary files that only this user can write to."""
-    path = os.path.join(tempfile.gettempdir(), f'{_FOLDER}-{os.getuid()}')
+    number = user_number()
+    path = os.path.join(tempfile.gettempdir(), f'{_FOLDER}-{number}')
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
         status = os.lstat(path)
-        if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() \
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == number \
                 and not status.st_mode & 0o022:
             return path
     except OSError:
@@ -69,6 +79,11 @@ def prepare_streams() -> None:
     (a full disk, ``| head -1``) the rest is given up. Letters that a terminal
     has not are written as escapes.
     """
+    if os.name == 'nt':  # whose consoles take letters, not bytes
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors='backslashreplace')
+        return
     # No file that is opened later shall get the number of a closed stream.
     while True:
         number = os.open(os.devnull, os.O_RDWR)

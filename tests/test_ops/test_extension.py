@@ -30,17 +30,17 @@ except RuntimeError as error:
 SLOW_BUILD = """
 import sys, time
 from pathlib import Path
-from torch.utils import cpp_extension
 from dksan_mm.ops import extension
 
-def compile_extension(name, sources, *, build_directory, **settings):
+def compile_slowly(folder):
+    library = Path(folder) / 'dksan_mm_ops.so'
     with open(sys.argv[1] + '/count', 'a') as count:
         count.write('.')
-    (Path(build_directory) / f'{name}.so').write_text('half')
+    library.write_text('half')
     time.sleep(1)
-    (Path(build_directory) / f'{name}.so').write_text('whole')
+    library.write_text('whole')
 
-cpp_extension.load = compile_extension
+extension._compile = compile_slowly
 path = extension._library_path()
 while not path.exists():
     extension._build(path)
@@ -90,13 +90,12 @@ def test_processes_wait_for_one_build(tmp_path):
 
 @pytest.mark.processes
 def test_failed_build_leaves_nothing(tmp_path, monkeypatch):
-    from torch.utils import cpp_extension
 
-    def fail(*args, **settings):
+    def fail(folder):
         raise RuntimeError('disk full')
 
     monkeypatch.setenv('TORCH_EXTENSIONS_DIR', str(tmp_path))
-    monkeypatch.setattr(cpp_extension, 'load', fail)
+    monkeypatch.setattr(extension, '_compile', fail)
     path = extension._library_path()
     with pytest.raises(RuntimeError, match='disk full'):
         extension._build(path)

@@ -40,6 +40,7 @@ def test_pip_is_told_the_same_ranges(need):
     config = configparser.ConfigParser()
     config.read(ROOT / 'setup.cfg')
     lines = config['options']['install_requires'].split('\n')
+    lines += config['options.extras_require']['mmagic'].split('\n')
     told = map(Requirement, filter(None, lines))
     told = {one.name: one.specifier for one in told}[need.package]
     assert PINS[need.package] in told

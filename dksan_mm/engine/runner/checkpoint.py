@@ -13,6 +13,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
+from importlib.util import find_spec
 
 import numpy as np
 import torch
@@ -115,6 +116,11 @@ def _load(path: str) -> object:
     if path.endswith('.safetensors'):
         from safetensors.torch import load_file
         return load_file(path)
+    try:  # plain weights, which need no mmengine
+        return torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError:
+        if find_spec('mmengine') is None:
+            raise
     with mmengine_globals():
         return torch.load(path, map_location='cpu', weights_only=True)
 

@@ -1,0 +1,86 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The command ``dksan-mm``: each of its subcommands is one of the tools.
+
+    dksan-mm upscale INPUT OUTPUT   upscale videos
+    dksan-mm prepare SOURCE OUT     make a data set of videos or images
+    dksan-mm train CONFIG           train a network
+    dksan-mm test CONFIG            measure PSNR and SSIM of a network
+    dksan-mm compare DATA           compare networks, in a report
+    dksan-mm analyze CONFIG         count parameters and multiply-adds
+
+"dksan-mm COMMAND --help" tells the options of one. Only "upscale" runs
+without mmagic: pip install 'dksan_mm[mmagic]' brings the rest.
+"""
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from dksan_mm.utils.environment import prepare_streams
+from dksan_mm.utils.release import release_folder
+
+TOOLS = dict(
+    upscale='super_resolve',
+    prepare='prepare_data',
+    train='train',
+    test='test',
+    compare='compare',
+    analyze='analyze')
+# What tools import that a light installation lacks.
+NEEDED = dict(
+    prepare=('cv2', 'PIL'),
+    train=('mmagic', ),
+    test=('mmagic', ),
+    compare=('mmagic', ),
+    analyze=('mmagic', ))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand as ``python tools/NAME.py`` would.
+
+    Args:
+        argv (Sequence[str], optional): Arguments; None: the process's.
+
+    Returns:
+        int: The exit code, unless the tool ends the process with its own.
+    """
+    prepare_streams()
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    name = arguments.pop(0) if arguments else ''
+    if name in ('-h', '--help', '--version'):
+        from dksan_mm import __version__
+        print(__version__ if name == '--version' else __doc__.strip())
+        return 0
+    complaint = _find_fault(name)
+    if complaint:
+        print(f'dksan-mm: {complaint}', file=sys.stderr)
+        return 2
+    sys.argv = [f'dksan-mm {name}', *arguments]
+    _run(release_folder() / 'tools' / f'{TOOLS[name]}.py')
+    return 0
+
+
+def _run(path: Path) -> None:
+    """Run a program as Python does, which gives no other name to it."""
+    program = ModuleType('__main__')
+    program.__file__ = str(path)
+    sys.modules['__main__'] = program  # where processes of its own look
+    exec(compile(path.read_bytes(), path, 'exec'), vars(program))
+
+
+def _find_fault(name: str) -> str:
+    """Say why a subcommand cannot be run, '' if it can."""
+    if name not in TOOLS:
+        given = f'there is no command {name!r}' if name else 'name a command'
+        return f'{given}; there are {", ".join(TOOLS)}'
+    missing = [
+        module for module in NEEDED.get(name, ())
+        if importlib.util.find_spec(module) is None
+    ]
+    if not missing:
+        return ''
+    extra = 'mmagic' if 'mmagic' in missing else 'images'
+    return (f'{name} needs {", ".join(missing)}, which '
+            f'{"is" if len(missing) == 1 else "are"} not installed: '
+            f"pip install 'dksan_mm[{extra}]'")

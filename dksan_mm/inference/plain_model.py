@@ -1,0 +1,62 @@
+# Copyright (c) DKSAN-MM contributors.
+"""A network as :func:`restore_frames` takes it, without mmagic."""
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from dksan_mm import models
+from .base import WholeWindowEvaluator
+from .dksan_evaluator import DKSANEvaluator
+
+EVALUATORS = dict(
+    DKSANEvaluator=DKSANEvaluator, WholeWindowEvaluator=WholeWindowEvaluator)
+
+
+class GreyLevels(nn.Module):
+    """Mean and span of the grey levels that a network is given.
+
+    Args:
+        mean (Sequence[float]): Of R, G and B, taken off.
+        std (Sequence[float]): What the rest is divided by.
+    """
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        for name, values in (('mean', mean), ('std', std)):
+            tensor = torch.tensor(values, dtype=torch.float32)
+            self.register_buffer(name, tensor.view(-1, 1, 1), persistent=False)
+
+
+class PlainModel(nn.Module):
+    """Stand-in for ``WindowVSR`` where nothing is trained.
+
+    Its state dict is that of ``WindowVSR``, and so are its frames.
+
+    Args:
+        config (dict): ``model`` of a config.
+
+    Raises:
+        ValueError: If it names a network or an evaluator of another package.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__()
+        networks = {name: getattr(models, name) for name in models.NETWORKS}
+        self.generator = _build(config['generator'], networks)
+        evaluator = config.get('evaluator')
+        self.evaluator = evaluator and _build(evaluator, EVALUATORS,
+                                              self.generator)
+        levels = config['data_preprocessor']
+        self.data_preprocessor = GreyLevels(levels['mean'], levels['std'])
+        self.inference_dtype = torch.float32
+
+
+def _build(config: dict[str, Any], kinds: dict[str, type], *arguments:
+           Any) -> Any:
+    settings = dict(config)
+    name = settings.pop('type')
+    if name not in kinds:
+        raise ValueError(f'{name} is none of {", ".join(kinds)}')
+    return kinds[name](*arguments, **settings)

@@ -1,0 +1,18 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Place and names of what is released with the package."""
+from pathlib import Path
+
+#: Name of a released network: name of its config, and of its weights if any.
+RELEASED = {'dksan-s': 'dksan-s_vid3oc_x16', 'bicubic': 'bicubic_vid3oc_x16'}
+
+
+def release_folder() -> Path:
+    """Return the folder of ``configs``, ``tools`` and ``weights``.
+
+    In an installed package it is ``.mim``, where MIM looks. In a clone of the
+    project it is the project's own; links in ``.mim`` lead there, which not
+    every system has.
+    """
+    package = Path(__file__).resolve().parents[1]
+    configs = package / '.mim' / 'configs'
+    return configs.resolve().parent if configs.is_dir() else package.parent
