@@ -14,12 +14,13 @@ model = dict(
         type='UNetDiscriminatorWithSpectralNorm',
         in_channels=6,
         mid_channels=32),
-    gan_loss=dict(type='GANLoss', gan_type='vanilla', loss_weight=0.05),
+    gan_loss=dict(type='GANLoss', gan_type='vanilla', loss_weight=0.1),
     # Needs the package stlpips_pytorch. With a network, mmagic's own:
     # dict(_delete_=True, type='PerceptualLoss', style_weight=0,
     #      layer_weights={'2': 0.1, '7': 0.1, '16': 1., '25': 1., '34': 1.})
     perceptual_loss=dict(type='STLPIPSLoss', perceptual_weight=1.),
     temporal_weight=1.,
+    grid_weight=10.,
     critic_size=128)
 
 # Pairs of windows: two frames of ground truth, so half as many samples.
@@ -29,9 +30,9 @@ train_dataloader = dict(
 auto_scale_lr = dict(base_batch_size=2)
 
 # Steps are a fifth of the first training's, the discriminator's (of Adam,
-# 0.3 times the rate) three times as large as the generator's.
+# 0.3 times the rate) twice as large as the generator's.
 optim_wrapper = dict(
-    optimizer=dict(lr=2e-4), paramwise_cfg=dict(discriminator_lr_mult=3.))
+    optimizer=dict(lr=2e-4), paramwise_cfg=dict(discriminator_lr_mult=6.))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, begin=0, end=100, by_epoch=False),
     dict(

@@ -6,7 +6,7 @@ from mmagic.registry import MODELS
 from mmagic.structures import DataSample
 from torch import Tensor
 
-from .losses import temporal_loss
+from .losses import grid_loss, temporal_loss
 from .window_vsr import WindowVSR
 
 
@@ -22,7 +22,9 @@ class WindowGAN(WindowVSR):
     * an adversarial loss of the two frames of a sample, which the
       discriminator sees together, 6 channels, so that it rejects a detail
       that is in one of them only,
-    * a :func:`~dksan_mm.models.losses.temporal_loss` by the known motion.
+    * a :func:`~dksan_mm.models.losses.temporal_loss` by the known motion,
+    * a :func:`~dksan_mm.models.losses.grid_loss`: without it, the PixelShuffle
+      leaves a grid.
 
     As in mmagic's SRGAN with one step of each, both networks are updated from
     gradients at the same point: the generator's with the discriminator as it
@@ -41,6 +43,7 @@ class WindowGAN(WindowVSR):
         perceptual_loss (dict): Config of :class:`~dksan_mm.models.losses.
             STLPIPSLoss` or mmagic's ``PerceptualLoss``.
         temporal_weight (float): Weight of the temporal loss.
+        grid_weight (float): Weight of the grid loss.
         critic_size (int): Height and width, in HR pixels, of the random part
             of the outputs that the perceptual and the adversarial loss see:
             the generator needs more surroundings than they do.
@@ -58,15 +61,17 @@ class WindowGAN(WindowVSR):
                  gan_loss: dict,
                  perceptual_loss: dict,
                  temporal_weight: float = 1.,
+                 grid_weight: float = 1.,
                  critic_size: int = 128,
                  **kwargs) -> None:
         super().__init__(generator, pixel_loss, **kwargs)
-        if temporal_weight < 0:
-            raise ValueError('temporal_weight must be >= 0, got '
-                             f'{temporal_weight}')
+        if min(temporal_weight, grid_weight) < 0:
+            raise ValueError('temporal_weight and grid_weight must be >= 0, '
+                             f'got {temporal_weight} and {grid_weight}')
         if critic_size < 1:
             raise ValueError(f'critic_size must be >= 1, got {critic_size}')
         self.temporal_weight = temporal_weight
+        self.grid_weight = grid_weight
         self.critic_size = critic_size
         self.discriminator = MODELS.build(discriminator)
         self.gan_loss = MODELS.build(gan_loss)
@@ -97,11 +102,15 @@ class WindowGAN(WindowVSR):
         motion = getattr(data_samples, 'motion', None)
         self._check_pairs(inputs, target, motion)
         later = motion[:, 1:]
+        frames = torch.cat(target.unbind(1))
         losses, outputs = self.window_losses(
             torch.cat([inputs[:, 1:], inputs[:, :-1]]),
-            torch.cat(target.unbind(1)),
+            frames,
             # From the earlier centre, it is not known.
             torch.cat([later, torch.full_like(later, torch.nan)]))
+        if self.grid_weight:
+            losses['loss_grid'] = self.grid_weight * grid_loss(
+                outputs, frames, self.generator.scale)
         outputs = torch.stack(outputs.chunk(2), 1)
         if self.temporal_weight:
             before = self.generator.num_frames // 2

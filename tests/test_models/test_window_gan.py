@@ -13,7 +13,7 @@ from torch import nn
 import dksan_mm.engine.optimizers  # noqa: F401, registers
 from dksan_mm.engine.runner.checkpoint import load_weights
 from dksan_mm.models import WindowGAN
-from dksan_mm.models.losses import temporal_loss
+from dksan_mm.models.losses import grid_loss, temporal_loss
 from dksan_mm.utils.errors import UserError
 
 
@@ -62,8 +62,8 @@ def test_losses_are_those_of_two_windows():
     inputs, samples = batch()
     losses = model(inputs, samples, mode='loss')
     assert set(losses) == {
-        'loss_pixel', 'loss_motion', 'loss_temporal', 'loss_perceptual',
-        'loss_gan', 'loss_d_real', 'loss_d_fake'
+        'loss_pixel', 'loss_motion', 'loss_temporal', 'loss_grid',
+        'loss_perceptual', 'loss_gan', 'loss_d_real', 'loss_d_fake'
     }
     later = model.generator(inputs[:, 1:])
     earlier = model.generator(inputs[:, :-1])
@@ -75,6 +75,8 @@ def test_losses_are_those_of_two_windows():
         losses['loss_temporal'],
         temporal_loss(
             torch.stack([later, earlier], 1), target, samples.motion[:, 3]))
+    torch.testing.assert_close(
+        losses['loss_grid'], grid_loss(errors.flatten(0, 1), 0 * later[:1], 4))
     seen, truth = model.perceptual_loss.seen
     torch.testing.assert_close(seen, later)
     torch.testing.assert_close(truth, target[:, 0])
@@ -182,7 +184,7 @@ def test_a_test_needs_the_generator_alone():
 
 
 @pytest.mark.parametrize('change, message', [
-    (dict(temporal_weight=-1.), 'temporal_weight must be >= 0, got -1'),
+    (dict(temporal_weight=-1.), 'temporal_weight and .* >= 0, got -1'),
     (dict(critic_size=0), 'critic_size must be >= 1, got 0'),
 ])
 def test_wrong_arguments_are_named(change, message):
