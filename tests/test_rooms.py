@@ -20,7 +20,10 @@ QUICK = ('io.files', 'io.locks', 'io.video.readers', 'io.video.writers',
          'prepare.writer', 'prepare.verify', 'cli.launch', 'cli.jobs',
          'cli.data_checks', 'engine.runner.scaling',
          'evaluation.functional.image_quality', 'comparison.request',
-         'utils.resize', 'models', 'inference.restore_video')
+         'utils.resize')
+# What upscaling a video imports: nothing of OpenMMLab, no image library.
+LIGHT = ('cli.commands', 'cli.job_checks', 'cli.running', 'apis', 'models',
+         'inference', 'io.video.readers', 'io.video.writers', 'utils.progress')
 
 
 def name_of(path):
@@ -103,6 +106,18 @@ def test_no_modules_import_one_another_in_a_circle():
 def test_what_tools_import_first_does_not_import_mmagic(module):
     code = (f'import sys, dksan_mm.{module}; '
             'print(*{"mmagic", "mmcv"} & sys.modules.keys())')
+    done = subprocess.run([sys.executable, '-c', code],
+                          cwd=PACKAGE.parent,
+                          capture_output=True,
+                          text=True)
+    assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
+
+
+def test_upscaling_imports_nothing_of_openmmlab():
+    names = ', '.join(f'dksan_mm.{module}' for module in LIGHT)
+    code = (f'import sys, {names}; dksan_mm.load_model("bicubic"); '
+            'print(*{"mmagic", "mmengine", "mmcv", "cv2", "PIL", "jinja2", '
+            '"scipy"} & sys.modules.keys())')
     done = subprocess.run([sys.executable, '-c', code],
                           cwd=PACKAGE.parent,
                           capture_output=True,

@@ -31,8 +31,9 @@ def compile_library(name: str, sources: Sequence[Path], flags: Sequence[str],
     abi = int(torch.compiled_with_cxx11_abi())
     include = ROOT / 'include'
     options = [
-        *flags, '-std=c++17', '-fPIC', f'-D_GLIBCXX_USE_CXX11_ABI={abi}',
-        '-isystem', include, '-isystem', include / 'torch/csrc/api/include'
+        *flags,
+        _standard(), '-fPIC', f'-D_GLIBCXX_USE_CXX11_ABI={abi}', '-isystem',
+        include, '-isystem', include / 'torch/csrc/api/include'
     ]
     objects = [folder / f'{source.stem}.o' for source in sources]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -41,6 +42,12 @@ def compile_library(name: str, sources: Sequence[Path], flags: Sequence[str],
                      sources, objects))
     _run(*objects, '-shared', f'-L{ROOT / "lib"}', '-lc10', '-ltorch_cpu',
          '-ltorch', '-o', folder / f'{name}.so')
+
+
+def _standard() -> str:
+    """Return the flag of the C++ that torch's headers are written in."""
+    major, minor = map(int, torch.__version__.split('.')[:2])
+    return f'-std=c++{20 if (major, minor) > (2, 11) else 17}'
 
 
 def _run(*arguments: str | Path) -> None:

@@ -17,7 +17,7 @@ from mmengine.config import Config
 README = (Path(__file__).resolve().parents[2] / 'README.md').read_text()
 EXAMPLES = [
     code for code in re.findall(r'```python\n(.*?)```', README, re.DOTALL)
-    if 'apis' in code
+    if 'apis' in code or 'load_model' in code
 ]
 
 

@@ -41,6 +41,15 @@ def test_the_compiler_s_first_error_is_named(tmp_path, compiler):
         compiling.compile_library('lib', [tmp_path / 'bad.cpp'], [], tmp_path)
 
 
+@pytest.mark.parametrize('version, standard', [('2.11.0+cpu', 'c++17'),
+                                               ('2.14.1', 'c++20')])
+def test_the_standard_is_that_of_torch(tmp_path, compiler, monkeypatch,
+                                       version, standard):
+    monkeypatch.setattr(torch, '__version__', version)
+    compiling.compile_library('lib', [tmp_path / 'a.cpp'], [], tmp_path)
+    assert f'-std={standard} ' in compiler.read_text()
+
+
 def test_no_compiler(tmp_path, monkeypatch):
     monkeypatch.setenv('CXX', str(tmp_path / 'none'))
     with pytest.raises(OSError, match='none'):
