@@ -8,7 +8,7 @@ when asked for.
 from importlib import import_module
 
 from dksan_mm.ops import DeformKernelConv2d
-from dksan_mm.utils.registration import register, when_imported
+from dksan_mm.utils.registration import register, register_module
 from dksan_mm.utils.versions import check_openmmlab
 from .bicubic import BicubicNet
 from .dksan import DKSA, DKCAlign, DKSANNet, LightDKSA
@@ -41,5 +41,7 @@ def __getattr__(name: str) -> type:
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
-# The registries of models import it before they look for a name.
-when_imported('mmagic.models', lambda _: [*map(__getattr__, _OF_MMAGIC)])
+# mmagic's registries import them before they look for a name.
+for _registry, _module in (('MODELS', 'window_gan'), ('MODEL_WRAPPERS',
+                                                      'batch_parts')):
+    register_module(_registry, f'{__name__}.{_module}')

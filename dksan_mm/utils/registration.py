@@ -8,6 +8,7 @@ therefore registered when somebody else imports mmagic, such as a config's
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -36,6 +37,26 @@ def register(registry: str) -> Callable[[Class], Class]:
         return kind
 
     return decorate
+
+
+def register_module(registry: str, name: str) -> None:
+    """Let one of mmagic's registries import a module before it is searched.
+
+    For modules that import mmagic themselves.
+
+    Args:
+        registry (str): Its name in ``mmagic.registry``, such as 'MODELS'.
+        name (str): The module's full name.
+    """
+
+    def add(module: ModuleType) -> None:
+        found = getattr(module, registry)
+        if found._imported:  # what it knows, and will not look again
+            import_module(name)
+        else:
+            found._locations.append(name)
+
+    when_imported('mmagic.registry', add)
 
 
 def when_imported(name: str, call: Call) -> None:

@@ -11,8 +11,8 @@ from dksan_mm.utils.registration import when_imported
 ROOT = Path(__file__).parents[2]
 CLASSES = dict(
     MODELS=('DKSANNet', 'EDVRX16Net', 'BicubicNet', 'RealESRGANNet', 'DKSA',
-            'DKCAlign', 'LightDKSA', 'RCAB', 'UpscaleX2', 'WindowVSR',
-            'DeformKernelConv2d'),
+            'DKCAlign', 'LightDKSA', 'RCAB', 'UpscaleX2', 'WindowGAN',
+            'WindowVSR', 'DeformKernelConv2d'),
     MODEL_WRAPPERS=('PartsDataParallel', ),
     TASK_UTILS=('DKSANEvaluator', 'WholeWindowEvaluator'))
 
@@ -69,6 +69,12 @@ def test_an_error_is_raised_where_the_module_is_imported(module):
     'import dksan_mm.models, dksan_mm.inference',
     'import mmagic.registry, dksan_mm.models, dksan_mm.inference',
     'import mmagic.models, dksan_mm.models, dksan_mm.inference',
+    *(f'from dksan_mm.models{place} import {name}; import dksan_mm.inference'
+      for name, place in (('WindowVSR', ''), ('WindowGAN', ''),
+                          ('PartsDataParallel', ''),
+                          ('WindowVSR', '.window_vsr'),
+                          ('WindowGAN', '.window_gan'),
+                          ('train_in_parts', '.batch_parts'))),
 ])
 def test_every_class_is_registered_in_any_order_of_imports(before):
     code = (f'{before}\nfrom mmagic import registry\n'

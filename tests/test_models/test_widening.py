@@ -1,0 +1,65 @@
+# Copyright (c) DKSAN-MM contributors.
+"""A widened network computes the same; its copies learn different things."""
+import pytest
+import torch
+from torch import nn
+
+from dksan_mm.models import DKSANNet
+from dksan_mm.models.widening import widen
+
+NARROW = dict(channels=8, num_blocks=(2, 1, 1), reduction=2, deform_groups=2)
+
+
+def networks(factor, **changes):
+    torch.manual_seed(0)
+    narrow = DKSANNet(**NARROW)
+    for name, parameter in narrow.named_parameters():
+        if 'offset' in name:  # which start at zero
+            nn.init.normal_(parameter, std=0.05)
+    wide = dict(NARROW, channels=8 * factor, reduction=2 * factor, **changes)
+    return narrow, DKSANNet(**wide)
+
+
+@pytest.mark.parametrize('factor', [2, 3])
+@pytest.mark.parametrize('noise', [0., 1.])
+def test_frames_stay_as_they_are(factor, noise):
+    narrow, wide = networks(factor)
+    wide.load_state_dict(widen(narrow.state_dict(), wide, noise=noise))
+    narrow, wide = narrow.double(), wide.double()
+    frames = torch.rand(1, 7, 3, 5, 6, dtype=torch.float64)
+    with torch.no_grad():
+        expected, found = narrow.pyramid(frames), wide.pyramid(frames)
+    for one, other in zip(expected, found):
+        # The weights are rounded to float32.
+        torch.testing.assert_close(other, one, rtol=0, atol=2e-5)
+    assert expected[-1].std() > 0.1
+
+
+@pytest.mark.parametrize('noise, apart', [(0., False), (0.25, True)])
+def test_noise_gives_the_copies_gradients_of_their_own(noise, apart):
+    narrow, wide = networks(2)
+    wide.load_state_dict(widen(narrow.state_dict(), wide, noise=noise))
+    wide(torch.rand(1, 7, 3, 6, 6)).square().mean().backward()
+    gradient = wide.levels[0].blocks[0].body[0].weight.grad
+    first, second = gradient[::2], gradient[1::2]
+    differ = (first - second).norm() / gradient.norm()
+    assert (differ > 0.05) == apart
+
+
+def test_the_same_seed_gives_the_same_weights():
+    narrow, wide = networks(2)
+    one, again, other = (
+        widen(narrow.state_dict(), wide, seed=seed) for seed in (0, 0, 1))
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize('changes, message', [
+    (dict(num_blocks=(2, 2, 1)), 'levels.1.blocks.1.* in one of'),
+    (dict(num_frames=5), 'fusion.weight .* no multiple'),
+    (dict(channels=12, reduction=3), 'features.0.weight is .* no multiple'),
+])
+def test_another_network_is_rejected(changes, message):
+    narrow, wide = DKSANNet(**NARROW), DKSANNet(**{**NARROW, **changes})
+    with pytest.raises(ValueError, match=message):
+        widen(narrow.state_dict(), wide)

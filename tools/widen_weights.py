@@ -1,0 +1,76 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Start a wider network from the weights of a trained, narrow one.
+
+    python tools/widen_weights.py weights/dksan-s_vid3oc_x16.pth \\
+        configs/dksan-m_open_x16.py wide.pth
+    python tools/train.py configs/dksan-m_open_x16.py --cfg-options \\
+        load_from=wide.pth
+
+The wide network gives the frames of the narrow one, up to rounding, and
+learns from there. Both are DKSANNets with as many blocks.
+"""
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dksan_mm.cli.running import last_line, run_tool
+from dksan_mm.io.outputs import check_output
+from dksan_mm.utils.errors import UserError
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the arguments, before torch is imported."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('checkpoint', help='weights of the narrow network')
+    parser.add_argument('config', help='config of the wide one')
+    parser.add_argument('out', help='the file to write, .pth')
+    parser.add_argument(
+        '--noise',
+        type=float,
+        default=0.25,
+        help='difference between the copies of a channel (default: '
+        '%(default)s)')
+    parser.add_argument('--seed', type=int, default=0, help='of the noise')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace OUT if it exists')
+    return parser.parse_args(argv)
+
+
+def widen_checkpoint(args: argparse.Namespace) -> dict:
+    """Return the wide network's weights, by the names of a whole model."""
+    from dksan_mm.engine.runner.checkpoint import (current_name, needed,
+                                                   read_checkpoint, rename)
+    from dksan_mm.models.widening import widen
+    found = needed(read_checkpoint(args.checkpoint)['state_dict'])
+    from dksan_mm.apis import init_model
+    wide = init_model(args.config)
+    found = rename(found, wide.state_dict())
+    weights = {current_name(name): value for name, value in found.items()}
+    return widen(weights, wide, noise=args.noise, seed=args.seed)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the tool."""
+    args = parse_args(argv)
+    try:
+        check_output(args.out, overwrite=args.overwrite)
+        import torch
+
+        from dksan_mm.io.images import write_bytes
+        weights = widen_checkpoint(args)
+        content = io.BytesIO()
+        torch.save(weights, content)
+        write_bytes(args.out, content.getvalue())
+    except (OSError, ValueError) as error:
+        raise UserError(last_line(error)) from error
+    print(f'{args.out}: {sum(v.numel() for v in weights.values()):,} numbers')
+
+
+if __name__ == '__main__':
+    run_tool(main)
