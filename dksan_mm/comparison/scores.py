@@ -14,9 +14,14 @@ METRICS: dict[str, dict] = dict(
     temporal=dict(type='VideoTemporalError'),
     niqe=dict(type='VideoNIQE', every=10),
     lpips=dict(type='VideoLPIPS'),
-    stlpips=dict(type='VideoSTLPIPS'))
-# The package of a metric that is an extra; LPIPS downloads its weights.
-PACKAGES = dict(lpips='lpips', stlpips='stlpips_pytorch')
+    stlpips=dict(type='VideoSTLPIPS'),
+    cvvdp=dict(type='VideoCVVDP'))
+# What a metric that is an extra imports, and its package; LPIPS downloads its
+# weights.
+PACKAGES = dict(
+    lpips=('lpips', 'lpips'),
+    stlpips=('stlpips_pytorch', 'stlpips_pytorch'),
+    cvvdp=('pycvvdp', 'cvvdp'))
 DEFAULT = ('psnr', 'ssim', 'temporal', 'niqe')
 
 
@@ -39,7 +44,8 @@ _KINDS = dict(
     TE=Kind('lower', 3, 'temporal error, 8-bit levels'),
     NIQE=Kind('lower', 3),
     LPIPS=Kind('lower', 4),
-    STLPIPS=Kind('lower', 4))
+    STLPIPS=Kind('lower', 4),
+    CVVDP=Kind('higher', 2, 'JOD'))
 
 
 def kind_of(value: str) -> Kind:
@@ -53,7 +59,7 @@ def check_metrics(names: Sequence[str]) -> None:
     Raises:
         UserError: If the package of one that is asked for is not installed.
     """
-    for name, package in PACKAGES.items():
-        if name in names and find_spec(package) is None:
+    for name, (module, package) in PACKAGES.items():
+        if name in names and find_spec(module) is None:
             raise UserError(f'--metrics {name} needs the package {package}: '
                             f'pip install {package}, or leave the metric out')

@@ -175,6 +175,8 @@ class ModelRun:
                 sample = self._restore(key, data, clip['source'], number)
                 for metric in self.metrics:
                     metric.process(None, [sample])
+            for metric in self.metrics:
+                metric.finish_videos()
             rows = [list(metric.results) for metric in self.metrics]
             for metric in self.metrics:
                 metric.results.clear()

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Networks of optional packages that say how alike two frames look."""
+"""Optional packages that say how alike two frames or videos look."""
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,6 +58,32 @@ def load_stlpips(net: str) -> nn.Module:
             f'imported ({error}): pip install --no-deps stlpips_pytorch, or '
             'leave the metric or loss out') from error
     return LPIPS(net=net, variant='shift_tolerant', verbose=False).eval()
+
+
+def load_cvvdp(display: str):
+    """The metric of the package ``cvvdp``.
+
+    Args:
+        display (str): Its name of a display.
+
+    Raises:
+        UserError: If the package is not installed.
+        ValueError: If it knows no such display.
+    """
+    try:
+        import pycvvdp
+        from pycvvdp.vq_metric import vq_exception
+    except ImportError as error:
+        raise UserError(
+            'VideoCVVDP needs the package cvvdp, which cannot be imported '
+            f'({error}): pip install cvvdp==0.5.7, or leave the metric '
+            'out') from error
+    try:
+        return pycvvdp.cvvdp(
+            display_name=display, device=torch.device('cpu'), quiet=True)
+    except vq_exception as error:
+        raise ValueError(f'cvvdp knows no display {display!r}: '
+                         f'{error}') from error
 
 
 @contextmanager

@@ -6,8 +6,9 @@ from .perceptual import VideoLPIPS, VideoSTLPIPS
 from .similarity import VideoPSNR, VideoSSIM
 from .temporal import VideoTemporalError
 from .video_metric import VideoMetric, frame_name
+from .video_quality import VideoCVVDP
 
 __all__ = [
-    'VideoLPIPS', 'VideoMetric', 'VideoNIQE', 'VideoPSNR', 'VideoSSIM',
-    'VideoSTLPIPS', 'VideoTemporalError', 'frame_name'
+    'VideoCVVDP', 'VideoLPIPS', 'VideoMetric', 'VideoNIQE', 'VideoPSNR',
+    'VideoSSIM', 'VideoSTLPIPS', 'VideoTemporalError', 'frame_name'
 ]

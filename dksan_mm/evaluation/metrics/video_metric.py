@@ -145,6 +145,9 @@ class VideoMetric(BaseSampleWiseMetric):
                 luma(truth), luma(prediction))
         return values
 
+    def finish_videos(self) -> None:
+        """Score what waits for the end of the videos seen so far."""
+
     def evaluate(self, size: int | None = None) -> dict[str, float]:
         """Gather every process's frames, average, log one row per video.
 

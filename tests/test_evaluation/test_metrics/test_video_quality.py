@@ -1,0 +1,127 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Videos as the package cvvdp gets them: whole, in order, once."""
+import sys
+import types
+
+import numpy as np
+import pytest
+from helpers.metric_samples import sample, score
+from mmagic.registry import METRICS
+
+from dksan_mm.evaluation.metrics import VideoCVVDP
+from dksan_mm.utils.errors import UserError
+
+
+class NoDisplay(Exception):
+    """As the package raises it."""
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """A package cvvdp that remembers its videos; 10 less the mean error."""
+    seen = []
+
+    class Metric:
+
+        def __init__(self, display_name, device, quiet):
+            if display_name == 'none':
+                raise NoDisplay("'none' not found")
+
+        def predict(self, test, reference, dim_order, frames_per_second):
+            assert test.dtype == reference.dtype == np.uint8
+            seen.append((test, reference, dim_order, frames_per_second))
+            error = test.astype(float) - reference
+            return 10 - np.abs(error).mean(), None
+
+    package, part = types.ModuleType('pycvvdp'), types.ModuleType('vq_metric')
+    package.cvvdp, part.vq_exception = Metric, NoDisplay
+    monkeypatch.setitem(sys.modules, 'pycvvdp', package)
+    monkeypatch.setitem(sys.modules, 'pycvvdp.vq_metric', part)
+    return seen
+
+
+def frames(count, error, size=(8, 10)):
+    """Truth and prediction, which is brighter; each frame another grey."""
+    truth = [np.full((*size, 3), 10 * k, np.uint8) for k in range(count)]
+    return [(image, image + np.uint8(error)) for image in truth]
+
+
+def test_each_video_is_scored_as_a_whole_whatever_the_order(calls):
+    metric = METRICS.build(dict(type='VideoCVVDP', fps=24.))
+    parts = [(f'a/{k:06}', *pair) for k, pair in enumerate(frames(12, 2))]
+    others = [(f'b b/{k}', *pair) for k, pair in enumerate(frames(2, 4), 7)]
+    order = [*parts[6:], others[1], *parts[:6], others[0]]
+    value = score(metric, [sample(*one) for one in order])
+    assert value == dict(CVVDP=pytest.approx((8 + 6) / 2))
+    assert metric.videos == {'a': dict(CVVDP=8.), 'b b': dict(CVVDP=6.)}
+    (test, truth, order, fps), _ = calls
+    assert (order, fps) == ('FHWC', 24.)
+    assert test.shape == (12, 8, 10, 3)
+    assert truth[:, 0, 0, 0].tolist() == list(range(0, 120, 10))
+
+
+def test_nothing_is_left_over(calls):
+    metric = VideoCVVDP()
+    data = [sample(f'a/{k}', *pair) for k, pair in enumerate(frames(3, 1))]
+    for one in data:
+        metric.process(None, [one])
+    folder = metric._folder
+    assert len(list(folder.rglob('*.npy'))) == 3
+    metric.evaluate()
+    assert not folder.exists()
+    assert score(metric, data[:2]) == dict(CVVDP=9.)
+    assert len(calls) == 2
+
+
+def test_a_video_with_a_gap_has_no_value(calls, caplog):
+    metric = VideoCVVDP()
+    data = [sample(f'a/{k}', *frames(1, 1)[0]) for k in (0, 10, 20)]
+    data += [sample(f'b/{k}', *frames(1, 3)[0]) for k in (4, 5)]
+    assert score(metric, data) == dict(CVVDP=7.)
+    assert list(metric.videos) == ['b']
+
+
+def test_videos_are_finished_before_the_others_begin(calls):
+    """As a comparison does, which keeps the rows and continues later."""
+    metric, rows = VideoCVVDP(), []
+    for video, error in (('a', 1), ('b', 3)):
+        for k, pair in enumerate(frames(2, error)):
+            metric.process(None, [sample(f'{video}/{k}', *pair)])
+        metric.finish_videos()
+        rows += metric.results
+        metric.results.clear()
+    metric.results.extend(rows)
+    assert metric.evaluate() == dict(CVVDP=8.)
+    assert len(calls) == 2
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'pycvvdp', None)
+    with pytest.raises(UserError, match='needs the package cvvdp.*pip inst'):
+        score(VideoCVVDP(), [sample('a/0', *frames(1, 1)[0])])
+
+
+def test_wrong_arguments_are_named(calls):
+    with pytest.raises(ValueError, match='fps must be positive, got 0'):
+        VideoCVVDP(fps=0)
+    with pytest.raises(ValueError, match="no display 'none'"):
+        score(VideoCVVDP(display='none'), [sample('a/0', *frames(1, 1)[0])])
+
+
+def test_the_authors_package():
+    """With the package: flicker costs more than the same error standing."""
+    pytest.importorskip('pycvvdp')
+    rng = np.random.default_rng(0)
+    truth = np.full((8, 96, 96, 3), 128, np.uint8)
+    still = rng.integers(-12, 13, (1, 96, 96, 1))
+    moving = rng.integers(-12, 13, (8, 96, 96, 1))
+    values = []
+    for error in (0 * still, still, moving):
+        seen = (truth + error).astype(np.uint8)
+        values.append(
+            score(VideoCVVDP(), [
+                sample(f'a/{k}', *pair)
+                for k, pair in enumerate(zip(truth, seen))
+            ])['CVVDP'])
+    assert values[0] == 10 and max(values[1:]) < 10
+    assert values[1] != values[2]
