@@ -1,7 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
 """Videos as the package cvvdp gets them: whole, in order, once."""
+import os
+import subprocess
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,3 +128,55 @@ def test_the_authors_package():
             ])['CVVDP'])
     assert values[0] == 10 and max(values[1:]) < 10
     assert values[1] != values[2]
+
+
+PROGRAM = '''
+import sys, types
+import numpy as np
+import torch.distributed as dist
+from helpers.metric_samples import sample
+
+class Metric:
+    def __init__(self, display_name, device, quiet):
+        pass
+    def predict(self, test, reference, **kwargs):
+        assert reference[:, 0, 0, 0].tolist() == [0, 10, 20, 30]
+        return 10 - np.abs(test.astype(float) - reference).mean(), None
+
+package, part = types.ModuleType('pycvvdp'), types.ModuleType('vq_metric')
+package.cvvdp, part.vq_exception = Metric, ValueError
+sys.modules.update({'pycvvdp': package, 'pycvvdp.vq_metric': part})
+
+from dksan_mm.evaluation.metrics import VideoCVVDP
+rank = int(sys.argv[1])
+dist.init_process_group('gloo', f'file://{sys.argv[2]}', rank=rank,
+                        world_size=2)
+metric = VideoCVVDP()
+metric._make_folder()  # together, as ``prepare`` does
+for k in range(rank, 4, 2):
+    truth = np.full((8, 10, 3), 10 * k, np.uint8)
+    metric.process(None, [sample(f'a/{k}', truth, truth + np.uint8(k))])
+print(metric.evaluate()['CVVDP'])
+'''
+
+
+@pytest.mark.processes
+def test_two_processes_score_like_one(tmp_path):
+    children = [
+        subprocess.Popen([
+            sys.executable, '-W', 'ignore', '-c', PROGRAM,
+            str(rank),
+            str(tmp_path / 'meet')
+        ],
+                         cwd=Path(__file__).parents[2],
+                         env={
+                             **os.environ, 'PYTHONPATH':
+                             os.pathsep.join(sys.path)
+                         },
+                         stdout=subprocess.PIPE,
+                         text=True) for rank in range(2)
+    ]
+    found = [
+        child.communicate(timeout=300)[0].split()[-1] for child in children
+    ]
+    assert found == ['8.5', '8.5']
