@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+import helpers.mean_distance  # noqa: F401  (registers a loss)
 import helpers.poison  # noqa: F401  (registers a hook)
 import pytest
 import torch
