@@ -9,6 +9,7 @@ from torch import Tensor
 
 from . import extension, torch_path
 from .checks import Geometry
+from .differentiable import differentiable, plain_terms
 
 FORMS = ('depthwise', 'dense')
 
@@ -123,8 +124,8 @@ class _Operator(torch.autograd.Function):
     def backward(ctx, grad_out: Tensor) -> tuple:
         tensors = ctx.saved_tensors
         if torch_path.needs_plain() or torch_path.in_legacy_vmap(grad_out):
-            return None, None, None, *_differentiable(grad_out, tensors,
-                                                      ctx.settings)
+            return None, None, None, *differentiable(grad_out, tensors,
+                                                     ctx.settings)
         grads = iter(ctx.operator(grad_out, *tensors, ctx.settings))
         return (None, None, None, *(None if t is None else next(grads)
                                     for t in tensors))
@@ -135,7 +136,7 @@ def _forward_rule(forward: Callable, backward: Callable, *inputs:
     """The forward operator as torch's derivatives see it."""
     *tensors, settings = inputs
     if torch_path.needs_plain():
-        geometry, whole = _plain_terms(tensors, settings)
+        geometry, whole = plain_terms(tensors, settings)
         return torch_path.convolve(*whole, geometry)
     if _recorded(tensors):
         return _Operator.apply(forward, backward, settings, *tensors)
@@ -153,7 +154,7 @@ def _backward_rule(forward: Callable, backward: Callable, *inputs:
             'deformable convolution; apply it to the convolution itself')
     if torch_path.needs_plain() or _recorded([grad_out, *tensors]):
         # Asked for by create_graph=True: gradients of gradients.
-        grads = _differentiable(grad_out, tensors, settings)
+        grads = differentiable(grad_out, tensors, settings)
         return [grad for grad in grads if grad is not None]
     with torch._C._AutoDispatchBelowAutograd():
         return backward(*inputs)
@@ -163,26 +164,3 @@ def _recorded(tensors: Sequence[Tensor | None]) -> bool:
     """Return whether a gradient will be asked for."""
     return torch.is_grad_enabled() and any(t is not None and t.requires_grad
                                            for t in tensors)
-
-
-def _differentiable(grad_out: Tensor, tensors: Sequence[Tensor | None],
-                    settings: list[int]) -> list[Tensor | None]:
-    """Gradients that can be differentiated again, in pure torch."""
-    geometry, whole = _plain_terms(tensors, settings)
-    grads = torch_path.differentiable_gradients(grad_out, whole, geometry)
-    return [grads[0], grads[1].reshape(tensors[1].shape), *grads[2:]]
-
-
-def _plain_terms(
-        tensors: Sequence[Tensor | None],
-        settings: list[int]) -> tuple[Geometry, tuple[Tensor | None, ...]]:
-    """Arguments of the operators as pure torch takes them."""
-    x, weight, *others = tensors
-    kernel, stride, padding, dilation, size = (
-        tuple(settings[i:i + 2]) for i in range(0, 10, 2))
-    scope, flat_edge, groups, offset_groups = settings[10:]
-    geometry = Geometry(kernel, stride, padding, dilation, groups,
-                        (x.shape[0], *size), offset_groups, bool(flat_edge))
-    square = kernel if others[1] is None else (scope, scope)
-    whole = weight.reshape(weight.shape[0], -1, *square)
-    return geometry, (x, whole, *others)

@@ -14,8 +14,8 @@ Nothing but the output reaches memory. PRECISION is that of the products.
 import triton
 import triton.language as tl
 
-from .sampling import (block, corner, four, image_tap, load_corner, mix, plane,
-                       scope_matrix, scope_slopes, scope_tap, slopes,
+from .sampling import (add_sample, block, image_tap, plane, sample,
+                       sample_slopes, scope_matrix, scope_slopes, scope_tap,
                        store_pair, tile)
 
 
@@ -32,27 +32,6 @@ def chunk(number, PIECE: tl.constexpr, GROUP_IN: tl.constexpr,
     c = first + number % CHUNKS * BLOCK_C + tl.arange(0, BLOCK_C)
     part = number % (SET_IN // PIECE * CHUNKS)
     return c, first + PIECE, first // GROUP_IN, first // SET_IN, part
-
-
-@triton.jit
-def sample(x, mask, top, left, fy, fx, k, image, pixel, live, pixels, height,
-           width, c, channels, end, TAPS: tl.constexpr,
-           TAPS_LAST: tl.constexpr):
-    """A tap's samples times its mask, (pixels, channels)."""
-    value = mix(
-        fy, fx,
-        load_corner(x, image, top, left, live, height, width, c, channels,
-                    end),
-        load_corner(x, image, top, left + 1, live, height, width, c, channels,
-                    end),
-        load_corner(x, image, top + 1, left, live, height, width, c, channels,
-                    end),
-        load_corner(x, image, top + 1, left + 1, live, height, width, c,
-                    channels, end))
-    if mask is not None:
-        at = mask + plane(image, k, pixel, pixels, TAPS, TAPS_LAST)
-        value *= tl.load(at, mask=live, other=0.).to(tl.float32)[:, None]
-    return value
 
 
 @triton.jit
@@ -270,20 +249,9 @@ def dense_backward_kernel(
                                       col, dilation_y, dilation_x, height,
                                       width, image, pixel, live, pixels,
                                       SETS * TAPS, COLS, TAPS_LAST, FLAT)
-        at00, in00 = corner(image, top, left, live, height, width, c, channels,
-                            end)
-        at01, in01 = corner(image, top, left + 1, live, height, width, c,
-                            channels, end)
-        at10, in10 = corner(image, top + 1, left, live, height, width, c,
-                            channels, end)
-        at11, in11 = corner(image, top + 1, left + 1, live, height, width, c,
-                            channels, end)
-        x00 = tl.load(x + at00, mask=in00, other=0.).to(tl.float32)
-        x01 = tl.load(x + at01, mask=in01, other=0.).to(tl.float32)
-        x10 = tl.load(x + at10, mask=in10, other=0.).to(tl.float32)
-        x11 = tl.load(x + at11, mask=in11, other=0.).to(tl.float32)
-        value = mix(fy, fx, x00, x01, x10, x11)
-        slope_y, slope_x = slopes(fy, fx, x00, x01, x10, x11)
+        value, slope_y, slope_x = sample_slopes(x, image, top, left, fy, fx,
+                                                live, height, width, c,
+                                                channels, end)
         factor = tl.full((BLOCK_P, ), 1., tl.float32)
         if mask is not None:
             at = mask + plane(image, tap, pixel, pixels, SETS * TAPS,
@@ -316,16 +284,8 @@ def dense_backward_kernel(
                        factor * tl.sum(by_value * slope_x, 1), tap, slot,
                        pixel, live, pixels, SETS * TAPS, TAPS_LAST)
         if grad_x is not None:
-            a00, a01, a10, a11 = four(fy, fx)
-            masked = by_value * factor[:, None]
-            tl.atomic_add(
-                grad_x + at00, a00 * masked, mask=in00, sem='relaxed')
-            tl.atomic_add(
-                grad_x + at01, a01 * masked, mask=in01, sem='relaxed')
-            tl.atomic_add(
-                grad_x + at10, a10 * masked, mask=in10, sem='relaxed')
-            tl.atomic_add(
-                grad_x + at11, a11 * masked, mask=in11, sem='relaxed')
+            add_sample(grad_x, by_value * factor[:, None], image, top, left,
+                       fy, fx, live, height, width, c, channels, end)
 
 
 @triton.jit

@@ -10,7 +10,6 @@ rounding is below that of the output. Backward, the gradient of ``x`` is added
 atomically, as in the depthwise form; all others are sums in a fixed order.
 """
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,8 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .. import torch_path
 from ..checks import Geometry
+from .gradients import add_up, allocate, connect
 from .launch import (Launch, by_pixel, channels_last, formatted, is_last,
                      is_wide, power_of_2)
 
@@ -113,9 +112,8 @@ def backward(grad_out: Tensor, x: Tensor, weight: Tensor,
             weight_launch(grad_out, tensors, shares[1], settings).run()
         if wanted[0] or any(wanted[2:]):
             backward_launch(grad_out, tensors, shares, settings).run()
-    elif wanted[1]:
-        shares[1].zero_()
-    return _totals(tensors, shares, settings)
+    return add_up(tensors, shares,
+                  lambda grad: grad.permute(0, 3, 2, 1).reshape(weight.shape))
 
 
 def weight_launch(grad_out: Tensor, tensors: Sequence[Tensor | None],
@@ -159,43 +157,13 @@ def backward_launch(grad_out: Tensor, tensors: Sequence[Tensor | None],
 def sums(tensors: Sequence[Tensor | None], wanted: list[bool],
          settings: list[int]) -> list[Tensor | None]:
     """Allocate room for the shares of the gradients, None if unwanted."""
-    x, weight = tensors[:2]
-    offsets, last = by_pixel(*tensors[2:])
-    n, channels, h, w = x.shape
-    mixed = offsets[1] is not None
+    x, weight, _, kernel_offset, _ = tensors
+    mixed = kernel_offset is not None
     constants = _constants(tensors, settings, BACKWARD[mixed])
     parts = _chunks(x, constants) // settings[13]
     tiles = _tiles(x, settings, WEIGHT[mixed].pixels)
-    new = functools.partial(x.new_empty, dtype=torch.float32)
-    shares = [
-        new((n, h, w, channels)).zero_() if wanted[0] else None,
-        new((min(SHARES, tiles),
-             *_table_shape(weight, settings[12]))) if wanted[1] else None
-    ]
-    for tensor, want in zip(offsets, wanted[2:]):
-        shares.append(
-            formatted(new((parts * n,
-                           *tensor.shape[1:])), last) if want else None)
-    return shares
-
-
-def _totals(tensors: Sequence[Tensor | None], shares: Sequence[Tensor | None],
-            settings: list[int]) -> list[Tensor]:
-    """The gradients, in the types of their tensors."""
-    x, weight, *offsets = tensors
-    grad_x, grad_weight, *others = shares
-    totals = []
-    if grad_x is not None:
-        grad_x = grad_x.permute(0, 3, 1, 2)
-        totals.append(formatted(grad_x.to(x.dtype), is_last(x)))
-    if grad_weight is not None:
-        grad = grad_weight.sum(0).permute(0, 3, 2, 1).reshape(weight.shape)
-        totals.append(grad.to(weight.dtype).contiguous())
-    for tensor, grad in zip(offsets, others):
-        if grad is not None:
-            grad = grad.unflatten(0, (-1, len(x))).sum(0) if len(x) else grad
-            totals.append(grad.to(tensor.dtype))
-    return totals
+    table = _table_shape(weight, settings[12])
+    return allocate(tensors, wanted, (min(SHARES, tiles), *table), parts)
 
 
 def _table_shape(weight: Tensor, groups: int) -> tuple[int, ...]:
@@ -270,55 +238,4 @@ def _output(x: Tensor, weight: Tensor, image_offset: Tensor | None,
     return formatted(out, is_last(x))
 
 
-@backward.register_fake
-def _gradients(grad_out: Tensor, x: Tensor, weight: Tensor,
-               image_offset: Tensor | None, kernel_offset: Tensor | None,
-               mask: Tensor | None, settings: list[int],
-               wanted: list[bool]) -> list[Tensor]:
-    offsets, _ = by_pixel(image_offset, kernel_offset, mask)
-    grads = [
-        formatted(torch.empty_like(x), is_last(x)),
-        torch.empty_like(weight, memory_format=torch.contiguous_format),
-        *(None if t is None else torch.empty_like(t) for t in offsets)
-    ]
-    return [grad for grad, want in zip(grads, wanted) if want]
-
-
-def _save(ctx, inputs: tuple, output: Tensor) -> None:
-    *tensors, ctx.settings = inputs
-    ctx.save_for_backward(*tensors)
-
-
-def _backward(ctx, grad_out: Tensor) -> tuple:
-    if torch.is_grad_enabled() or torch_path.needs_plain():
-        return *_differentiable(grad_out, ctx.saved_tensors,
-                                ctx.settings), None
-    wanted = list(ctx.needs_input_grad[:5])
-    grads = iter(backward(grad_out, *ctx.saved_tensors, ctx.settings, wanted))
-    return (*(next(grads) if want else None for want in wanted), None)
-
-
-def _differentiable(grad_out: Tensor, tensors: Sequence[Tensor | None],
-                    settings: list[int]) -> list[Tensor | None]:
-    """Gradients that can be differentiated again, in pure torch."""
-    kernel, stride, padding, dilation, size = (
-        tuple(settings[i:i + 2]) for i in range(0, 10, 2))
-    x, weight, *others = tensors
-    scope, flat_edge, groups, sets = settings[10:]
-    geometry = Geometry(kernel, stride, padding, dilation, groups,
-                        (len(x), *size), sets, bool(flat_edge))
-    square = kernel if others[1] is None else (scope, scope)
-    whole = [
-        None if t is None else t.float()
-        for t in (x, weight.reshape(*weight.shape[:2], *square), *others)
-    ]
-    grads = torch_path.differentiable_gradients(grad_out.float(), whole,
-                                                geometry)
-    grads[1] = grads[1].reshape(weight.shape)
-    return [
-        None if t is None else grad.to(t.dtype)
-        for t, grad in zip(tensors, grads)
-    ]
-
-
-forward.register_autograd(_backward, setup_context=_save)
+connect(forward, backward, lambda x, settings: settings)

@@ -15,9 +15,9 @@ channels last in memory. Without kernel offsets the table has one row a tap.
 import triton
 import triton.language as tl
 
-from .sampling import (block, cells, corner, four, image_tap, load_corner, mix,
-                       plane, scope_matrix, scope_tap, slopes, store_pair,
-                       table_row, tile)
+from .sampling import (add_sample, block, cells, image_tap, mix, plane, sample,
+                       sample_slopes, scope_matrix, scope_tap, slopes,
+                       store_pair, table_row, tile)
 
 
 @triton.jit
@@ -39,19 +39,9 @@ def forward_kernel(x, table, image_offset, kernel_offset, mask, out, height,
                                       dilation_x, height, width, image, pixel,
                                       live, pixels, TAPS, COLS, TAPS_LAST,
                                       False)
-        value = mix(
-            fy, fx,
-            load_corner(x, image, top, left, live, height, width, c, channels,
-                        channels),
-            load_corner(x, image, top, left + 1, live, height, width, c,
-                        channels, channels),
-            load_corner(x, image, top + 1, left, live, height, width, c,
-                        channels, channels),
-            load_corner(x, image, top + 1, left + 1, live, height, width, c,
-                        channels, channels))
-        if mask is not None:
-            at = mask + plane(image, k, pixel, pixels, TAPS, TAPS_LAST)
-            value *= tl.load(at, mask=live, other=0.).to(tl.float32)[:, None]
+        value = sample(x, mask, top, left, fy, fx, k, image, pixel, live,
+                       pixels, height, width, c, channels, channels, TAPS,
+                       TAPS_LAST)
         if kernel_offset is not None:
             y, z, gy, gx, _, _ = scope_tap(kernel_offset, k, image, pixel,
                                            live, pixels, TAPS, ROWS, COLS,
@@ -105,20 +95,9 @@ def backward_kernel(grad_out, x, table, image_offset, kernel_offset, mask,
                                           dilation_y, dilation_x, height,
                                           width, image, pixel, live, pixels,
                                           TAPS, COLS, TAPS_LAST, False)
-            at00, in00 = corner(image, top, left, live, height, width, c,
-                                channels, channels)
-            at01, in01 = corner(image, top, left + 1, live, height, width, c,
-                                channels, channels)
-            at10, in10 = corner(image, top + 1, left, live, height, width, c,
-                                channels, channels)
-            at11, in11 = corner(image, top + 1, left + 1, live, height, width,
-                                c, channels, channels)
-            x00 = tl.load(x + at00, mask=in00, other=0.).to(tl.float32)
-            x01 = tl.load(x + at01, mask=in01, other=0.).to(tl.float32)
-            x10 = tl.load(x + at10, mask=in10, other=0.).to(tl.float32)
-            x11 = tl.load(x + at11, mask=in11, other=0.).to(tl.float32)
-            value = mix(fy, fx, x00, x01, x10, x11)
-            slope_y, slope_x = slopes(fy, fx, x00, x01, x10, x11)
+            value, slope_y, slope_x = sample_slopes(x, image, top, left, fy,
+                                                    fx, live, height, width, c,
+                                                    channels, channels)
             if kernel_offset is not None:
                 y, z, gy, gx, free_y, free_x = scope_tap(
                     kernel_offset, k, image, pixel, live, pixels, TAPS, ROWS,
@@ -149,16 +128,9 @@ def backward_kernel(grad_out, x, table, image_offset, kernel_offset, mask,
                            factor * free_x * tl.sum(by_weight * slope_x, 1), k,
                            slot, pixel, live, pixels, TAPS, TAPS_LAST)
             if grad_x is not None:
-                a00, a01, a10, a11 = four(fy, fx)
-                masked = by_value * factor[:, None]
-                tl.atomic_add(
-                    grad_x + at00, a00 * masked, mask=in00, sem='relaxed')
-                tl.atomic_add(
-                    grad_x + at01, a01 * masked, mask=in01, sem='relaxed')
-                tl.atomic_add(
-                    grad_x + at10, a10 * masked, mask=in10, sem='relaxed')
-                tl.atomic_add(
-                    grad_x + at11, a11 * masked, mask=in11, sem='relaxed')
+                add_sample(grad_x, by_value * factor[:, None], image, top,
+                           left, fy, fx, live, height, width, c, channels,
+                           channels)
             if grad_table is not None:
                 matrix = scope_matrix(y, z, gy, gx, k, kernel_offset
                                       is not None, SCOPE, CELLS)

@@ -23,8 +23,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .. import torch_path
 from ..checks import Geometry
+from .gradients import add_up, allocate, connect
 from .launch import (Launch, by_pixel, channels_last, formatted, is_last,
                      is_wide, power_of_2)
 
@@ -124,7 +124,7 @@ def backward(grad_out: Tensor, x: Tensor, weight: Tensor,
     shares = sums(tensors, wanted, settings)
     if grad_out.numel():
         backward_launch(grad_out, tensors, shares, settings).run()
-    return _totals(tensors, shares, _Blocks.backward(x, settings).parts)
+    return add_up(tensors, shares, Tensor.t)
 
 
 def backward_launch(grad_out: Tensor, tensors: Sequence[Tensor | None],
@@ -157,39 +157,10 @@ def sums(tensors: Sequence[Tensor | None], wanted: list[bool],
          settings: list[int]) -> list[Tensor | None]:
     """Allocate room for the shares of the gradients, None if unwanted."""
     x, weight = tensors[:2]
-    offsets, last = by_pixel(*tensors[2:])
-    n, channels, h, w = x.shape
     blocks = _Blocks.backward(x, settings)
-    programs, parts = min(blocks.tiles, _programs(x)), blocks.parts
-    new = functools.partial(x.new_empty, dtype=torch.float32)
-    shares = [
-        new((n, h, w, channels)).zero_() if wanted[0] else None,
-        new((programs, weight.shape[1], channels)) if wanted[1] else None
-    ]
-    for tensor, want in zip(offsets, wanted[2:]):
-        shares.append(
-            formatted(new((parts * n,
-                           *tensor.shape[1:])), last) if want else None)
-    return shares
-
-
-def _totals(tensors: list[Tensor | None], shares: list[Tensor | None],
-            parts: int) -> list[Tensor]:
-    """The gradients, in the types of their tensors."""
-    x, weight, *offsets = tensors
-    grad_x, grad_weight, *others = shares
-    totals = []
-    if grad_x is not None:
-        grad_x = grad_x.permute(0, 3, 1, 2)
-        totals.append(formatted(grad_x.to(x.dtype), is_last(x)))
-    if grad_weight is not None:
-        totals.append(grad_weight.sum(0).t().to(weight.dtype).contiguous())
-    for tensor, grad in zip(offsets, others):
-        if grad is not None:
-            if parts > 1:
-                grad = grad.unflatten(0, (parts, len(x))).sum(0)
-            totals.append(grad.to(tensor.dtype))
-    return totals
+    programs = min(blocks.tiles, _programs(x))
+    return allocate(tensors, wanted, (programs, weight.shape[1], x.shape[1]),
+                    blocks.parts)
 
 
 class _Blocks:
@@ -212,12 +183,12 @@ class _Blocks:
 
     @classmethod
     def forward(cls, x: Tensor, settings: list[int]) -> '_Blocks':
-        """Of the forward kernel."""
+        """Cut the work of the forward kernel."""
         return cls(x, settings, 1, MAX_FORWARD_CHANNELS)
 
     @classmethod
     def backward(cls, x: Tensor, settings: list[int]) -> '_Blocks':
-        """Of the backward kernel."""
+        """Cut the work of the backward kernel."""
         return cls(x, settings, 16, MAX_BACKWARD_CHANNELS)
 
 
@@ -253,55 +224,9 @@ def _output(x: Tensor, weight: Tensor, image_offset: Tensor | None,
     return formatted(out, is_last(x))
 
 
-@backward.register_fake
-def _gradients(grad_out: Tensor, x: Tensor, weight: Tensor,
-               image_offset: Tensor | None, kernel_offset: Tensor | None,
-               mask: Tensor | None, settings: list[int],
-               wanted: list[bool]) -> list[Tensor]:
-    offsets, last = by_pixel(image_offset, kernel_offset, mask)
-    grads = [
-        formatted(torch.empty_like(x), is_last(x)),
-        torch.empty_like(weight, memory_format=torch.contiguous_format),
-        *(None if t is None else torch.empty_like(t) for t in offsets)
-    ]
-    return [grad for grad, want in zip(grads, wanted) if want]
+def _whole_settings(x: Tensor, settings: list[int]) -> list[int]:
+    """Those of the dense form: a group for each channel, one of offsets."""
+    return [*settings, 0, x.shape[1], 1]
 
 
-def _save(ctx, inputs: tuple, output: Tensor) -> None:
-    *tensors, ctx.settings = inputs
-    ctx.save_for_backward(*tensors)
-
-
-def _backward(ctx, grad_out: Tensor) -> tuple:
-    if torch.is_grad_enabled() or torch_path.needs_plain():
-        return *_differentiable(grad_out, ctx.saved_tensors,
-                                ctx.settings), None
-    wanted = list(ctx.needs_input_grad[:5])
-    grads = iter(backward(grad_out, *ctx.saved_tensors, ctx.settings, wanted))
-    return (*(next(grads) if want else None for want in wanted), None)
-
-
-def _differentiable(grad_out: Tensor, tensors: Sequence[Tensor | None],
-                    settings: list[int]) -> list[Tensor | None]:
-    """Gradients that can be differentiated again, in pure torch."""
-    kernel, stride, padding, dilation, size = (
-        tuple(settings[i:i + 2]) for i in range(0, 10, 2))
-    x, weight, *others = tensors
-    channels, scope = x.shape[1], settings[10]
-    geometry = Geometry(kernel, stride, padding, dilation, channels,
-                        (x.shape[0], *size))
-    square = kernel if others[1] is None else (scope, scope)
-    tensors = [
-        None if t is None else t.float()
-        for t in (x, weight.reshape(channels, 1, *square), *others)
-    ]
-    grads = torch_path.differentiable_gradients(grad_out.float(), tensors,
-                                                geometry)
-    grads[1] = grads[1].reshape(weight.shape)
-    return [
-        None if t is None else grad.to(t.dtype)
-        for t, grad in zip((x, weight, *others), grads)
-    ]
-
-
-forward.register_autograd(_backward, setup_context=_save)
+connect(forward, backward, _whole_settings)

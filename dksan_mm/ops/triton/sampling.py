@@ -155,6 +155,66 @@ def mix(fy, fx, s00, s01, s10, s11):
 
 
 @triton.jit
+def sample(x, mask, top, left, fy, fx, k, image, pixel, live, pixels, height,
+           width, c, channels, end, TAPS: tl.constexpr,
+           TAPS_LAST: tl.constexpr):
+    """A tap's samples times its mask, (pixels, channels)."""
+    value = mix(
+        fy, fx,
+        load_corner(x, image, top, left, live, height, width, c, channels,
+                    end),
+        load_corner(x, image, top, left + 1, live, height, width, c, channels,
+                    end),
+        load_corner(x, image, top + 1, left, live, height, width, c, channels,
+                    end),
+        load_corner(x, image, top + 1, left + 1, live, height, width, c,
+                    channels, end))
+    if mask is not None:
+        at = mask + plane(image, k, pixel, pixels, TAPS, TAPS_LAST)
+        value *= tl.load(at, mask=live, other=0.).to(tl.float32)[:, None]
+    return value
+
+
+@triton.jit
+def sample_slopes(x, image, top, left, fy, fx, live, height, width, c,
+                  channels, end):
+    """A tap's samples, and their derivatives (y, x)."""
+    x00 = load_corner(x, image, top, left, live, height, width, c, channels,
+                      end)
+    x01 = load_corner(x, image, top, left + 1, live, height, width, c,
+                      channels, end)
+    x10 = load_corner(x, image, top + 1, left, live, height, width, c,
+                      channels, end)
+    x11 = load_corner(x, image, top + 1, left + 1, live, height, width, c,
+                      channels, end)
+    slope_y, slope_x = slopes(fy, fx, x00, x01, x10, x11)
+    return mix(fy, fx, x00, x01, x10, x11), slope_y, slope_x
+
+
+@triton.jit
+def add_corner(grads, value, image, y, x, live, height, width, c, channels,
+               end):
+    """Add to one neighbour's channels, in no fixed order."""
+    at, inside = corner(image, y, x, live, height, width, c, channels, end)
+    tl.atomic_add(grads + at, value, mask=inside, sem='relaxed')
+
+
+@triton.jit
+def add_sample(grads, value, image, top, left, fy, fx, live, height, width, c,
+               channels, end):
+    """Add the gradient of a tap's samples to the four neighbours."""
+    a00, a01, a10, a11 = four(fy, fx)
+    add_corner(grads, a00 * value, image, top, left, live, height, width, c,
+               channels, end)
+    add_corner(grads, a01 * value, image, top, left + 1, live, height, width,
+               c, channels, end)
+    add_corner(grads, a10 * value, image, top + 1, left, live, height, width,
+               c, channels, end)
+    add_corner(grads, a11 * value, image, top + 1, left + 1, live, height,
+               width, c, channels, end)
+
+
+@triton.jit
 def cells(table, cell, c, channels, SCOPE: tl.constexpr):
     """Channels of a scope cell, its right, lower and diagonal neighbours."""
     # A scope of one cell is its own neighbour.

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What the kernels take on GPUs, and the least time that follows.
+"""Resources that the kernels take on GPUs, and the least time of each.
 
 The forms that the networks launch, on the meta device: nothing is computed.
 """
@@ -61,7 +61,7 @@ DEVICES = {
 
 @dataclass(frozen=True)
 class Cost:
-    """Of an output pixel.
+    """Costs of an output pixel.
 
     Attributes:
         memory (int): Bytes that must be read or written once.
@@ -211,7 +211,7 @@ def dense(channels: int = 128,
 
 def _dense_cost(way: str, tensors: list[Tensor | None],
                 constants: dict) -> Cost:
-    """Of a pixel in one of the three kernels."""
+    """Return the costs of a pixel in one of the three kernels."""
     x, weight, *others = tensors
     channels, word, taps = x.shape[1], x.element_size(), constants['TAPS']
     offsets = 4 * sum(t.shape[1] for t in others if t is not None)

@@ -34,7 +34,7 @@ REGISTER_STEP = 8  # registers a thread are rounded up to
 
 @dataclass(frozen=True)
 class Compiled:
-    """What a compiled kernel takes, and how it reads memory.
+    """Resources of a compiled kernel, and the ways it reads memory.
 
     Attributes:
         registers (int): Of a thread.

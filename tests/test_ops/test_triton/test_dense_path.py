@@ -5,27 +5,18 @@ The modulated deformable convolution is compared with the C++ operator.
 """
 import pytest
 import torch
-from helpers.op_cases import Case, defined_gradients, defined_output, gradients
+from helpers.op_cases import gradients
+from helpers.triton_cases import ROUNDING
+from helpers.triton_cases import SMALL as DEPTHWISE
+from helpers.triton_cases import TINY, assert_defined, drawn
 from torch.library import opcheck
 from torch.testing import assert_close
 
 from dksan_mm.ops import deform_kernel_conv2d, set_backend
 from dksan_mm.ops.triton import dense_path
-from dksan_mm.ops.triton import path as triton_path
 
 pytest.importorskip('dksan_mm.ops.triton.dense_kernels')
-DEVICE = 'cpu' if triton_path.interpreted() else 'cuda'
-ROUNDING = 1e-5
-TINY = Case(
-    batch=1,
-    c_in=2,
-    c_out=2,
-    groups=1,
-    scope=2,
-    size=(1, 2),
-    kernel_size=(1, 2),
-    padding=(0, 1))
-SMALL = Case(batch=1, groups=1, size=(3, 4))
+SMALL = DEPTHWISE.but(groups=1)
 CASES = dict(
     dense=SMALL.but(batch=2),
     groups=SMALL.but(groups=2, c_out=6),
@@ -57,15 +48,6 @@ CASES = dict(
 GROUPINGS = [(8, 4, 4, 2), (6, 4, 2, 3), (48, 4, 1, 2)]
 
 
-def drawn(case, dtype=torch.float32):
-    inputs = {
-        name: value if value is None else value.to(DEVICE)
-        for name, value in case.inputs(dtype).items()
-    }
-    grad_out = torch.randn(case.batch, case.c_out, *case.out_size)
-    return inputs, grad_out.to(DEVICE, dtype)
-
-
 def run(case, inputs, grad_out):
     with set_backend('triton'):
         found = gradients(deform_kernel_conv2d, inputs, grad_out,
@@ -77,22 +59,7 @@ def run(case, inputs, grad_out):
 def check(case, dtype=torch.float32, rounding=ROUNDING):
     inputs, grad_out = drawn(case, dtype)
     found = run(case, inputs, grad_out)
-    exact = {
-        name: value if value is None else value.float().cpu()
-        for name, value in inputs.items()
-    }
-    expected = defined_gradients(case, exact, grad_out.float().cpu())
-    expected['out'] = defined_output(case, exact)
-    assert found.keys() == expected.keys()
-    for name, value in found.items():
-        assert value.dtype == dtype
-        scale = max(1, expected[name].abs().max().item())
-        assert_close(
-            value.cpu().double(),
-            expected[name],
-            rtol=0,
-            atol=rounding * scale,
-            msg=lambda text: f'{name}: {text}')
+    assert_defined(case, inputs, grad_out, found, rounding)
 
 
 def test_mixed_columns_are_the_definition():

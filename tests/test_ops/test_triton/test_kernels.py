@@ -5,8 +5,9 @@ tests/conftest.py chooses. On a GPU they have not been tried yet.
 """
 import pytest
 import torch
-from helpers.op_cases import (NAMES, Case, defined_gradients, defined_output,
-                              gradients)
+from helpers.op_cases import NAMES, Case, defined_output, gradients
+from helpers.triton_cases import (DEVICE, ROUNDING, SMALL, assert_defined,
+                                  drawn, on_cpu)
 from torch.library import opcheck
 from torch.testing import assert_close
 
@@ -20,14 +21,6 @@ pytestmark = [
     pytest.mark.skipif(
         not triton_path.available(), reason='triton is not installed'),
 ]
-DEVICE = 'cpu' if triton_path.interpreted() else 'cuda'
-
-# Sums of up to 36 products a number, or of some hundred for the gradients of
-# the weight, each rounded to 6e-8 of their size.
-ROUNDING = 1e-5
-
-# The interpreter takes its time for each tap of each image.
-SMALL = Case(batch=1, size=(3, 4))
 CASES = dict(
     every_input=Case(),
     multiplied=SMALL.but(c_in=2, groups=2, kernel_size=2),
@@ -82,23 +75,6 @@ def wide_indices(monkeypatch):
     monkeypatch.setattr(triton_launch, 'MAX_NARROW', 0)
 
 
-def drawn(case, dtype=torch.float32):
-    """Inputs and a gradient of the output, on the device tested."""
-    inputs = {
-        name: value if value is None else value.to(DEVICE)
-        for name, value in case.inputs(dtype).items()
-    }
-    grad_out = torch.randn(case.batch, case.c_out, *case.out_size)
-    return inputs, grad_out.to(DEVICE, dtype)
-
-
-def on_cpu(inputs):
-    return {
-        name: value if value is None else value.float().cpu()
-        for name, value in inputs.items()
-    }
-
-
 def check(case, inputs, grad_out, atol=ROUNDING):
     """Compare values and gradients with the definition; the output."""
     leaves = {
@@ -107,17 +83,8 @@ def check(case, inputs, grad_out, atol=ROUNDING):
     }
     out = deform_kernel_conv2d(**{**inputs, **leaves}, **case.settings)
     grads = torch.autograd.grad(out, list(leaves.values()), grad_out)
-    expected = defined_gradients(case, on_cpu(inputs), grad_out.float().cpu())
-    expected['out'] = defined_output(case, on_cpu(inputs))
-    for name, value in dict(zip(leaves, grads), out=out).items():
-        assert value.dtype == inputs.get(name, inputs['x']).dtype
-        scale = max(1, expected[name].abs().max().item())
-        assert_close(
-            value.cpu().double(),
-            expected[name],
-            rtol=0,
-            atol=atol * scale,
-            msg=lambda text: f'{name}: {text}')
+    found = dict(zip(leaves, grads), out=out)
+    assert_defined(case, inputs, grad_out, found, atol)
     return out.detach()
 
 

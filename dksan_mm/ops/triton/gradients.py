@@ -1,0 +1,120 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Gradients that the kernels' programs share, and what torch knows of them."""
+
+import functools
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from .. import torch_path
+from ..differentiable import differentiable
+from .launch import by_pixel, formatted, is_last
+
+Settings = list[int]
+
+
+def allocate(tensors: Sequence[Tensor | None], wanted: list[bool],
+             weight_shape: Sequence[int], parts: int) -> list[Tensor | None]:
+    """Allocate room for the shares of the gradients, None if unwanted.
+
+    Args:
+        tensors (Sequence[Tensor | None]): Those of the operator.
+        wanted (list[bool]): Whose gradients are.
+        weight_shape (Sequence[int]): Of all shares of the weight's gradient.
+        parts (int): Shares of the gradients of offsets and mask.
+    """
+    x = tensors[0]
+    offsets, last = by_pixel(*tensors[2:])
+    n, channels, h, w = x.shape
+    new = functools.partial(x.new_empty, dtype=torch.float32)
+    shares = [
+        new((n, h, w, channels)).zero_() if wanted[0] else None,
+        new(weight_shape) if wanted[1] else None
+    ]
+    for tensor, want in zip(offsets, wanted[2:]):
+        shares.append(
+            formatted(new((parts * n,
+                           *tensor.shape[1:])), last) if want else None)
+    return shares
+
+
+def add_up(tensors: Sequence[Tensor | None], shares: Sequence[Tensor | None],
+           in_shape: Callable[[Tensor], Tensor]) -> list[Tensor]:
+    """The gradients that are wanted, in the types of their tensors.
+
+    Args:
+        tensors (Sequence[Tensor | None]): Those of the operator.
+        shares (Sequence[Tensor | None]): As :func:`allocate` gives them.
+        in_shape (Callable): Gives the sum of the weight's shares its shape.
+    """
+    x, weight, *offsets = tensors
+    grad_x, grad_weight, *others = shares
+    totals = []
+    if grad_x is not None:
+        grad_x = grad_x.permute(0, 3, 1, 2)
+        totals.append(formatted(grad_x.to(x.dtype), is_last(x)))
+    if grad_weight is not None:
+        grad_weight = in_shape(grad_weight.sum(0))
+        totals.append(grad_weight.to(weight.dtype).contiguous())
+    for tensor, grad in zip(offsets, others):
+        if grad is not None:
+            if len(grad) > len(x):
+                grad = grad.unflatten(0, (-1, len(x))).sum(0)
+            totals.append(grad.to(tensor.dtype))
+    return totals
+
+
+def connect(forward: torch.library.CustomOpDef,
+            backward: torch.library.CustomOpDef,
+            whole_settings: Callable[[Tensor, Settings], Settings]) -> None:
+    """Make one operator the gradient of another, as torch sees them.
+
+    Args:
+        forward (CustomOpDef): Takes five tensors and settings.
+        backward (CustomOpDef): Takes the output's gradient, the same, and
+            which gradients are wanted.
+        whole_settings (Callable): Makes those of :func:`~dksan_mm.ops.
+            differentiable.plain_terms` from ``x`` and the settings.
+    """
+
+    def save(ctx, inputs: tuple, output: Tensor) -> None:
+        *tensors, ctx.settings = inputs
+        ctx.save_for_backward(*tensors)
+
+    def differentiate(ctx, grad_out: Tensor) -> tuple:
+        tensors = ctx.saved_tensors
+        if torch.is_grad_enabled() or torch_path.needs_plain():
+            settings = whole_settings(tensors[0], ctx.settings)
+            return *_in_torch(grad_out, tensors, settings), None
+        wanted = list(ctx.needs_input_grad[:5])
+        grads = iter(backward(grad_out, *tensors, ctx.settings, wanted))
+        return (*(next(grads) if want else None for want in wanted), None)
+
+    backward.register_fake(_empty)
+    forward.register_autograd(differentiate, setup_context=save)
+
+
+def _empty(grad_out: Tensor, x: Tensor, weight: Tensor,
+           image_offset: Tensor | None, kernel_offset: Tensor | None,
+           mask: Tensor | None, settings: Settings,
+           wanted: list[bool]) -> list[Tensor]:
+    """Gradients without values."""
+    offsets, _ = by_pixel(image_offset, kernel_offset, mask)
+    grads = [
+        formatted(torch.empty_like(x), is_last(x)),
+        torch.empty_like(weight, memory_format=torch.contiguous_format),
+        *(None if t is None else torch.empty_like(t) for t in offsets)
+    ]
+    return [grad for grad, want in zip(grads, wanted) if want]
+
+
+def _in_torch(grad_out: Tensor, tensors: Sequence[Tensor | None],
+              settings: Settings) -> list[Tensor | None]:
+    """Gradients that can be differentiated again, computed in float32."""
+    whole = [None if t is None else t.float() for t in tensors]
+    grads = differentiable(grad_out.float(), whole, settings)
+    return [
+        None if t is None else grad.to(t.dtype)
+        for t, grad in zip(tensors, grads)
+    ]
