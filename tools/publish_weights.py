@@ -38,37 +38,19 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def encode(weights: dict, out: str) -> bytes:
-    """Return the content of a file of weights."""
-    import io
-
-    import torch
-    if out.endswith('.safetensors'):
-        from safetensors.torch import save
-        return save(weights, metadata=dict(format='pt'))
-    content = io.BytesIO()
-    torch.save(weights, content)
-    return content.getvalue()
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the tool."""
     args = parse_args(argv)
     try:
         check_output(args.out, overwrite=args.overwrite)
         from dksan_mm.engine.runner.checkpoint import needed, read_checkpoint
-        from dksan_mm.io.images import write_bytes
+        from dksan_mm.engine.runner.weights import write_weights
         found = needed(read_checkpoint(args.checkpoint)['state_dict'])
-        # Clones: a view would take the whole tensor it shows with it.
-        weights = {
-            name: value.detach().clone().contiguous()
-            for name, value in found.items()
-        }
-        write_bytes(args.out, encode(weights, args.out))
+        write_weights(args.out, found)
     except OSError as error:
         raise UserError(launch.last_line(error)) from error
-    print(f'{args.out}: {len(weights)} tensors, '
-          f'{sum(value.numel() for value in weights.values()):,} numbers')
+    print(f'{args.out}: {len(found)} tensors, '
+          f'{sum(value.numel() for value in found.values()):,} numbers')
 
 
 if __name__ == '__main__':

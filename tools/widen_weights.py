@@ -10,7 +10,6 @@ The wide network gives the frames of the narrow one, up to rounding, and
 learns from there. Both are DKSANNets with as many blocks.
 """
 import argparse
-import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,13 +59,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     try:
         check_output(args.out, overwrite=args.overwrite)
-        import torch
-
-        from dksan_mm.io.images import write_bytes
+        from dksan_mm.engine.runner.weights import write_weights
         weights = widen_checkpoint(args)
-        content = io.BytesIO()
-        torch.save(weights, content)
-        write_bytes(args.out, content.getvalue())
+        write_weights(args.out, weights)
     except (OSError, ValueError) as error:
         raise UserError(last_line(error)) from error
     print(f'{args.out}: {sum(v.numel() for v in weights.values()):,} numbers')
