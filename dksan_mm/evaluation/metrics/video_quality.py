@@ -3,6 +3,7 @@
 import logging
 import tempfile
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -52,6 +53,7 @@ class VideoCVVDP(VideoMetric):
         if not fps > 0:
             raise ValueError(f'fps must be positive, got {fps}')
         self.fps, self.display = fps, display
+        self._quality: Any = None
         self._kept: tempfile.TemporaryDirectory | None = None
         self._folder: Path | None = None
 
@@ -62,7 +64,7 @@ class VideoCVVDP(VideoMetric):
             UserError: If the package is not installed.
         """
         super().prepare(module, dataloader)
-        load_cvvdp(self.display)
+        self._quality = load_cvvdp(self.display)
         self._make_folder()
 
     def _make_folder(self) -> Path:
@@ -134,7 +136,8 @@ class VideoCVVDP(VideoMetric):
         folder = self._folder / quote(video, safe='')
         pairs = [np.load(folder / f'{number}.npy') for number in numbers]
         truth, prediction = map(np.stack, zip(*pairs))
-        metric = load_cvvdp(self.display)
-        quality, _ = metric.predict(
+        if self._quality is None:
+            self._quality = load_cvvdp(self.display)
+        quality, _ = self._quality.predict(
             prediction, truth, dim_order='FHWC', frames_per_second=self.fps)
         return {self.metric: float(quality)}

@@ -1,6 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
 import sys
-import types
 from urllib.error import URLError
 
 import cv2
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.metric_samples import sample, score
+from helpers.stand_ins import install
 from mmagic.registry import METRICS
 from torch import nn
 
@@ -31,10 +31,7 @@ class Distance(nn.Module):
 @pytest.fixture
 def package(monkeypatch):
     """A package lpips without weights."""
-    module = types.ModuleType('lpips')
-    module.LPIPS = Distance
-    monkeypatch.setitem(sys.modules, 'lpips', module)
-    return module
+    return install(monkeypatch, 'lpips', LPIPS=Distance)
 
 
 def test_lpips_gets_rgb_from_minus_one_to_one(package):
@@ -100,13 +97,7 @@ def shift_tolerant(monkeypatch):
         def forward(self, first, second):
             return (first - second).abs().mean().reshape(1, 1, 1, 1)
 
-    package = types.ModuleType('stlpips_pytorch')
-    package.__path__ = []
-    module = types.ModuleType('stlpips_pytorch.stlpips')
-    module.LPIPS = Mean
-    monkeypatch.setitem(sys.modules, 'stlpips_pytorch', package)
-    monkeypatch.setitem(sys.modules, 'stlpips_pytorch.stlpips', module)
-    return module
+    return install(monkeypatch, 'stlpips_pytorch.stlpips', LPIPS=Mean)
 
 
 def test_the_shift_tolerant_distance_is_registered(shift_tolerant):

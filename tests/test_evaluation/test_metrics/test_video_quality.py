@@ -3,12 +3,12 @@
 import os
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.metric_samples import sample, score
+from helpers.stand_ins import install
 from mmagic.registry import METRICS
 
 from dksan_mm.evaluation.metrics import VideoCVVDP
@@ -16,7 +16,7 @@ from dksan_mm.utils.errors import UserError
 
 
 class NoDisplay(Exception):
-    """As the package raises it."""
+    """Error of the package."""
 
 
 @pytest.fixture
@@ -36,10 +36,8 @@ def calls(monkeypatch):
             error = test.astype(float) - reference
             return 10 - np.abs(error).mean(), None
 
-    package, part = types.ModuleType('pycvvdp'), types.ModuleType('vq_metric')
-    package.cvvdp, part.vq_exception = Metric, NoDisplay
-    monkeypatch.setitem(sys.modules, 'pycvvdp', package)
-    monkeypatch.setitem(sys.modules, 'pycvvdp.vq_metric', part)
+    install(monkeypatch, 'pycvvdp', cvvdp=Metric, __path__=[])
+    install(monkeypatch, 'pycvvdp.vq_metric', vq_exception=NoDisplay)
     return seen
 
 
@@ -85,7 +83,7 @@ def test_a_video_with_a_gap_has_no_value(calls, caplog):
 
 
 def test_videos_are_finished_before_the_others_begin(calls):
-    """As a comparison does, which keeps the rows and continues later."""
+    """A comparison keeps the rows, and continues later."""
     metric, rows = VideoCVVDP(), []
     for video, error in (('a', 1), ('b', 3)):
         for k, pair in enumerate(frames(2, error)):
@@ -131,10 +129,12 @@ def test_the_authors_package():
 
 
 PROGRAM = '''
-import sys, types
+import sys
 import numpy as np
+import pytest
 import torch.distributed as dist
 from helpers.metric_samples import sample
+from helpers.stand_ins import install
 
 class Metric:
     def __init__(self, display_name, device, quiet):
@@ -143,9 +143,9 @@ class Metric:
         assert reference[:, 0, 0, 0].tolist() == [0, 10, 20, 30]
         return 10 - np.abs(test.astype(float) - reference).mean(), None
 
-package, part = types.ModuleType('pycvvdp'), types.ModuleType('vq_metric')
-package.cvvdp, part.vq_exception = Metric, ValueError
-sys.modules.update({'pycvvdp': package, 'pycvvdp.vq_metric': part})
+patch = pytest.MonkeyPatch()
+install(patch, 'pycvvdp', cvvdp=Metric, __path__=[])
+install(patch, 'pycvvdp.vq_metric', vq_exception=ValueError)
 
 from dksan_mm.evaluation.metrics import VideoCVVDP
 rank = int(sys.argv[1])

@@ -1,9 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
 import sys
-import types
 
 import pytest
 import torch
+from helpers.stand_ins import install
 from mmagic.registry import MODELS
 from torch import nn
 
@@ -26,12 +26,7 @@ def package(monkeypatch):
             difference = (first - second).abs().mean((1, 2, 3), keepdim=True)
             return self.weight * difference
 
-    package = types.ModuleType('stlpips_pytorch')
-    package.__path__ = []
-    module = types.ModuleType('stlpips_pytorch.stlpips')
-    module.LPIPS = Distance
-    monkeypatch.setitem(sys.modules, 'stlpips_pytorch', package)
-    monkeypatch.setitem(sys.modules, 'stlpips_pytorch.stlpips', module)
+    install(monkeypatch, 'stlpips_pytorch.stlpips', LPIPS=Distance)
 
 
 def test_loss_is_the_mean_distance_of_images_from_minus_one_to_one(package):
