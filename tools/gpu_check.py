@@ -189,7 +189,7 @@ def wait(args: argparse.Namespace) -> None:
 
 
 def one_line(error: Exception) -> str:
-    """What an error says first, fit for a table's cell."""
+    """Return an error's first line, fit for a table's cell."""
     text = f'{type(error).__name__}: {error}'.splitlines()[0]
     return text.replace('|', '/')[:120]
 

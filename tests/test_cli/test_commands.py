@@ -11,7 +11,7 @@ from dksan_mm.cli import commands
 
 @pytest.fixture
 def ran(monkeypatch):
-    """What would have been run, with the arguments of the process."""
+    """Programs that would have been run, with the process's arguments."""
     seen = []
     monkeypatch.setattr(commands, '_run', lambda path: seen.append(
         (path, sys.argv)))

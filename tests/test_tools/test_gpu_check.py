@@ -19,7 +19,7 @@ def tool():
 
 @pytest.fixture(autouse=True)
 def interpreter_stays_on(monkeypatch):
-    """For the tests that follow: the tool switches it off for its process."""
+    """Put back, after a test, what the tool switches off for its process."""
     monkeypatch.setenv('TRITON_INTERPRET', '1')
 
 

@@ -131,7 +131,7 @@ class SyntheticMotion(BaseTransform):
                 f'{self.least_size} are needed along each axis for it to move')
         earlier = None
         if synthetic and room:
-            results['img'], motion, earlier = self._animate(
+            results['img'], motion, earlier = self.animate(
                 gt,
                 len(frames) + self.pairs)
         else:
@@ -151,8 +151,9 @@ class SyntheticMotion(BaseTransform):
         """Height and width of the smallest crop with room for motion."""
         return self.gt_patch_size + 2 * (REACH + 1) * self.scale
 
-    def animate(self, gt: np.ndarray,
-                num_frames: int) -> tuple[list[np.ndarray], np.ndarray]:
+    def animate(
+        self, gt: np.ndarray, num_frames: int
+    ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray | None]:
         """A window of LR frames in which the middle of ``gt`` moves at random.
 
         Args:
@@ -161,15 +162,9 @@ class SyntheticMotion(BaseTransform):
             num_frames (int): Frames of the window.
 
         Returns:
-            tuple: The frames, uint8, and their motion (see the class).
+            tuple: The frames, uint8; their motion (see the class); with
+            ``pairs`` the HR frame before the centre, else None.
         """
-        frames, motion, _ = self._animate(gt, num_frames)
-        return frames, motion
-
-    def _animate(
-        self, gt: np.ndarray, num_frames: int
-    ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray | None]:
-        """Frames, motion and the HR frame before the centre, for pairs."""
         stage = _Stage(gt, self.gt_patch_size, self.scale)
         things = [self._draw_motion()]
         if np.random.random() < self.ellipse:
