@@ -22,11 +22,11 @@ def publish(*arguments):
 def checkpoint(tmp_path):
     """A training's checkpoint, with a weight that shows part of a tensor."""
     path = tmp_path / 'iter_3.pth'
-    weights = dict(
-        {'discriminator.conv_0.weight': torch.ones(4)},
-        step_counter=torch.tensor(3),
-        part=torch.arange(1000.)[:4],
-        last=torch.ones(2, 3, 4, 4).to(memory_format=torch.channels_last))
+    weights = dict({'discriminator.conv_0.weight': torch.ones(4)},
+                   step_counter=torch.tensor(3),
+                   part=torch.arange(1000.)[:4],
+                   last=torch.ones(2, 3, 4,
+                                   4).to(memory_format=torch.channels_last))
     torch.save(
         dict(state_dict=weights, optimizer=torch.ones(9), meta=dict(iter=3)),
         path)

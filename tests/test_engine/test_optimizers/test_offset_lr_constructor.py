@@ -78,6 +78,6 @@ def test_a_discriminator_has_a_rate_of_its_own():
     model.generator = DKSANNet(**SMALL)
     model.discriminator = nn.Conv2d(6, 8, 3)
     groups = build(model, offset_lr_mult=0.1, discriminator_lr_mult=3.)
-    assert [g['lr'] for g in groups] == pytest.approx(
-        [4e-4, 4e-5, 4e-5, 1.2e-3])
+    assert [g['lr']
+            for g in groups] == pytest.approx([4e-4, 4e-5, 4e-5, 1.2e-3])
     assert set(groups[-1]['params']) == set(model.discriminator.parameters())
