@@ -1,5 +1,5 @@
 # The project's commands; `make help` lists them.
-# `demo`, `test`, `test-all` and `lint` set the environment up first (`setup`).
+# All but `help` and `clean` set the environment up first (`setup`).
 #   make setup PYTHON=/path/to/python3.11    another Python (3.10 to 3.12)
 #   make setup MMCV_CUDA=0                   mmcv without CUDA (1: with it)
 #   make test ARGS='tests/test_ops -k grad'  only some of them
@@ -9,7 +9,7 @@ ARGS ?=
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint clean
+.PHONY: help setup demo test test-all coverage lint types dist clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' $(firstword $(MAKEFILE_LIST)) \
@@ -37,11 +37,25 @@ test: setup ## run the quick tests (four minutes)
 test-all: setup ## run all tests (half an hour)
 	@$(VENV_PYTHON) -m pytest $(ARGS)
 
-lint: setup ## check the style
+coverage: setup ## run the quick tests and say which lines they leave out
+	@$(VENV_PYTHON) -m coverage run -m pytest \
+	  -m 'not slow and not processes' $(ARGS)
+	@$(VENV_PYTHON) -m coverage report
+
+lint: setup ## check style and spelling
 	@$(VENV_PYTHON) -m flake8
 	@$(VENV_PYTHON) -m isort --check-only --diff .
 	@$(VENV_PYTHON) -m yapf --diff --recursive dksan_mm tools tests configs
+	@$(VENV_PYTHON) -m codespell_lib
+
+types: setup ## check the types (under a minute; then seconds)
+	@$(VENV_PYTHON) -m mypy
+
+dist: setup ## build the wheel and the source archive, and check them
+	rm -rf build dist
+	@.venv/bin/uv build --python $(VENV_PYTHON)
+	@.venv/bin/uv tool run twine@7.0.0 check --strict dist/*
 
 clean: ## remove .venv and what Python left behind (no data, no trainings)
-	rm -rf .venv build dist *.egg-info .pytest_cache
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .coverage
 	find dksan_mm tools tests configs -name __pycache__ -prune -exec rm -rf {} +

@@ -8,7 +8,7 @@ need torch, numpy and PyAV, and are imported when asked for.
 from dksan_mm.utils.environment import name_user
 from dksan_mm.utils.versions import check_torch
 
-__version__ = '0.1.0'
+__version__ = '0.2.0'
 __all__ = ['load_model', 'restore_frames', 'restore_video']
 
 name_user()  # before torch asks for it

@@ -51,6 +51,6 @@ def window_indices(center: int,
     wanted = range(center - reach, center + reach + 1, interval)
     if padding == 'replicate':
         return [min(max(index, 0), length - 1) for index in wanted]
-    # A walk to and fro over the clip repeats itself after this many steps.
+    # A walk to the end and back repeats itself after this many steps.
     period = max(2 * (length - 1), 1)
     return [min(index % period, period - index % period) for index in wanted]
