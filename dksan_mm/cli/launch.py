@@ -136,7 +136,7 @@ def import_modules(config: Config) -> None:
 
     Raises:
         UserError: If one of them cannot be imported, or has a version that
-            does not work.
+            does not work, or ``custom_imports`` has another form.
     """
     from mmengine.utils import import_modules_from_strings
 
@@ -148,11 +148,24 @@ def import_modules(config: Config) -> None:
         warnings.simplefilter('ignore', FutureWarning)
         try:
             check_openmmlab()
-            import_modules_from_strings(**config.get('custom_imports', {}))
+            import_modules_from_strings(**_named_imports(config))
         except ImportError as error:
             # mmengine hides the import that failed in the context.
             reason = f' ({error.__context__})' if error.__context__ else ''
             raise UserError(f'{error}{reason}') from error
+
+
+def _named_imports(config: Config) -> dict:
+    """Arguments of mmengine's import: ``imports`` is there, maybe empty."""
+    named = config.get('custom_imports') or {}
+    known = {'imports', 'allow_failed_imports'}
+    fits = isinstance(named, dict) and named.keys() <= known
+    modules = named.get('imports') or [] if fits else None
+    several = modules if isinstance(modules, list) else [modules]
+    if not all(isinstance(name, str) for name in several):
+        raise UserError("the config's custom_imports must be "
+                        f"dict(imports=['a.module']), got {named}")
+    return {**named, 'imports': modules}
 
 
 def check_imported(args: argparse.Namespace) -> None:

@@ -93,3 +93,23 @@ def test_what_cannot_be_imported_is_named():
     config = Config(dict(custom_imports=dict(imports=['dksan_mm.missing'])))
     with pytest.raises(UserError, match="No module named 'dksan_mm.missing'"):
         launch.import_modules(config)
+
+
+@pytest.mark.parametrize('text', [
+    '', 'custom_imports = None', 'custom_imports = dict()',
+    'custom_imports = dict(imports=[])', 'custom_imports = '
+    'dict(imports="mmagic.none", allow_failed_imports=True)'
+])
+@pytest.mark.filterwarnings('ignore:mmagic.none failed')
+def test_a_config_need_not_name_imports(arguments, text):
+    launch.import_modules(launch.load_config(arguments(text)))
+
+
+@pytest.mark.parametrize('wrong', [['a.module'], 'a.module',
+                                   dict(imports=3),
+                                   dict(imports=[3]),
+                                   dict(imports=['os'], also=['sys'])])
+def test_custom_imports_of_another_form_are_named(wrong):
+    config = Config(dict(custom_imports=wrong))
+    with pytest.raises(UserError, match='custom_imports must be dict.*got'):
+        launch.import_modules(config)
