@@ -4,6 +4,7 @@
 import os
 from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -64,13 +65,13 @@ def _checked(name: str) -> str:
     return name
 
 
-def constant_for_compile(function: Callable) -> Callable:
+def constant_for_compile(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let torch.compile call ``function`` instead of tracing it.
 
     What ``torch.compiler.assume_constant_result`` does, without its import of
     the whole compiler, which takes seconds.
     """
-    function._dynamo_marked_constant = True
+    setattr(function, '_dynamo_marked_constant', True)
     return function
 
 

@@ -3,11 +3,16 @@
 
 import operator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 IntOrPair = int | tuple[int, int]
+# x, weight, image offsets, kernel offsets and mask.
+Inputs = tuple[Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None]
+# The last three, of each pixel.
+PixelInputs = tuple[Tensor | None, Tensor | None, Tensor | None]
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ def check_arguments(x: Tensor, weight: Tensor, image_offset: Tensor | None,
     return geometry
 
 
-def _check_tensors(named: dict, x: Tensor) -> None:
+def _check_tensors(named: dict[str, Any], x: Tensor) -> None:
     """Reject what is no float tensor of four axes on the device of x."""
     for name, tensor in named.items():
         if tensor is None and name not in ('x', 'weight'):
@@ -154,16 +159,16 @@ def output_size(x: Tensor, kernel_size: tuple[int, int],
     Raises:
         ValueError: If the input is too small for a single output pixel.
     """
-    size = tuple((length + 2 * p - d * (k - 1) - 1) // s + 1
-                 for length, k, s, p, d in zip(x.shape[2:], kernel_size,
-                                               stride, padding, dilation))
+    rows, cols = ((length + 2 * p - d * (k - 1) - 1) // s + 1
+                  for length, k, s, p, d in zip(x.shape[2:], kernel_size,
+                                                stride, padding, dilation))
     # Not min(): it would tie torch.export to one order of the sizes.
-    if any(length < 1 for length in (*x.shape[2:], *size)):
+    if any(length < 1 for length in (*x.shape[2:], rows, cols)):
         raise ValueError(
             f'x of {x.shape[2]} x {x.shape[3]} pixels is too small for '
             f'kernel_size {kernel_size}, padding {padding}, dilation '
             f'{dilation}')
-    return size
+    return rows, cols
 
 
 def _check_shape(name: str, tensor: Tensor | None, shape: tuple[int,

@@ -30,7 +30,7 @@ def compile_library(name: str, sources: Sequence[Path], flags: Sequence[str],
     """
     abi = int(torch.compiled_with_cxx11_abi())
     include = ROOT / 'include'
-    options = [
+    options: list[str | Path] = [
         *flags,
         _standard(), '-fPIC', f'-D_GLIBCXX_USE_CXX11_ABI={abi}', '-isystem',
         include, '-isystem', include / 'torch/csrc/api/include'

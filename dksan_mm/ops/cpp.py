@@ -3,11 +3,12 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from . import extension, torch_path
+from . import extension, plain_form, torch_path
 from .checks import Geometry
 from .differentiable import differentiable, plain_terms
 
@@ -36,9 +37,9 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
     Returns:
         Tensor[n, c_out, h_out, w_out]: Output, in the memory format of ``x``.
     """
-    torch_path.refuse_tracing()
+    plain_form.refuse_tracing()
     pixel_inputs = (image_offset, kernel_offset, mask)
-    if torch_path.needs_plain():
+    if plain_form.needs_plain():
         return torch_path.convolve(x, weight, *pixel_inputs, geometry)
     settings = [
         *geometry.kernel_size, *geometry.stride, *geometry.padding,
@@ -47,10 +48,11 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
     ]
     single = weight.shape[1] == 1 and geometry.offset_groups == 1
     if not single:
-        return torch.ops.dksan_mm.dense_forward(x, weight.flatten(2),
-                                                *pixel_inputs, settings)
+        out: Tensor = torch.ops.dksan_mm.dense_forward(x, weight.flatten(2),
+                                                       *pixel_inputs, settings)
+        return out
     filters = weight.unflatten(0, (geometry.groups, -1)).flatten(3)
-    outputs = [
+    outputs: list[Tensor] = [
         torch.ops.dksan_mm.depthwise_forward(x, filters[:, i, 0],
                                              *pixel_inputs, settings)
         for i in range(filters.shape[1])
@@ -113,17 +115,19 @@ class _Operator(torch.autograd.Function):
     """The forward operator, with the backward operator as its gradient."""
 
     @staticmethod
-    def forward(ctx, forward: Callable, backward: Callable,
+    def forward(ctx: Any, forward: Callable[..., Any], backward: Callable[...,
+                                                                          Any],
                 settings: list[int], *tensors: Tensor | None) -> Tensor:
         ctx.operator, ctx.settings = backward, settings
         ctx.save_for_backward(*tensors)
         with torch._C._AutoDispatchBelowAutograd():
-            return forward(*tensors, settings)
+            out: Tensor = forward(*tensors, settings)
+        return out
 
     @staticmethod
-    def backward(ctx, grad_out: Tensor) -> tuple:
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
         tensors = ctx.saved_tensors
-        if torch_path.needs_plain() or torch_path.in_legacy_vmap(grad_out):
+        if plain_form.needs_plain() or plain_form.in_legacy_vmap(grad_out):
             return None, None, None, *differentiable(grad_out, tensors,
                                                      ctx.settings)
         grads = iter(ctx.operator(grad_out, *tensors, ctx.settings))
@@ -131,33 +135,40 @@ class _Operator(torch.autograd.Function):
                                     for t in tensors))
 
 
-def _forward_rule(forward: Callable, backward: Callable, *inputs:
-                  Tensor | None) -> Tensor:
+def _forward_rule(forward: Callable[..., Any], backward: Callable[..., Any],
+                  x: Tensor, weight: Tensor, image_offset: Tensor | None,
+                  kernel_offset: Tensor | None, mask: Tensor | None,
+                  settings: list[int]) -> Tensor:
     """The forward operator as torch's derivatives see it."""
-    *tensors, settings = inputs
-    if torch_path.needs_plain():
+    tensors = (x, weight, image_offset, kernel_offset, mask)
+    if plain_form.needs_plain():
         geometry, whole = plain_terms(tensors, settings)
         return torch_path.convolve(*whole, geometry)
     if _recorded(tensors):
-        return _Operator.apply(forward, backward, settings, *tensors)
+        run: Callable[..., Tensor] = _Operator.apply
+        return run(forward, backward, settings, *tensors)
     with torch._C._AutoDispatchBelowAutograd():
-        return forward(*inputs)
+        out: Tensor = forward(*tensors, settings)
+    return out
 
 
-def _backward_rule(forward: Callable, backward: Callable, *inputs:
-                   Tensor | None) -> list[Tensor]:
+def _backward_rule(forward: Callable[..., Any], backward: Callable[..., Any],
+                   grad_out: Tensor, x: Tensor, weight: Tensor,
+                   image_offset: Tensor | None, kernel_offset: Tensor | None,
+                   mask: Tensor | None, settings: list[int]) -> list[Tensor]:
     """The backward operator as torch's derivatives see it."""
-    grad_out, *tensors, settings = inputs
+    tensors = (x, weight, image_offset, kernel_offset, mask)
     if torch._C._are_functorch_transforms_active():
         raise NotImplementedError(
             'torch.func cannot look into the gradient operators of a '
             'deformable convolution; apply it to the convolution itself')
-    if torch_path.needs_plain() or _recorded([grad_out, *tensors]):
+    if plain_form.needs_plain() or _recorded([grad_out, *tensors]):
         # Asked for by create_graph=True: gradients of gradients.
         grads = differentiable(grad_out, tensors, settings)
         return [grad for grad in grads if grad is not None]
     with torch._C._AutoDispatchBelowAutograd():
-        return backward(*inputs)
+        computed: list[Tensor] = backward(grad_out, *tensors, settings)
+    return computed
 
 
 def _recorded(tensors: Sequence[Tensor | None]) -> bool:

@@ -64,7 +64,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import backend, cpp, torch_path
+from . import backend, cpp, plain_form, torch_path
 from .checks import Geometry, IntOrPair, check_arguments
 from .precision import no_autocast
 from .sampling import kernel_at_rest
@@ -128,19 +128,18 @@ def _convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
         weight = kernel_at_rest(weight, geometry)
     at_rest = image_offset is kernel_offset is mask is None
     form = 'depthwise' if weight.shape[1] == 1 else 'dense'
-    if not at_rest and not torch_path.needs_plain() and \
+    if not at_rest and not plain_form.needs_plain() and \
             backend.use_triton(x, weight, form):
         # Reads every float type itself.
-        path = triton_path if form == 'depthwise' else dense_path
-        return path.convolve(x, weight, image_offset, kernel_offset, mask,
-                             geometry)
-    tensors = (x, image_offset, kernel_offset, mask)
-    x, image_offset, kernel_offset, mask = (None if t is None else t.to(
-        weight.dtype) for t in tensors)
+        run = triton_path.convolve if form == 'depthwise' else \
+            dense_path.convolve
+        return run(x, weight, image_offset, kernel_offset, mask, geometry)
+    x = x.to(weight.dtype)
+    image_offset, kernel_offset, mask = (None if t is None else t.to(
+        weight.dtype) for t in (image_offset, kernel_offset, mask))
     if at_rest:
         return F.conv2d(x, weight, None, geometry.stride, geometry.padding,
                         geometry.dilation, geometry.groups)
-    fast = backend.use_cpp(x) and not torch_path.needs_plain()
-    path = cpp if fast else torch_path
-    return path.convolve(x, weight, image_offset, kernel_offset, mask,
-                         geometry)
+    fast = backend.use_cpp(x) and not plain_form.needs_plain()
+    run = cpp.convolve if fast else torch_path.convolve
+    return run(x, weight, image_offset, kernel_offset, mask, geometry)

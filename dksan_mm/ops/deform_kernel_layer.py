@@ -2,6 +2,7 @@
 """The deformable kernel convolution as a layer (paper, sec. 3, eq. 11)."""
 
 import math
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,14 @@ from torch import Tensor, nn
 from .checks import IntOrPair, output_size, pair
 from .deform_kernel import deform_kernel_conv2d
 from .precision import no_autocast
+
+
+class _Settings(TypedDict):
+    """Rows and columns of each, as of ``torch.nn.Conv2d``."""
+    kernel_size: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
 
 
 class DeformKernelConv2d(nn.Module):
@@ -72,7 +81,7 @@ class DeformKernelConv2d(nn.Module):
         if kernel_offsets not in (True, False, 'global'):
             raise ValueError("kernel_offsets must be True, False or 'global',"
                              f' got {kernel_offsets!r}')
-        self.geometry = dict(
+        self.geometry = _Settings(
             kernel_size=pair('kernel_size', kernel_size, 1),
             stride=pair('stride', stride, 1),
             padding=pair('padding', padding, 0),
@@ -83,7 +92,7 @@ class DeformKernelConv2d(nn.Module):
         self.image_offset = self._predictor() if image_offsets else None
         self.global_kernel = kernel_offsets == 'global'
         self.kernel_offset = self._predictor() if kernel_offsets else None
-        if self.global_kernel:
+        if self.global_kernel and self.kernel_offset is not None:
             maps = self.kernel_offset.out_channels
             self.kernel_offset = nn.Conv2d(in_channels, maps, 1)
         self.init_weights()
@@ -98,7 +107,8 @@ class DeformKernelConv2d(nn.Module):
         for predictor in (self.image_offset, self.kernel_offset):
             if predictor is not None:
                 nn.init.zeros_(predictor.weight)
-                nn.init.zeros_(predictor.bias)
+                if predictor.bias is not None:
+                    nn.init.zeros_(predictor.bias)
         rows, cols = self.geometry['kernel_size']
         fan_in = rows * cols * self.weight.shape[1]
         gain = nn.init.calculate_gain('leaky_relu', 0.1)
@@ -125,7 +135,7 @@ class DeformKernelConv2d(nn.Module):
         kernel_input = x.mean((2, 3), keepdim=True) if self.global_kernel \
             else x
         kernel_offset = self._predict(self.kernel_offset, kernel_input)
-        if self.global_kernel:
+        if self.global_kernel and kernel_offset is not None:
             kernel_offset = kernel_offset.expand(
                 -1, -1, *output_size(x, **self.geometry))
         return deform_kernel_conv2d(x, self.weight,
@@ -138,7 +148,8 @@ class DeformKernelConv2d(nn.Module):
         if predictor is None:
             return None
         with no_autocast(x.device.type):
-            return predictor(x.to(predictor.weight.dtype))
+            offset: Tensor = predictor(x.to(predictor.weight.dtype))
+        return offset
 
     def extra_repr(self) -> str:
         """Settings that the submodules do not show."""

@@ -1,21 +1,18 @@
 # Copyright (c) DKSAN-MM contributors.
 """Gradients of compiled operators that can be differentiated again."""
-from collections.abc import Sequence
-
 from torch import Tensor
 
 from . import torch_path
-from .checks import Geometry
+from .checks import Geometry, Inputs
 
 
-def plain_terms(
-        tensors: Sequence[Tensor | None],
-        settings: list[int]) -> tuple[Geometry, tuple[Tensor | None, ...]]:
+def plain_terms(tensors: Inputs,
+                settings: list[int]) -> tuple[Geometry, Inputs]:
     """Arguments of a compiled operator as pure torch takes them.
 
     Args:
-        tensors (Sequence[Tensor | None]): x, weight with its cells in one
-            row, image offsets, kernel offsets and mask.
+        tensors (tuple): x, weight with its cells in one row, image offsets,
+            kernel offsets and mask.
         settings (list[int]): Rows and columns of the kernel, stride, padding,
             dilation and output size; the scope, whether the edge is flat,
             groups of channels and of offsets.
@@ -24,20 +21,23 @@ def plain_terms(
         tuple: The geometry, and the tensors with the weight's cells in rows
         and columns.
     """
-    x, weight, *others = tensors
-    kernel, stride, padding, dilation, size = (
-        tuple(settings[i:i + 2]) for i in range(0, 10, 2))
+    x, weight, image_offset, kernel_offset, mask = tensors
+    kernel, stride, padding, dilation, size = ((settings[i], settings[i + 1])
+                                               for i in range(0, 10, 2))
     scope, flat_edge, groups, offset_groups = settings[10:]
     geometry = Geometry(kernel, stride, padding, dilation, groups,
                         (x.shape[0], *size), offset_groups, bool(flat_edge))
-    square = kernel if others[1] is None else (scope, scope)
+    square = kernel if kernel_offset is None else (scope, scope)
     whole = weight.reshape(weight.shape[0], -1, *square)
-    return geometry, (x, whole, *others)
+    return geometry, (x, whole, image_offset, kernel_offset, mask)
 
 
-def differentiable(grad_out: Tensor, tensors: Sequence[Tensor | None],
+def differentiable(grad_out: Tensor, tensors: Inputs,
                    settings: list[int]) -> list[Tensor | None]:
     """Gradients in pure torch; arguments as of :func:`plain_terms`."""
     geometry, whole = plain_terms(tensors, settings)
     grads = torch_path.differentiable_gradients(grad_out, whole, geometry)
-    return [grads[0], grads[1].reshape(tensors[1].shape), *grads[2:]]
+    by_x, by_weight, *others = grads
+    if by_weight is not None:
+        by_weight = by_weight.reshape(tensors[1].shape)
+    return [by_x, by_weight, *others]

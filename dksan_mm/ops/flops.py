@@ -34,7 +34,8 @@ def register_formulas() -> bool:
 def _forward_flops(x_shape: Shape, weight_shape: Shape,
                    image_offset_shape: Shape | None,
                    kernel_offset_shape: Shape | None, mask_shape: Shape | None,
-                   settings: list[int], *, out_shape: Shape, **_) -> int:
+                   settings: list[int], *, out_shape: Shape,
+                   **_: object) -> int:
     """Count one call; see ``cpp.py`` for the arguments."""
     taps, channels = settings[0] * settings[1], x_shape[1]
     weights = math.prod(weight_shape)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dksan_mm.utils.registration import when_imported
-from . import backend, cpp, torch_path
+from . import backend, cpp, plain_form, torch_path
 from .checks import Geometry, IntOrPair, pair
 from .precision import no_autocast
 from .triton import dense_path
@@ -30,6 +30,7 @@ class _PlainModulatedDeformConv2d(nn.Module):
                  bias: bool = True) -> None:
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
+        self.bias: nn.Parameter | None
         self.kernel_size = pair('kernel_size', kernel_size, 1)
         self.stride = pair('stride', stride, 1)
         self.padding = pair('padding', padding, 0)
@@ -85,7 +86,7 @@ class ModulatedDeformConv2d(_PlainModulatedDeformConv2d):
         Raises:
             ValueError: If the shapes do not fit together.
         """
-        plain = torch_path.needs_plain()
+        plain = plain_form.needs_plain()
         if not plain and backend.use_triton(x, self.weight, 'dense'):
             return _convolve(self, dense_path.convolve, x, offset, mask)
         if not backend.use_cpp(x):
@@ -93,15 +94,15 @@ class ModulatedDeformConv2d(_PlainModulatedDeformConv2d):
         return _convolve(self, cpp.convolve, x, offset, mask)
 
 
-def _convolve(layer: nn.Module, run: Callable, x: Tensor, offset: Tensor,
-              mask: Tensor) -> Tensor:
+def _convolve(layer: _PlainModulatedDeformConv2d, run: Callable[..., Tensor],
+              x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
     geometry = _checked_geometry(layer, x, offset, mask)
-    tensors = x, layer.weight, offset, mask
+    tensors: tuple[Tensor, ...] = x, layer.weight, offset, mask
     if run is not dense_path.convolve:  # which reads every float type
         dtype = torch.float32
         for tensor in tensors:
             dtype = torch.promote_types(dtype, tensor.dtype)
-        tensors = (tensor.to(dtype) for tensor in tensors)
+        tensors = tuple(tensor.to(dtype) for tensor in tensors)
     with no_autocast(x.device.type):
         image, weight, offset, mask = tensors
         out = run(image, weight, offset, None, mask, geometry)
@@ -110,26 +111,26 @@ def _convolve(layer: nn.Module, run: Callable, x: Tensor, offset: Tensor,
     return out.to(x.dtype)
 
 
-def _checked_geometry(layer: nn.Module, x: Tensor, offset: Tensor,
-                      mask: Tensor) -> Geometry:
+def _checked_geometry(layer: _PlainModulatedDeformConv2d, x: Tensor,
+                      offset: Tensor, mask: Tensor) -> Geometry:
     """The settings in the operator's terms, once the shapes fit."""
     if x.ndim != 4 or x.shape[1] != layer.in_channels:
         raise ValueError(f'x must have shape (n, {layer.in_channels}, h, '
                          f'w), got {tuple(x.shape)}')
     settings = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
-    size = tuple((length + 2 * p - d * (k - 1) - 1) // s + 1
-                 for length, k, s, p, d in zip(x.shape[2:], *settings))
-    if any(length < 1 for length in size):
+    rows, cols = ((length + 2 * p - d * (k - 1) - 1) // s + 1
+                  for length, k, s, p, d in zip(x.shape[2:], *settings))
+    if any(length < 1 for length in (rows, cols)):
         raise ValueError(f'x of {x.shape[2]} x {x.shape[3]} pixels is too '
                          f'small for kernel_size {layer.kernel_size}')
     sets = layer.deform_groups * layer.kernel_size[0] * layer.kernel_size[1]
     for name, tensor, channels in (('offset', offset, 2 * sets), ('mask', mask,
                                                                   sets)):
-        shape = (x.shape[0], channels, *size)
+        shape = (x.shape[0], channels, rows, cols)
         if tuple(tensor.shape) != shape:
             raise ValueError(f'{name} must have shape {shape}, got '
                              f'{tuple(tensor.shape)}')
-    return Geometry(*settings, layer.groups, (x.shape[0], *size),
+    return Geometry(*settings, layer.groups, (x.shape[0], rows, cols),
                     layer.deform_groups, True)
 
 

@@ -2,12 +2,12 @@
 """Arithmetic in the type of the tensors, whatever autocast says."""
 
 import contextlib
-from typing import ContextManager
+from typing import Any, ContextManager
 
 import torch
 
 
-def no_autocast(device: str) -> ContextManager:
+def no_autocast(device: str) -> ContextManager[Any]:
     """Switch autocast off inside a ``with`` block.
 
     Args:

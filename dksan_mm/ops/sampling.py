@@ -12,8 +12,11 @@ from .checks import Geometry
 
 def per_pixel(tensor: Tensor | None, size: int) -> Tensor | None:
     """Turn ``(n, k * size, h, w)`` into ``(n * h * w, k, size)``."""
-    if tensor is None:
-        return None
+    return None if tensor is None else pixel_rows(tensor, size)
+
+
+def pixel_rows(tensor: Tensor, size: int) -> Tensor:
+    """What :func:`per_pixel` does with a tensor that is there."""
     n, channels, h, w = tensor.shape
     return tensor.permute(0, 2, 3, 1).reshape(n * h * w, channels // size,
                                               size)
@@ -109,7 +112,9 @@ def kernel_at_rest(weight: Tensor, geometry: Geometry) -> Tensor:
     scope = weight.shape[-1]
     rest = weight.new_zeros(1, geometry.taps, 2)
     matrix = scope_matrix(rest, scope, geometry)[0]
-    return (weight.flatten(2) @ matrix.T).unflatten(2, geometry.kernel_size)
+    kernel: Tensor = (weight.flatten(2) @ matrix.T).unflatten(
+        2, geometry.kernel_size)
+    return kernel
 
 
 def _rest_coordinates(scope: int, geometry: Geometry,

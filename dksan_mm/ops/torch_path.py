@@ -5,15 +5,16 @@ The columns of a whole image would take 9 to 25 times the image. A band's are
 made, used and forgotten, and made again for the gradients.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd import forward_ad
 
-from .checks import Geometry
-from .sampling import image_corners, per_pixel, scope_matrix
+from . import plain_form
+from .checks import Geometry, Inputs, PixelInputs
+from .sampling import image_corners, per_pixel, pixel_rows
 
 # Bytes of the largest tensor of a band: what stays in a processor's cache,
 # and what keeps a GPU busy.
@@ -39,60 +40,26 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
     Returns:
         Tensor[n, c_out, h_out, w_out]: Output.
     """
-    refuse_tracing()
+    plain_form.refuse_tracing()
     pixel_inputs = (per_pixel(image_offset,
                               2), per_pixel(kernel_offset,
                                             2), per_pixel(mask, 1))
     # torch.compile fuses the plain form, and cannot see into bands.
     inputs = (x, weight, *pixel_inputs)
-    run = _Banded.apply
-    if torch.compiler.is_compiling() or needs_plain() or x.is_meta:
-        run = _plain
+    run: Callable[..., Tensor] = _Banded.apply
+    if torch.compiler.is_compiling() or plain_form.needs_plain() or x.is_meta:
+        run = plain_form.plain
     elif geometry.offset_groups > 1:
         recorded = torch.is_grad_enabled() and any(
             t is not None and t.requires_grad for t in inputs)
-        run = _plain if recorded else _plain_bands
+        run = plain_form.plain if recorded else _plain_bands
     out = run(*inputs, geometry)
     n, h_out, w_out = geometry.out_shape
     out = out.reshape(n, h_out, w_out, weight.shape[0])
     return out.permute(0, 3, 1, 2).contiguous()
 
 
-def refuse_tracing() -> None:
-    """Raise an error inside ``torch.jit.trace``.
-
-    Raises:
-        RuntimeError: If it is at work: the settings hold the output's size,
-            which would be that of the traced input ever after.
-    """
-    if torch.jit.is_tracing():
-        raise RuntimeError('torch.jit.trace would keep the size of the traced '
-                           'input in a deformable convolution; use '
-                           'torch.export')
-
-
-def needs_plain() -> bool:
-    """Return whether derivatives beyond plain backpropagation are asked for.
-
-    Forward-mode derivatives and ``torch.func``'s transforms: they look into
-    the plain form, as they cannot into an operator of our own.
-    """
-    return (forward_ad._current_level >= 0
-            or torch._C._are_functorch_transforms_active())
-
-
-def in_legacy_vmap(grad_out: Tensor) -> bool:
-    """Return whether ``grad_out`` holds several gradients at once.
-
-    ``torch.autograd.grad(is_grads_batched=True)`` makes such tensors, and
-    with it ``torch.autograd.functional`` where ``vectorize=True``.
-    """
-    keys = torch._C._dispatch_keys(grad_out)
-    return keys.has(torch._C._dispatch_key_parse('Batched'))
-
-
-def differentiable_gradients(grad_out: Tensor,
-                             tensors: Sequence[Tensor | None],
+def differentiable_gradients(grad_out: Tensor, tensors: Inputs,
                              geometry: Geometry) -> list[Tensor | None]:
     """Gradients that can be differentiated again, as often as wanted.
 
@@ -101,19 +68,17 @@ def differentiable_gradients(grad_out: Tensor,
 
     Args:
         grad_out (Tensor[n, c_out, h_out, w_out]): Gradient of the output.
-        tensors (Sequence[Tensor | None]): The first five arguments of
-            :func:`convolve`.
+        tensors (tuple): The first five arguments of :func:`convolve`.
         geometry (Geometry): As checked.
 
     Returns:
         list[Tensor | None]: One for each tensor.
     """
     x, weight, image_offset, kernel_offset, mask = tensors
-    rows = per_pixel(grad_out, 1).squeeze(2)
-    pixel_inputs = [(image_offset, 2), (kernel_offset, 2), (mask, 1)]
-    grads = _plain_gradients(rows, (x, weight, *(per_pixel(*pair)
-                                                 for pair in pixel_inputs)),
-                             geometry)
+    rows = pixel_rows(grad_out, 1).squeeze(2)
+    grads = plain_form.plain_gradients(
+        rows, (x, weight, per_pixel(image_offset, 2),
+               per_pixel(kernel_offset, 2), per_pixel(mask, 1)), geometry)
     n, h_out, w_out = geometry.out_shape
     return grads[:2] + [
         None if g is None else g.reshape(n, h_out, w_out, -1).permute(
@@ -121,83 +86,18 @@ def differentiable_gradients(grad_out: Tensor,
     ]
 
 
-def _plain(x: Tensor, weight: Tensor, image_offset: Tensor | None,
-           kernel_offset: Tensor | None, mask: Tensor | None,
-           geometry: Geometry) -> Tensor:
-    """Output ``(p, c_out)`` of all pixels at once."""
-    n, h_out, w_out = geometry.out_shape
-    pixels = torch.arange(n * h_out * w_out, device=x.device)
-    return _plain_rows(pixels, _image_rows(x), x, weight, image_offset,
-                       kernel_offset, mask, geometry)
-
-
 def _plain_bands(x: Tensor, weight: Tensor, image_offset: Tensor | None,
                  kernel_offset: Tensor | None, mask: Tensor | None,
                  geometry: Geometry) -> Tensor:
     """``_plain`` band by band, where nothing is kept for gradients."""
-    rows, inputs = _image_rows(x), (image_offset, kernel_offset, mask)
+    rows, inputs = plain_form.image_rows(x), (image_offset, kernel_offset,
+                                              mask)
     parts = [
-        _plain_rows(
-            _numbers(band, x), rows, x, weight,
-            *(None if t is None else t[band] for t in inputs), geometry)
+        plain_form.plain_rows(
+            _numbers(band, x), rows, x, weight, *_part(inputs, band), geometry)
         for band in _bands(x, geometry)
     ]
     return torch.cat(parts) if parts else x.new_empty(0, weight.shape[0])
-
-
-def _plain_rows(pixels: Tensor, rows: Tensor, x: Tensor, weight: Tensor,
-                image_offset: Tensor | None, kernel_offset: Tensor | None,
-                mask: Tensor | None, geometry: Geometry) -> Tensor:
-    """Output of some pixels, whose per-pixel inputs are given."""
-    groups = geometry.offset_groups
-    rows = rows.chunk(groups, 1)
-    offsets, kernel_offsets, masks = ([None] * groups
-                                      if t is None else t.chunk(groups, 1)
-                                      for t in (image_offset, kernel_offset,
-                                                mask))
-    parts = []
-    for group in range(groups):
-        index, corner = image_corners(pixels, offsets[group], x, geometry)
-        # Not rows[index], whose gradient no vmap can batch.
-        read = rows[group].index_select(0, index.flatten())
-        columns = (read.unflatten(0, index.shape) * corner[..., None]).sum(2)
-        parts.append(
-            _cells(columns, weight, kernel_offsets[group], masks[group],
-                   geometry))
-    return _contract(parts[0] if groups == 1 else torch.cat(parts, 2), weight)
-
-
-def _image_rows(x: Tensor) -> Tensor:
-    """The channels of each pixel, and a row of zeros for what is outside."""
-    return F.pad(x.permute(0, 2, 3, 1).flatten(0, 2), (0, 0, 0, 1))
-
-
-def _cells(columns: Tensor, weight: Tensor, kernel_offset: Tensor | None,
-           mask: Tensor | None, geometry: Geometry) -> Tensor:
-    """Share the taps of ``(p, k, c)`` columns out to the weight's cells."""
-    if mask is not None:
-        columns = columns * mask
-    if kernel_offset is None:
-        return columns
-    matrix = scope_matrix(kernel_offset, weight.shape[-1], geometry)
-    return torch.bmm(matrix.transpose(1, 2), columns)
-
-
-def _contract(columns: Tensor, weight: Tensor) -> Tensor:
-    """Sum ``(p, cell, c)`` columns over cells and each group's channels."""
-    p, cells, channels = columns.shape
-    c_out, width = weight.shape[:2]
-    if (c_out, width) == (channels, 1):
-        return (columns * weight.flatten(1).T).sum(1)
-    if width == channels:
-        return columns.flatten(1) @ weight.flatten(2).permute(2, 1, 0).reshape(
-            cells * channels, c_out)
-    columns = columns.unflatten(2, (-1, width)).permute(2, 0, 1, 3)
-    weight = weight.flatten(2).unflatten(0, (len(columns), -1))
-    out = torch.bmm(
-        columns.reshape(len(columns), p, cells * width),
-        weight.permute(0, 3, 2, 1).reshape(len(columns), cells * width, -1))
-    return out.transpose(0, 1).reshape(p, c_out)
 
 
 def _bands(x: Tensor, geometry: Geometry) -> Iterator[slice]:
@@ -216,75 +116,69 @@ def _numbers(band: slice, like: Tensor) -> Tensor:
     return torch.arange(band.start, band.stop, device=like.device)
 
 
-def _take(tensors: tuple[Tensor | None, ...],
-          band: slice) -> list[Tensor | None]:
+def _part(tensors: PixelInputs, band: slice) -> PixelInputs:
+    """A band of per-pixel inputs."""
+    offset, kernel_offset, mask = (None if t is None else t[band]
+                                   for t in tensors)
+    return offset, kernel_offset, mask
+
+
+def _take(tensors: PixelInputs, band: slice) -> PixelInputs:
     """A band of per-pixel inputs, ready to collect gradients."""
-    return [
-        None if t is None else t[band].detach().requires_grad_()
-        for t in tensors
-    ]
+    offset, kernel_offset, mask = (None if t is None else
+                                   t.detach().requires_grad_()
+                                   for t in _part(tensors, band))
+    return offset, kernel_offset, mask
 
 
 class _Banded(torch.autograd.Function):
     """``_plain`` band by band, forwards and backwards."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, image_offset: Tensor | None,
-                kernel_offset: Tensor | None, mask: Tensor | None,
-                geometry: Geometry) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor,
+                image_offset: Tensor | None, kernel_offset: Tensor | None,
+                mask: Tensor | None, geometry: Geometry) -> Tensor:
         ctx.geometry = geometry
         ctx.save_for_backward(x, weight, image_offset, kernel_offset, mask)
         n, h_out, w_out = geometry.out_shape
         out = x.new_empty(n * h_out * w_out, weight.shape[0])
-        rows = _image_rows(x)
+        rows = plain_form.image_rows(x)
         for band in _bands(x, geometry):
-            offset, *others = _take((image_offset, kernel_offset, mask), band)
+            offset, kernel_part, mask_part = _take(
+                (image_offset, kernel_offset, mask), band)
             index, corner = image_corners(
                 _numbers(band, x), offset, x, geometry)
-            columns = _cells(
-                _gather(rows, index, corner), weight, *others, geometry)
-            out[band] = _contract(columns, weight)
+            columns = plain_form.cells(
+                _gather(rows, index, corner), weight, kernel_part, mask_part,
+                geometry)
+            out[band] = plain_form.contract(columns, weight)
         return out
 
     @staticmethod
-    def backward(ctx, grad_out: Tensor) -> tuple:
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
         x, weight, *pixel_inputs = ctx.saved_tensors
-        if torch.is_grad_enabled() or needs_plain() or \
-                in_legacy_vmap(grad_out):
-            return *_plain_gradients(grad_out, ctx.saved_tensors,
-                                     ctx.geometry), None
-        rows = _image_rows(x)
+        if torch.is_grad_enabled() or plain_form.needs_plain() or \
+                plain_form.in_legacy_vmap(grad_out):
+            return *plain_form.plain_gradients(grad_out, ctx.saved_tensors,
+                                               ctx.geometry), None
+        rows = plain_form.image_rows(x)
         grad_rows = torch.zeros_like(rows)
         grads = [
             None if t is None else torch.empty_like(t) for t in pixel_inputs
         ]
         grad_weight = torch.zeros_like(weight)
         for band in _bands(x, ctx.geometry):
-            weight_part, *parts = _band_backward(rows, grad_rows, x, weight,
-                                                 _take(pixel_inputs, band),
-                                                 _numbers(band, x),
-                                                 grad_out[band], ctx.geometry)
+            weight_part, parts = _band_backward(rows, grad_rows, x, weight,
+                                                _take(pixel_inputs, band),
+                                                _numbers(band, x),
+                                                grad_out[band], ctx.geometry)
             grad_weight += weight_part
             for grad, part in zip(grads, parts):
-                if grad is not None:
+                if grad is not None and part is not None:
                     grad[band] = part
         n, channels, h, w = x.shape
         grad_x = grad_rows[:-1].reshape(n, h, w, channels).permute(0, 3, 1, 2)
         return grad_x.contiguous(), grad_weight, *grads, None
-
-
-def _plain_gradients(grad_out: Tensor, tensors: Sequence[Tensor | None],
-                     geometry: Geometry) -> list[Tensor | None]:
-    """Gradients of ``_plain`` that can be differentiated again."""
-
-    def run(*present: Tensor) -> Tensor:
-        given = iter(present)
-        return _plain(*(None if t is None else next(given) for t in tensors),
-                      geometry)
-
-    _, pull = torch.func.vjp(run, *(t for t in tensors if t is not None))
-    grads = iter(pull(grad_out))
-    return [None if t is None else next(grads) for t in tensors]
 
 
 def _gather(rows: Tensor, index: Tensor, corner: Tensor) -> Tensor:
@@ -294,33 +188,38 @@ def _gather(rows: Tensor, index: Tensor, corner: Tensor) -> Tensor:
         rows,
         per_sample_weights=corner.detach().flatten(0, 1),
         mode='sum')
-    return columns.unflatten(0, index.shape[:2])
+    unflattened: Tensor = columns.unflatten(0, index.shape[:2])
+    return unflattened
 
 
 def _band_backward(rows: Tensor, grad_rows: Tensor, x: Tensor, weight: Tensor,
-                   leaves: list[Tensor | None], pixels: Tensor,
-                   grad_out: Tensor,
-                   geometry: Geometry) -> list[Tensor | None]:
+                   leaves: PixelInputs, pixels: Tensor, grad_out: Tensor,
+                   geometry: Geometry) -> tuple[Tensor, list[Tensor | None]]:
     """Gradients of one band.
 
-    Adds to ``grad_rows``; returns those of the weights and of the band's
-    image offsets, kernel offsets and mask.
+    Adds to ``grad_rows``; returns that of the weights, and those of the
+    band's image offsets, kernel offsets and mask.
     """
-    offset, *others = leaves
+    offset, kernel_offset, mask = leaves
     with torch.enable_grad():
         index, corner = image_corners(pixels, offset, x, geometry)
         columns = _gather(rows, index, corner).requires_grad_()
         weight = weight.detach().requires_grad_()
-        out = _contract(_cells(columns, weight, *others, geometry), weight)
-    present = [columns, weight, *(t for t in others if t is not None)]
+        out = plain_form.contract(
+            plain_form.cells(columns, weight, kernel_offset, mask, geometry),
+            weight)
+    present = [columns, weight]
+    present += [t for t in (kernel_offset, mask) if t is not None]
     grad_columns, *grads = torch.autograd.grad(out, present, grad_out)
     flat = index.reshape(-1, 1).expand(-1, rows.shape[1])
     grad_rows.scatter_add_(0, flat, (corner.detach()[..., None] *
                                      grad_columns[:, :, None]).flatten(0, 2))
-    grads = iter(grads)
-    grad_weight, grad_offset = next(grads), None
+    grad_weight, *others = grads
+    rest, grad_offset = iter(others), None
     if offset is not None:
         grad_corner = (rows[index] * grad_columns[:, :, None]).sum(-1)
         grad_offset, = torch.autograd.grad(corner, offset, grad_corner)
-    rest = [None if t is None else next(grads) for t in others]
-    return [grad_weight, grad_offset, *rest]
+    return grad_weight, [
+        grad_offset,
+        *(None if t is None else next(rest) for t in (kernel_offset, mask))
+    ]

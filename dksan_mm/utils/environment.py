@@ -60,7 +60,7 @@ class _Output(io.FileIO):
     """A stream that ends nothing: what cannot be written is given up."""
     error: OSError | None = None
 
-    def write(self, content: Any) -> int | None:
+    def write(self, content: Any, /) -> int:
         """Write, or find out that this is not possible any more."""
         try:
             return super().write(content)

@@ -15,11 +15,12 @@ def has_fast_bfloat16(device_type: str) -> bool:
         device_type (str): Such as ``'cpu'`` or ``'cuda'``.
     """
     if device_type == 'cuda':
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(
+            torch.cuda.is_bf16_supported(including_emulation=False))
     if device_type != 'cpu':
         return False
     if platform.machine().lower() in ('x86_64', 'amd64'):
         # Torch answers yes to the question below where it can emulate, too.
-        return (torch.cpu._is_avx512_bf16_supported()
-                or torch.cpu._is_amx_tile_supported())
-    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return bool(torch.cpu._is_avx512_bf16_supported()
+                    or torch.cpu._is_amx_tile_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 
-def read_model(path: str | os.PathLike) -> dict[str, Any]:
+def read_model(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read ``model`` of a config and of those that it is based on.
 
     Args:

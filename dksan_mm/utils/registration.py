@@ -12,7 +12,7 @@ from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Call = Callable[[ModuleType], object]
 Class = TypeVar('Class', bound=type)
@@ -100,12 +100,13 @@ class _Watch(MetaPathFinder):
 
 def _call_after(spec: ModuleSpec) -> None:
     """Have a module's loader call what waits, when it has run the module."""
-    load = spec.loader.exec_module
+    loader: Any = spec.loader
+    load = loader.exec_module
 
     def exec_module(module: ModuleType) -> None:
-        del spec.loader.exec_module  # an attribute of this loader alone
+        del loader.exec_module  # an attribute of this loader alone
         load(module)
         for call in _waiting.pop(spec.name, ()):
             call(module)
 
-    spec.loader.exec_module = exec_module
+    loader.exec_module = exec_module

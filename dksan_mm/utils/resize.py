@@ -6,11 +6,13 @@ Only numpy is imported, so that tools can resize without mmagic.
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
-def cubic_kernel(x: np.ndarray) -> np.ndarray:
+def cubic_kernel(x: NDArray[Any]) -> NDArray[Any]:
     """Keys' cubic convolution kernel with a = -0.5, MATLAB's choice.
 
     Args:
@@ -25,7 +27,7 @@ def cubic_kernel(x: np.ndarray) -> np.ndarray:
     return np.where(x <= 1, near, np.where(x < 2, far, 0.))
 
 
-def lanczos_kernel(x: np.ndarray) -> np.ndarray:
+def lanczos_kernel(x: NDArray[Any]) -> NDArray[Any]:
     """Lanczos' windowed sinc of three lobes.
 
     Args:
@@ -39,7 +41,7 @@ def lanczos_kernel(x: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def bicubic_weights(in_size: int, out_size: int, scale: float) -> np.ndarray:
+def bicubic_weights(in_size: int, out_size: int, scale: float) -> NDArray[Any]:
     """Resize along one axis as a matrix.
 
     When shrinking, the kernel is widened by ``1 / scale`` (antialiasing).
@@ -62,7 +64,7 @@ def bicubic_weights(in_size: int, out_size: int, scale: float) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def lanczos_weights(in_size: int, out_size: int) -> np.ndarray:
+def lanczos_weights(in_size: int, out_size: int) -> NDArray[Any]:
     """Resize along one axis as a matrix, by Lanczos' kernel.
 
     Args:
@@ -80,8 +82,8 @@ def lanczos_weights(in_size: int, out_size: int) -> np.ndarray:
 
 
 def _kernel_weights(in_size: int, out_size: int, scale: float,
-                    kernel: Callable[[np.ndarray],
-                                     np.ndarray], support: int) -> np.ndarray:
+                    kernel: Callable[[NDArray[Any]], NDArray[Any]],
+                    support: int) -> NDArray[Any]:
     if in_size < 1 or out_size < 1 or scale <= 0:
         raise ValueError('sizes and scale must be positive, got in_size='
                          f'{in_size}, out_size={out_size}, scale={scale}')
@@ -102,7 +104,7 @@ def _kernel_weights(in_size: int, out_size: int, scale: float,
     return matrix
 
 
-def to_uint8(img: np.ndarray) -> np.ndarray:
+def to_uint8(img: NDArray[Any]) -> NDArray[Any]:
     """Round to the nearest 8-bit grey level (halves up) and clip.
 
     Args:
@@ -111,10 +113,11 @@ def to_uint8(img: np.ndarray) -> np.ndarray:
     Returns:
         np.ndarray: The same shape, uint8.
     """
-    return np.clip(np.floor(img + 0.5), 0, 255).astype(np.uint8)
+    levels: NDArray[Any] = np.clip(np.floor(img + 0.5), 0, 255)
+    return levels.astype(np.uint8)
 
 
-def matlab_resize(img: np.ndarray, scale: float) -> np.ndarray:
+def matlab_resize(img: NDArray[Any], scale: float) -> NDArray[Any]:
     """Bicubic resize like MATLAB's ``imresize(img, scale)``.
 
     Both axes are resized in float64 and the result is rounded once, as
@@ -147,7 +150,7 @@ def matlab_resize(img: np.ndarray, scale: float) -> np.ndarray:
     return to_uint8(out) if img.dtype == np.uint8 else out
 
 
-def lanczos_resize(img: np.ndarray, height: int, width: int) -> np.ndarray:
+def lanczos_resize(img: NDArray[Any], height: int, width: int) -> NDArray[Any]:
     """Resize to a size by Lanczos' kernel, widened when shrinking.
 
     Args:
@@ -170,8 +173,9 @@ def lanczos_resize(img: np.ndarray, height: int, width: int) -> np.ndarray:
     return to_uint8(out.swapaxes(0, 1))
 
 
-def _resize_rows(img: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _resize_rows(img: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:
     """Multiply the first axis of ``img`` by ``weights``, in float64."""
+    out: NDArray[Any]
     flat = np.ascontiguousarray(img).reshape(len(img), -1)
     if weights.shape[0] >= weights.shape[1]:
         out = weights @ flat.astype(np.float64)

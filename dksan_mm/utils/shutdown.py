@@ -4,6 +4,7 @@ import atexit
 import os
 import sys
 import threading
+from types import ModuleType
 from typing import NoReturn
 
 PATIENCE = 20  # seconds for the other processes to let go of the group
@@ -39,7 +40,7 @@ def finish(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _leave(distributed: object) -> None:
+def _leave(distributed: ModuleType) -> None:
     try:
         distributed.destroy_process_group()
     except Exception:  # its other processes have gone

@@ -30,8 +30,8 @@ def fit_size(frame: tuple[int, int], size: Size) -> tuple[int, int]:
         raise ValueError(f'the frames are {width}x{height}, which '
                          f'{name_size(size)} is not larger than')
     if by_width < by_height:
-        return min(_even(height * by_width), high or _LARGE), wide
-    return high, min(_even(width * by_height), wide or _LARGE)
+        return min(_even(height * by_width), high or _LARGE), wide or _LARGE
+    return high or _LARGE, min(_even(width * by_height), wide or _LARGE)
 
 
 _LARGE = 1 << 30

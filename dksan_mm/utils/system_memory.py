@@ -20,9 +20,9 @@ def available_memory() -> int:
     """
     if os.name == 'nt':
         status = _Status(ctypes.sizeof(_Status))
-        kernel = ctypes.windll.kernel32
+        kernel = getattr(ctypes, 'windll').kernel32  # Windows' alone
         if kernel.GlobalMemoryStatusEx(ctypes.byref(status)):
-            return status.words[1]
+            return int(status.words[1])
         return UNKNOWN
     try:
         return os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') // 2

@@ -21,7 +21,7 @@ class Prefetch:
 
     def __init__(self, items: Iterable[Any], depth: int = 4) -> None:
         self._items = items
-        self._queue: queue.Queue = queue.Queue(depth)
+        self._queue: queue.Queue[Any] = queue.Queue(depth)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -29,7 +29,7 @@ class Prefetch:
         self._thread.start()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stopped.set()
         self._thread.join()
 
@@ -73,9 +73,9 @@ class Background:
         depth (int): Calls that may wait.
     """
 
-    def __init__(self, function: Callable, depth: int = 4) -> None:
+    def __init__(self, function: Callable[..., Any], depth: int = 4) -> None:
         self._function = function
-        self._queue: queue.Queue = queue.Queue(depth)
+        self._queue: queue.Queue[Any] = queue.Queue(depth)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -83,7 +83,7 @@ class Background:
         self._thread.start()
         return self
 
-    def __exit__(self, kind, *_) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         self._queue.put(_END)
         self._thread.join()
         if kind is None:

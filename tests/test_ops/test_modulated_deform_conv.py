@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from dksan_mm.ops import ModulatedDeformConv2d, set_backend, torch_path
+from dksan_mm.ops import (ModulatedDeformConv2d, plain_form, set_backend,
+                          torch_path)
 from dksan_mm.ops.modulated_deform_conv import _PlainModulatedDeformConv2d
 
 # in_channels, out_channels, groups, deform_groups, settings
@@ -134,9 +135,9 @@ def test_pure_torch_of_large_images_takes_little_memory(monkeypatch):
     """A band's columns at a time, in evaluation."""
     layer = _PlainModulatedDeformConv2d(
         16, 16, 3, padding=1, deform_groups=2).requires_grad_(False)
-    seen, columns = [], torch_path._cells
+    seen, columns = [], plain_form.cells
     monkeypatch.setattr(
-        torch_path, '_cells', lambda x, *others:
+        plain_form, 'cells', lambda x, *others:
         (seen.append(x.nbytes), columns(x, *others))[1])
     size = (90, 100)
     layer(

@@ -48,12 +48,3 @@ def test_gradients_that_can_be_differentiated_again():
         check_arguments(**inputs, **CASE.settings))
     assert_close(tuple(found), expected, rtol=0, atol=1e-12)
     assert all(grad.requires_grad for grad in found)
-
-
-def test_the_plain_form_is_for_transforms_alone():
-    assert not torch_path.needs_plain()
-    seen = []
-    torch.func.grad(lambda x: seen.append(torch_path.needs_plain()) or x)(
-        torch.tensor(1.))
-    assert seen == [True]
-    assert not torch_path.in_legacy_vmap(torch.ones(2))

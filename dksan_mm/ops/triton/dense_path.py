@@ -12,12 +12,12 @@ atomically, as in the depthwise form; all others are sums in a fixed order.
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..checks import Geometry
+from ..checks import Geometry, Inputs
 from .gradients import add_up, allocate, connect
 from .launch import (Launch, by_pixel, channels_last, formatted, is_last,
                      is_wide, power_of_2)
@@ -66,8 +66,9 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
         *geometry.dilation, *geometry.out_shape[1:], weight.shape[-1],
         int(geometry.flat_edge), geometry.groups, geometry.offset_groups
     ]
-    return forward(x, weight.flatten(2), image_offset, kernel_offset, mask,
-                   settings)
+    out: Tensor = forward(x, weight.flatten(2), image_offset, kernel_offset,
+                          mask, settings)
+    return out
 
 
 @torch.library.custom_op('dksan_mm::triton_dense_forward', mutates_args=())
@@ -75,14 +76,14 @@ def forward(x: Tensor, weight: Tensor, image_offset: Tensor | None,
             kernel_offset: Tensor | None, mask: Tensor | None,
             settings: list[int]) -> Tensor:
     """Output; ``weight`` is ``(c_out, c / groups, cells)``."""
-    tensors = [x, weight, image_offset, kernel_offset, mask]
-    out = _output(*tensors, settings)
+    tensors = (x, weight, image_offset, kernel_offset, mask)
+    out: Tensor = _output(*tensors, settings)
     if out.numel():
         forward_launch(tensors, out, settings).run()
     return out
 
 
-def forward_launch(tensors: Sequence[Tensor | None], out: Tensor,
+def forward_launch(tensors: Inputs, out: Tensor,
                    settings: list[int]) -> Launch:
     """The kernel's call that computes ``out``."""
     offsets, taps_last = by_pixel(*tensors[2:])
@@ -105,10 +106,10 @@ def backward(grad_out: Tensor, x: Tensor, weight: Tensor,
              mask: Tensor | None, settings: list[int],
              wanted: list[bool]) -> list[Tensor]:
     """Gradients of the inputs that are wanted."""
-    tensors = [x, weight, image_offset, kernel_offset, mask]
+    tensors = (x, weight, image_offset, kernel_offset, mask)
     shares = sums(tensors, wanted, settings)
     if grad_out.numel():
-        if wanted[1]:
+        if shares[1] is not None:
             weight_launch(grad_out, tensors, shares[1], settings).run()
         if wanted[0] or any(wanted[2:]):
             backward_launch(grad_out, tensors, shares, settings).run()
@@ -116,8 +117,8 @@ def backward(grad_out: Tensor, x: Tensor, weight: Tensor,
                   lambda grad: grad.permute(0, 3, 2, 1).reshape(weight.shape))
 
 
-def weight_launch(grad_out: Tensor, tensors: Sequence[Tensor | None],
-                  shares: Tensor, settings: list[int]) -> Launch:
+def weight_launch(grad_out: Tensor, tensors: Inputs, shares: Tensor,
+                  settings: list[int]) -> Launch:
     """The kernel's call that fills the shares of the weight's gradient."""
     x, weight = tensors[:2]
     offsets, taps_last = by_pixel(*tensors[2:])
@@ -134,7 +135,7 @@ def weight_launch(grad_out: Tensor, tensors: Sequence[Tensor | None],
          *_sizes(x, weight, settings), len(x)), constants, block.warps)
 
 
-def backward_launch(grad_out: Tensor, tensors: Sequence[Tensor | None],
+def backward_launch(grad_out: Tensor, tensors: Inputs,
                     shares: Sequence[Tensor | None],
                     settings: list[int]) -> Launch:
     """The kernel's call that fills all other shares."""
@@ -154,7 +155,7 @@ def backward_launch(grad_out: Tensor, tensors: Sequence[Tensor | None],
                   block.warps)
 
 
-def sums(tensors: Sequence[Tensor | None], wanted: list[bool],
+def sums(tensors: Inputs, wanted: list[bool],
          settings: list[int]) -> list[Tensor | None]:
     """Allocate room for the shares of the gradients, None if unwanted."""
     x, weight, _, kernel_offset, _ = tensors
@@ -173,12 +174,13 @@ def _table_shape(weight: Tensor, groups: int) -> tuple[int, ...]:
 
 def _table(weight: Tensor, groups: int) -> Tensor:
     """``(groups, cells, c / groups, c_out / groups)``, in float32."""
-    table = weight.float().unflatten(0, (groups, -1)).permute(0, 3, 2, 1)
+    table: Tensor = weight.float().unflatten(0,
+                                             (groups, -1)).permute(0, 3, 2, 1)
     return table.contiguous()
 
 
-def _constants(tensors: Sequence[Tensor | None], settings: list[int],
-               block: Block) -> dict:
+def _constants(tensors: Inputs, settings: list[int],
+               block: Block) -> dict[str, Any]:
     """Values that kernels are compiled for."""
     x, weight, _, kernel_offset, _ = tensors
     rows, cols = settings[:2]
@@ -210,15 +212,16 @@ def _tiles(x: Tensor, settings: list[int], pixels: int) -> int:
     return len(x) * -(-settings[8] * settings[9] // pixels)
 
 
-def _blocks(constants: dict) -> int:
+def _blocks(constants: dict[str, Any]) -> int:
     """Blocks of outputs of a group."""
-    return -(-constants['GROUP_OUT'] // constants['BLOCK_O'])
+    outputs: int = constants['GROUP_OUT']
+    return -(-outputs // int(constants['BLOCK_O']))
 
 
-def _chunks(x: Tensor, constants: dict) -> int:
+def _chunks(x: Tensor, constants: dict[str, Any]) -> int:
     """Chunks of channels."""
-    piece = constants['PIECE']
-    return x.shape[1] // piece * -(-piece // constants['BLOCK_C'])
+    piece: int = constants['PIECE']
+    return x.shape[1] // piece * -(-piece // int(constants['BLOCK_C']))
 
 
 def _sizes(x: Tensor, weight: Tensor, settings: list[int]) -> list[int]:

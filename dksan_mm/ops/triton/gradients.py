@@ -3,23 +3,25 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from .. import torch_path
+from .. import plain_form
+from ..checks import Inputs
 from ..differentiable import differentiable
 from .launch import by_pixel, formatted, is_last
 
 Settings = list[int]
 
 
-def allocate(tensors: Sequence[Tensor | None], wanted: list[bool],
-             weight_shape: Sequence[int], parts: int) -> list[Tensor | None]:
+def allocate(tensors: Inputs, wanted: list[bool], weight_shape: Sequence[int],
+             parts: int) -> list[Tensor | None]:
     """Allocate room for the shares of the gradients, None if unwanted.
 
     Args:
-        tensors (Sequence[Tensor | None]): Those of the operator.
+        tensors (tuple): Those of the operator.
         wanted (list[bool]): Whose gradients are.
         weight_shape (Sequence[int]): Of all shares of the weight's gradient.
         parts (int): Shares of the gradients of offsets and mask.
@@ -28,23 +30,22 @@ def allocate(tensors: Sequence[Tensor | None], wanted: list[bool],
     offsets, last = by_pixel(*tensors[2:])
     n, channels, h, w = x.shape
     new = functools.partial(x.new_empty, dtype=torch.float32)
-    shares = [
+    shares: list[Tensor | None] = [
         new((n, h, w, channels)).zero_() if wanted[0] else None,
         new(weight_shape) if wanted[1] else None
     ]
     for tensor, want in zip(offsets, wanted[2:]):
-        shares.append(
-            formatted(new((parts * n,
-                           *tensor.shape[1:])), last) if want else None)
+        shares.append(None if tensor is None or not want else formatted(
+            new((parts * n, *tensor.shape[1:])), last))
     return shares
 
 
-def add_up(tensors: Sequence[Tensor | None], shares: Sequence[Tensor | None],
+def add_up(tensors: Inputs, shares: Sequence[Tensor | None],
            in_shape: Callable[[Tensor], Tensor]) -> list[Tensor]:
     """The gradients that are wanted, in the types of their tensors.
 
     Args:
-        tensors (Sequence[Tensor | None]): Those of the operator.
+        tensors (tuple): Those of the operator.
         shares (Sequence[Tensor | None]): As :func:`allocate` gives them.
         in_shape (Callable): Gives the sum of the weight's shares its shape.
     """
@@ -58,7 +59,7 @@ def add_up(tensors: Sequence[Tensor | None], shares: Sequence[Tensor | None],
         grad_weight = in_shape(grad_weight.sum(0))
         totals.append(grad_weight.to(weight.dtype).contiguous())
     for tensor, grad in zip(offsets, others):
-        if grad is not None:
+        if grad is not None and tensor is not None:
             if len(grad) > len(x):
                 grad = grad.unflatten(0, (-1, len(x))).sum(0)
             totals.append(grad.to(tensor.dtype))
@@ -78,13 +79,13 @@ def connect(forward: torch.library.CustomOpDef,
             differentiable.plain_terms` from ``x`` and the settings.
     """
 
-    def save(ctx, inputs: tuple, output: Tensor) -> None:
+    def save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         *tensors, ctx.settings = inputs
         ctx.save_for_backward(*tensors)
 
-    def differentiate(ctx, grad_out: Tensor) -> tuple:
+    def differentiate(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
         tensors = ctx.saved_tensors
-        if torch.is_grad_enabled() or torch_path.needs_plain():
+        if torch.is_grad_enabled() or plain_form.needs_plain():
             settings = whole_settings(tensors[0], ctx.settings)
             return *_in_torch(grad_out, tensors, settings), None
         wanted = list(ctx.needs_input_grad[:5])
@@ -101,20 +102,26 @@ def _empty(grad_out: Tensor, x: Tensor, weight: Tensor,
            wanted: list[bool]) -> list[Tensor]:
     """Gradients without values."""
     offsets, _ = by_pixel(image_offset, kernel_offset, mask)
-    grads = [
+    grads: list[Tensor | None] = [
         formatted(torch.empty_like(x), is_last(x)),
         torch.empty_like(weight, memory_format=torch.contiguous_format),
         *(None if t is None else torch.empty_like(t) for t in offsets)
     ]
-    return [grad for grad, want in zip(grads, wanted) if want]
+    return [
+        grad for grad, want in zip(grads, wanted) if want and grad is not None
+    ]
 
 
-def _in_torch(grad_out: Tensor, tensors: Sequence[Tensor | None],
+def _in_torch(grad_out: Tensor, tensors: Inputs,
               settings: Settings) -> list[Tensor | None]:
     """Gradients that can be differentiated again, computed in float32."""
-    whole = [None if t is None else t.float() for t in tensors]
-    grads = differentiable(grad_out.float(), whole, settings)
+    x, weight, *others = tensors
+    offset, kernel_offset, mask = (None if t is None else t.float()
+                                   for t in others)
+    grads = differentiable(
+        grad_out.float(),
+        (x.float(), weight.float(), offset, kernel_offset, mask), settings)
     return [
-        None if t is None else grad.to(t.dtype)
+        None if t is None or grad is None else grad.to(t.dtype)
         for t, grad in zip(tensors, grads)
     ]

@@ -3,6 +3,7 @@
 
 import dataclasses
 import importlib
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,18 +28,18 @@ class Launch:
     module: str
     kernel: str
     grid: tuple[int, ...]
-    arguments: tuple
-    constants: dict
+    arguments: tuple[Any, ...]
+    constants: dict[str, Any]
     warps: int
     max_registers: int = 128
 
-    def function(self):
+    def function(self) -> Any:
         """The kernel; imports triton."""
         package = __name__.rpartition('.')[0]
         module = importlib.import_module(f'{package}.{self.module}')
         return getattr(module, self.kernel)
 
-    def keywords(self, backend: str) -> dict:
+    def keywords(self, backend: str) -> dict[str, Any]:
         """Constants and options for a kind of GPU, ``'cuda'`` or ``'hip'``."""
         # One stage: copies ahead of the loop's loads would go through shared
         # memory, and take registers.

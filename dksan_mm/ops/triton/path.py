@@ -19,11 +19,12 @@ import functools
 import importlib.util
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..checks import Geometry
+from ..checks import Geometry, Inputs
 from .gradients import add_up, allocate, connect
 from .launch import (Launch, by_pixel, channels_last, formatted, is_last,
                      is_wide, power_of_2)
@@ -73,7 +74,7 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
         *geometry.dilation, *geometry.out_shape[1:], weight.shape[-1]
     ]
     filters = weight.flatten(1).unflatten(0, (x.shape[1], -1))
-    outputs = [
+    outputs: list[Tensor] = [
         forward(x, filters[:, i], image_offset, kernel_offset, mask, settings)
         for i in range(filters.shape[1])
     ]
@@ -87,14 +88,14 @@ def forward(x: Tensor, weight: Tensor, image_offset: Tensor | None,
             kernel_offset: Tensor | None, mask: Tensor | None,
             settings: list[int]) -> Tensor:
     """Output; ``weight`` is ``(c, cells)``, settings as in ``convolve``."""
-    tensors = [x, weight, image_offset, kernel_offset, mask]
-    out = _output(*tensors, settings)
+    tensors = (x, weight, image_offset, kernel_offset, mask)
+    out: Tensor = _output(*tensors, settings)
     if out.numel():
         forward_launch(tensors, out, settings).run()
     return out
 
 
-def forward_launch(tensors: Sequence[Tensor | None], out: Tensor,
+def forward_launch(tensors: Inputs, out: Tensor,
                    settings: list[int]) -> Launch:
     """The kernel's call that computes ``out``."""
     x, weight = tensors[:2]
@@ -120,14 +121,14 @@ def backward(grad_out: Tensor, x: Tensor, weight: Tensor,
              mask: Tensor | None, settings: list[int],
              wanted: list[bool]) -> list[Tensor]:
     """Gradients of the inputs that are wanted."""
-    tensors = [x, weight, image_offset, kernel_offset, mask]
+    tensors = (x, weight, image_offset, kernel_offset, mask)
     shares = sums(tensors, wanted, settings)
     if grad_out.numel():
         backward_launch(grad_out, tensors, shares, settings).run()
     return add_up(tensors, shares, Tensor.t)
 
 
-def backward_launch(grad_out: Tensor, tensors: Sequence[Tensor | None],
+def backward_launch(grad_out: Tensor, tensors: Inputs,
                     shares: Sequence[Tensor | None],
                     settings: list[int]) -> Launch:
     """The kernel's call that fills ``shares``."""
@@ -153,7 +154,7 @@ def backward_launch(grad_out: Tensor, tensors: Sequence[Tensor | None],
             PRECISION='tf32x3'), WARPS)
 
 
-def sums(tensors: Sequence[Tensor | None], wanted: list[bool],
+def sums(tensors: Inputs, wanted: list[bool],
          settings: list[int]) -> list[Tensor | None]:
     """Allocate room for the shares of the gradients, None if unwanted."""
     x, weight = tensors[:2]
@@ -210,7 +211,7 @@ def _sizes(x: Tensor, settings: list[int]) -> list[int]:
     ]
 
 
-def _constants(settings: list[int]) -> dict:
+def _constants(settings: list[int]) -> dict[str, Any]:
     """Values that kernels are compiled for."""
     rows, cols = settings[:2]
     return dict(TAPS=rows * cols, ROWS=rows, COLS=cols, SCOPE=settings[10])

@@ -2,6 +2,7 @@
 """A look at the kernels before they are trusted with work."""
 
 import warnings
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -52,8 +53,8 @@ def _compare(dtype: torch.dtype, device: torch.device, form: str) -> bool:
         with _disable_current_modes(), torch.inference_mode(False), \
                 torch.enable_grad(), no_autocast(device.type):
             error = largest_error(dtype, device, form)
-    except Exception as error:  # whatever a compiler or driver thinks of
-        reason = f'{type(error).__name__}: {error}'
+    except Exception as raised:  # whatever a compiler or driver thinks of
+        reason = f'{type(raised).__name__}: {raised}'
     else:
         if error <= tolerance(dtype):  # not if it is NaN
             return True
@@ -91,8 +92,8 @@ def largest_error(dtype: torch.dtype, device: torch.device,
                for a, b in zip(found, expected))
 
 
-def _results(convolve, tensors: list[Tensor], grad_out: Tensor,
-             geometry: Geometry) -> list[Tensor]:
+def _results(convolve: Callable[..., Tensor], tensors: list[Tensor],
+             grad_out: Tensor, geometry: Geometry) -> list[Tensor]:
     """Output and gradients."""
     leaves = [t.detach().requires_grad_() for t in tensors]
     out = convolve(*leaves, geometry)

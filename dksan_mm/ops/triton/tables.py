@@ -6,10 +6,12 @@ The forms that the networks launch, on the meta device: nothing is computed.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..checks import Inputs
 from . import dense_path, path
 from .launch import Launch
 
@@ -141,8 +143,9 @@ def depthwise(
         size, layout, (channels, dtype),
         *((n, torch.float32) for n in (2 * taps, 2 * taps, taps)))
     weight = torch.empty(channels, cells, device='meta')
-    tensors = [x, weight, *others]
-    tensors = [None if i in absent else t for i, t in enumerate(tensors)]
+    offset, kernel_offset, mask = (None if i in absent else t
+                                   for i, t in enumerate(others, 2))
+    tensors = (x, weight, offset, kernel_offset, mask)
     settings = [3, 3, 1, 1, 1, 1, 1, 1, *size[1:], scope]
     word = x.element_size()
     offsets = 4 * sum(t.shape[1] for t in tensors[2:] if t is not None)
@@ -186,22 +189,22 @@ def dense(channels: int = 128,
                                     (18 * sets, torch.float32),
                                     (18, torch.float32),
                                     (9 * sets, torch.float32))
-    tensors = [
-        x,
-        torch.empty(channels, channels, cells, device='meta'), offset,
-        second if scope else None, None if scope else mask
-    ]
+    weight = torch.empty(channels, channels, cells, device='meta')
+    tensors = (x, weight, offset, second if scope else None,
+               None if scope else mask)
     settings = [
-        3, 3, 1, 1, 1, 1, 1, 1, *size[1:], scope or 3, scope is None, 1, sets
+        *(3, 3, 1, 1, 1, 1, 1, 1), *size[1:], scope or 3,
+        int(scope is None), 1, sets
     ]
-    settings = [int(number) for number in settings]
     wanted = [t is not None for t in tensors]
     shares = dense_path.sums(tensors, wanted, settings)
     out = torch.empty_like(x)
-    launches = dict(
-        forward=dense_path.forward_launch(tensors, out, settings),
-        weight=dense_path.weight_launch(out, tensors, shares[1], settings),
-        backward=dense_path.backward_launch(out, tensors, shares, settings))
+    launches = dict(forward=dense_path.forward_launch(tensors, out, settings))
+    if shares[1] is not None:  # it is wanted
+        launches['weight'] = dense_path.weight_launch(out, tensors, shares[1],
+                                                      settings)
+    launches['backward'] = dense_path.backward_launch(out, tensors, shares,
+                                                      settings)
     where = 'NHWC' if layout == torch.channels_last else 'NCHW'
     kind = 'modulated' if scope is None else 'dense'
     for way, launch in launches.items():
@@ -209,8 +212,7 @@ def dense(channels: int = 128,
                    _dense_cost(way, tensors, launch.constants))
 
 
-def _dense_cost(way: str, tensors: list[Tensor | None],
-                constants: dict) -> Cost:
+def _dense_cost(way: str, tensors: Inputs, constants: dict[str, Any]) -> Cost:
     """Return the costs of a pixel in one of the three kernels."""
     x, weight, *others = tensors
     channels, word, taps = x.shape[1], x.element_size(), constants['TAPS']
@@ -293,7 +295,7 @@ def roofline(forms: list[Form]) -> str:
         cost, cells = form.cost, []
         for device in DEVICES.values():
             times = cost.seconds(device)
-            limit = max(times, key=times.get)
+            limit = max(times, key=times.__getitem__)
             cells.append(f'{1e9 * times[limit]:.2f} ({limit})')
         counts = (cost.memory, cost.reads, cost.level_2, cost.flops,
                   cost.matrix)

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import triton
@@ -85,7 +86,7 @@ def compile_for(launch: Launch, target: GPUTarget) -> Compiled:
     return read(compiled.asm, launch.warps, compiled.metadata.shared)
 
 
-def _nvidia(code: dict, warps: int, shared: int) -> Compiled:
+def _nvidia(code: dict[str, Any], warps: int, shared: int) -> Compiled:
     """Read a cubin with cuobjdump, and PTX's loads."""
     with tempfile.NamedTemporaryFile(suffix='.cubin') as file:
         file.write(code['cubin'])
@@ -99,7 +100,7 @@ def _nvidia(code: dict, warps: int, shared: int) -> Compiled:
         name: int(number)
         for name, number in re.findall(r'(REG|STACK|LOCAL):(\d+)', text)
     }
-    loads = {}
+    loads: dict[int, int] = {}
     for many, bits in re.findall(r'ld\.global\S*?(?:\.v(\d))?\.b(\d+)',
                                  code['ptx']):
         width = int(many or 1) * int(bits)
@@ -108,13 +109,16 @@ def _nvidia(code: dict, warps: int, shared: int) -> Compiled:
                     warps, loads)
 
 
-def _amd(code: dict, warps: int, shared: int) -> Compiled:
+def _amd(code: dict[str, Any], warps: int, shared: int) -> Compiled:
     """Read AMD's assembly."""
 
     def number(name: str) -> int:
-        return int(re.search(rf'\.{name}:\s+(\d+)', code['amdgcn'])[1])
+        found = re.search(rf'\.{name}:\s+(\d+)', code['amdgcn'])
+        if found is None:
+            raise ValueError(f'the assembly does not state {name}')
+        return int(found[1])
 
-    loads = {}
+    loads: dict[int, int] = {}
     for words in re.findall(r'(?:global|buffer)_load_dword(x\d)?\b',
                             code['amdgcn']):
         width = 32 * int(words[1:] or 1)

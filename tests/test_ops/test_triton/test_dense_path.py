@@ -16,6 +16,7 @@ from dksan_mm.ops import deform_kernel_conv2d, set_backend
 from dksan_mm.ops.triton import dense_path
 
 pytest.importorskip('dksan_mm.ops.triton.dense_kernels')
+pytest.importorskip('dksan_mm.ops.triton.dense_parts')
 SMALL = DEPTHWISE.but(groups=1)
 CASES = dict(
     dense=SMALL.but(batch=2),

@@ -1,0 +1,129 @@
+# Copyright (c) DKSAN-MM contributors.
+"""The operator in pure torch for all pixels at once, which torch sees into.
+
+Its derivatives of every order and torch's transforms come from this form.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from .checks import Geometry, Inputs
+from .sampling import image_corners, scope_matrix
+
+
+def refuse_tracing() -> None:
+    """Raise an error inside ``torch.jit.trace``.
+
+    Raises:
+        RuntimeError: If it is at work: the settings hold the output's size,
+            which would be that of the traced input ever after.
+    """
+    if torch.jit.is_tracing():
+        raise RuntimeError('torch.jit.trace would keep the size of the traced '
+                           'input in a deformable convolution; use '
+                           'torch.export')
+
+
+def needs_plain() -> bool:
+    """Return whether derivatives beyond plain backpropagation are asked for.
+
+    Forward-mode derivatives and ``torch.func``'s transforms: they look into
+    the plain form, as they cannot into an operator of our own.
+    """
+    return (forward_ad._current_level >= 0
+            or bool(torch._C._are_functorch_transforms_active()))
+
+
+def in_legacy_vmap(grad_out: Tensor) -> bool:
+    """Return whether ``grad_out`` holds several gradients at once.
+
+    ``torch.autograd.grad(is_grads_batched=True)`` makes such tensors, and
+    with it ``torch.autograd.functional`` where ``vectorize=True``.
+    """
+    keys = torch._C._dispatch_keys(grad_out)
+    return bool(keys.has(torch._C._dispatch_key_parse('Batched')))
+
+
+def plain(x: Tensor, weight: Tensor, image_offset: Tensor | None,
+          kernel_offset: Tensor | None, mask: Tensor | None,
+          geometry: Geometry) -> Tensor:
+    """Output ``(p, c_out)`` of all pixels at once."""
+    n, h_out, w_out = geometry.out_shape
+    pixels = torch.arange(n * h_out * w_out, device=x.device)
+    return plain_rows(pixels, image_rows(x), x, weight, image_offset,
+                      kernel_offset, mask, geometry)
+
+
+def plain_rows(pixels: Tensor, rows: Tensor, x: Tensor, weight: Tensor,
+               image_offset: Tensor | None, kernel_offset: Tensor | None,
+               mask: Tensor | None, geometry: Geometry) -> Tensor:
+    """Output of some pixels, whose per-pixel inputs are given."""
+    groups = geometry.offset_groups
+    sets = rows.chunk(groups, 1)
+    offsets, kernel_offsets, masks = ([None] * groups
+                                      if t is None else t.chunk(groups, 1)
+                                      for t in (image_offset, kernel_offset,
+                                                mask))
+    parts = []
+    for group in range(groups):
+        index, corner = image_corners(pixels, offsets[group], x, geometry)
+        # Not rows[index], whose gradient no vmap can batch.
+        read = sets[group].index_select(0, index.flatten())
+        columns = (read.unflatten(0, index.shape) * corner[..., None]).sum(2)
+        parts.append(
+            cells(columns, weight, kernel_offsets[group], masks[group],
+                  geometry))
+    return contract(parts[0] if groups == 1 else torch.cat(parts, 2), weight)
+
+
+def image_rows(x: Tensor) -> Tensor:
+    """The channels of each pixel, and a row of zeros for what is outside."""
+    return F.pad(x.permute(0, 2, 3, 1).flatten(0, 2), (0, 0, 0, 1))
+
+
+def cells(columns: Tensor, weight: Tensor, kernel_offset: Tensor | None,
+          mask: Tensor | None, geometry: Geometry) -> Tensor:
+    """Share the taps of ``(p, k, c)`` columns out to the weight's cells."""
+    if mask is not None:
+        columns = columns * mask
+    if kernel_offset is None:
+        return columns
+    matrix = scope_matrix(kernel_offset, weight.shape[-1], geometry)
+    return torch.bmm(matrix.transpose(1, 2), columns)
+
+
+def contract(columns: Tensor, weight: Tensor) -> Tensor:
+    """Sum ``(p, cell, c)`` columns over cells and each group's channels."""
+    p, cells, channels = columns.shape
+    c_out, width = weight.shape[:2]
+    if (c_out, width) == (channels, 1):
+        return (columns * weight.flatten(1).T).sum(1)
+    if width == channels:
+        return columns.flatten(1) @ weight.flatten(2).permute(2, 1, 0).reshape(
+            cells * channels, c_out)
+    columns = columns.unflatten(2, (-1, width)).permute(2, 0, 1, 3)
+    weight = weight.flatten(2).unflatten(0, (len(columns), -1))
+    out = torch.bmm(
+        columns.reshape(len(columns), p, cells * width),
+        weight.permute(0, 3, 2, 1).reshape(len(columns), cells * width, -1))
+    return out.transpose(0, 1).reshape(p, c_out)
+
+
+def plain_gradients(grad_out: Tensor, tensors: Inputs,
+                    geometry: Geometry) -> list[Tensor | None]:
+    """Gradients of ``plain`` that can be differentiated again."""
+
+    def run(x: Tensor, weight: Tensor, *present: Tensor) -> Tensor:
+        given = iter(present)
+        offset, kernel_offset, mask = (None if t is None else next(given)
+                                       for t in tensors[2:])
+        return plain(x, weight, offset, kernel_offset, mask, geometry)
+
+    pull: Callable[[Tensor], tuple[Tensor, ...]]
+    _, pull, *_ = torch.func.vjp(run, *(t for t in tensors if t is not None))
+    grads = iter(pull(grad_out))
+    return [None if t is None else next(grads) for t in tensors]
