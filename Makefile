@@ -9,7 +9,7 @@ ARGS ?=
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all coverage lint types dist clean
+.PHONY: help setup demo test test-all coverage lint types docs dist clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' $(firstword $(MAKEFILE_LIST)) \
@@ -56,6 +56,10 @@ dist: setup ## build the wheel and the source archive, and check them
 	@.venv/bin/uv build --python $(VENV_PYTHON)
 	@.venv/bin/uv tool run twine@7.0.0 check --strict dist/*
 
+docs: setup ## build the documentation in docs/_build/html
+	@$(VENV_PYTHON) -m sphinx -W --keep-going -q docs docs/_build/html $(ARGS)
+	@echo 'open docs/_build/html/index.html'
+
 clean: ## remove .venv and what Python left behind (no data, no trainings)
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .coverage
+	rm -rf .venv build dist docs/_build docs/api/generated *.egg-info .pytest_cache .mypy_cache .coverage
 	find dksan_mm tools tests configs -name __pycache__ -prune -exec rm -rf {} +
