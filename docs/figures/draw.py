@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-# The rooms of the package, from the ground up, as tests/test_rooms.py has them.
+# The rooms of the package, from the ground up, as in tests/test_rooms.py.
 FLOORS = (('utils', ), ('io', 'ops'), ('engine', 'evaluation', 'datasets',
                                        'prepare'), ('models', ),
           ('inference', 'cli'), ('analysis', ), ('apis', 'comparison'))
