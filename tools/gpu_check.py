@@ -23,6 +23,7 @@ from dksan_mm.cli.arguments import frame_size, positive
 from dksan_mm.utils.errors import UserError
 
 CONFIG = ROOT / 'configs' / 'dksan-s_vid3oc_x16.py'
+NETWORKS = ('dksan-s', 'edvr-s', 'edvr', 'dksan')
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -64,7 +65,9 @@ def rewrite_tables(file: Path) -> None:
         raise UserError(f'--tables: {error}') from error
     forms = list(tables.common())
     made = dict(
-        resources=targets.resources(forms), roofline=tables.roofline(forms))
+        resources=targets.resources(forms),
+        roofline=tables.roofline(forms),
+        memory=memory_table())
     for name, table in made.items():
         text = re.sub(
             rf'(<!-- {name} -->\n).*?(?=<!-- end -->)',
@@ -72,6 +75,22 @@ def rewrite_tables(file: Path) -> None:
             text,
             flags=re.DOTALL)
     file.write_text(text)
+
+
+def memory_table() -> str:
+    """Memory of steps and frames of the project's networks, predicted."""
+    from dksan_mm.analysis.planned_memory import plan_frame, plan_step
+    from dksan_mm.ops.triton.tables import markdown
+    rows = []
+    for name in NETWORKS:
+        path = ROOT / 'configs' / f'{name}_vid3oc_x16.py'
+        config = launch.Config.fromfile(path)
+        sizes = [plan_step(config), plan_frame(config, (68, 120))]
+        config.model.generator.with_cp = True
+        sizes.insert(1, plan_step(config))
+        rows.append([name, *(f'{size / 2**20:,.0f} MiB' for size in sizes)])
+    columns = ['network', 'training step', 'step, `with_cp`', 'frame']
+    return markdown(columns, rows)
 
 
 def print_table(columns: list[str], rows: list[list[str]]) -> None:

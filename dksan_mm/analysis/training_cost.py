@@ -84,7 +84,7 @@ def measure_here(config: Config, steps: int, device: str, threads: int | None,
     from mmengine.registry import init_default_scope
     init_default_scope(config.get('default_scope', 'mmagic'))
     base = _begin_memory(device)
-    model, optim_wrapper = _build(config, device)
+    model, optim_wrapper = build_step(config, device)
     batch = _noise(config, model.generator)
 
     def step(data: dict) -> float:
@@ -104,7 +104,7 @@ def measure_here(config: Config, steps: int, device: str, threads: int | None,
         _data_share(config, step, steps) if with_data else None)
 
 
-def _build(config: Config, device: str) -> tuple:
+def build_step(config: Config, device: str) -> tuple:
     """The model on its device, and the optimizer wrapper."""
     import torch
     from mmagic.registry import MODELS

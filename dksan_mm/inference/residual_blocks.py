@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from dksan_mm.models.layers import RCAB, ResidualBlockNoBN
 from dksan_mm.models.utils import is_plain, is_untouched
+from dksan_mm.ops.precision import has_autocast
 from .bands import can_cut, reach, run_layers, spans, take_rows
 
 Residual = dict[tuple[int, int], Tensor]  # by its first and last row
@@ -150,7 +151,7 @@ def can_cut_extractor(extractor: nn.Module) -> bool:
 
 def accumulator(x: Tensor) -> Tensor:
     """A copy to add residuals to: channels last, float32 under autocast."""
-    half = torch.is_autocast_enabled(x.device.type)
+    half = has_autocast(x)
     return x.to(
         torch.float32 if half else x.dtype,
         copy=True,

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dksan_mm.ops.precision import has_autocast
 from dksan_mm.utils.registration import register
 
 
@@ -61,7 +62,7 @@ def in_float32(x: Tensor) -> Tensor:
     bfloat16 has 8 significant bits: what a residual block adds, a tenth of
     its input and less, would mostly be rounded away.
     """
-    half = torch.is_autocast_enabled(x.device.type)
+    half = has_autocast(x)
     return x.float() if half else x
 
 

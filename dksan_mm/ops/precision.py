@@ -20,3 +20,9 @@ def no_autocast(device: str) -> ContextManager[Any]:
     if device == 'meta':
         return contextlib.nullcontext()
     return torch.autocast(device, enabled=False)
+
+
+def has_autocast(x: torch.Tensor) -> bool:
+    """Return whether autocast is on where ``x`` is; never on meta."""
+    device = x.device.type
+    return device != 'meta' and torch.is_autocast_enabled(device)

@@ -58,3 +58,17 @@ def build_on_gpu(build: Callable[[], nn.Module]) -> nn.Module:
             if value is not None and not value.is_cuda:  # mmcv's
                 module._parameters[name] = nn.Parameter(value.cuda())
     return model
+
+
+@contextmanager
+def autocast_there(dtype: torch.dtype) -> Iterator[None]:
+    """Autocast on an imaginary GPU; ``torch.autocast`` asks for a real one."""
+    torch.set_autocast_enabled('cuda', True)
+    torch.set_autocast_dtype('cuda', dtype)
+    torch.autocast_increment_nesting()
+    try:
+        yield
+    finally:
+        if not torch.autocast_decrement_nesting():
+            torch.clear_autocast_cache()
+        torch.set_autocast_enabled('cuda', False)

@@ -4,9 +4,11 @@
 Tensors have a device and a shape but no numbers; where devices mix, or a
 number decides what is computed, there is an error.
 """
+import helpers.mean_distance  # noqa: F401  (registers a loss)
 import pytest
 import torch
-from helpers.dry_runs import HostReads, build_on_gpu, imaginary_gpu
+from helpers.dry_runs import (HostReads, autocast_there, build_on_gpu,
+                              imaginary_gpu)
 from helpers.training_steps import DKSAN, EDVR, build_model, build_optimizer
 from mmagic.registry import MODELS
 from mmagic.structures import DataSample
@@ -64,6 +66,50 @@ def test_a_training_step_reads_no_number_but_the_logged_norm(
         optimizer.update_params(loss_of(model, 'meta'))
         assert set(found) == {'meta'}
     assert reads.places == LOGGED
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize('generator', [DKSAN, EDVR], ids=['dksan', 'edvr'])
+def test_a_loss_in_mixed_precision_stays_on_the_gpu(generator, dtype):
+    with imaginary_gpu('triton') as reads:
+        model = build(generator)
+        types = set()
+        first = next(module for module in model.modules()
+                     if isinstance(module, torch.nn.Conv2d))
+        first.register_forward_hook(
+            lambda module, inputs, output: types.add(output.dtype))
+        with autocast_there(dtype):
+            loss = loss_of(model, 'cuda')
+        assert loss.device.type == 'cuda' and loss.dtype == torch.float32
+        assert types == {dtype}
+    assert reads.places == []
+
+
+def test_losses_against_a_discriminator_stay_on_the_gpu():
+    init_default_scope('mmagic')
+    config = dict(
+        type='WindowGAN',
+        generator=DKSAN,
+        pixel_loss=dict(type='CharbonnierLoss', eps=1e-6),
+        discriminator=dict(
+            type='UNetDiscriminatorWithSpectralNorm',
+            in_channels=6,
+            mid_channels=8),
+        gan_loss=dict(type='GANLoss', gan_type='vanilla', loss_weight=0.1),
+        perceptual_loss=dict(type='MeanDistance'),
+        motion_weight=0.1)
+    with imaginary_gpu('triton') as reads:
+        model = build_on_gpu(lambda: MODELS.build(config))
+        sample = DataSample()
+        sample.set_data(
+            dict(
+                gt_img=torch.rand(2, 2, 3, 256, 256, device='cuda'),
+                motion=torch.rand(2, 8, 2, 16, 16, device='cuda')))
+        frames = torch.rand(2, 8, 3, 16, 16, device='cuda')
+        losses = model.forward_train(frames, sample)
+        assert {'loss_gan', 'loss_d_real', 'loss_d_fake'} < losses.keys()
+        assert {loss.device.type for loss in losses.values()} == {'cuda'}
+    assert reads.places == []
 
 
 def test_a_number_that_is_read_is_noticed():

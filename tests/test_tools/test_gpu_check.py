@@ -26,13 +26,16 @@ def interpreter_stays_on(monkeypatch):
 def test_tables_are_put_between_their_marks(tool, tmp_path, monkeypatch):
     from dksan_mm.ops.triton import targets
     monkeypatch.setattr(targets, 'resources', lambda forms: '| new |\n')
+    monkeypatch.setattr(tool, 'NETWORKS', ['dksan-s'])
     file = tmp_path / 'page.md'
     file.write_text('a\n<!-- resources -->\n| old |\n<!-- end -->\n'
-                    'b\n<!-- roofline -->\n<!-- end -->\nc\n')
+                    'b\n<!-- roofline -->\n<!-- end -->\n'
+                    '<!-- memory -->\n<!-- end -->\nc\n')
     assert launch.run_tool(tool.main, ['--tables', str(file)]) == 0
     text = file.read_text()
     assert text.startswith('a\n<!-- resources -->\n| new |\n<!-- end -->\nb\n')
     assert '| depthwise forward' in text.partition('b\n')[2]
+    assert re.search(r'\| dksan-s \|( [\d,]+ MiB \|){3}', text)
     assert text.endswith('|\n<!-- end -->\nc\n')
 
 
