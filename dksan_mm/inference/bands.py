@@ -21,6 +21,8 @@ from dksan_mm.models.utils import is_plain
 # Layers that work on each pixel by itself.
 POINTWISE = (nn.Identity, nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.PReLU)
 
+Layers = Sequence[nn.Module] | nn.Sequential
+
 
 class Rows(NamedTuple):
     """Some rows of a map.
@@ -62,7 +64,7 @@ def take_rows(x: Tensor, start: int, stop: int, margin: int = 0) -> Rows:
     return Rows(x[:, :, top:bottom], top, height)
 
 
-def can_cut(layers: Sequence[nn.Module]) -> bool:
+def can_cut(layers: Layers) -> bool:
     """Return whether :func:`run_layers` may take the place of a chain."""
     return all(
         is_plain(layer) and (type(layer) in (*POINTWISE,
@@ -78,18 +80,18 @@ def _fits(conv: nn.Module) -> bool:
         conv.stride == conv.dilation == (1, 1) and conv.groups == 1
 
 
-def reach(layers: Sequence[nn.Module]) -> int:
+def reach(layers: Layers) -> int:
     """Rows of the input, above and below, that a row of the output needs."""
     rows, scale = 0., 1
     for layer in layers:
         if isinstance(layer, nn.Conv2d):
-            rows += layer.padding[0] / scale
+            rows += int(layer.padding[0]) / scale
         elif isinstance(layer, nn.PixelShuffle):
             scale *= layer.upscale_factor
     return math.ceil(rows)
 
 
-def run_layers(layers: Sequence[nn.Module], rows: Rows) -> Rows:
+def run_layers(layers: Layers, rows: Rows) -> Rows:
     """Apply 1x1 and padded 3x3 convolutions, PixelShuffles, activations.
 
     Args:
@@ -123,14 +125,14 @@ def _convolve(conv: nn.Conv2d, rows: Rows) -> Rows:
     return Rows(out, top + (not above), height)
 
 
-def scale_of(layers: Sequence[nn.Module]) -> int:
+def scale_of(layers: Layers) -> int:
     """Rows of the output for each row of the input."""
     return math.prod(
         layer.upscale_factor for layer in layers
         if isinstance(layer, nn.PixelShuffle))
 
 
-def run_chain(layers: Sequence[nn.Module], x: Tensor, pixels: int) -> Tensor:
+def run_chain(layers: Layers, x: Tensor, pixels: int) -> Tensor:
     """Apply a chain to a whole map, band by band.
 
     Args:
@@ -145,5 +147,5 @@ def run_chain(layers: Sequence[nn.Module], x: Tensor, pixels: int) -> Tensor:
     return torch.cat([
         run_layers(layers, take_rows(x, start, stop, margin)).crop(
             scale * start, scale * stop)
-        for start, stop in spans(*x.shape[2:], pixels)
+        for start, stop in spans(x.shape[2], x.shape[3], pixels)
     ], 2)

@@ -27,8 +27,14 @@ class Evaluator(Protocol):
             size.
     """
     network: nn.Module
-    bytes_per_pixel: int
-    takes_tiles: bool
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Return memory in bytes."""
+
+    @property
+    def takes_tiles(self) -> bool:
+        """Return whether tiles may be of any size."""
 
     def __call__(self, frames: Tensor, scale: int | None = None) -> Tensor:
         """Upscale the centre frame of windows ``(n, t, 3, h, w)``.
@@ -81,19 +87,22 @@ class WholeWindowEvaluator:
 
     def __call__(self, frames: Tensor, scale: int | None = None) -> Tensor:
         """Upscale the centre frame; see :class:`Evaluator`."""
-        return self.network(frames, **scale_argument(self.network, scale))
+        out: Tensor = self.network(frames,
+                                   **scale_argument(self.network, scale))
+        return out
 
     def extract(self, frame: Tensor) -> Any:
         """Make features of a frame; see :class:`Evaluator`."""
-        return self.network.extract(frame) if self._in_parts else frame
+        return self._parts.extract(frame) if self._in_parts else frame
 
     def fuse(self, features: Sequence[Any]) -> Any:
         """Merge a window's features; see :class:`Evaluator`."""
+        stacked: Tensor | list[Tensor]
         if isinstance(features[0], Tensor):
             stacked = torch.stack(list(features), 1)
         else:  # several maps a frame
             stacked = [torch.stack(maps, 1) for maps in zip(*features)]
-        return self.network.fuse(stacked) if self._in_parts else stacked
+        return self._parts.fuse(stacked) if self._in_parts else stacked
 
     def reconstruct(self,
                     frame: Tensor,
@@ -107,13 +116,18 @@ class WholeWindowEvaluator:
         """
         other = scale_argument(self.network, scale)
         if self._in_parts:
-            return self.network.reconstruct(frame, fused, **other), []
+            return self._parts.reconstruct(frame, fused, **other), []
         return self.network(fused, **other), []
 
     @property
     def takes_tiles(self) -> bool:
         """Return whether the network's cascade can be called by itself."""
         return self._in_parts
+
+    @property
+    def _parts(self) -> Any:
+        """The network, which has the three methods."""
+        return self.network
 
     @property
     def _in_parts(self) -> bool:

@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Evaluation of DKSANNet in bands of rows, which saves memory and time."""
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -54,16 +55,18 @@ class DKSANEvaluator:
         their sum with the residuals, the latest residual, and what the layers
         need while they run.
         """
-        levels = self.network.levels
-        channels = levels[0].upscale[0].in_channels
-        return 4 * 4 * channels * 4**(len(levels) - 1)
+        levels: Any = self.network.levels
+        channels: int = levels[0].upscale[0].in_channels
+        return 4 * 4 * channels * int(4**len(self.network.levels[1:]))
 
     def __call__(self, frames: Tensor, scale: int | None = None) -> Tensor:
         """Upscale the centre frame; see :class:`Evaluator`."""
         network = self.network
         if self.band_pixels is None or not is_untouched(network) or \
                 type(network).forward is not DKSANNet.forward:
-            return network(frames) if scale is None else network(frames, scale)
+            out: Tensor = network(frames) if scale is None else \
+                network(frames, scale)
+            return out
         features = [self.extract(frame) for frame in frames.unbind(1)]
         centre = frames[:, frames.shape[1] // 2]
         return self.reconstruct(centre, self.fuse(features), scale=scale)[0]
@@ -80,6 +83,7 @@ class DKSANEvaluator:
         """
         fusion = self.network.fusion
         if type(fusion) is not nn.Conv2d or not is_plain(fusion) or \
+                fusion.bias is None or \
                 type(self.network).fuse is not DKSANNet.fuse:
             return self.network.fuse(torch.stack(list(features), 1))
         centre = features[len(features) // 2]
@@ -108,7 +112,7 @@ class DKSANEvaluator:
         return frame, found
 
     def _upscale2(
-            self, level: nn.Module, frame: Tensor, features: Tensor | None,
+            self, level: Any, frame: Tensor, features: Tensor | None,
             means: list[Tensor] | None) -> tuple[Tensor, list[Tensor] | None]:
         """Call a level, band by band where its parts are known."""
         pixels = self.band_pixels
@@ -116,7 +120,10 @@ class DKSANEvaluator:
                 not is_untouched(level):
             return level(frame, features), None
         if level.extractor is not None:
-            features = self._extract(level.extractor, frame - level.mean)
+            features = self._extract(level.extractor, frame - level.mean,
+                                     pixels)
+        if features is None:  # the level itself says so
+            return level(frame), None
         if can_cut_blocks(level.blocks):
             residual, own = run_blocks(level.blocks, features, pixels, means)
             residual = _weight_and_add(level.attention, residual, features)
@@ -129,10 +136,11 @@ class DKSANEvaluator:
             residual = level.upscale(residual)
         return residual + upsample2(frame), own
 
-    def _extract(self, extractor: nn.Module, frame: Tensor) -> Tensor:
+    def _extract(self, extractor: Any, frame: Tensor, pixels: int) -> Tensor:
         if _is_chain(extractor, Extractor) and can_cut_extractor(extractor):
-            return extract(extractor, frame, self.band_pixels)
-        return extractor(frame)
+            return extract(extractor, frame, pixels)
+        features: Tensor = extractor(frame)
+        return features
 
 
 def _is_chain(module: nn.Module, kind: type) -> bool:
@@ -140,13 +148,16 @@ def _is_chain(module: nn.Module, kind: type) -> bool:
     return type(module) in (kind, nn.Sequential) and is_untouched(module)
 
 
-def _weight_and_add(attention: nn.Module, residual: Tensor,
+def _weight_and_add(attention: Any, residual: Tensor,
                     features: Tensor) -> Tensor:
     """Compute eq. 12; write to ``residual`` where no one can have kept it."""
+    weighted: Tensor
     if not all(map(is_untouched, attention.modules())):
-        return attention(residual) + features
+        weighted = attention(residual)
+        return weighted + features
     if type(attention) is nn.Identity:
         return residual.add_(features)
     if type(attention).forward is SpatialAttention.forward:
         return residual.mul_(attention.factor(residual)).add_(features)
-    return attention(residual) + features
+    weighted = attention(residual)
+    return weighted + features

@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Residual blocks in bands of rows."""
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from dksan_mm.models.layers import RCAB, ResidualBlockNoBN
 from dksan_mm.models.utils import is_plain, is_untouched
 from dksan_mm.ops.precision import has_autocast
-from .bands import can_cut, reach, run_layers, spans, take_rows
+from .bands import Layers, can_cut, reach, run_layers, spans, take_rows
 
 Residual = dict[tuple[int, int], Tensor]  # by its first and last row
 
@@ -32,11 +32,17 @@ def can_cut_block(block: nn.Module) -> bool:
     return can_cut(body_of(block)) and reach(body_of(block)) <= 2
 
 
-def body_of(block: nn.Module) -> Sequence[nn.Module]:
+def body_of(block: nn.Module) -> Layers:
     """The layers that make a block's residual."""
     if type(block) is ResidualBlockNoBN:
         return block.conv1, block.relu, block.conv2
-    return block.body
+    body: nn.Sequential = _parts_of(block).body
+    return body
+
+
+def _parts_of(block: nn.Module) -> Any:
+    """The block, whose parts torch does not know the types of."""
+    return block
 
 
 def run_blocks(blocks: nn.Sequential, x: Tensor, pixels: int,
@@ -62,7 +68,7 @@ def run_blocks(blocks: nn.Sequential, x: Tensor, pixels: int,
         residual, mean = _make_residual(block, total, step, pixels)
         found.append(mean)
         step = _Step(residual, _factor(block, means[i] if means else mean))
-    for band in spans(*x.shape[2:], pixels):
+    for band in spans(x.shape[2], x.shape[3], pixels):
         if step is not None:
             step.add_to(total, band)
     return total, found
@@ -94,7 +100,8 @@ def _make_residual(block: nn.Module, total: Tensor, last: _Step | None,
     """
     height, width = total.shape[2:]
     dtype = torch.promote_types(total.dtype, torch.float32)
-    bands, sums, residual = spans(height, width, pixels), 0, {}
+    bands = spans(height, width, pixels)
+    sums, residual = total.new_zeros((), dtype=dtype), Residual()
     for i, (start, stop) in enumerate(bands):
         if last is not None:  # this band reads rows of the next
             for band in bands[i + (i > 0):i + 2]:
@@ -109,7 +116,9 @@ def _factor(block: nn.Module, mean: Tensor) -> Tensor:
     """Compute the factor of a block's residual."""
     if type(block) is ResidualBlockNoBN:
         return torch.full_like(mean, block.res_scale)
-    return block.attention[1:](mean.to(block.attention[1].weight.dtype))
+    layers = _parts_of(block).attention[1:]
+    factor: Tensor = layers(mean.to(layers[0].weight.dtype))
+    return factor
 
 
 def extract(extractor: nn.Sequential, frame: Tensor, pixels: int) -> Tensor:
@@ -124,16 +133,15 @@ def extract(extractor: nn.Sequential, frame: Tensor, pixels: int) -> Tensor:
         Tensor[n, channels, h, w]: Features.
     """
     conv, block = extractor
+    alpha: Any = block.res_scale
     frame = frame.contiguous(memory_format=torch.channels_last)
-    features = None
-    for start, stop in spans(*frame.shape[2:], pixels):
+    features = frame.new_empty(0)
+    for start, stop in spans(frame.shape[2], frame.shape[3], pixels):
         rows = run_layers([conv], take_rows(frame, start, stop, 3))
         residual = run_layers(body_of(block), rows)
         out = torch.add(
-            rows.crop(start, stop),
-            residual.crop(start, stop),
-            alpha=block.res_scale)
-        if features is None:
+            rows.crop(start, stop), residual.crop(start, stop), alpha=alpha)
+        if start == 0:
             features = torch.empty((*out.shape[:2], *frame.shape[2:]),
                                    dtype=out.dtype,
                                    device=out.device,
@@ -144,7 +152,7 @@ def extract(extractor: nn.Sequential, frame: Tensor, pixels: int) -> Tensor:
 
 def can_cut_extractor(extractor: nn.Module) -> bool:
     """Return whether :func:`extract` may take the place of an extractor."""
-    return len(extractor) == 2 and \
+    return isinstance(extractor, nn.Sequential) and len(extractor) == 2 and \
         can_cut([extractor[0]]) and reach([extractor[0]]) <= 1 and \
         type(extractor[1]) is ResidualBlockNoBN and can_cut_block(extractor[1])
 

@@ -5,8 +5,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from dksan_mm.inference.scene_cuts import is_cut
@@ -41,8 +42,8 @@ class Report:
 
 def restore_video(
         model: nn.Module,
-        source: str | os.PathLike,
-        target: str | os.PathLike,
+        source: str | os.PathLike[str],
+        target: str | os.PathLike[str],
         *,
         scale: int | None = None,
         size: Size | None = None,
@@ -94,7 +95,8 @@ def restore_video(
             is kept, and the text says where; no file is left otherwise.
         KeyboardInterrupt: On Ctrl-C; its text says where the frames are.
     """
-    choose_scale(model.generator, scale)
+    network: Any = model.generator
+    choose_scale(network, scale)
     check_target(target, overwrite=overwrite)
     rate = None if fps is None else Fraction(fps).limit_denominator(100_000)
     opened = open_source(
@@ -106,7 +108,7 @@ def restore_video(
     check_apart(opened.inputs, target)
     check_count(opened, target)
 
-    def restore(images: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    def restore(images: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
         return restore_frames(
             model,
             images,
@@ -131,13 +133,13 @@ def restore_video(
                   opened.notes + writer.notes)
 
 
-def _copy(source: Source, restore: Callable[[Iterator[np.ndarray]],
-                                            Iterator[np.ndarray]],
+def _copy(source: Source, restore: Callable[[Iterator[NDArray[Any]]],
+                                            Iterator[NDArray[Any]]],
           writer: Writer, progress: Callable[[int, int], None]) -> None:
     """Read, restore and write all frames, each in a thread of its own."""
-    times: deque = deque()
+    times: deque[Any] = deque()
 
-    def images(frames: Prefetch) -> Iterator[np.ndarray]:
+    def images(frames: Prefetch) -> Iterator[NDArray[Any]]:
         for frame in frames:
             times.append((frame.pts, frame.duration))
             yield frame.image
@@ -156,7 +158,7 @@ def _explain(error: OSError, writer: Writer) -> OSError:
     if not error.errno or not of_target:  # of the source
         writer.discard()
         return error
-    text = error.strerror
+    text = error.strerror or ''
     if isinstance(writer, FolderWriter) and writer.num_frames:
         text += f'; {_done(writer)}'  # each is a file, and whole
     else:

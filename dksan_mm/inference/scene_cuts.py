@@ -1,8 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
 """Detection of scene cuts."""
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 # Thresholds, *chosen here*, by measuring on frames at 1/16 of 40 real clips,
 # fast motion among them: none of 5,920 pairs of neighbours is taken for a
@@ -18,7 +20,7 @@ BINS = 8  # of each colour
 LAYOUT = (32, 18)  # size to which frames are shrunk to compare their layout
 
 
-def is_cut(previous: np.ndarray, current: np.ndarray) -> bool:
+def is_cut(previous: NDArray[Any], current: NDArray[Any]) -> bool:
     """Return whether a new scene begins with a frame.
 
     Its colours must be others, which motion does not change, however fast;
@@ -43,20 +45,20 @@ def is_cut(previous: np.ndarray, current: np.ndarray) -> bool:
     return _correlation(*grey) < CORRELATION
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
+def _grey(image: NDArray[Any]) -> NDArray[Any]:
     """Luma of BT.601, rounded, float32."""
     luma = image @ np.array([9798, 19235, 3735], np.int32)  # of 32768
     return ((luma + 16384) >> 15).astype(np.float32)
 
 
-def _histogram(image: np.ndarray) -> np.ndarray:
+def _histogram(image: NDArray[Any]) -> NDArray[Any]:
     """Share of the pixels in each of 8 x 8 x 8 boxes of colours."""
     red, green, blue = (image.reshape(-1, 3).astype(int) * BINS // 256).T
     counts = np.bincount((red * BINS + green) * BINS + blue, minlength=BINS**3)
     return counts / (image.shape[0] * image.shape[1])
 
 
-def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+def _correlation(first: NDArray[Any], second: NDArray[Any]) -> float:
     """Correlate two grey images' coarse layouts; 0 if one has none."""
     layouts = [_shrink(image) for image in (first, second)]
     first, second = (layout - layout.mean() for layout in layouts)
@@ -64,17 +66,18 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float:
     return float((first * second).sum() / norm) if norm > 1 else 0.
 
 
-def _shrink(image: np.ndarray) -> np.ndarray:
+def _shrink(image: NDArray[Any]) -> NDArray[Any]:
     """Average an image over areas, as OpenCV's INTER_AREA does."""
     width, height = LAYOUT
     smaller = image.shape[0] < height or image.shape[1] < width
     weights = _stretching if smaller else _averaging
-    return weights(image.shape[0], height) @ image @ weights(
+    shrunk: NDArray[Any] = weights(image.shape[0], height) @ image @ weights(
         image.shape[1], width).T
+    return shrunk
 
 
 @lru_cache(maxsize=4)
-def _averaging(length: int, count: int) -> np.ndarray:
+def _averaging(length: int, count: int) -> NDArray[Any]:
     """Weights ``(count, length)`` of pixels in areas of equal size."""
     edges = np.arange(count + 1)[:, None] * (length / count)
     covered = np.clip(edges - np.arange(length), 0, 1)
@@ -82,7 +85,7 @@ def _averaging(length: int, count: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=4)
-def _stretching(length: int, count: int) -> np.ndarray:
+def _stretching(length: int, count: int) -> NDArray[Any]:
     """Weights ``(count, length)`` of pixels that may be larger than areas."""
     places = np.arange(count)
     low = places * length // count

@@ -4,13 +4,14 @@ import contextlib
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dksan_mm.inference.base import WholeWindowEvaluator
+from dksan_mm.inference.base import Evaluator, WholeWindowEvaluator
 from dksan_mm.inference.tiles import choose_tiles
 from dksan_mm.models.padding import pad_frames
 from dksan_mm.models.scales import choose_scale, scales_of
@@ -22,14 +23,14 @@ from dksan_mm.utils.sizes import Size, choose_sufficient, fit_size
 @torch.no_grad()
 def restore_frames(
     model: nn.Module,
-    frames: Iterable[np.ndarray],
+    frames: Iterable[NDArray[Any]],
     *,
     scale: int | None = None,
     size: Size | None = None,
     tile: int | str | None = 'auto',
     ensemble: bool = False,
-    is_cut: Callable[[np.ndarray, np.ndarray], bool] | None = None
-) -> Iterator[np.ndarray]:
+    is_cut: Callable[[NDArray[Any], NDArray[Any]], bool] | None = None
+) -> Iterator[NDArray[Any]]:
     """Upscale the frames of a video, one after the other.
 
     A frame comes out as soon as the last one of its window went in, and only
@@ -73,26 +74,29 @@ def restore_frames(
         yield from _restore_to_size(model, frames, size, tile, ensemble,
                                     is_cut)
         return
+    network: Any = model.generator
     restorer = _Restorer(model, tile, _TRANSFORMS if ensemble else ((0, 0), ),
-                         choose_scale(model.generator, scale))
+                         choose_scale(network, scale))
     for scene in _scenes(_checked(frames), is_cut):
         yield from _restore_scene(restorer, scene)
 
 
-def _restore_to_size(model: nn.Module, frames: Iterable[np.ndarray],
-                     size: Size, tile: int | str | None, ensemble: bool,
-                     is_cut: Callable | None) -> Iterator[np.ndarray]:
+def _restore_to_size(
+        model: nn.Module, frames: Iterable[NDArray[Any]], size: Size,
+        tile: int | str | None, ensemble: bool,
+        is_cut: Callable[..., Any] | None) -> Iterator[NDArray[Any]]:
     """Upscale by the factor that suffices, then shrink."""
     frames = _checked(frames)
     first = next(frames, None)
     if first is None:
         return
-    target = fit_size(first.shape[:2], size)
+    network: Any = model.generator
+    height, width = first.shape[:2]
+    target = fit_size((height, width), size)
     images = restore_frames(
         model,
         itertools.chain([first], frames),
-        scale=choose_sufficient(
-            scales_of(model.generator), first.shape[:2], target),
+        scale=choose_sufficient(scales_of(network), (height, width), target),
         tile=tile,
         ensemble=ensemble,
         is_cut=is_cut)
@@ -100,7 +104,7 @@ def _restore_to_size(model: nn.Module, frames: Iterable[np.ndarray],
         yield lanczos_resize(image, *target)
 
 
-def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+def _checked(frames: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
     """The frames, all of the first one's shape."""
     first = None
     for index, frame in enumerate(frames):
@@ -116,12 +120,13 @@ def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         yield frame
 
 
-def _scenes(frames: Iterator[np.ndarray],
-            is_cut: Callable | None) -> Iterator[Iterator[np.ndarray]]:
+def _scenes(
+        frames: Iterator[NDArray[Any]],
+        is_cut: Callable[..., Any] | None) -> Iterator[Iterator[NDArray[Any]]]:
     """Cut a stream into streams; each must be used up before the next."""
-    pending = deque()  # the first frame of the next scene
+    pending: deque[NDArray[Any]] = deque()  # the first frame of the next scene
 
-    def scene(previous: np.ndarray) -> Iterator[np.ndarray]:
+    def scene(previous: NDArray[Any]) -> Iterator[NDArray[Any]]:
         yield previous
         for frame in frames:
             if is_cut is not None and is_cut(previous, frame):
@@ -135,25 +140,25 @@ def _scenes(frames: Iterator[np.ndarray],
         yield scene(pending.popleft())
 
 
-def _first(frames: Iterator[np.ndarray]) -> list[np.ndarray]:
+def _first(frames: Iterator[NDArray[Any]]) -> list[NDArray[Any]]:
     for frame in frames:
         return [frame]
     return []
 
 
 def _restore_scene(restorer: '_Restorer',
-                   frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+                   frames: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
     """Restore a clip, its end frames repeated beyond the ends."""
     reach = restorer.num_frames // 2
-    window, last = deque(maxlen=2 * reach + 1), None
+    window: deque[_Encoded] = deque(maxlen=2 * reach + 1)
     for frame in frames:
-        last = restorer.encode(frame)
-        window.extend([last] * (1 if window else reach + 1))
+        latest = restorer.encode(frame)
+        window.extend([latest] * (1 if window else reach + 1))
         if len(window) == window.maxlen:
             yield restorer.decode(window)
     # A clip shorter than the window's half fills it only here.
-    for _ in range(reach):
-        window.append(last)
+    for _ in range(reach if window else 0):
+        window.append(window[-1])
         if len(window) == window.maxlen:
             yield restorer.decode(window)
 
@@ -168,8 +173,8 @@ class _Encoded(NamedTuple):
         size (tuple[int, int]): The frame's height and width.
     """
     inputs: list[Tensor]
-    features: list
-    size: tuple
+    features: list[Any]
+    size: tuple[int, int]
 
 
 # (transposed, flipped): the number of flips' bits are vertical, horizontal.
@@ -191,12 +196,14 @@ def _transform_back(x: Tensor, transposed: int, flips: int) -> Tensor:
 class _Restorer:
     """The model, cut into what is done for a frame and for a window."""
 
-    def __init__(self, model: nn.Module, tile: int | str | None,
-                 transforms: Sequence[tuple], scale: int) -> None:
+    def __init__(self, model: Any, tile: int | str | None,
+                 transforms: Sequence[tuple[int, int]], scale: int) -> None:
         self.scale = scale
         self.model, self.tile, self.transforms = model, tile, transforms
         self.network = model.generator
-        self.evaluator = model.evaluator or WholeWindowEvaluator(self.network)
+        self.num_frames: int
+        self.evaluator: Evaluator = model.evaluator or WholeWindowEvaluator(
+            self.network)
         self.num_frames = self.network.num_frames
         weight = next(self.network.parameters(), torch.empty(0))
         self.device, self.dtype = weight.device, weight.dtype
@@ -206,7 +213,7 @@ class _Restorer:
                     name).to(self.device).view(1, -1, 1, 1)
             for name in ('mean', 'std'))
 
-    def encode(self, frame: np.ndarray) -> _Encoded:
+    def encode(self, frame: NDArray[Any]) -> _Encoded:
         """Do what concerns one frame alone."""
         image = torch.from_numpy(np.ascontiguousarray(frame)).to(self.device)
         # Contiguous, as a loader gives it: other layouts round otherwise.
@@ -219,11 +226,12 @@ class _Restorer:
         ]
         with self._precision():
             features = [self.evaluator.extract(x) for x in inputs]
-        return _Encoded(inputs, features, frame.shape[:2])
+        height, width = frame.shape[:2]
+        return _Encoded(inputs, features, (height, width))
 
-    def decode(self, window: Sequence[_Encoded]) -> np.ndarray:
+    def decode(self, window: Sequence[_Encoded]) -> NDArray[Any]:
         """Make the frame in the middle of a window."""
-        total = 0
+        total = torch.zeros((), device=self.device)
         for i, transform in enumerate(self.transforms):
             size = window[0].size[::-1] if transform[0] else window[0].size
             h, w = (self.scale * length for length in size)
@@ -235,17 +243,18 @@ class _Restorer:
         image = total / len(self.transforms) * self.std + self.mean
         return round_to_uint8(image[0].permute(1, 2, 0).cpu().numpy())
 
-    def _forward(self, frame: Tensor, features: list) -> Tensor:
+    def _forward(self, frame: Tensor, features: list[Any]) -> Tensor:
         """The network's output for one window of one transform."""
         fused = self.evaluator.fuse(features)
-        tiles = choose_tiles(self.evaluator, self.tile, frame.shape[-2:],
+        height, width = frame.shape[-2:]
+        tiles = choose_tiles(self.evaluator, self.tile, (height, width),
                              self.device, self.scale)
         if tiles is None:
             return self.evaluator.reconstruct(
                 frame, fused, scale=self.scale)[0]
         return tiles.reconstruct(frame, fused, self.scale)
 
-    def _precision(self) -> contextlib.AbstractContextManager:
+    def _precision(self) -> contextlib.AbstractContextManager[Any]:
         """Autocast if the model asks for it (``inference_dtype``)."""
         dtype = getattr(self.model, 'inference_dtype', torch.float32)
         if dtype == torch.float32:

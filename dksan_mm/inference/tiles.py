@@ -12,7 +12,7 @@ weighted by their pixels. *Chosen here* by measurement (README, "Upscale a
 video"): on average it brought tiles 3.5 times closer to the untiled frame.
 """
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -77,15 +77,15 @@ class Tiles(NamedTuple):
         means = None
         if self.shared and len(boxes) > 1:
             means = self._shared_means(frame, fused, boxes, scale)
-        scale, out = scale or self.evaluator.network.scale, None
+        factor = scale or scale_of(self.evaluator)
+        out = frame.new_empty(*frame.shape[:-2],
+                              *(factor * n for n in frame.shape[-2:]))
         for rows, columns in boxes:
-            piece, _ = self.evaluator.reconstruct(
-                *_cut((rows, columns), frame, fused), means, scale)
-            if out is None:
-                out = frame.new_empty(*frame.shape[:-2],
-                                      *(scale * n for n in frame.shape[-2:]))
-            out[..., rows.place(scale), columns.place(scale)] = \
-                piece[..., rows.crop(scale), columns.crop(scale)]
+            tile, tile_fused = _cut((rows, columns), frame, fused)
+            piece, _ = self.evaluator.reconstruct(tile, tile_fused, means,
+                                                  factor)
+            out[..., rows.place(factor), columns.place(factor)] = \
+                piece[..., rows.crop(factor), columns.crop(factor)]
         return out
 
     def boxes(self, height: int, width: int) -> list[Box]:
@@ -104,11 +104,13 @@ class Tiles(NamedTuple):
     def _shared_means(self, frame: Tensor, fused: Tensor, boxes: list[Box],
                       scale: int | None) -> Means:
         """The means of all tiles, weighted by their pixels."""
-        totals, weight = None, 0
+        totals: Means = []
+        weight = 0
         for box in boxes:
-            tile = _cut(box, frame, fused)
-            pixels = tile[0].shape[-2] * tile[0].shape[-1]
-            _, found = self.evaluator.reconstruct(*tile, None, scale)
+            tile, tile_fused = _cut(box, frame, fused)
+            pixels = tile.shape[-2] * tile.shape[-1]
+            _, found = self.evaluator.reconstruct(tile, tile_fused, None,
+                                                  scale)
             weight += pixels
             totals = _add(totals, pixels, found)
         return [
@@ -117,24 +119,31 @@ class Tiles(NamedTuple):
         ]
 
 
-def _cut(box: Box, *maps: Tensor) -> list[Tensor]:
+def scale_of(evaluator: Evaluator) -> int:
+    """Return the factor of an evaluator's network."""
+    network: Any = evaluator.network
+    return int(network.scale)
+
+
+def _cut(box: Box, frame: Tensor, fused: Tensor) -> tuple[Tensor, Tensor]:
     """Cut what a tile reads out of maps on the LR grid."""
     rows, columns = box
-    return [
-        x[..., rows.first:rows.last, columns.first:columns.last] for x in maps
-    ]
+    place = (..., slice(rows.first,
+                        rows.last), slice(columns.first, columns.last))
+    return frame[place], fused[place]
 
 
-def _add(totals: Means | None, weight: int, means: Means) -> Means:
-    """Add weighted means; None adds to None."""
+def _add(totals: Means, weight: int, means: Means) -> Means:
+    """Add weighted means to those of earlier tiles; None adds to None."""
     weighted = [
         None if level is None else [weight * mean for mean in level]
         for level in means
     ]
-    if totals is None:
+    if not totals:
         return weighted
     return [
-        None if level is None else [a + b for a, b in zip(level, more)]
+        None if level is None or more is None else
+        [a + b for a, b in zip(level, more)]
         for level, more in zip(totals, weighted)
     ]
 
@@ -162,9 +171,9 @@ def choose_tiles(evaluator: Evaluator,
     if tile == 'auto':
         cost = evaluator.bytes_per_pixel  # of the last level's maps
         if scale is not None:
-            cost = cost * scale**2 // evaluator.network.scale**2
+            cost = cost * scale**2 // scale_of(evaluator)**2
         tile = _side_that_fits(cost, size, device)
-    elif type(tile) is not int or tile < 1:
+    if not isinstance(tile, int) or isinstance(tile, bool) or tile < 1:
         raise ValueError("tile must be a positive number, 'auto' or None, "
                          f'got {tile!r}')
     if tile >= max(size) or not evaluator.takes_tiles:

@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from .locks import NO_LINKS, OPEN, try_lock
 
@@ -24,6 +24,8 @@ _RANDOM = 8  # hexadecimal digits
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK,
              errno.EACCES)
 PART_NAME = re.compile(r'\.part(-[0-9]+)?(\.[A-Za-z0-9]{1,4})?$')
+
+Created = TypeVar('Created')
 
 
 @contextmanager
@@ -80,7 +82,8 @@ def is_temporary(name: str) -> bool:
     return re.fullmatch(form, name, re.DOTALL) is not None
 
 
-def _new(path: str, end: str, create: Callable) -> tuple:
+def _new(path: str, end: str,
+         create: Callable[[str], Created]) -> tuple[Created, str]:
     folder, name = osp.split(path)
     head = os.fsencode(name)[:_max_name(folder) - _RANDOM - len(end) - 2]
     while True:

@@ -4,9 +4,11 @@ import io
 import struct
 import warnings
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from .image_headers import PNG_START, Header, read_header, without_animation
@@ -21,7 +23,7 @@ ORIENTATION = 0x0112  # EXIF tag
 BITS, SAMPLE_FORMAT = 258, 339  # TIFF tags
 
 # Opaque colours, grey, RGB or CMYK, and alpha.
-Layers = tuple[Image.Image, np.ndarray | None]
+Layers = tuple[Image.Image, NDArray[Any] | None]
 
 TRANSPARENT = 'transparent pixels are composited over black'
 PROFILE = 'its colour profile cannot be used, the values are taken as sRGB'
@@ -34,7 +36,7 @@ _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError,
            Image.DecompressionBombError)
 
 
-def decode(content: bytes, path: str) -> tuple[np.ndarray, list[str]]:
+def decode(content: bytes, path: str) -> tuple[NDArray[Any], list[str]]:
     """Decode an image file.
 
     Plain 8-bit PNG and JPEG files take a quick way. Of others, 16-bit values
@@ -77,7 +79,7 @@ def _check_pixels(path: str, size: tuple[int, int]) -> None:
                          f'pixels; {MAX_PIXELS:,} are the most)')
 
 
-def _decode_with_cv2(content: bytes, path: str, flags: int) -> np.ndarray:
+def _decode_with_cv2(content: bytes, path: str, flags: int) -> NDArray[Any]:
     try:
         image = cv2.imdecode(
             np.frombuffer(content, np.uint8),
@@ -92,7 +94,7 @@ def _decode_with_cv2(content: bytes, path: str, flags: int) -> np.ndarray:
 
 
 def _decode_with_steps(content: bytes, path: str,
-                       header: Header) -> tuple[np.ndarray, list[str]]:
+                       header: Header) -> tuple[NDArray[Any], list[str]]:
     """Decode a PNG or JPEG file that is not plain."""
     unchanged = header.alpha or header.bits > 8
     image = _decode_with_cv2(
@@ -117,7 +119,7 @@ def _decode_with_steps(content: bytes, path: str,
     return orient(image, turn), notes
 
 
-def _colour_key(content: bytes, header: Header) -> np.ndarray | None:
+def _colour_key(content: bytes, header: Header) -> NDArray[Any] | None:
     """The colour that a PNG without alpha declares transparent, in BGR."""
     start = content.find(b'tRNS', 0, content.find(b'IDAT'))
     if start < 0 or content[25] not in (0, 2):
@@ -147,13 +149,14 @@ def _orientation(image: Image.Image) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            return image.getexif().get(ORIENTATION, 1)
+            orientation: int = image.getexif().get(ORIENTATION, 1)
+            return orientation
     except _DAMAGE:
         return 1
 
 
 def _decode_with_pillow(content: bytes,
-                        path: str) -> tuple[np.ndarray, list[str]]:
+                        path: str) -> tuple[NDArray[Any], list[str]]:
     """Decode BMP, TIFF, WebP and the like, and JPEG files of four inks."""
     notes: list[str] = []
     try:
@@ -165,10 +168,10 @@ def _decode_with_pillow(content: bytes,
             if file.format == 'TIFF':
                 turn = 1  # Pillow and OpenCV both turn TIFF files themselves
             if file.format == 'TIFF' and _is_deep(file, path):
-                image, alpha = _decode_deep_tiff(content, path)
+                layers, alpha = _decode_deep_tiff(content, path)
             else:
-                image, alpha = _split_alpha(file)
-            image = _to_srgb(image, profile, notes)
+                layers, alpha = _split_alpha(file)
+            image = _to_srgb(layers, profile, notes)
             return orient(_composite(image, alpha, notes), turn), notes
     except UnidentifiedImageError as error:
         raise ValueError(f'{path}: not a readable image (damaged, cut short '
@@ -181,13 +184,14 @@ def _decode_with_pillow(content: bytes,
 
 def _is_deep(file: Image.Image, path: str) -> bool:
     """Return whether a TIFF file has 16-bit values; refuse larger ones."""
-    bits = max(file.tag_v2.get(BITS, (1, )))
-    kind = max(file.tag_v2.get(SAMPLE_FORMAT, (1, )))
+    tags: Any = getattr(file, 'tag_v2')  # of TIFF files alone
+    bits = max(tags.get(BITS, (1, )))
+    kind = max(tags.get(SAMPLE_FORMAT, (1, )))
     if bits not in (1, 2, 4, 8, 16) or kind != 1:
         raise ValueError(f'{path}: holds '
                          f'{"floating-point" if kind == 3 else f"{bits}-bit"}'
                          ' values; 8 and 16 bits are read')
-    return bits == 16
+    return bool(bits == 16)
 
 
 def _decode_deep_tiff(content: bytes, path: str) -> Layers:
@@ -212,24 +216,24 @@ def _split_alpha(file: Image.Image) -> Layers:
     return file, alpha
 
 
-def to_8_bits(image: np.ndarray) -> np.ndarray:
+def to_8_bits(image: NDArray[Any]) -> NDArray[Any]:
     """Round 16-bit values: 65535 becomes 255, 128 * 257 becomes 128."""
     if image.dtype == np.uint8:
         return image
     return ((image.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 
 
-def _composite(image: np.ndarray, alpha: np.ndarray | None,
-               notes: list[str]) -> np.ndarray:
+def _composite(image: NDArray[Any], alpha: NDArray[Any] | None,
+               notes: list[str]) -> NDArray[Any]:
     """Composite over black, if a pixel is not opaque."""
     if alpha is None or alpha.min() == 255:
         return np.ascontiguousarray(image)
     notes.append(TRANSPARENT)
-    product = image.astype(np.uint16) * alpha[..., None]
-    return ((product + 127) // 255).astype(np.uint8)
+    product: NDArray[Any] = image.astype(np.uint16) * alpha[..., None] + 127
+    return (product // 255).astype(np.uint8)
 
 
-def orient(image: np.ndarray, orientation: int) -> np.ndarray:
+def orient(image: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Turn an image upright.
 
     Args:
@@ -249,7 +253,7 @@ def orient(image: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None,
-             notes: list[str]) -> np.ndarray:
+             notes: list[str]) -> NDArray[Any]:
     """BGR values of an image in sRGB; a profile of None is none at all."""
     try:
         transform = None if profile is None else _transform(
@@ -287,5 +291,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         lattice = levels[None]
     before = Image.fromarray(lattice)
     change = np.subtract(
-        transform.apply(before), before.convert('RGB'), dtype=int)
+        np.asarray(transform.apply(before)),
+        np.asarray(before.convert('RGB')),
+        dtype=int)
     return transform if abs(change).max() > 1 else None

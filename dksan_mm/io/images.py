@@ -6,8 +6,10 @@ import struct
 import zlib
 from collections.abc import Mapping
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dksan_mm.utils.errors import UserError
 from .files import replacing
@@ -18,7 +20,7 @@ from .image_headers import PNG_START
 PNG_LEVEL = 1
 
 
-def read_image(path: str) -> np.ndarray:
+def read_image(path: str) -> NDArray[Any]:
     """Read one image as 8-bit sRGB, in the order BGR.
 
     Grey images are repeated to three channels; see
@@ -39,7 +41,7 @@ def read_image(path: str) -> np.ndarray:
         return decode_image(file.read(), path)
 
 
-def decode_image(content: bytes, path: str) -> np.ndarray:
+def decode_image(content: bytes, path: str) -> NDArray[Any]:
     """Decode a file's bytes; see :func:`read_image`.
 
     Args:
@@ -56,7 +58,7 @@ def decode_image(content: bytes, path: str) -> np.ndarray:
 
 
 def decode_with_notes(content: bytes,
-                      path: str) -> tuple[np.ndarray, list[str]]:
+                      path: str) -> tuple[NDArray[Any], list[str]]:
     """Decode a file's bytes; see :mod:`dksan_mm.io.image_decoding`.
 
     Args:
@@ -113,7 +115,7 @@ def is_image(path: str) -> bool:
         return False
 
 
-def write_png(path: str, image: np.ndarray) -> None:
+def write_png(path: str, image: NDArray[Any]) -> None:
     """Write a PNG so that ``path`` never holds a part of it.
 
     Args:
@@ -126,7 +128,7 @@ def write_png(path: str, image: np.ndarray) -> None:
     write_bytes(path, _encode_png(image))
 
 
-def _encode_png(image: np.ndarray) -> bytes:
+def _encode_png(image: NDArray[Any]) -> bytes:
     if find_spec('cv2') is None:
         return encode_plain_png(image)
     import cv2
@@ -137,7 +139,7 @@ def _encode_png(image: np.ndarray) -> bytes:
     return content.tobytes()
 
 
-def encode_plain_png(image: np.ndarray) -> bytes:
+def encode_plain_png(image: NDArray[Any]) -> bytes:
     """Encode a PNG without OpenCV, which is three times as fast.
 
     Args:

@@ -34,7 +34,7 @@ def check_output(path: str | None, *, overwrite: bool) -> None:
         raise UserError(f'--out: {parent} cannot be written to')
 
 
-def write_output(path: str, write: Callable[[str], None], *,
+def write_output(path: str, write: Callable[[str], object], *,
                  overwrite: bool) -> None:
     """Write a file that appears when it is whole.
 

@@ -8,10 +8,11 @@ import ast
 import os
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 from .clip_file import Box, ClipFile
 
@@ -31,12 +32,12 @@ class FrameArray(ClipFile):
         self._check_size(self._start + int(np.prod(shape, dtype=np.int64)))
         return shape
 
-    def _read_crop(self, frame: int, box: Box) -> np.ndarray:
+    def _read_crop(self, frame: int, box: Box) -> NDArray[Any]:
         top, left, height, width = box
         _, full_height, full_width, _ = self.shape
         rows = np.empty((height, full_width, 3), np.uint8)
         start = (frame * full_height + top) * full_width * 3
-        read = os.preadv(self._file.fileno(), [rows], self._start + start)
+        read = os.preadv(self._file.fileno(), [rows.data], self._start + start)
         if read != rows.nbytes:
             raise ValueError('it is cut short')
         if width == full_width:
@@ -50,13 +51,13 @@ def _parse_header(text: bytes) -> tuple[int, int, int, int]:
     clips of one size and length have one header."""
     header = ast.literal_eval(text.decode('latin1'))
     kind = header['descr'], header['fortran_order']
-    shape = header['shape']
+    shape: tuple[int, int, int, int] = header['shape']
     if kind != ('|u1', False) or len(shape) != 4 or shape[3] != 3:
         raise ValueError(f'type {kind[0]}, shape {shape}')
     return shape
 
 
-def write_array(file: BinaryIO, frames: Iterator[np.ndarray],
+def write_array(file: BinaryIO, frames: Iterator[NDArray[Any]],
                 count: int) -> None:
     """Write a clip as an ``.npy`` file.
 

@@ -2,8 +2,9 @@
 """Base of the files that hold a clip's pixels."""
 import os
 from abc import ABC, abstractmethod
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 # Rows and columns of a crop: top, left, height, width.
 Box = tuple[int, int, int, int]
@@ -45,7 +46,7 @@ class ClipFile(ABC):
     def __enter__(self) -> 'ClipFile':
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -55,7 +56,7 @@ class ClipFile(ABC):
     def __len__(self) -> int:
         return self.shape[0]
 
-    def read(self, frame: int, box: Box | None = None) -> np.ndarray:
+    def read(self, frame: int, box: Box | None = None) -> NDArray[Any]:
         """Read one frame or a crop of it.
 
         Args:
@@ -88,7 +89,7 @@ class ClipFile(ABC):
         """The shape, once header and file size are checked."""
 
     @abstractmethod
-    def _read_crop(self, frame: int, box: Box) -> np.ndarray:
+    def _read_crop(self, frame: int, box: Box) -> NDArray[Any]:
         """Pixels of a box within the frame."""
 
     def _read_bytes(self, count: int, offset: int) -> bytes:

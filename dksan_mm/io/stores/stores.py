@@ -37,9 +37,10 @@ import os.path as osp
 import re
 import zlib
 from collections.abc import Callable, Collection, Iterator
+from typing import Any
 
 import cv2
-import numpy as np
+from numpy.typing import NDArray
 
 from dksan_mm.io.files import find_leftovers, replacing
 from dksan_mm.io.images import read_image
@@ -49,6 +50,7 @@ from .tiles import TileFile, write_tiles
 
 Store = FrameArray | TileFile
 # Suffix: how to open and how to write; the quicker first.
+KINDS: dict[str, tuple[Callable[[str], Store], Callable[..., None]]]
 KINDS = {'.npy': (FrameArray, write_array), '.tiles': (TileFile, write_tiles)}
 
 
@@ -116,7 +118,7 @@ def write_store(
 
 
 def _read_rgb(paths: list[str],
-              on_frame: Callable[[], None]) -> Iterator[np.ndarray]:
+              on_frame: Callable[[], None]) -> Iterator[NDArray[Any]]:
     """Frames of one size."""
     shape = None
     for path in paths:

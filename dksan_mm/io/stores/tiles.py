@@ -25,10 +25,11 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from .clip_file import Box, ClipFile
 
@@ -60,7 +61,7 @@ class TileFile(ClipFile):
         self._check_size(int.from_bytes(end, 'little'))
         return count, height, width, 3
 
-    def _read_crop(self, frame: int, box: Box) -> np.ndarray:
+    def _read_crop(self, frame: int, box: Box) -> NDArray[Any]:
         top, left, height, width = box
         out = np.empty((height, width, 3), np.uint8)
         tile = self.tile
@@ -96,7 +97,7 @@ def _grid(height: int, width: int, tile: int) -> tuple[int, int]:
     return -(-height // tile), -(-width // tile)
 
 
-def encode_tile(image: np.ndarray) -> bytes:
+def encode_tile(image: NDArray[Any]) -> bytes:
     """Code one tile.
 
     Args:
@@ -111,7 +112,7 @@ def encode_tile(image: np.ndarray) -> bytes:
     return compressor.compress(words.tobytes()) + compressor.flush()
 
 
-def decode_tiles(coded: list[bytes], tile: int, rows: int) -> np.ndarray:
+def decode_tiles(coded: list[bytes], tile: int, rows: int) -> NDArray[Any]:
     """Decode the upper rows of tiles that lie next to each other.
 
     Args:
@@ -144,7 +145,7 @@ def _inflate(coded: bytes, size: int) -> bytes:
     return content
 
 
-def write_tiles(file: BinaryIO, frames: Iterator[np.ndarray],
+def write_tiles(file: BinaryIO, frames: Iterator[NDArray[Any]],
                 count: int) -> None:
     """Write a clip as a ``.tiles`` file.
 

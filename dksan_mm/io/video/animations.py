@@ -8,17 +8,18 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from dksan_mm.io.images import need_image_packages
 
 PNG = b'\x89PNG\r\n\x1a\n'
 DEFAULT = 100  # ms
 MAX_PIXELS = 2**27  # more are a damaged header
-Shown = tuple[np.ndarray, int]
+Shown = tuple[NDArray[Any], int]
 
 
 class Animation:
@@ -245,7 +246,7 @@ class DeepApng(Animation):
                              f'{len(self._frames)} of {stated} frames')
 
     def _decode(self, number: int, control: Control,
-                data: bytes) -> np.ndarray:
+                data: bytes) -> NDArray[Any]:
         """One frame's pixels, RGBA times alpha, float32."""
         head = struct.pack('>II', control.width,
                            control.height) + self._head[24:29]
@@ -253,7 +254,7 @@ class DeepApng(Animation):
                                     head), _chunk(b'IDAT',
                                                   data), _chunk(b'IEND', b'')))
         try:
-            with av.open(io.BytesIO(png), format='png_pipe') as container:
+            with av.open(io.BytesIO(png), 'r', 'png_pipe') as container:
                 [frame] = container.decode(video=0)
         except (ValueError, av.FFmpegError) as error:
             raise ValueError(
@@ -284,10 +285,12 @@ def _read_apng(path: str) -> tuple[bytes, list[tuple[Control, bytes]]]:
     return content[:33], frames if is_animated else []
 
 
-def _straight(canvas: np.ndarray) -> np.ndarray:
+def _straight(canvas: NDArray[Any]) -> NDArray[Any]:
     """RGBA of colours that were multiplied by their alpha."""
     alpha = np.maximum(canvas[..., 3:], 1e-9)
-    return 255 * np.concatenate([canvas[..., :3] / alpha, canvas[..., 3:]], -1)
+    parts: list[NDArray[Any]] = [canvas[..., :3] / alpha, canvas[..., 3:]]
+    straight: NDArray[Any] = 255 * np.concatenate(parts, -1)
+    return straight
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

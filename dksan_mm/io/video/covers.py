@@ -1,11 +1,12 @@
 # Copyright (c) DKSAN-MM contributors.
 """Cover images and attached files, such as fonts, of a video file."""
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import av
 from av.stream import Disposition
 
 from .streams import open_container
+from .timeline import Packet
 
 # FFmpeg's names of containers that hold covers, as streams or as attached
 # files, and suffixes of the images that all of them can hold.
@@ -18,7 +19,8 @@ def can_hold(target: av.container.OutputContainer) -> bool:
     return target.format.name in AS_STREAMS + AS_FILES
 
 
-class Cover(NamedTuple):
+@dataclass(frozen=True)
+class Cover:
     """A cover image.
 
     Attributes:
@@ -52,13 +54,13 @@ def read_covers(source: str) -> list[Cover]:
     return covers
 
 
-def add_cover(cover: Cover, stream: av.VideoStream,
-              target: av.container.OutputContainer) -> list[av.Packet]:
+def add_cover(cover: Cover, stream: av.stream.Stream,
+              target: av.container.OutputContainer) -> list[Packet]:
     """Add a cover to a container that is not written to yet.
 
     Args:
         cover (Cover): The image.
-        stream (VideoStream): The stream that it is from, of an open file.
+        stream (Stream): The stream that it is from, of an open file.
         target (OutputContainer): Has its video already.
 
     Returns:
@@ -72,8 +74,10 @@ def add_cover(cover: Cover, stream: av.VideoStream,
         return []
     copy = target.add_stream_from_template(stream, opaque=True)
     copy.disposition = Disposition.attached_pic
-    packet = av.Packet(cover.content)
-    packet.stream, packet.time_base = copy, copy.time_base
+    packet: Packet = av.Packet(cover.content)
+    packet.stream = copy
+    if copy.time_base is not None:
+        packet.time_base = copy.time_base
     packet.pts = packet.dts = 0
     packet.is_keyframe = True
     return [packet]

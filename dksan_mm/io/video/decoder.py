@@ -1,11 +1,14 @@
 # Copyright (c) DKSAN-MM contributors.
 """A video file decoded from beginning to end, for all that read videos."""
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from .animations import Animation, count_png_frames, open_animation
 from .color import Color
@@ -27,7 +30,7 @@ class Picture:
         duration (int): How long, in the same units; 0 if not known.
         is_damaged (bool): Whether the decoder had to make up a part.
     """
-    load: Callable[[str], np.ndarray]
+    load: Callable[[str], NDArray[Any]]
     pts: int | None = None
     duration: int = 0
     is_damaged: bool = False
@@ -73,6 +76,8 @@ class Decoder:
         self._pixels = PixelReader(path, keep_color=keep_color)
         self._notes: list[str] = []
         self.sample_aspect, self.has_tracks = Fraction(1), False
+        self.rate: Fraction | None = None
+        self.time_base = Fraction(1, 1000)
         self._animation = open_animation(path)
         if self._animation is not None:
             self._describe_animation(self._animation)
@@ -82,14 +87,14 @@ class Decoder:
             self._describe(container, stream)
 
     def _describe_animation(self, animation: Animation) -> None:
-        self.time_base, self.num_frames = Fraction(1, 1000), len(animation)
+        self.num_frames = len(animation)
         seconds = Fraction(sum(animation.durations), 1000)
         self.rate = len(animation) / seconds if seconds else None
 
     def _describe(self, container: av.container.InputContainer,
                   stream: av.VideoStream) -> None:
         self.rate = stream.average_rate or stream.guessed_rate
-        self.time_base = stream.time_base
+        self.time_base = stream.time_base or self.time_base
         self.sample_aspect = stream.sample_aspect_ratio or Fraction(1)
         self._pixels.crop = read_crop(container, stream)
         self.has_tracks = True
@@ -132,11 +137,8 @@ class Decoder:
                     self._begin(frame)
                 last = frame
                 yield Picture(
-                    lambda pixels, frame=frame: self._pixels.read(
-                        frame, pixels),
-                    frame.pts,
-                    frame.duration or 0,
-                    frame.is_corrupt)
+                    functools.partial(self._pixels.read, frame), frame.pts,
+                    frame.duration or 0, frame.is_corrupt)
             if last is None:
                 raise ValueError(f'{self.path}: no frame in the video that '
                                  'can be decoded')
@@ -171,9 +173,11 @@ class Decoder:
         time = 0
         for image, duration in animation:
             image = self._pixels.over_black(image)
-            yield Picture(
-                lambda pixels, image=image: np.ascontiguousarray(image[
-                    ..., ::-1] if pixels == 'bgr24' else image),
-                time,
-                duration)
+            yield Picture(functools.partial(_ordered, image), time, duration)
             time += duration
+
+
+def _ordered(image: NDArray[Any], pixels: str) -> NDArray[Any]:
+    """An RGB image as 'rgb24' or 'bgr24'."""
+    return np.ascontiguousarray(image[..., ::-1] if pixels ==
+                                'bgr24' else image)

@@ -47,12 +47,11 @@ class Deinterlacer:
             if self._graph is None and not frame.interlaced_frame:
                 yield frame
                 continue
-            if self._graph is None:
-                self._open(frame)
-            yield from self._push(frame)
+            graph = self._open(frame) if self._graph is None else self._graph
+            yield from self._push(graph, frame)
         yield from self._flush()
 
-    def _open(self, frame: av.VideoFrame) -> None:
+    def _open(self, frame: av.VideoFrame) -> av.filter.Graph:
         self.is_needed, self._shape = True, _shape(frame)
         graph = av.filter.Graph()
         source = graph.add_buffer(
@@ -63,19 +62,21 @@ class Deinterlacer:
         graph.link_nodes(source, graph.add('bwdif', OPTIONS),
                          graph.add('buffersink')).configure()
         self._graph = graph
+        return graph
 
-    def _push(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
+    def _push(self, graph: av.filter.Graph,
+              frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
         self._waiting.append(frame)
         self._times.append((frame.pts, frame.duration))
         # Numbers instead of times, which may be missing or may jump.
         frame.pts, self._count = self._count, self._count + 1
-        self._graph.vpush(frame)
-        yield from self._pull()
+        graph.vpush(frame)
+        yield from self._pull(graph)
 
-    def _pull(self) -> Iterator[av.VideoFrame]:
+    def _pull(self, graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
         while True:
             try:
-                frame = self._graph.vpull()
+                frame = graph.vpull()
             except (av.BlockingIOError, av.EOFError):
                 return
             before = self._waiting.popleft()
@@ -90,7 +91,7 @@ class Deinterlacer:
     def _flush(self) -> Iterator[av.VideoFrame]:
         if self._graph is not None:
             self._graph.vpush(None)
-            yield from self._pull()
+            yield from self._pull(self._graph)
         self._graph = None
 
 

@@ -1,12 +1,13 @@
 # Copyright (c) DKSAN-MM contributors.
 """Geometry of a stored picture: the part shown, and which way up."""
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import av.logging
 import numpy as np
 from av.sidedata.sidedata import Type
+from numpy.typing import NDArray
 
 from .side_data import read_side_data
 from .streams import logging_from
@@ -35,7 +36,7 @@ class Crop(NamedTuple):
         return (self.left + self.right < width
                 and self.top + self.bottom < height)
 
-    def apply(self, image: np.ndarray) -> np.ndarray:
+    def apply(self, image: NDArray[Any]) -> NDArray[Any]:
         """Return the part of an image that is left, (h, w, c)."""
         height, width = image.shape[:2]
         return image[self.top:height - self.bottom,
@@ -57,7 +58,8 @@ def read_crop(container: av.container.InputContainer,
         Crop: Of nothing, if the file does not say.
     """
     with logging_from(av.logging.INFO):
-        _, *sections = _STREAM.split(container.dumps_format())
+        described: Any = container  # PyAV's types leave its dump out
+        _, *sections = _STREAM.split(described.dumps_format())
     for section in sections:
         match = _CROP.search(section)
         if match and re.match(rf'{stream.index}\b', section):
@@ -77,7 +79,7 @@ class Orientation(NamedTuple):
     mirror: bool = False
     flip: bool = False
 
-    def apply(self, image: np.ndarray) -> np.ndarray:
+    def apply(self, image: NDArray[Any]) -> NDArray[Any]:
         """Turn an image upright.
 
         Args:
@@ -124,7 +126,7 @@ def _read_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
 
     A stored point (x, y) is shown at (a x + c y, b x + d y).
     """
-    data = read_side_data(frame).get(Type.DISPLAYMATRIX)
+    data: Any = read_side_data(frame).get(Type.DISPLAYMATRIX)
     if data is None:
         return 1, 0, 0, 1
     a, b, _, c, d = np.frombuffer(data, np.int32)[:5].tolist()

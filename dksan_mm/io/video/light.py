@@ -13,15 +13,17 @@ half as it is and bends the rest below white. HLG is first shown on BT.2100's
 display of 1000 cd/m2.
 """
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .color import HLG, PQ, SRGB, Color
 
 WHITE = 203.0  # cd/m2, Report ITU-R BT.2408
 HLG_PEAK, HLG_GAMMA = 1000.0, 1.2  # BT.2100, table 5
 STEPS = 65536
-Curve = Callable[[np.ndarray], np.ndarray]
+Curve = Callable[[NDArray[Any]], NDArray[Any]]
 
 _D65, _C = (0.3127, 0.3290), (0.310, 0.316)
 _PAL = ((0.64, 0.33), (0.29, 0.60), (0.15, 0.06), _D65)
@@ -45,7 +47,7 @@ _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367],
                       [0.0389, -0.0685, 1.0296]])
 
 
-def to_xyz(primaries: int) -> np.ndarray:
+def to_xyz(primaries: int) -> NDArray[Any]:
     """The matrix from linear RGB to CIE XYZ; white has Y = 1."""
     *rgb, white = [
         np.array([x / y, 1, (1 - x - y) /
@@ -53,10 +55,11 @@ def to_xyz(primaries: int) -> np.ndarray:
         for x, y in CHROMATICITIES[primaries]
     ]
     columns = np.stack(rgb, 1)
-    return columns * np.linalg.solve(columns, white)
+    matrix: NDArray[Any] = columns * np.linalg.solve(columns, white)
+    return matrix
 
 
-def exchange(source: int, target: int) -> np.ndarray:
+def exchange(source: int, target: int) -> NDArray[Any]:
     """The matrix from linear RGB of some primaries to that of others."""
     before, after = to_xyz(source), to_xyz(target)
     ones = np.ones(3)
@@ -65,26 +68,29 @@ def exchange(source: int, target: int) -> np.ndarray:
     return np.linalg.solve(after, adapt @ before)
 
 
-def luma_weights(primaries: int) -> np.ndarray:
+def luma_weights(primaries: int) -> NDArray[Any]:
     """Luminance of red, green and blue; of white it is 1."""
-    return to_xyz(primaries)[1]
+    weights: NDArray[Any] = to_xyz(primaries)[1]
+    return weights
 
 
-def pq_to_light(signal: np.ndarray) -> np.ndarray:
+def pq_to_light(signal: NDArray[Any]) -> NDArray[Any]:
     """Light in cd/m2 that a PQ signal stands for (BT.2100, table 4)."""
     root = np.power(signal, 32 / 2523)
     low = np.maximum(root - 107 / 128, 0)
-    return 1e4 * np.power(low / (2413 / 128 - 2392 / 128 * root), 8192 / 1305)
+    light: NDArray[Any] = np.power(low / (2413 / 128 - 2392 / 128 * root),
+                                   8192 / 1305)
+    return 1e4 * light
 
 
-def light_to_pq(light: np.ndarray) -> np.ndarray:
+def light_to_pq(light: NDArray[Any] | float) -> NDArray[Any]:
     """The PQ signal of light in cd/m2."""
     root = np.power(np.asarray(light) / 1e4, 1305 / 8192)
     return np.power((107 / 128 + 2413 / 128 * root) / (1 + 2392 / 128 * root),
                     2523 / 32)
 
 
-def hlg_to_scene(signal: np.ndarray) -> np.ndarray:
+def hlg_to_scene(signal: NDArray[Any]) -> NDArray[Any]:
     """Light of the scene, 0 to 1, of an HLG signal (BT.2100, table 5)."""
     a = 0.17883277
     b, c = 1 - 4 * a, 0.5 - a * np.log(4 * a)
@@ -92,7 +98,7 @@ def hlg_to_scene(signal: np.ndarray) -> np.ndarray:
         (signal - c) / a) + b) / 12)
 
 
-def tone_curve(light: np.ndarray, peak: float) -> np.ndarray:
+def tone_curve(light: NDArray[Any], peak: float) -> NDArray[Any]:
     """Fit light into the range below SDR's white (BT.2390, 5.4.1).
 
     Args:
@@ -127,12 +133,12 @@ def _log(decades: float) -> tuple[Curve, Curve]:
             np.log10(np.maximum(x, least)) / decades + 1, 0).astype(x.dtype))
 
 
-def _srgb_to_light(signal: np.ndarray) -> np.ndarray:
+def _srgb_to_light(signal: NDArray[Any]) -> NDArray[Any]:
     return np.where(signal <= 0.04045, signal / 12.92,
                     np.power((signal + 0.055) / 1.055, 2.4))
 
 
-def _light_to_srgb(light: np.ndarray) -> np.ndarray:
+def _light_to_srgb(light: NDArray[Any]) -> NDArray[Any]:
     return np.where(light <= 0.0031308, 12.92 * light,
                     1.055 * np.power(light, 1 / 2.4) - 0.055)
 
@@ -182,7 +188,7 @@ class Conversion:
         self._encode = _CURVES.get(target.transfer, _BT1886)[1]
         self._matrix = exchange(source.primaries,
                                 target.primaries).astype(np.float32)
-        self._tables: dict[tuple[float, float], tuple[np.ndarray, ...]] = {}
+        self._tables: dict[tuple[float, float], tuple[NDArray[Any], ...]] = {}
         if source.transfer == HLG:
             self._weights = luma_weights(source.primaries).astype(np.float32)
             # Of luminance and of light, by their square roots.
@@ -193,8 +199,8 @@ class Conversion:
             self._factors = _factors(roots**2 * HLG_PEAK, HLG_PEAK)
         self._peak = peak
 
-    def __call__(self, codes: np.ndarray, black: float,
-                 white: float) -> np.ndarray:
+    def __call__(self, codes: NDArray[Any], black: float,
+                 white: float) -> NDArray[Any]:
         """Convert an image.
 
         Args:
@@ -218,7 +224,8 @@ class Conversion:
         light = light @ self._matrix.T
         return self._encode(np.clip(light, 0, 1, out=light))
 
-    def _tabulate(self, signal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _tabulate(self,
+                  signal: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Light of each signal, and what the tone curve makes of it."""
         if self._source.transfer == PQ:
             nits = pq_to_light(signal)
@@ -229,27 +236,30 @@ class Conversion:
             curve = hlg_to_scene
         return curve(signal).astype(np.float32), np.empty(0)
 
-    def _show_hlg(self, scene: np.ndarray) -> np.ndarray:
+    def _show_hlg(self, scene: NDArray[Any]) -> NDArray[Any]:
         """Light of BT.2100's display, tone-mapped; SDR's white is 1."""
         luminance = scene @ self._weights
-        light = scene * np.take(self._gain, _index(luminance))[..., None]
+        light: NDArray[Any] = scene * np.take(self._gain,
+                                              _index(luminance))[..., None]
         places = _index(_largest(light) * (WHITE / HLG_PEAK))
         light *= np.take(self._factors, places)[..., None]
         return light
 
 
-def _largest(image: np.ndarray) -> np.ndarray:
+def _largest(image: NDArray[Any]) -> NDArray[Any]:
     """The largest channel, quicker than ``max(-1)``."""
     return np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2])
 
 
-def _index(values: np.ndarray) -> np.ndarray:
+def _index(values: NDArray[Any]) -> NDArray[Any]:
     """Places of values from 0 to 1 in a table by their square roots."""
-    return np.rint(np.sqrt(np.clip(values, 0, 1)) * (STEPS - 1)).astype(
-        np.uint16)
+    places: NDArray[Any] = np.rint(
+        np.sqrt(np.clip(values, 0, 1)) * (STEPS - 1))
+    return places.astype(np.uint16)
 
 
-def _factors(light: np.ndarray, peak: float) -> np.ndarray:
+def _factors(light: NDArray[Any], peak: float) -> NDArray[Any]:
     """Factors that apply the tone curve to light."""
     light = np.maximum(light, 1e-6)
-    return (tone_curve(light, peak) / light).astype(np.float32)
+    factors: NDArray[Any] = tone_curve(light, peak) / light
+    return factors.astype(np.float32)

@@ -8,7 +8,7 @@ import av
 
 from .animations import check_gif_end, count_png_frames
 from .streams import find_second_mp4, open_decoder
-from .timeline import follow, open_timeline
+from .timeline import Packet, follow, open_timeline
 
 # Seconds, in addition to 2 %, that a file may end early: headers round up,
 # and count what decoders drop of the sound's beginning.
@@ -41,7 +41,7 @@ class Packets:
             if packet.size and packet.pos is not None:
                 self._end_byte = packet.pos + packet.size
             if packet.pts is not None and packet.time_base:
-                self._note(packet)
+                self._note(packet, packet.pts * packet.time_base)
             follow(packet, self._timeline, stream)
             if packet.stream.index != stream.index:
                 continue
@@ -72,9 +72,8 @@ class Packets:
             found = file.read(REST).find(STARTS[kind])
         return None if found < 0 else self._end_byte + found
 
-    def _note(self, packet: av.Packet) -> None:
+    def _note(self, packet: Packet, time: Fraction) -> None:
         # Not all packets state how long they last: as long as another did.
-        time = packet.pts * packet.time_base
         last, step = self._times.get(packet.stream.index, (time, Fraction(0)))
         length = (packet.duration or 0) * packet.time_base
         self._times[packet.stream.index] = (max(last, time),
@@ -133,7 +132,8 @@ def _check_tail(path: str, container: av.container.InputContainer,
         ValueError: If the frames end well before the length that the header
             states.
     """
-    if last.pts is None or not stream.average_rate:
+    if last.pts is None or last.time_base is None or \
+            not stream.average_rate:
         return
     step = 1 / float(stream.average_rate)
     if last.duration and last.time_base:  # the last one may be shown for long
@@ -141,7 +141,7 @@ def _check_tail(path: str, container: av.container.InputContainer,
     if container.format.name == 'avi':
         # FFmpeg shortens the duration of a file that was cut, not the count.
         stated = stream.frames * step
-    elif stream.duration is not None:
+    elif stream.duration is not None and stream.time_base is not None:
         stated = float((stream.start_time or 0) + stream.duration)
         stated *= float(stream.time_base)
     elif container.duration and len(container.streams) == 1:

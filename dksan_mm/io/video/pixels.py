@@ -2,11 +2,13 @@
 """From the formats that decoders give to 8-bit RGB, and back to YUV."""
 import re
 from fractions import Fraction
+from typing import Any
 
 import av
 import av.filter
 import numpy as np
 from av.sidedata.sidedata import Type
+from numpy.typing import NDArray
 
 from .color import (MATRICES, OWN, PQ, SWSCALE, TRANSFERS, Color, read_coding,
                     read_color)
@@ -21,7 +23,7 @@ ACCURATE = 0x4 | 0x2000 | 0x4000 | 0x40000
 WHITE_16 = 65283
 # PyAV gives their numbers as they are.
 _NATIVE = ('gbrp', 'gbrap', 'rgb48', 'rgba64', 'rgbaf', 'rgbf', 'gray')
-Codes = tuple[np.ndarray, float, float]  # numbers, those of black and white
+Codes = tuple[NDArray[Any], float, float]  # numbers, those of black and white
 
 
 class PixelReader:
@@ -50,7 +52,7 @@ class PixelReader:
         self._keep_color = keep_color
         self._peak = HLG_PEAK
         self._conversions: dict[Color, Conversion] = {}
-        self._tables: dict[tuple[float, float], np.ndarray] = {}
+        self._tables: dict[tuple[float, float], NDArray[Any]] = {}
 
     def begin(self, frame: av.VideoFrame) -> None:
         """Decide on the colours of all images by the first frame."""
@@ -61,7 +63,9 @@ class PixelReader:
         else:
             self.color = color.on_displays
 
-    def read(self, frame: av.VideoFrame, pixels: str = 'rgb24') -> np.ndarray:
+    def read(self,
+             frame: av.VideoFrame,
+             pixels: str = 'rgb24') -> NDArray[Any]:
         """Make an image of a frame, turned upright.
 
         Args:
@@ -83,7 +87,7 @@ class PixelReader:
                 f'video cannot be converted ({error})') from error
         return read_orientation(frame).apply(self.crop.apply(image))
 
-    def _read(self, frame: av.VideoFrame, pixels: str) -> np.ndarray:
+    def _read(self, frame: av.VideoFrame, pixels: str) -> NDArray[Any]:
         source = read_color(frame)
         converts = not same_light(source, self.color)
         has_alpha = any(c.is_alpha
@@ -92,6 +96,7 @@ class PixelReader:
         if not (converts or has_alpha) and _is_simple(frame):
             return _reformat(frame, pixels).to_ndarray()
         (codes, black, white), alpha = read_codes(frame, has_alpha)
+        image: NDArray[Any]
         if converts:
             signal = self._convert(source)(codes, black, white)
             image = np.rint(signal * np.float32(255)).astype(np.uint8)
@@ -101,11 +106,11 @@ class PixelReader:
             image = self._blend(image, alpha)
         return image[..., ::-1] if pixels == 'bgr24' else image
 
-    def over_black(self, image: np.ndarray) -> np.ndarray:
+    def over_black(self, image: NDArray[Any]) -> NDArray[Any]:
         """8-bit RGB of an image with alpha, 0 to 255, (h, w, 4)."""
         return self._blend(image[..., :3], image[..., 3] / np.float32(255))
 
-    def _blend(self, image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    def _blend(self, image: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
         if alpha.min() >= 1:
             return _to_uint8(image)
         self._note('has transparent pixels: they are shown over black')
@@ -124,7 +129,7 @@ class PixelReader:
                            f'{self.color}')
         return self._conversions[source]
 
-    def _table(self, black: float, white: float) -> np.ndarray:
+    def _table(self, black: float, white: float) -> NDArray[Any]:
         """8 bits of each number."""
         table = self._tables.get((black, white))
         if table is None:
@@ -161,7 +166,7 @@ def _is_simple(frame: av.VideoFrame) -> bool:
 
 
 def read_codes(frame: av.VideoFrame,
-               has_alpha: bool) -> tuple[Codes, np.ndarray | None]:
+               has_alpha: bool) -> tuple[Codes, NDArray[Any] | None]:
     """Numbers of red, green and blue at the frame's own precision.
 
     Args:
@@ -179,19 +184,19 @@ def read_codes(frame: av.VideoFrame,
     if matrix in OWN and not is_grey:
         return (_from_planes(frame, matrix, full), 0, 65535), None
     if name.startswith(_NATIVE):
-        values = frame.to_ndarray()
+        values: NDArray[Any] = frame.to_ndarray()
         if values.dtype.kind == 'f':
             values = np.nan_to_num(np.clip(values, 0, 1))
             values = np.rint(values * 65535).astype(np.uint16)
         bits = 16 if values.dtype == np.uint16 and bits > 16 else bits
         top, step = 2**bits - 1, 2**(bits - 8)
     elif bits > 8 or (matrix and not is_grey) or has_alpha and is_grey:
-        values = _reformat(frame, 'rgba64le' if has_alpha else 'rgb48le')
-        values, top = values.to_ndarray(), (2**bits - 1) << (16 - bits)
+        reordered = _reformat(frame, 'rgba64le' if has_alpha else 'rgb48le')
+        values, top = reordered.to_ndarray(), (2**bits - 1) << (16 - bits)
         step = 256
     else:
-        values = _reformat(frame, 'rgba' if has_alpha else 'rgb24')
-        values, top, step = values.to_ndarray(), 255, 1
+        reordered = _reformat(frame, 'rgba' if has_alpha else 'rgb24')
+        values, top, step = reordered.to_ndarray(), 255, 1
     alpha = None
     if has_alpha:
         alpha = np.minimum(values[..., 3] / np.float32(top), 1)
@@ -203,7 +208,8 @@ def read_codes(frame: av.VideoFrame,
     return (values[..., :3], black, white), alpha
 
 
-def _from_planes(frame: av.VideoFrame, matrix: int, full: bool) -> np.ndarray:
+def _from_planes(frame: av.VideoFrame, matrix: int,
+                 full: bool) -> NDArray[Any]:
     """RGB of 16 bits by matrices that swscale does not know."""
     bits = frame.format.components[0].bits
     y, first, second = _read_planes(frame)
@@ -223,24 +229,26 @@ def _from_planes(frame: av.VideoFrame, matrix: int, full: bool) -> np.ndarray:
         r, b = y + 2 * (1 - red) * second, y + 2 * (1 - blue) * first
         rgb = (r, (y - red * r - blue * b) / green, b)
     image = np.clip(np.stack(rgb, -1), 0, 1)
-    return np.rint(image * 65535).astype(np.uint16)
+    levels: NDArray[Any] = np.rint(image * 65535)
+    return levels.astype(np.uint16)
 
 
-def _read_planes(frame: av.VideoFrame) -> list[np.ndarray]:
+def _read_planes(frame: av.VideoFrame) -> list[NDArray[Any]]:
     """Luma and both chroma planes, float32, of the size of luma."""
     if not re.match('yuvj?4..p', frame.format.name):
         raise NotImplementedError('its matrix needs planes')
     kind = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
     planes = []
     for plane in frame.planes[:3]:
-        rows = np.frombuffer(plane, kind).reshape(plane.height, -1)
+        content: Any = plane  # a buffer
+        rows = np.frombuffer(content, kind).reshape(plane.height, -1)
         rows = rows[:, :plane.width].astype(np.float32)
         rows = _stretch(rows, frame.height)
         planes.append(_stretch(rows.T, frame.width).T)
     return planes
 
 
-def _stretch(rows: np.ndarray, height: int) -> np.ndarray:
+def _stretch(rows: NDArray[Any], height: int) -> NDArray[Any]:
     """Interpolate between rows, whose centres are spread evenly."""
     if len(rows) == height:
         return rows
@@ -249,7 +257,8 @@ def _stretch(rows: np.ndarray, height: int) -> np.ndarray:
     low = places.astype(int)
     high = np.minimum(low + 1, len(rows) - 1)
     share = (places - low).astype(np.float32)[:, None]
-    return rows[low] * (1 - share) + rows[high] * share
+    stretched: NDArray[Any] = rows[low] * (1 - share) + rows[high] * share
+    return stretched
 
 
 def _reformat(frame: av.VideoFrame, pixels: str) -> av.VideoFrame:
@@ -260,7 +269,7 @@ def _reformat(frame: av.VideoFrame, pixels: str) -> av.VideoFrame:
     return frame.reformat(format=pixels, interpolation=ACCURATE, threads=1)
 
 
-def to_yuv(image: np.ndarray, matrix: int) -> av.VideoFrame:
+def to_yuv(image: NDArray[Any], matrix: int) -> av.VideoFrame:
     """Code an image as luma and chroma, of limited range.
 
     Chroma lies at the left, between two lines, where decoders expect it.
@@ -297,7 +306,8 @@ def _place_chroma(frame: av.VideoFrame) -> av.VideoFrame:
 
 def _read_peak(frame: av.VideoFrame) -> float:
     """The brightest light that an HDR video says it has, cd/m2."""
-    peak, found = 0.0, read_side_data(frame)
+    peak = 0.0
+    found: dict[Type, Any] = read_side_data(frame)  # buffers
     if Type.MASTERING_DISPLAY_METADATA in found:
         *_, top, per, _, known = np.frombuffer(
             found[Type.MASTERING_DISPLAY_METADATA], np.int32)[:22]
@@ -311,8 +321,9 @@ def _read_peak(frame: av.VideoFrame) -> float:
     return float(min(max(peak, WHITE), 1e4))
 
 
-def _to_uint8(values: np.ndarray) -> np.ndarray:
+def _to_uint8(values: NDArray[Any]) -> NDArray[Any]:
     """Round, and clip to 0 to 255."""
     if values.dtype == np.uint8:
         return values
-    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
+    levels: NDArray[Any] = np.rint(np.clip(values, 0, 255))
+    return levels.astype(np.uint8)

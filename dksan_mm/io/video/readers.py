@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from dksan_mm.io.image_headers import JPEG_START, PNG_START, is_animated_webp
 from dksan_mm.io.images import decode_with_notes, sum_up
@@ -35,7 +37,7 @@ class Frame:
         pts (int): When it is shown, in units of its source's ``time_base``.
         duration (int): How long, in the same units; 0 if not known.
     """
-    image: np.ndarray
+    image: NDArray[Any]
     pts: int
     duration: int
 
@@ -202,7 +204,7 @@ class Images(Source):
         return self.files
 
     def _read(self) -> Iterator[Frame]:
-        said: Counter = Counter()
+        said: Counter[str] = Counter()
         try:
             for number, file in enumerate(self.files):
                 refuse_special(file)
@@ -215,7 +217,7 @@ class Images(Source):
             self.notes += sum_up(self.path, said)
 
 
-def open_source(path: str | os.PathLike,
+def open_source(path: str | os.PathLike[str],
                 rate: Fraction | None = None,
                 *,
                 keep_color: bool = False,

@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Side data that FFmpeg attaches to decoded frames."""
 import functools
+from typing import Any
 
 import av
 from av.sidedata.sidedata import SideData, Type
@@ -9,7 +10,8 @@ from av.sidedata.sidedata import SideData, Type
 def read_side_data(frame: av.VideoFrame) -> dict[Type, SideData]:
     """Read a frame's side data, of kinds that PyAV does not know too."""
     _name_unknown_kinds()
-    return {data.type: data for data in frame.side_data}
+    found: Any = frame.side_data  # whose items' type PyAV does not state
+    return {data.type: data for data in found}
 
 
 @functools.lru_cache(None)
@@ -20,9 +22,10 @@ def _name_unknown_kinds() -> None:
     otherwise give none of its side data but an error.
     """
 
-    def name(cls: type, number: int) -> Type:
-        kind = object.__new__(cls)
+    def name(cls: type[Type], number: int) -> Type:
+        kind: Any = object.__new__(cls)
         kind._name_, kind._value_ = f'NUMBER_{number}', number
-        return kind
+        named: Type = kind
+        return named
 
-    Type._missing_ = classmethod(name)
+    setattr(Type, '_missing_', classmethod(name))

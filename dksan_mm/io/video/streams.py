@@ -5,6 +5,7 @@ import os.path as osp
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import av
 import av.logging
@@ -34,12 +35,14 @@ def open_container(path: str) -> av.container.InputContainer:
     Raises:
         av.FFmpegError: If it cannot be opened.
     """
-    options = {}
+    options: dict[str, Any] = {}
     if is_animated_png(path):
         # By its name, x%03d.png or *.png, FFmpeg would take it for a pattern.
         # A frame without a duration is shown for 100 ms, not FFmpeg's 67.
         options = dict(format='apng', options=dict(default_fps='10'))
-    return av.open(f'file:{path}', metadata_errors='replace', **options)
+    container: av.container.InputContainer = av.open(
+        f'file:{path}', metadata_errors='replace', **options)
+    return container
 
 
 def open_video(
@@ -137,13 +140,14 @@ def open_decoder(stream: av.VideoStream) -> av.VideoCodecContext:
     if stream.metadata.get('alpha_mode') != '1' or name is None or (
             name not in av.codecs_available):
         return context
-    other = av.CodecContext.create(name, 'r')
+    other: Any = av.CodecContext.create(name, 'r')
     other.thread_count = context.thread_count
     other.color_range, other.colorspace = (context.color_range,
                                            context.colorspace)
     other.color_primaries, other.color_trc = (context.color_primaries,
                                               context.color_trc)
-    return other
+    decoder: av.VideoCodecContext = other
+    return decoder
 
 
 def _rank(stream: av.VideoStream) -> tuple[bool, bool, int, int]:

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 from av.subtitles.subtitle import SubtitleSet
+
+from .timeline import Packet
 
 # FFmpeg's name of a container: the form of its text subtitles.
 FORMS = dict(mp4='mov_text', mov='mov_text', matroska='subrip')
@@ -76,13 +78,15 @@ class SubtitleConverter:
 
     def __init__(self, stream: av.stream.Stream,
                  target: av.container.OutputContainer) -> None:
-        self._decoder, header = stream.codec_context, _header(stream)
+        # PyAV's types do not know the methods of subtitles' contexts.
+        self._decoder: Any = stream.codec_context
+        header = _header(stream)
         self.stream = target.add_stream(FORMS[target.format.name])
-        self._encoder = _prepared(self.stream.codec_context, header)
+        self._encoder: Any = _prepared(self.stream.codec_context, header)
         self._texts: list[Text] = []
         self._count = self.damaged = 0
 
-    def read(self, packet: av.Packet) -> None:
+    def read(self, packet: Packet) -> None:
         """Take a packet of the stream, of any file that has it."""
         try:
             found = self._decoder.decode2(packet)
@@ -102,15 +106,16 @@ class SubtitleConverter:
             for text in texts
         ]
 
-    def encode(self, text: Text) -> av.Packet:
+    def encode(self, text: Text) -> Packet:
         """Make a packet for the stream in the target."""
         line = b'%d,%s,%s' % (self._count, text.style, text.text)
         self._count += 1
-        packet = self._encoder.encode_subtitle(
-            SubtitleSet.create(line, 0, text.end - text.start))
+        length = (text.end or text.start) - text.start
+        packet: Packet = self._encoder.encode_subtitle(
+            SubtitleSet.create(line, 0, length))
         packet.stream, packet.time_base = self.stream, MILLISECOND
         packet.pts = packet.dts = text.start
-        packet.duration = text.end - text.start
+        packet.duration = length
         return packet
 
 
@@ -135,19 +140,22 @@ def can_convert(stream: av.stream.Stream, kind: str) -> bool:
 
 def _header(stream: av.stream.Stream) -> bytes | None:
     """Styles that a decoder knows, in ASS."""
-    stream.codec_context.open(strict=False)
-    return stream.codec_context.subtitle_header
+    context: Any = stream.codec_context
+    context.open(strict=False)
+    header: bytes | None = context.subtitle_header
+    return header
 
 
-def _prepared(encoder: av.CodecContext,
-              header: bytes | None) -> av.CodecContext:
+def _prepared(encoder: Any, header: bytes | None) -> Any:
     encoder.time_base, encoder.subtitle_header = MILLISECOND, header
     return encoder
 
 
-def _read_texts(packet: av.Packet, found: SubtitleSet) -> Iterator[Text]:
+def _read_texts(packet: Packet, found: SubtitleSet) -> Iterator[Text]:
     """Read the texts of a packet on its own time."""
     time = packet.dts if packet.pts is None else packet.pts
+    if time is None:  # TrackPackets leaves such packets out
+        return
     start = round(time * packet.time_base / MILLISECOND)
     end = None
     if packet.duration:
@@ -157,7 +165,7 @@ def _read_texts(packet: av.Packet, found: SubtitleSet) -> Iterator[Text]:
             yield Text(start, end, style, text)
 
 
-def _split(event: av.subtitles.subtitle.AssSubtitle) -> tuple[bytes, bytes]:
+def _split(event: Any) -> tuple[bytes, bytes]:
     """Layer, style and so on, and text of an event."""
-    fields = event.ass.split(b',', 8)
+    fields: list[bytes] = event.ass.split(b',', 8)
     return b','.join(fields[1:-1]), fields[-1]

@@ -11,10 +11,11 @@ KINDS = dict(audio='sound', subtitle='subtitles', video='video')
 _OWN = ('major_brand', 'minor_version', 'compatible_brands', 'encoder',
         'software', 'vendor_id', 'handler_name', 'duration', 'rotate', 'bps',
         'timecode', 'number_of_frames', 'number_of_bytes', '_statistics')
-_FLAGS = av.stream.Disposition.default | av.stream.Disposition.forced
+_FLAGS = (av.stream.Disposition.default, av.stream.Disposition.forced)
+Tagged = av.container.Container | av.stream.Stream
 
 
-def copy_tags(source, target) -> None:
+def copy_tags(source: Tagged, target: Tagged) -> None:
     """Copy tags, and flags of a stream.
 
     Args:
@@ -22,11 +23,12 @@ def copy_tags(source, target) -> None:
         target (OutputContainer | Stream): Of the same kind.
     """
     target.metadata.update(_tags(source))
-    if isinstance(source, av.stream.Stream):
+    if isinstance(source, av.stream.Stream) and \
+            isinstance(target, av.stream.Stream):
         target.disposition = source.disposition
 
 
-def _tags(source) -> dict[str, str]:
+def _tags(source: Tagged) -> dict[str, str]:
     tags = {
         key: value
         for key, value in source.metadata.items()
@@ -53,10 +55,12 @@ def copy_chapters(source: av.container.InputContainer,
     chapters = []
     for chapter in source.chapters():
         base = chapter['time_base']
-        ticks = round(start / base)
+        ticks = round(start / base) if base else 0
         begin, end = (
             max(0, chapter[name] - ticks) for name in ('start', 'end'))
-        chapters.append(dict(chapter, start=begin, end=max(begin, end)))
+        moved = chapter.copy()
+        moved['start'], moved['end'] = begin, max(begin, end)
+        chapters.append(moved)
     if chapters:
         target.set_chapters(chapters)
 
@@ -97,9 +101,12 @@ def find_lost(source: av.container.InputContainer,
         missing = _missing_tags(stream, copy)
         if missing:
             lost.append(f'{missing} of {describe(stream)} {cannot} it')
-        flags = stream.disposition & _FLAGS & ~copy.disposition
+        flags = [
+            flag.name for flag in _FLAGS
+            if flag & stream.disposition & ~copy.disposition
+        ]
         if flags:
-            names = ' and '.join(flag.name for flag in _FLAGS if flag & flags)
+            names = ' and '.join(map(str, flags))
             lost.append(f'flag {names} of {describe(stream)} {cannot} it')
     if len(target.chapters()) < len(source.chapters()):
         lost.append(f'chapters {cannot} them')
@@ -111,7 +118,7 @@ def suffix_of(container: av.container.Container) -> str:
     return osp.splitext(container.name)[1].lower()
 
 
-def _missing_tags(source, target) -> str:
+def _missing_tags(source: Tagged, target: Tagged) -> str:
     there = {key.lower() for key in _tags(target)}
     names = [key for key in _tags(source) if key.lower() not in there]
     if not names:

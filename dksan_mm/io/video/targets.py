@@ -15,12 +15,14 @@ H264_SUFFIXES = ('.mp4', '.mkv', '.mov', '.m4v')
 OUR_NAME = re.compile(r'[0-9]{6,}\.png')
 
 
-def is_video(path: str | os.PathLike) -> bool:
+def is_video(path: str | os.PathLike[str]) -> bool:
     """Return whether a target is a video file, tagged with its colours."""
     return os.fspath(path).lower().endswith(H264_SUFFIXES)
 
 
-def check_target(path: str | os.PathLike, *, overwrite: bool = False) -> None:
+def check_target(path: str | os.PathLike[str],
+                 *,
+                 overwrite: bool = False) -> None:
     """Refuse a target that cannot be written, or should not.
 
     Args:
@@ -65,7 +67,7 @@ def check_target(path: str | os.PathLike, *, overwrite: bool = False) -> None:
     check_folder(path)
 
 
-def check_apart(inputs: Sequence[str], target: str | os.PathLike) -> None:
+def check_apart(inputs: Sequence[str], target: str | os.PathLike[str]) -> None:
     """Refuse a target that is an input, or a folder that holds one.
 
     Args:
@@ -90,7 +92,7 @@ def check_apart(inputs: Sequence[str], target: str | os.PathLike) -> None:
             raise ValueError(f'{target}: the output would replace the input')
 
 
-def check_count(source: Source, target: str | os.PathLike) -> None:
+def check_count(source: Source, target: str | os.PathLike[str]) -> None:
     """Refuse one image as the target of several.
 
     Args:

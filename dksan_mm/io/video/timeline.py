@@ -3,9 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import av
+
+if TYPE_CHECKING:
+    Packet = av.Packet[av.stream.Stream]
+else:  # whose packets are generic for type checkers alone
+    Packet = av.Packet
 
 # FFmpeg's limits, seconds: of a jump forward in formats whose stamps may break
 # (MPEG streams), and in others, and of a jump back.
@@ -84,9 +89,11 @@ class Timeline:
     def _jumps(self, time: Fraction, frames: int) -> bool:
         """Return whether a part begins with a packet of a time."""
         moved = time + self.offset
-        if not is_break(moved, self._latest, self._due, frames):
+        if self._latest is None or self._due is None or \
+                not is_break(moved, self._latest, self._due, frames):
             return False
-        return moved < self._latest or self._is_silent(time)
+        return moved < self._latest or self._is_silent(time,
+                                                       self._due - self.offset)
 
     def hear(self, time: Fraction, duration: Fraction) -> None:
         """Take note of a packet of sound.
@@ -104,11 +111,11 @@ class Timeline:
             self._silence = self._heard, time
         self._heard = max(self._heard, end)
 
-    def _is_silent(self, time: Fraction) -> bool:
-        """Return whether a jump forward to a time is a break."""
-        due = self._due - self.offset
+    def _is_silent(self, time: Fraction, due: Fraction) -> bool:
+        """Return whether a jump forward from a time due is a break."""
         if self.breaks or time - due > FAR:
             return True
+        begin: Fraction | None
         begin, end = self._silence
         if end <= due:  # what comes after the jump has not been heard yet
             begin, end = self._heard, time
@@ -151,7 +158,7 @@ class Follower:
             self._number = number
         elif is_break(time, self._latest, self._due):
             self._breaks -= 1
-            self._number = self._find_part(time)
+            self._number = self._find_part(time, self._due)
         self._latest, self._due = time, time + duration
         offset = self._parts[self._number].offset
         if self._breaks and self._number + 1 < len(self._parts) and \
@@ -159,9 +166,9 @@ class Follower:
             return None
         return offset
 
-    def _find_part(self, time: Fraction) -> int:
+    def _find_part(self, time: Fraction, due: Fraction) -> int:
         """The part in which the stream is continued with the least jump."""
-        due = self._due + self._parts[self._number].offset
+        due += self._parts[self._number].offset
         return min(
             range(self._number, len(self._parts)),
             key=lambda number: abs(time + self._parts[number].offset - due))
@@ -180,7 +187,7 @@ def is_break(time: Fraction,
         frames (int): By how many frames times may step back without a jump:
             decoding times that FFmpeg makes up are sometimes wrong by one.
     """
-    if due is None:
+    if due is None or latest is None:
         return False
     back = max(BACK, frames * (due - latest))
     return time - due > FORWARD or time + back < latest
@@ -196,7 +203,7 @@ def open_timeline(container: av.container.InputContainer) -> Timeline:
 
 
 def find_parts(container: av.container.InputContainer,
-               video: av.VideoStream) -> tuple[list[Part], Counter]:
+               video: av.VideoStream) -> tuple[list[Part], Counter[int]]:
     """Read a file to see where its stamps jump.
 
     Args:
@@ -207,8 +214,9 @@ def find_parts(container: av.container.InputContainer,
         tuple[list[Part], Counter]: Parts of the video, and how often the
         stamps of other streams jump, by their indices.
     """
-    timeline, before = open_timeline(container), {}
-    breaks: Counter = Counter()
+    timeline = open_timeline(container)
+    before: dict[int, tuple[Fraction, Fraction]] = {}
+    breaks: Counter[int] = Counter()
     try:
         for packet in container.demux():
             follow(packet, timeline, video)
@@ -222,8 +230,7 @@ def find_parts(container: av.container.InputContainer,
     return timeline.parts, breaks
 
 
-def follow(packet: av.Packet, timeline: Timeline,
-           video: av.VideoStream) -> None:
+def follow(packet: Packet, timeline: Timeline, video: av.VideoStream) -> None:
     """Take note of the next packet of a file.
 
     Args:
@@ -233,22 +240,24 @@ def follow(packet: av.Packet, timeline: Timeline,
     """
     if packet.stream.index == video.index:
         _move_video(packet, timeline)
-    elif packet.stream.type == 'audio' and seconds_of(packet) is not None:
-        timeline.hear(seconds_of(packet), packet_seconds(packet))
+    elif packet.stream.type == 'audio':
+        time = seconds_of(packet)
+        if time is not None:
+            timeline.hear(time, packet_seconds(packet))
 
 
-def seconds_of(packet: av.Packet) -> Fraction | None:
+def seconds_of(packet: Packet) -> Fraction | None:
     """Return when a packet is decoded; None if that is not known."""
     if packet.dts is None or not packet.time_base:
         return None
     return packet.dts * packet.time_base
 
 
-def _move_video(packet: av.Packet, timeline: Timeline) -> None:
+def _move_video(packet: Packet, timeline: Timeline) -> None:
     """Change the stamps of the next packet of a video."""
     offset = timeline.offset
-    if seconds_of(packet) is not None and not packet.is_discard:
-        time = shown = packet.dts * packet.time_base
+    time = shown = seconds_of(packet)
+    if time is not None and shown is not None and not packet.is_discard:
         if packet.pts is not None:
             shown = packet.pts * packet.time_base
         early = max(BACK, 2 * packet_seconds(packet))
@@ -260,7 +269,7 @@ def _move_video(packet: av.Packet, timeline: Timeline) -> None:
     move(packet, offset)
 
 
-def move(packet: av.Packet, seconds: Fraction) -> None:
+def move(packet: Packet, seconds: Fraction) -> None:
     """Add a time to a packet's stamps."""
     if not packet.time_base:
         return
@@ -271,7 +280,7 @@ def move(packet: av.Packet, seconds: Fraction) -> None:
         packet.pts += ticks
 
 
-def packet_seconds(packet: av.Packet) -> Fraction:
+def packet_seconds(packet: Packet) -> Fraction:
     """Return how long a packet lasts; 0 if that is not known."""
     if packet.duration:
         return packet.duration * packet.time_base

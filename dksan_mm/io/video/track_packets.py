@@ -3,11 +3,12 @@
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import av
 
 from .streams import choose_stream, open_container
-from .timeline import (BACK, Follower, Part, find_parts, follow, move,
+from .timeline import (BACK, Follower, Packet, Part, find_parts, follow, move,
                        open_timeline, packet_seconds)
 
 
@@ -29,8 +30,9 @@ class TrackPackets:
 
     def __init__(self, source: str, container: av.container.InputContainer,
                  indices: Sequence[int], found: tuple[list[Part],
-                                                      Counter]) -> None:
-        self._container, self.left_out = container, Counter()
+                                                      Counter[int]]) -> None:
+        self._container = container
+        self.left_out: Counter[int] = Counter()
         self._video = choose_stream(source, container)
         self._parts, breaks = found
         self._followers = {
@@ -39,7 +41,7 @@ class TrackPackets:
         }
         self._growing = {index: _Growing() for index in indices}
 
-    def __iter__(self) -> Iterator[av.Packet]:
+    def __iter__(self) -> Iterator[Packet]:
         if not self._followers:
             return
         timeline = open_timeline(self._container)
@@ -63,7 +65,7 @@ class TrackPackets:
             self.left_out[index] += 1
 
 
-def read_parts(source: str) -> tuple[list[Part], Counter]:
+def read_parts(source: str) -> tuple[list[Part], Counter[int]]:
     """Read a file to see where its stamps jump; see :func:`find_parts`."""
     with open_container(source) as container:
         return find_parts(container, choose_stream(source, container))
@@ -76,8 +78,10 @@ class _Growing:
         self._latest: int | None = None
         self._repeats = False
 
-    def take(self, packet: av.Packet) -> bool:
+    def take(self, packet: Packet) -> bool:
         """Change a packet's stamps if need be; False if it is left out."""
+        if packet.dts is None:  # TrackPackets leaves such packets out
+            return False
         is_sound = packet.stream.type == 'audio'
         back = 0 if self._latest is None else self._latest - packet.dts
         if self._latest is not None and back >= (0 if is_sound else 1):
@@ -93,7 +97,7 @@ class _Growing:
 
 
 def try_packets(source: str, indices: Sequence[int], kind: str,
-                found: tuple[list[Part], Counter]) -> dict[int, set[int]]:
+                found: tuple[list[Part], Counter[int]]) -> dict[int, set[int]]:
     """Find which packets a kind of container refuses.
 
     Args:
@@ -135,7 +139,7 @@ class _Nowhere(io.RawIOBase):
     def seekable(self) -> bool:
         return True
 
-    def write(self, content: bytes) -> int:
+    def write(self, content: Any, /) -> int:
         self._place += len(content)
         self._size = max(self._size, self._place)
         return len(content)
@@ -152,7 +156,8 @@ class _Trial:
     """A container with one stream that nobody keeps."""
 
     def __init__(self, stream: av.stream.Stream, kind: str) -> None:
-        self.fits, self.refused, self._count = True, set(), 0
+        self.fits, self._count = True, 0
+        self.refused: set[int] = set()
         self._container = av.open(_Nowhere(), 'w', format=kind)
         try:
             self._copy = self._container.add_stream_from_template(stream)
@@ -160,7 +165,7 @@ class _Trial:
         except (av.FFmpegError, ValueError):
             self.fits = False
 
-    def mux(self, packet: av.Packet) -> None:
+    def mux(self, packet: Packet) -> None:
         packet.stream = self._copy
         try:
             self._container.mux(packet)

@@ -12,7 +12,7 @@ from .streams import choose_stream, codec_name, open_container
 from .subtitles import MILLISECOND, SubtitleConverter, Text, can_convert
 from .tags import (copy_chapters, copy_tags, describe, find_lost, left_out,
                    suffix_of)
-from .timeline import move
+from .timeline import Packet, move, seconds_of
 from .track_packets import TrackPackets, read_parts, try_packets
 
 KINDS = ('audio', 'subtitle')
@@ -76,13 +76,13 @@ class TrackCopy:
         self._streams: dict[int, av.stream.Stream] = {}
         self._refused: dict[int, set[int]] = {}
         self._converters: dict[int, SubtitleConverter] = {}
-        self._first: list[av.Packet] = []
+        self._first: list[Packet] = []
         self._texts: deque[tuple[int, Text]] = deque()
-        self._counts: Counter = Counter()
-        self._written: Counter = Counter()
+        self._counts: Counter[int] = Counter()
+        self._written: Counter[int] = Counter()
         self._reader: TrackPackets | None = None
-        self._packets: Iterator[av.Packet] = iter(())
-        self._next: av.Packet | None = None
+        self._packets: Iterator[Packet] = iter(())
+        self._next: Packet | None = None
         self._container = open_container(source)
         try:
             self._open()
@@ -215,13 +215,13 @@ class TrackCopy:
             self._mux(index, self._converters[index].encode(text))
         while self._next is not None:
             packet = self._next
-            time = packet.dts * packet.time_base + self._lift
+            time = (seconds_of(packet) or Fraction(0)) + self._lift
             if seconds is not None and time > seconds:
                 break
             self._copy(packet)
             self._advance()
 
-    def _copy(self, packet: av.Packet) -> None:
+    def _copy(self, packet: Packet) -> None:
         index = packet.stream.index
         number, self._counts[index] = self._counts[index], \
             self._counts[index] + 1
@@ -230,7 +230,7 @@ class TrackCopy:
             packet.stream = self._streams[index]
             self._mux(index, packet)
 
-    def _mux(self, index: int, packet: av.Packet) -> None:
+    def _mux(self, index: int, packet: Packet) -> None:
         try:
             self._target.mux(packet)
             self._written[index] += 1

@@ -7,9 +7,10 @@ or removed, unless the user wants the target to be.
 """
 import os
 import os.path as osp
+from typing import Any
 
 import av
-import numpy as np
+from numpy.typing import NDArray
 
 from dksan_mm.io.files import (move_new, move_to_free_name, new_folder,
                                part_names, remove, reserve_file)
@@ -50,7 +51,7 @@ class Writer:
         self.num_frames = 0
         self.notes: list[str] = []
 
-    def write(self, image: np.ndarray, pts: int, duration: int) -> None:
+    def write(self, image: NDArray[Any], pts: int, duration: int) -> None:
         """Append a frame.
 
         Args:
@@ -94,7 +95,7 @@ class Writer:
         return self.path
 
     def _keep(self) -> str:
-        path, self.part = self.part, None  # what is done is never discarded
+        path, self.part = self._begun(), None  # what is done is kept
         try:
             return move_to_free_name(path, part_names(self.path))
         except OSError:
@@ -102,9 +103,15 @@ class Writer:
 
     def _move(self) -> None:
         if self.overwrite:
-            os.replace(self.part, self.path)
+            os.replace(self._begun(), self.path)
         else:
-            move_new(self.part, self.path)
+            move_new(self._begun(), self.path)
+
+    def _begun(self) -> str:
+        """Return the file in writing; there is one with the first frame."""
+        if self.part is None:
+            raise ValueError(f'{self.path}: no frame has been written')
+        return self.part
 
     def discard(self) -> None:
         """Remove what was written."""
@@ -138,7 +145,7 @@ class VideoWriter(Writer):
         self._stream: av.VideoStream | None = None
         self._tracks: TrackCopy | None = None
 
-    def write(self, image: np.ndarray, pts: int, duration: int) -> None:
+    def write(self, image: NDArray[Any], pts: int, duration: int) -> None:
         """Append a frame; see :class:`Writer`."""
         if self._container is None:
             # Players do not show what is before zero.
@@ -148,7 +155,7 @@ class VideoWriter(Writer):
         pts += self._lift
         frame.time_base, frame.pts = self.source.time_base, pts
         frame.duration = duration
-        self._mux(self._stream.encode(frame))
+        self._encode(frame)
         if self._tracks:
             self._tracks.copy_until(pts * self.source.time_base)
         self.num_frames += 1
@@ -157,15 +164,16 @@ class VideoWriter(Writer):
         """Finish the file; see :class:`Writer`."""
         if not self._flushed:  # an interruption may have come in here
             self._flushed = True
-            self._mux(self._stream.encode())
+            self._encode(None)
         if self._tracks:
             if whole:
                 self._tracks.copy_until(None)
             self._tracks.close()
             self.notes = self._tracks.notes
-        self._container.close()
+        if self._container is not None:
+            self._container.close()
         if self._tracks and whole:
-            self._tracks.check(self.part)
+            self._tracks.check(self._begun())
         return super().close(whole=whole)
 
     def discard(self) -> None:
@@ -213,15 +221,17 @@ class VideoWriter(Writer):
         elif self.source.tracks:
             self.notes += copy_tags_alone(self.source.tracks, self._container)
 
-    def _mux(self, packets: list[av.Packet]) -> None:
-        for packet in packets:
+    def _encode(self, frame: av.VideoFrame | None) -> None:
+        if self._stream is None or self._container is None:
+            return  # nothing has been opened, since there was no frame
+        for packet in self._stream.encode(frame):
             self._container.mux(packet)
 
 
 class FolderWriter(Writer):
     """A folder of PNGs, 000000.png and so on."""
 
-    def write(self, image: np.ndarray, pts: int, duration: int) -> None:
+    def write(self, image: NDArray[Any], pts: int, duration: int) -> None:
         """Append a frame; see :class:`Writer`."""
         if self.part is None:
             self.part = new_folder(self.path)
@@ -240,7 +250,7 @@ class FolderWriter(Writer):
                 os.rmdir(old)
                 raise
         try:
-            move_new(self.part, self.path)
+            move_new(self._begun(), self.path)
         except BaseException:
             if old is not None:
                 move_new(old, self.path)
@@ -271,7 +281,7 @@ def _remove_frames(folder: str) -> bool:
 class ImageWriter(Writer):
     """One PNG, of a source that has one frame."""
 
-    def write(self, image: np.ndarray, pts: int, duration: int) -> None:
+    def write(self, image: NDArray[Any], pts: int, duration: int) -> None:
         """Write the frame; see :class:`Writer`."""
         if self.num_frames:
             raise ValueError(too_many(self.source, self.path))
@@ -280,7 +290,7 @@ class ImageWriter(Writer):
         self.num_frames += 1
 
 
-def open_writer(path: str | os.PathLike,
+def open_writer(path: str | os.PathLike[str],
                 source: Source,
                 *,
                 crf: int = CRF,
