@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from mmagic.registry import DATA_SAMPLERS
@@ -23,12 +24,14 @@ class SeededIndex(int):
         seed (int): In ``[0, 2 ** 32)``.
     """
 
+    seed: int
+
     def __new__(cls, index: int, seed: int) -> 'SeededIndex':
         self = super().__new__(cls, index)
         self.seed = seed
         return self
 
-    def __getnewargs__(self) -> tuple[int, int]:  # on the way to a worker
+    def __getnewargs__(self) -> Any:  # on the way to a worker
         return int(self), self.seed
 
     def __mod__(self, other: int) -> 'SeededIndex':
@@ -62,6 +65,7 @@ class SeededInfiniteSampler(InfiniteSampler):
             on all ranks; mmengine's Runner passes its own.
     """
 
+    seed: int
     first = 0  # of the sequence's samples, for all ranks
 
     def start_at(self, count: int, *, seed: int | None = None) -> None:

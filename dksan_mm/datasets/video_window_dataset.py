@@ -2,6 +2,7 @@
 """Data sets of windows: 7 LR frames and the centre's HR frame."""
 import os.path as osp
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from mmagic.datasets import BasicFramesDataset
 from mmagic.registry import DATASETS
@@ -219,8 +220,9 @@ class VideoWindowDataset(BasicFramesDataset):
                     f'{folder}: no such folder; tools/prepare_data.py makes '
                     'it')
         if self.sources:
+            samples: Any = self.samples_per_clip  # checked with sources
             self.stated, self.counts = samples_of_clips(
-                self.sources, self.data_root, self.samples_per_clip)
+                self.sources, self.data_root, samples)
             names = list(self.stated)
         elif self.ann_file:
             self.stated = read_annotation(self.ann_file)
@@ -291,7 +293,9 @@ def _check_in_step(lr_frames: list[str], frames: list[str]) -> None:
     """Raise unless both lists have the same frame numbers."""
     lr_numbers = {frame_number(path): path for path in lr_frames}
     numbers = {frame_number(path): path for path in frames}
-    alone = sorted(lr_numbers.keys() ^ numbers.keys())
+    alone = sorted(
+        lr_numbers.keys() ^ numbers.keys(),
+        key=lambda number: -1 if number is None else number)
     if alone:
         path = lr_numbers.get(alone[0]) or numbers[alone[0]]
         there, other = frames[0], lr_frames[0]

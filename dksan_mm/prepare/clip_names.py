@@ -84,8 +84,9 @@ def joined_clips(folder: str, images: list[str],
         dict[str, Clip]: By name; none if an image is named otherwise, or all
         are of one clip.
     """
-    matches = [_JOINED.fullmatch(name.lower()) for name in images]
-    if not all(matches):
+    found = [_JOINED.fullmatch(name.lower()) for name in images]
+    matches = [match for match in found if match]
+    if len(matches) < len(found):
         return {}
     prefixes = sorted({match[1] for match in matches})
     if len(prefixes) < 2:

@@ -2,6 +2,7 @@
 """LR and HR frames of a clip: HR cropped, LR made from it or given."""
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def iter_pairs(clip: Clip,
         ValueError: If given LR frames are out of step with HR, or the source
             is damaged.
     """
-    options = dict(
+    options: dict[str, Any] = dict(
         deinterlace=deinterlace, notes=[] if notes is None else notes)
     if clip.lr is None:
         make = partial(_make_pair, clip, scale)
@@ -78,7 +79,8 @@ def _fit_pair(clip: Clip, scale: int, load: Load, load_lr: Load,
         small in (large // scale, -(-large // scale))
         for small, large in zip(lr.shape[:2], full.shape[:2]))
     if not fits:
-        raise ValueError(f'{clip.lr.path}: frame {number:06d} is '
+        given = clip.lr or clip
+        raise ValueError(f'{given.path}: frame {number:06d} is '
                          f'{lr.shape[1]}x{lr.shape[0]}, not 1/{scale} of its '
                          f'HR frame {full.shape[1]}x{full.shape[0]}')
     height, width = (n // scale for n in hr.shape[:2])

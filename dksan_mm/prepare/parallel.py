@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from typing import Any
 
@@ -19,7 +19,8 @@ class Stopped(Exception):
 
 
 def run_parallel(function: Callable[..., Any], tasks: Sequence[Any],
-                 progress: Progress, jobs: int) -> Iterator[tuple[Any, Any]]:
+                 progress: Progress,
+                 jobs: int) -> Generator[tuple[Any, Any], None, None]:
     """Call ``function(task, tick)`` for each task in worker processes.
 
     ``tick()`` is to be called after each frame: it counts, and raises

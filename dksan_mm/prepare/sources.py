@@ -141,7 +141,8 @@ def iter_frames(clip: Clip,
 
     try:
         for path in frames:
-            yield number_of(path), partial(load, path)
+            # Frames that are listed have numbers.
+            yield number_of(path) or 0, partial(load, path)
     finally:
         if notes is not None:
             if not (clip.prefix or clip.is_photo):

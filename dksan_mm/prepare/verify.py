@@ -216,9 +216,9 @@ class _FrameChecker:
             problems += self._check_size(path, images[folder].shape[:2])
         for folder, image in images.items():
             problems += self._check_stores(folder, number, image)
-        if self.clip.lr in images and self.clip.hr in images:
-            problems += self._check_pair(paths[self.clip.lr],
-                                         images[self.clip.lr],
+        path = paths.get(self.clip.lr)
+        if path and self.clip.lr in images and self.clip.hr in images:
+            problems += self._check_pair(path, images[self.clip.lr],
                                          images[self.clip.hr])
         return problems or self._check_sums(paths, number)
 
@@ -231,7 +231,8 @@ class _FrameChecker:
             kind = osp.basename(osp.dirname(folder))
             stated = entry.get('crc32', {}).get(kind, '').split()
             index = number - entry.get('first_frame', number)
-            if 0 <= index < len(stated) and file_crc32(path) != stated[index]:
+            if path and 0 <= index < len(stated) and \
+                    file_crc32(path) != stated[index]:
                 problems.append(f'{path}: is not the file that was prepared '
                                 '(checksum)')
         return problems

@@ -8,6 +8,7 @@ import json
 import os
 import os.path as osp
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,7 @@ class ClipWriter:
             for key in (*recipe, 'deinterlace') if key != 'max_frames')
         if known is not None and not ours:
             self._refuse_other_fields(known, recipe)
-        if ours:
+        if ours and known is not None:
             self._check_not_fewer(known['frames'])
             same_limit = known.get('max_frames') == recipe['max_frames']
             if same_limit and self._is_whole(known['frames']):
@@ -100,7 +101,8 @@ class ClipWriter:
         except (OSError, ValueError) as error:
             if not is_of_source(error, self.out):
                 raise
-            if ours:  # a damaged clip adds nothing to the target
+            # A damaged clip adds nothing to the target.
+            if ours and known is not None:
                 self._drop_added(known['frames'])
                 self._move_in_place()
             self.close()
@@ -146,7 +148,7 @@ class ClipWriter:
                     f'{path}: is there already, but was not prepared here; '
                     'move or delete it, or choose another target folder')
 
-    def _with_stores(self, entry: dict[str, object]) -> dict[str, object]:
+    def _with_stores(self, entry: dict[str, Any]) -> dict[str, Any]:
         """Make the files asked for; the clip's entry with those there."""
         stated = entry.get('stores', {})
         stores, store = {}, self.settings.store

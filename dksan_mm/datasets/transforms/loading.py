@@ -8,7 +8,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.fileio import get
 
 from dksan_mm.io.images import decode_image
-from dksan_mm.io.stores.arrays import Box
+from dksan_mm.io.stores.clip_file import Box
 from dksan_mm.io.stores.stores import open_store
 from .windows import window_indices
 
@@ -75,9 +75,10 @@ class _Frames:
     def size(self) -> tuple[int, int]:
         """Height and width."""
         if not self.store:
-            return self.images[0].shape[:2]
+            height, width = self.images[0].shape[:2]
+            return height, width
         with open_store(self.store) as store:
-            return store.shape[1:3]
+            return store.shape[1], store.shape[2]
 
     def read(self,
              channel_order: str,
@@ -227,9 +228,10 @@ class LoadPairedCrop(BaseTransform):
         top = np.random.randint(size[0] - patch[0] + 1)
         left = np.random.randint(size[1] - patch[1] + 1)
         for key, frames, factor in (('img', lr, 1), ('gt', hr, self.scale)):
-            box = tuple(factor * n for n in (top, left, *patch))
+            box = (factor * top, factor * left, factor * patch[0],
+                   factor * patch[1])
             images = frames.read(self.channel_order, box)
-            full = tuple(factor * n for n in size)
+            full = (factor * size[0], factor * size[1])
             _store(results, key, images, full, self.channel_order)
         results['scale'] = self.scale
         return results

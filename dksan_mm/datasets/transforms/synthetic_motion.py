@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Windows with a motion that is known: one HR frame, moved by a computer."""
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -182,7 +182,8 @@ class SyntheticMotion(BaseTransform):
             motion.append(stage.motion(maps))
             if self.pairs and k == -1:
                 earlier = stage.render(maps, cv2.INTER_CUBIC)
-                earlier = _part(earlier, [stage.reach] * 2, [stage.patch] * 2)
+                earlier = _part(earlier, np.repeat(stage.reach, 2),
+                                np.repeat(stage.patch, 2))
         return frames, np.stack(motion).astype(np.float32), earlier
 
     def _draw_motion(self) -> _Motion:
@@ -220,9 +221,10 @@ class _Stage:
         self.mask = np.zeros(self.size, np.uint8)
         centre = self.margin + np.random.uniform(0, 1, 2) * self.patch
         axes = np.random.uniform(0.15, 0.45, 2) * self.patch
-        cv2.ellipse(self.mask, tuple(int(c) for c in centre[::-1]),
-                    tuple(int(a) for a in axes), np.random.uniform(0, 180), 0,
-                    360, 1, -1)
+        ellipse: Any = cv2.ellipse  # its types know no single value
+        ellipse(self.mask, tuple(int(c) for c in centre[::-1]),
+                tuple(int(a) for a in axes), np.random.uniform(0, 180), 0, 360,
+                1, -1)
 
     def render(self,
                maps: list[_Map],

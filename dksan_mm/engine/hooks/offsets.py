@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Watching the offsets that deformable layers predict."""
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from mmagic.registry import HOOKS
@@ -164,21 +164,23 @@ def measure(name: str, parent: nn.Module, x: Tensor, out: Tensor) -> Tensor:
     Returns:
         Tensor[4]: The three of :class:`Stats`, and the longer side of ``x``.
     """
+    layer: Any = parent
     if kind_of(name) == 'align':
         out = out[:, :out.shape[1] // 3 * 2]
         geometry = dict(
             kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), dilation=(1, 1))
     else:
-        geometry = parent.geometry
+        geometry = layer.geometry
     if kind_of(name) == 'kernel':
-        size, margin = parent.weight.shape[-2:], 0
-        rest = _rest_in_scope(size[0], geometry['kernel_size'])
+        (high, wide), margin = layer.weight.shape[-2:], 0
+        rest = _rest_in_scope(high, geometry['kernel_size'])
     else:
-        size, margin = x.shape[-2:], 1
-        rest = _rest_in_frame(out.shape[-2:], **geometry)
+        (high, wide), margin = x.shape[-2:], 1
+        rest = _rest_in_frame((out.shape[-2], out.shape[-1]), **geometry)
     taps = rest[0].shape[0]
     offset = out.unflatten(1, (-1, taps, 2)).float()
-    share = share_left(offset, [t.to(out.device) for t in rest], size, margin)
+    rows, cols = (t.to(out.device) for t in rest)
+    share = share_left(offset, (rows, cols), (high, wide), margin)
     magnitude = offset.abs()
     side = share.new_tensor(float(max(x.shape[-2:])))
     return torch.stack([magnitude.mean(), magnitude.max(), share, side])

@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """An optimizer that turns all directions of a convolution at one pace."""
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from mmagic.registry import OPTIMIZERS
@@ -69,14 +70,12 @@ class ConvMuon(torch.optim.Optimizer):
                 eps=eps))
 
     @torch.no_grad()
-    def step(
-            self,
-            closure: Callable[[], Tensor] | None = None
-    ) -> None | float | Tensor:
+    def step(self, closure: Any = None) -> Any:
         """Update the parameters that have gradients.
 
         Args:
-            closure (Callable, optional): Computes the loss and gradients.
+            closure (Callable[[], Tensor], optional): Computes the loss and
+                gradients.
 
         Returns:
             Tensor: The closure's result, if there is one.
@@ -114,7 +113,8 @@ class ConvMuon(torch.optim.Optimizer):
     def _update(self, parameters: list[Tensor], group: dict) -> None:
         states = [self.state[parameter] for parameter in parameters]
         direction = _adam if 'step' in states[0] else _muon
-        steps = direction([p.grad for p in parameters], states, group)
+        grads = [p.grad for p in parameters if p.grad is not None]
+        steps = direction(grads, states, group)
         torch._foreach_add_(parameters, steps, alpha=-group['lr'])
 
 

@@ -1,6 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """Parameter groups with learning rates of their own for offsets."""
 
+from typing import Any
+
 from mmagic.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIMIZERS
 from mmengine.optim import DefaultOptimWrapperConstructor
 from torch import nn
@@ -45,7 +47,8 @@ class OffsetLrConstructor(DefaultOptimWrapperConstructor):
             raise ValueError(
                 'offset_lr_mult, align_lr_mult and discriminator_lr_mult must '
                 f'be >= 0, got {offset}, {align} and {discriminator}')
-        kinds = dict(rest=[], offset=[], align=[], discriminator=[])
+        kinds: dict[str, list[nn.Parameter]] = dict(
+            rest=[], offset=[], align=[], discriminator=[])
         for name, parameter in module.named_parameters():
             if parameter.requires_grad:
                 kinds[_kind(name)].append(parameter)
@@ -62,7 +65,7 @@ class OffsetLrConstructor(DefaultOptimWrapperConstructor):
         params.extend(group for group in groups if group['params'])
 
     def _group(self, parameters: list[nn.Parameter], factor: float) -> dict:
-        group = dict(params=parameters)
+        group: dict[str, Any] = dict(params=parameters)
         if self.base_lr is not None:
             group['lr'] = self.base_lr * factor
         # Muon's steps are as large for weights that start at zero, however

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from mmagic.registry import OPTIM_WRAPPERS
@@ -103,7 +104,7 @@ class StepOptimWrapper(OptimWrapper):
         if self.dtype is not torch.bfloat16 or self.device_type != 'cpu':
             yield
             return
-        settings = torch.backends.mkldnn.conv
+        settings: Any = getattr(torch.backends.mkldnn, 'conv')
         before = settings.fp32_precision
         settings.fp32_precision = 'bf16'
         try:

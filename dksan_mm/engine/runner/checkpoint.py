@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,12 +64,13 @@ def mmengine_globals() -> AbstractContextManager:
             self.__class__ = HistoryBuffer
             self.__dict__.update(restored.__dict__)
 
-    allowed = [(History, HISTORY), (_nothing, 'builtins.getattr'),
-               (np.ndarray, 'numpy.ndarray'), (np.dtype, 'numpy.dtype')]
+    allowed: list[Any] = [(History, HISTORY), (_nothing, 'builtins.getattr'),
+                          (np.ndarray, 'numpy.ndarray'),
+                          (np.dtype, 'numpy.dtype')]
     # The functions that pickled arrays and scalars name, under the names of
     # numpy 1 and numpy 2.
     for value in (np.zeros(0), np.float64(0)):
-        rebuild = value.__reduce__()[0]
+        rebuild: Any = value.__reduce__()[0]
         allowed += [(rebuild, f'{module}.{rebuild.__name__}')
                     for module in NUMPY_MODULES]
     allowed += [type(np.dtype(kind)) for kind in ('f4', 'f8', 'i4', 'i8')]

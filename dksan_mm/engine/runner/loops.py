@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Training that continues exactly where it was killed."""
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmagic.registry import LOOPS
@@ -46,18 +47,19 @@ class ResumableTrainLoop(IterBasedTrainLoop):
 
     def __init__(self, runner, dataloader: DataLoader | dict, max_iters: int,
                  **kwargs) -> None:
+        self.dataloader: Any
         BaseLoop.__init__(self, runner, dataloader)
-        loader = self.dataloader
+        loader: Any = self.dataloader
         # mmengine's would start the workers, at the very first sample.
         super().__init__(runner, _Unread(loader.dataset), max_iters, **kwargs)
         self.dataloader = loader
-        self.dataloader_iterator = None
+        self.dataloader_iterator: Any = None
         self._sampler = _positionable_sampler(loader)
         # One draw here, as mmengine's has it, or networks would start with
         # other weights; none when the workers start, at whatever iteration.
         seed = torch.empty((), dtype=torch.int64).random_()
         if loader.generator is None:
-            loader.generator = torch.Generator().manual_seed(seed.item())
+            loader.generator = torch.Generator().manual_seed(int(seed))
 
     def run(self) -> torch.nn.Module:
         """Train until the last iteration."""
@@ -124,7 +126,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         self.runner.message_hub.update_info(
             'data_position', dict(samples=self._used, seed=self._sampler.seed))
 
-    def _recall(self, name: str) -> object | None:
+    def _recall(self, name: str) -> Any:
         return self.runner.message_hub.runtime_info.get(name)
 
     def _restore_random_state(self) -> None:

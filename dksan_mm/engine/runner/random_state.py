@@ -17,7 +17,8 @@ def random_state() -> dict[str, Any]:
         process; tensors and numbers, nothing else.
     """
     _, words, gauss = random.getstate()
-    _, keys, position, has_gauss, cached = np.random.get_state()
+    legacy: Any = np.random.get_state()  # a tuple, if nothing else is asked
+    _, keys, position, has_gauss, cached = legacy
     state = dict(
         torch=torch.get_rng_state(),
         python=[torch.tensor(words), gauss],

@@ -130,7 +130,10 @@ def _like(path: Path) -> list[Path]:
 
 def _number(path: Path) -> int:
     """The iteration in a checkpoint's name."""
-    return int(NUMBER.search(path.name)[1])
+    found = NUMBER.search(path.name)
+    if found is None:
+        raise ValueError(f'{path}: no iteration in the name')
+    return int(found[1])
 
 
 def check_resumable(path: str, checkpoint: dict) -> None:

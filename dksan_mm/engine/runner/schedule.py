@@ -30,7 +30,7 @@ def uneven_end(config: Mapping[str, Any]) -> str | None:
     }
     if not ends or not length or max(ends.values()) == length:
         return None
-    name = max(ends, key=ends.get)
+    name = max(ends, key=ends.__getitem__)
     what = 'rates stay as they are from there on' if ends[name] < length \
         else 'rates do not fall to their end'
     return (f'{name} is {ends[name]}, but train_cfg.max_iters is {length}: '

@@ -132,8 +132,9 @@ def _ssim_sum(first: np.ndarray, second: np.ndarray) -> float:
     squares = mean_a * mean_a
     squares += mean_b * mean_b
     # mean(a)^2 + mean(b)^2 + C1, with the grey level put back.
-    luminance = cv2.addWeighted(mean_a, 2 * grey, mean_b, 2 * grey,
-                                2 * grey * grey + C1)
+    twice = float(2 * grey)
+    luminance: np.ndarray = cv2.addWeighted(mean_a, twice, mean_b, twice,
+                                            float(2 * grey * grey + C1))
     luminance += squares
     contrast = _blur(a)  # var(a) + var(b) + C2
     contrast -= squares

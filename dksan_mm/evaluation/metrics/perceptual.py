@@ -1,6 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
 """Metrics of how alike frames look to the eye, by learned features."""
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -33,7 +32,7 @@ class VideoLPIPS(VideoMetric):
     """
 
     metric = 'LPIPS'
-    networks = LPIPS_NETWORKS
+    networks: tuple[str, ...] = LPIPS_NETWORKS
 
     def __init__(self,
                  border: int = 0,
@@ -45,7 +44,7 @@ class VideoLPIPS(VideoMetric):
             raise ValueError(f'net must be one of {self.networks}, got '
                              f'{net!r}')
         self.net = net
-        self.distance: Callable | None = None
+        self.distance: nn.Module | None = None
 
     @staticmethod
     def load(net: str) -> nn.Module:

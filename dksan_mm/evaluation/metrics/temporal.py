@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """A metric of flicker: how wrongly frames change from one to the next."""
 import logging
+from typing import Any
 
 import numpy as np
 from mmagic.registry import METRICS
@@ -51,7 +52,8 @@ class VideoTemporalError(VideoMetric):
             ValueError: If the frame's name is no number, or its size is not
                 that of the frame before.
         """
-        error = np.subtract(prediction, truth, dtype=np.int16)
+        given: Any = truth  # needs_truth is True
+        error = np.subtract(prediction, given, dtype=np.int16)
         previous, current = self._last, (video, frame_number(video,
                                                              frame), error)
         if previous is not None and current[:2] == previous[:2]:

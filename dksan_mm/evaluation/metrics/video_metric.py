@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 import torch
@@ -137,12 +138,13 @@ class VideoMetric(BaseSampleWiseMetric):
                 ``needs_truth`` is False.
             prediction (ndarray[uint8, h, w, 3]): RGB.
         """
-        values = {}
+        values: dict[str, float] = {}
+        given: Any = truth  # None for metrics that do not look at it
         if 'RGB' in self.channels:
-            values[self.metric] = self.score(truth, prediction)
+            values[self.metric] = self.score(given, prediction)
         if 'Y' in self.channels:
             values[f'{self.metric}_Y'] = self.score(
-                luma(truth), luma(prediction))
+                luma(given), luma(prediction))
         return values
 
     def finish_videos(self) -> None:
@@ -185,7 +187,7 @@ class VideoMetric(BaseSampleWiseMetric):
         """
         if not results:
             raise ValueError(f'{type(self).__name__}: no frame was scored')
-        frames = defaultdict(dict)
+        frames: defaultdict[str, dict] = defaultdict(dict)
         for video, frame, values in results:
             if values:
                 frames[video][frame] = values

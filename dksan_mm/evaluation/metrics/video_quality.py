@@ -72,7 +72,7 @@ class VideoCVVDP(VideoMetric):
         if self._folder is None:
             if is_main_process():
                 self._kept = tempfile.TemporaryDirectory(prefix='cvvdp-')
-            names = [self._kept and self._kept.name]
+            names: list[Any] = [self._kept and self._kept.name]
             broadcast_object_list(names)
             self._folder = Path(names[0])
         return self._folder
@@ -87,18 +87,21 @@ class VideoCVVDP(VideoMetric):
         number = frame_number(video, frame)
         folder = self._make_folder() / quote(video, safe='')
         folder.mkdir(exist_ok=True)
-        np.save(folder / f'{number}.npy', np.stack([truth, prediction]))
+        pair: Any = [truth, prediction]  # needs_truth is True
+        np.save(folder / f'{number}.npy', np.stack(pair))
         return {}
 
     def finish_videos(self) -> None:
         """Score the videos whose frames this process has seen, all of them."""
-        self.results = self._score_all(self.results)
+        self.results: list = self._score_all(list(self.results))
         self._forget()
 
     def gather(self) -> list[tuple[str, str, dict]]:
         """The results of all processes; the main one scores the videos."""
         rows = super().gather()
-        scored = [self._score_all(rows) if is_main_process() else None]
+        scored: list[Any] = [
+            self._score_all(rows) if is_main_process() else None
+        ]
         broadcast_object_list(scored)
         self._forget()
         return scored[0]
@@ -133,7 +136,7 @@ class VideoCVVDP(VideoMetric):
                 logger='current',
                 level=logging.WARNING)
             return {}
-        folder = self._folder / quote(video, safe='')
+        folder = self._make_folder() / quote(video, safe='')
         pairs = [np.load(folder / f'{number}.npy') for number in numbers]
         truth, prediction = map(np.stack, zip(*pairs))
         if self._quality is None:
