@@ -5,6 +5,8 @@
 need torch, numpy and PyAV, and are imported when asked for.
 """
 
+from typing import Any
+
 from dksan_mm.utils.environment import name_user
 from dksan_mm.utils.versions import check_torch
 
@@ -15,7 +17,7 @@ name_user()  # before torch asks for it
 check_torch()
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if name in __all__:
         from dksan_mm import apis
         return getattr(apis, name)

@@ -24,6 +24,7 @@ multiplied in (attention, masks).
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -204,8 +205,9 @@ def window_shape(network: nn.Module, lr_size: tuple[int, int]) -> list[int]:
         raise ValueError(f'lr_size must be two positive numbers, got '
                          f'{tuple(lr_size)}')
     divisor = getattr(network, 'size_divisor', 1)
+    num_frames: Any = network.num_frames
     size = [-(-length // divisor) * divisor for length in lr_size]
-    return [1, network.num_frames, 3, *size]
+    return [1, num_frames, 3, *size]
 
 
 class _Clock:

@@ -44,7 +44,8 @@ class Meter:
         and metrics are not counted.
         """
         if getattr(model, 'evaluator', None) is not None:
-            model.evaluator = self.wrap(model.evaluator)
+            evaluator: Any = model.evaluator
+            setattr(model, 'evaluator', self.wrap(evaluator))
         else:
             network = getattr(model, 'generator', model)
             network.forward = self.wrap(network.forward)

@@ -5,6 +5,7 @@ import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
 
 from mmengine.config import Config
 
@@ -40,7 +41,11 @@ def peak_memory(config: Config,
                           'was killed') from error
 
 
-def in_new_process(function: Callable, *arguments: object) -> object:
+Result = TypeVar('Result')
+
+
+def in_new_process(function: Callable[..., Result], *arguments:
+                   object) -> Result:
     """Call a function of a module in a process that has done nothing else.
 
     Args:
@@ -80,4 +85,5 @@ def _measure(config: Config, lr_size: tuple[int, int],
     run = meter.wrap(getattr(model, 'evaluator', None) or network)
     with torch.no_grad():
         run(torch.rand(window_shape(network, lr_size)))
-    return meter.last[1]
+    _, peak = meter.last or (0., 0)  # it has seen one run
+    return peak

@@ -2,6 +2,7 @@
 """The released networks by their names, without mmagic."""
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -47,7 +48,8 @@ def load_model(name: str = 'dksan-s',
     if checkpoint is not None:
         load_weights(model, os.fspath(checkpoint))
     model.inference_dtype = dtype
-    return model.to(device, memory_format=torch.channels_last).eval()
+    moved: Any = model.to(device)
+    return moved.to(memory_format=torch.channels_last).eval()
 
 
 def _path(*parts: str) -> Path:

@@ -44,7 +44,7 @@ def video_size(text: str) -> tuple[int | None, int | None]:
         raise argparse.ArgumentTypeError(
             f'{text!r} is no size: width x height, such as 1920x1080, or one '
             'of them, such as x1080')
-    wide, high = (side and int(side) for side in match.groups())
+    wide, high = (int(side) if side else None for side in match.groups())
     return wide, high
 
 

@@ -70,7 +70,8 @@ def _check_one(args: argparse.Namespace) -> None:
 
 def _check_size(source: Source, size: Size) -> None:
     for frame in source:
-        fit_size(frame.image.shape[:2], size)
+        height, width = frame.image.shape[:2]
+        fit_size((height, width), size)
         return
 
 

@@ -8,6 +8,7 @@ import argparse
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
@@ -191,7 +192,8 @@ def build_runner(kind: type, config: Config):
         UserError: If something cannot be built as the config says.
     """
     try:
-        return _own_runner(kind).from_cfg(config)
+        runner: Any = _own_runner(kind)
+        return runner.from_cfg(config)
     except BUILD_ERRORS as error:
         raise UserError('the config does not fit what it is for: '
                         f'{last_line(error)}{log_traceback()}') from error

@@ -82,7 +82,7 @@ def log_traceback() -> str:
     if logging is None:
         return ''
     for handler in logging.MMLogger.get_current_instance().handlers:
-        if isinstance(handler, FileHandler):
+        if isinstance(handler, FileHandler) and handler.stream is not None:
             handler.stream.write(traceback.format_exc())
             handler.flush()
             return f' (traceback in {handler.baseFilename})'

@@ -65,7 +65,8 @@ def count_multiply_adds(model: torch.nn.Module,
         lr_size (Sequence[int]): Height and width of the LR frame.
     """
     try:
-        return count_cost(model, tuple(lr_size))['multiply_adds']
+        height, width = lr_size
+        return count_cost(model, (height, width))['multiply_adds']
     except (RuntimeError, ValueError):  # no C++ operators, or no windows
         return None
 

@@ -173,7 +173,7 @@ def _video(name: str, panels: list[Panel], box: Box, frame: str,
            budget: int) -> Video:
     """Encode a video's pictures, and choose what its slider shows first."""
     models = [i for i, panel in enumerate(panels) if panel.kind == 'model']
-    scores = [panels[i].psnr for i in models]
+    scores = [panels[i].psnr or 0. for i in models]
     # The first method after LR, and the best of the models or HR.
     left = 1 if len(panels) > 2 else 0
     right = models[scores.index(max(scores))]

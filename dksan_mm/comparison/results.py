@@ -8,6 +8,7 @@ import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from .. import __version__
 from .journal import file_digest
@@ -35,7 +36,9 @@ def collect(models: Sequence[ModelSpec], outcomes: Mapping[str, object],
         (name -> ``averages``, ``videos``, ``frames``, costs; or ``error``),
         ``paper``, ``versions``, ``machine``, ``command``, ``date``.
     """
-    good = [o for o in outcomes.values() if not isinstance(o, Failure)]
+    good: list[Any] = [
+        o for o in outcomes.values() if not isinstance(o, Failure)
+    ]
     clips = good[0]['clips'] if good else {}
     # A metric may be undefined for all of a model's frames.
     names = list(dict.fromkeys(name for o in good for name in o['averages']))
@@ -63,7 +66,7 @@ def collect(models: Sequence[ModelSpec], outcomes: Mapping[str, object],
             timespec='seconds'))
 
 
-def _describe(model: ModelSpec, outcome: object) -> dict:
+def _describe(model: ModelSpec, outcome: Any) -> dict:
     """One model's part of the results."""
     known = dict(config=model.config, checkpoint=model.checkpoint)
     if isinstance(outcome, Failure):
@@ -77,7 +80,7 @@ def _describe(model: ModelSpec, outcome: object) -> dict:
 
 def versions() -> dict:
     """Versions of this project and of what the numbers depend on."""
-    found = dict(dksan_mm=__version__)
+    found: dict[str, str | None] = dict(dksan_mm=__version__)
     for name in PACKAGES:
         try:
             found[name] = version(name)

@@ -8,6 +8,7 @@ there from an interrupted run is read instead of computed; metrics are of
 """
 import statistics
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from mmagic.registry import DATASETS, METRICS
@@ -45,6 +46,7 @@ class ModelRun:
         self.device = find_device(task.device)
         init_default_scope(self.config.get('default_scope', 'mmagic'))
         base = resident_memory()
+        self.model: Any
         self.model, self.untrained = build_model(self.config, task.model)
         self.model.to(self.device).eval()
         self.dataset = DATASETS.build(dataset_config(self.config, task.data))
@@ -210,7 +212,7 @@ class ModelRun:
         sample = self.model.test_step(data)[0].to_dict()
         pixels = sample['output']['pred_img'].float().numpy()
         image = round_to_uint8(pixels).transpose(1, 2, 0)
-        seconds, memory = self.meter.last
+        seconds, memory = self.meter.last or (0., 0)  # of test_step
         self.journal.add_frame(
             key, image, source=source, seconds=seconds, memory=memory)
         self.done += 1

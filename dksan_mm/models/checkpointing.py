@@ -22,9 +22,9 @@ def checkpoint_activations(parts: Iterable[nn.Module],
         blocks (Iterable[nn.Sequential]): Chains of residual blocks.
     """
     for part in parts:
-        part.forward = partial(_call, part.forward)
+        setattr(part, 'forward', partial(_call, part.forward))
     for chain in blocks:
-        chain.forward = partial(_call_in_pairs, chain)
+        setattr(chain, 'forward', partial(_call_in_pairs, chain))
 
 
 def only_checkpoints(module: nn.Module) -> bool:

@@ -32,9 +32,11 @@ class DeformConvPack(ModulatedDeformConv2d):
             channels, channels, 3, padding=1, deform_groups=deform_groups)
         self.conv_offset = nn.Conv2d(channels, 27 * deform_groups, 3, 1, 1)
         nn.init.zeros_(self.conv_offset.weight)
-        nn.init.zeros_(self.conv_offset.bias)
+        if self.conv_offset.bias is not None:
+            nn.init.zeros_(self.conv_offset.bias)
 
-    def forward(self, x: Tensor, feature: Tensor) -> Tensor:
+    def forward(  # type: ignore[override]  # it makes offset and mask
+            self, x: Tensor, feature: Tensor) -> Tensor:
         """Sample ``x`` at the offsets that ``feature`` gives.
 
         Args:

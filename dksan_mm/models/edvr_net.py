@@ -1,6 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """EDVR with an x16 tail, the baseline of the paper's tables."""
 
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -120,13 +122,15 @@ class EDVRX16Net(BaseModule):
     def init_weights(self) -> None:
         """Initialise as mmengine does, and the fusion as EDVR does."""
         super().init_weights()
-        if (self.init_cfg or {}).get('type') != 'Pretrained':
+        config: Any = self.init_cfg or {}
+        if config.get('type') != 'Pretrained':
             self.fusion.init_attention()
 
     @property
     def offset_predictor(self) -> nn.Module:
         """Layer that predicts PCD's offsets at full size."""
-        return self.pcd_alignment.dcn_pack['l1'].conv_offset
+        pack: Any = self.pcd_alignment.dcn_pack['l1']
+        return pack.conv_offset
 
     def extract(self, frames: Tensor) -> list[Tensor]:
         """Features of single frames, the same for every window.

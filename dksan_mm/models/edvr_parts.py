@@ -42,7 +42,8 @@ class ConvAct(nn.Module):
             a=0 if plain else SLOPE,
             mode='fan_out',
             nonlinearity='relu' if plain else 'leaky_relu')
-        nn.init.zeros_(self.conv.bias)
+        if self.conv.bias is not None:
+            nn.init.zeros_(self.conv.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply both to ``x``, ``(n, in_channels, h, w)``."""
@@ -118,10 +119,11 @@ class PCDAlignment(BaseModule):
         Returns:
             Tensor[n, channels, h, w]: ``neighbours`` on the reference grid.
         """
-        offset = feature = None
-        for level, *maps in zip(('l3', 'l2', 'l1'), neighbours[::-1],
-                                references[::-1]):
-            offset, feature = self._align(level, *maps, offset, feature)
+        offset, feature = self._align('l3', neighbours[2], references[2], None,
+                                      None)
+        for level, size in (('l2', 1), ('l1', 0)):
+            offset, feature = self._align(level, neighbours[size],
+                                          references[size], offset, feature)
         offset = self.cas_offset_conv1(torch.cat([feature, references[0]], 1))
         offset = self.cas_offset_conv2(offset)
         return self.lrelu(self.cas_dcnpack(feature, offset))
@@ -132,7 +134,7 @@ class PCDAlignment(BaseModule):
         """Align at one size, from what the size below gave."""
         offset = torch.cat([neighbour, reference], 1)
         offset = self.offset_conv1[level](offset)
-        if coarse is None:
+        if coarse is None or coarse_offset is None:
             offset = self.offset_conv2[level](offset)
             return offset, self.lrelu(self.dcn_pack[level](neighbour, offset))
         shift = self.upsample(coarse_offset) * 2
@@ -216,4 +218,5 @@ class TSAFusion(BaseModule):
             if isinstance(layer, ConvAct):
                 nn.init.kaiming_uniform_(
                     layer.conv.weight, a=SLOPE, mode='fan_out')
-                nn.init.zeros_(layer.conv.bias)
+                if layer.conv.bias is not None:
+                    nn.init.zeros_(layer.conv.bias)

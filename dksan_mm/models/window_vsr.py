@@ -2,6 +2,7 @@
 """The model that mmagic trains and tests: any network of windows."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -208,7 +209,8 @@ class WindowVSR(BaseEditModel):
         with watch_offsets(predictor) as offsets:
             *others, last = self._train_frames(inputs)
         losses = self._frame_losses(others, last, target)
-        if offsets:  # checkpointing runs it again in the backward pass only
+        # Checkpointing runs it again in the backward pass only.
+        if offsets and motion is not None:
             losses['loss_motion'] = self.motion_weight * motion_loss(
                 offsets[0], motion)
         return losses, last
@@ -226,7 +228,8 @@ class WindowVSR(BaseEditModel):
         The ground truth is shrunk as LR frames are made, by a bicubic filter
         with a = -0.5 that is widened (antialiasing).
         """
-        losses = dict(loss_pixel=self._shrunk_loss(last, target))
+        losses: dict[str,
+                     Any] = dict(loss_pixel=self._shrunk_loss(last, target))
         if self.level_weights:
             losses['loss_levels'] = sum(
                 weight * self._shrunk_loss(frame, target)

@@ -88,6 +88,7 @@ class PlainAlign(nn.Sequential):
     def __init__(self, channels: int) -> None:
         super().__init__(conv3x3(channels, channels), lrelu())
 
-    def forward(self, neighbour: Tensor, reference: Tensor) -> Tensor:
+    def forward(  # type: ignore[override]  # called as DKCAlign is
+            self, neighbour: Tensor, reference: Tensor) -> Tensor:
         """Convolve ``neighbour``; see :meth:`DKCAlign.forward`."""
         return super().forward(neighbour)

@@ -1,5 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Deformable kernel spatial attention."""
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -42,9 +44,9 @@ class ExpandToOneMap(nn.Module):
         weights = self.merge.weight.flatten()
         filters = torch.einsum('c,csikl->sikl', weights,
                                self.expand.weight.unflatten(0, (-1, 4)))
-        bias = weights @ self.expand.bias.unflatten(0, (-1, 4))
-        return self.shuffle(
-            F.conv2d(x, filters, bias + self.merge.bias, padding=1))
+        bias: Any = self.expand.bias
+        bias = weights @ bias.unflatten(0, (-1, 4)) + self.merge.bias
+        return self.shuffle(F.conv2d(x, filters, bias, padding=1))
 
 
 class SpatialAttention(nn.Module):

@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """The network of the paper: seven LR frames in, the x16 centre frame out."""
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -47,8 +48,9 @@ class Level(nn.Module):
         """Double the size of ``frame``, ``(n, 3, h, w)``, from features."""
         if self.extractor is not None:  # E_2 to E_4
             features = self.extractor(frame - self.mean)
-        residual = self.blocks(in_float32(features))
-        residual = self.attention(residual) + features  # eq. 12
+        given: Any = features
+        residual = self.blocks(in_float32(given))
+        residual = self.attention(residual) + given  # eq. 12
         return self.upscale(residual) + upsample2(frame)  # eq. 5-8
 
 
@@ -228,11 +230,12 @@ class DKSANNet(BaseModule):
         return pack and pack.conv_offset
 
     def _checkpoint_activations(self) -> None:
-        parts = [self.features, self.align]
-        for level in self.levels:
+        parts: list[nn.Module | None] = [self.features, self.align]
+        levels: Any = self.levels
+        for level in levels:
             parts += [level.extractor, level.attention, level.upscale]
         checkpoint_activations(
-            filter(None, parts), [level.blocks for level in self.levels])
+            filter(None, parts), [level.blocks for level in levels])
 
 
 def _rename_parameters(network: nn.Module, state_dict: dict, *_) -> None:

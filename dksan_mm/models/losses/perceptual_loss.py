@@ -1,5 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """A perceptual loss whose network needs no download."""
+from typing import Any
+
 import torch
 from mmagic.registry import MODELS
 from torch import Tensor, nn
@@ -50,7 +52,7 @@ class STLPIPSLoss(nn.Module):
             UserError: If the package is not installed.
         """
         if not self._loaded:
-            network = load_stlpips(self.net).requires_grad_(False)
+            network: Any = load_stlpips(self.net).requires_grad_(False)
             # A quarter faster in bfloat16.
             self._loaded.append(network.to(memory_format=torch.channels_last))
         return self._loaded[0]
