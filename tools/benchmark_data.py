@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import Any
 
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 sys.path.insert(0, ROOT)
@@ -143,7 +144,7 @@ def build_dataset(config_path: str, data: str, store: str, **changes):
         return DATASETS.build(config)
 
 
-def measure(datasets: dict[str, object],
+def measure(datasets: dict[str, Any],
             counts: dict[str, int]) -> dict[str, dict[str, float]]:
     """Read samples in a training's order, from all data sets by turns.
 
@@ -161,7 +162,8 @@ def measure(datasets: dict[str, object],
     import numpy as np
 
     from dksan_mm.datasets import SeededInfiniteSampler
-    orders, times = {}, {name: [] for name in datasets}
+    orders = {}
+    times: dict[str, list[tuple]] = {name: [] for name in datasets}
     for name, dataset in datasets.items():
         orders[name] = iter(SeededInfiniteSampler(dataset, seed=0))
         for index in islice(orders[name], 3):  # imports and first use
@@ -240,7 +242,7 @@ def benchmark(args: argparse.Namespace,
         _say_preparation(seconds)
 
 
-def open_stores(config: str, data: str) -> dict[str, object]:
+def open_stores(config: str, data: str) -> dict[str, Any]:
     """Return the data set read from PNG frames and from every store."""
     found, missing = {}, None
     for store in STORES:

@@ -24,6 +24,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -121,7 +122,8 @@ def time_stream(model, size: Size, frames: int,
 def recorded_convolutions() -> Iterator[Counter]:
     """Shapes and settings of all calls of torch's conv2d."""
     import torch.nn.functional as F
-    original, calls = F.conv2d, collections.Counter()
+    original: Any = F.conv2d
+    calls: Counter = collections.Counter()
 
     def conv2d(x, weight, bias=None, stride=1, padding=0, *settings, **named):
         out = original(x, weight, bias, stride, padding, *settings, **named)
@@ -131,7 +133,7 @@ def recorded_convolutions() -> Iterator[Counter]:
               _hashable(named.get('padding', padding)), settings] += 1
         return out
 
-    F.conv2d = conv2d
+    setattr(F, 'conv2d', conv2d)
     try:
         yield calls
     finally:

@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -44,7 +44,7 @@ class Times(NamedTuple):
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    number = dict(type=positive, metavar='N')
+    number: dict[str, Any] = dict(type=positive, metavar='N')
     parser.add_argument('--threads', default=2, **number, help='default: 2')
     parser.add_argument(
         '--channels', default=128, **number, help='default: 128')
@@ -96,7 +96,7 @@ def make_operators(args: argparse.Namespace, size: tuple[int, int],
     offsets = [draw(args.batch, 18, *size) for _ in range(2)]
     operators = {
         UNIT:
-        Operator(lambda *a: F.conv2d(*a, padding=1), [x, dense]),
+        Operator(lambda x, weight: F.conv2d(x, weight, padding=1), [x, dense]),
         'depthwise DKC, S = 4':
         Operator(lambda *a: dkc('auto', *a), [x, scope, *offsets]),
         'dense DKC, S = 3':
@@ -151,7 +151,8 @@ def _modulated(x, weight, own_only: bool) -> dict[str, Operator]:
     return operators
 
 
-_grads_out = {}  # the gradient of the output, which is no operator's work
+_grads_out: dict[Any, Any] = {
+}  # the gradient of the output, which is no operator's work
 
 
 def forward(operator: Operator) -> None:
@@ -181,7 +182,7 @@ def _arguments(operator: Operator) -> list:
 def time_paired(operators: dict[str, Operator], step: Callable,
                 rounds: int) -> dict[str, Times]:
     """Time all operators, one after the other in each round."""
-    seconds = {name: [] for name in operators}
+    seconds: dict[str, list[float]] = {name: [] for name in operators}
     for number in range(rounds + 2):
         for name, operator in operators.items():
             _wait(operator)

@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
 sys.path.insert(0, osp.dirname(osp.abspath(__file__)))
@@ -78,6 +78,7 @@ def candidates() -> dict[str, Callable]:
         codes[f'{codec} tiles'] = Code(128,
                                        partial(_encode_video, codec, pixels),
                                        partial(_decode_video, codec))
+    found: dict[str, Callable[..., Any]]
     found = {name: partial(CodedClip, code=codes[name]) for name in codes}
     for side in (64, TILE, 256):
         found[f'tiles of {side}'] = partial(TiledClip, side=side)
@@ -114,7 +115,7 @@ def _decode_zlib(content: bytes, size: tuple[int, int]):
 
 def _encode_video(codec: str, pixels: str, image) -> bytes:
     import av
-    encoder = av.CodecContext.create(codec, 'w')
+    encoder: Any = av.CodecContext.create(codec, 'w')
     encoder.height, encoder.width = image.shape[:2]
     encoder.pix_fmt, encoder.time_base = pixels, Fraction(1)
     encoder.thread_count = 1
@@ -142,7 +143,7 @@ def _decode_video(codec: str, content: bytes, size: tuple[int, int]):
 @lru_cache(maxsize=None)
 def _decoder(codec: str, size: tuple[int, int]):
     import av
-    decoder = av.CodecContext.create(codec, 'r')
+    decoder: Any = av.CodecContext.create(codec, 'r')
     decoder.height, decoder.width = size
     decoder.thread_count = 1
     return decoder
@@ -154,7 +155,7 @@ class CodedClip:
     def __init__(self, array, count: int, code: Code) -> None:
         self.shape = array.shape
         self.code = code
-        self.coded: dict[tuple[int, int, int], object] = {}
+        self.coded: dict[tuple[int, int, int], Any] = {}
         _, height, width, _ = self.shape
         self.tile = code.tile or max(height, width)
         for number in range(min(count, len(array))):
@@ -176,9 +177,7 @@ class CodedClip:
 
     def bytes(self) -> int:
         """Size of all that is coded."""
-        return sum(
-            len(item) if isinstance(item, bytes) else item.nbytes
-            for item in self.coded.values())
+        return sum(memoryview(item).nbytes for item in self.coded.values())
 
     def read(self, frame: int, box):
         """As :meth:`dksan_mm.io.stores.clip_file.ClipFile.read`."""
@@ -205,10 +204,11 @@ class TiledClip:
     def __init__(self, array, count: int, side: int) -> None:
         from dksan_mm.io.stores import tiles
         count = min(count, len(array))
-        self.file = tempfile.NamedTemporaryFile(suffix='.tiles')
+        file: Any = tempfile.NamedTemporaryFile(suffix='.tiles')
+        self.file = file
         tiles.TILE, chosen = side, tiles.TILE
         try:
-            tiles.write_tiles(self.file, map(array.read, range(count)), count)
+            tiles.write_tiles(file, map(array.read, range(count)), count)
         finally:
             tiles.TILE = chosen
         self.file.flush()

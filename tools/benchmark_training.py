@@ -11,6 +11,7 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -38,7 +39,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         default=CONFIGS,
         metavar='CONFIG',
         help='default: dksan, edvr, dksan-s and edvr-s')
-    count = dict(type=positive, metavar='N')
+    count: dict[str, Any] = dict(type=positive, metavar='N')
     parser.add_argument(
         '--precision',
         choices=('fp32', *scaling.PRECISIONS),
@@ -153,9 +154,9 @@ def run_rows(costs: dict, args: argparse.Namespace) -> Iterator[list[str]]:
             ]
 
 
-def print_table(rows: Iterator[list[str]]) -> None:
+def print_table(lines: Iterator[list[str]]) -> None:
     """Format a table in Markdown, its columns aligned."""
-    rows = list(rows)
+    rows = list(lines)
     widths = [max(map(len, column)) for column in zip(*rows)]
     rows.insert(1, ['-' * width for width in widths])
     for row in rows:

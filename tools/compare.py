@@ -203,7 +203,7 @@ def compare(args: argparse.Namespace, models: list[ModelSpec]) -> bool:
     return not any('error' in model for model in results['models'].values())
 
 
-def interrupt(*_: tuple) -> NoReturn:
+def interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 

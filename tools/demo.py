@@ -79,13 +79,13 @@ def run(*command, show: str = '') -> None:
         show (str): Show only the output lines that match this expression;
             mmengine writes hundreds of others, which its log file keeps.
     """
-    command = [str(part) for part in command]
-    print('$ python', ' '.join(command), flush=True)
-    process = subprocess.Popen([sys.executable, '-u', *command],
+    parts = [str(part) for part in command]
+    print('$ python', ' '.join(parts), flush=True)
+    process = subprocess.Popen([sys.executable, '-u', *parts],
                                stdout=subprocess.PIPE if show else None,
                                stderr=subprocess.STDOUT if show else None,
                                text=True)
-    last = deque(maxlen=20)
+    last: deque[str] = deque(maxlen=20)
     for line in process.stdout or ():
         last.append(line)
         if re.search(show, line):
@@ -128,6 +128,7 @@ def train(args: argparse.Namespace) -> Path:
 def evaluate(work_dir: str, checkpoint: Path) -> None:
     """Score bicubic and the networks on clips that none was trained on."""
     banner(3, 'evaluate it, the released network and bicubic on two others')
+    models: dict[str, Sequence[str | Path]]
     models = dict(bicubic=[BICUBIC], now=[CONFIG, checkpoint])
     models['released'] = RELEASED
     results = {}

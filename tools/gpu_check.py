@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
@@ -33,7 +34,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='FILE',
         help='compile the kernels and rewrite the tables in FILE, no more')
     parser.add_argument('--device', default='cuda', choices=('cpu', 'cuda'))
-    number = dict(type=positive, metavar='N')
+    number: dict[str, Any] = dict(type=positive, metavar='N')
     parser.add_argument(
         '--channels', default=128, **number, help='default: 128')
     parser.add_argument(
@@ -112,7 +113,10 @@ def print_machine(args: argparse.Namespace) -> None:
         rows += [['GPU', device.name],
                  ['capability', f'{device.major}.{device.minor}'],
                  ['memory', f'{device.total_memory / 2**30:.0f} GiB'],
-                 ['CUDA or HIP', torch.version.cuda or torch.version.hip]]
+                 [
+                     'CUDA or HIP', torch.version.cuda or torch.version.hip
+                     or ''
+                 ]]
     print_table(['', 'version'], rows)
 
 
@@ -182,7 +186,7 @@ def print_frame(args: argparse.Namespace) -> None:
     import torch
 
     from dksan_mm.apis import init_model
-    model = init_model(args.config, device=args.device)
+    model: Any = init_model(args.config, device=args.device)
     frames = torch.rand(1, 7, 3, *args.frame, device=args.device)
     seconds = []
     with torch.no_grad():

@@ -170,7 +170,8 @@ def verify_one(task: tuple, tick: Callable[[], None]) -> list[str]:
     """Check one prepared clip in a worker process; return its problems."""
     from dksan_mm.prepare.verify import verify_clip
     _use_one_thread()
-    return verify_clip(*task, tick)
+    clip, scale = task
+    return verify_clip(clip, scale, tick)
 
 
 def _use_one_thread() -> None:
@@ -297,7 +298,7 @@ def _report(problems: list[str]) -> int:
     return 1 if problems else 0
 
 
-def _interrupt(*_: tuple) -> NoReturn:
+def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -83,7 +84,8 @@ def scale_batch(args: argparse.Namespace, config: launch.Config) -> None:
             raise UserError(f'{option}: {args.config} does not state '
                             'auto_scale_lr.base_batch_size')
     if args.total_batch is not None:
-        scaling.spread_batch(config, args.total_batch or base)
+        total: Any = args.total_batch or base  # one of both is known
+        scaling.spread_batch(config, total)
     if args.auto_scale_lr:
         config.auto_scale_lr.enable = True
 

@@ -147,14 +147,14 @@ def uv_environment(listing: str) -> dict[str, str]:
     return env
 
 
-def install(arguments: list, doing: str) -> None:
+def install(arguments: list[str | Path], doing: str) -> None:
     """Install packages with uv, itself from pip.
 
     Meanwhile there is no stamp: a cut-off installation is noticed by that.
     """
     stamp = read_stamp()
     STAMP.unlink(missing_ok=True)
-    pip = [PYTHON, '-m', 'pip']
+    pip: list[str | Path] = [PYTHON, '-m', 'pip']
     uv = pins()['uv']
     try:
         if f'uv-{uv}.dist-info' not in installed():

@@ -152,9 +152,10 @@ def build(python: Path, target: Target) -> Path:
 
     The environment of ``python`` has mmcv's build requirements.
     """
-    if target.wheel():
+    made = target.wheel()
+    if made:
         print(f'      taken from {target.folder()}')
-        return target.wheel()
+        return made
     check_compiler()
     source = _source(python, target.folder())
     # What was cut off while it was linked or packed would pass for finished.
@@ -170,9 +171,9 @@ def build(python: Path, target: Target) -> Path:
         env=env,
         cwd=source)
     wheel = next(source.glob('dist/*.whl'))
-    wheel.rename(target.folder() / wheel.name)
+    kept = wheel.rename(target.folder() / wheel.name)
     shutil.rmtree(source)
-    return target.wheel()
+    return kept
 
 
 def _source(python: Path, folder: Path) -> Path:
@@ -195,8 +196,9 @@ def count_jobs(device: str) -> int:
     for path, unit in MEMORY_FILES:
         text = Path(path).read_text() if os.path.exists(path) else ''
         for size in re.findall(r'(?:MemAvailable:\s*|^)(\d+)', text):
-            jobs = min(jobs, int(size) * unit / 2**30 // JOB_MEMORY[device])
-    return max(1, int(jobs))
+            memory = int(size) * unit / 2**30
+            jobs = min(jobs, int(memory // JOB_MEMORY[device]))
+    return max(1, jobs)
 
 
 def build_environment(python: Path, target: Target) -> dict[str, str]:
