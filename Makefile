@@ -42,7 +42,7 @@ coverage: setup ## run the quick tests and say which lines they leave out
 	  -m 'not slow and not processes' $(ARGS)
 	@$(VENV_PYTHON) -m coverage report
 
-lint: setup ## check style and spelling
+lint: setup types ## check style, spelling and types
 	@$(VENV_PYTHON) -m flake8
 	@$(VENV_PYTHON) -m isort --check-only --diff .
 	@$(VENV_PYTHON) -m yapf --diff --recursive dksan_mm tools tests configs

@@ -86,6 +86,7 @@ def test_it_holds_what_is_released(wheel):
                  'weights/dksan-s_vid3oc_x16.pth'):
         assert f'dksan_mm/.mim/{name}' in names
     assert 'dksan_mm/ops/csrc/dense.cpp' in names
+    assert 'dksan_mm/py.typed' in names
     assert not any(name.startswith('tests') for name in names)
 
 

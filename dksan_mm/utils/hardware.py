@@ -15,8 +15,7 @@ def has_fast_bfloat16(device_type: str) -> bool:
         device_type (str): Such as ``'cpu'`` or ``'cuda'``.
     """
     if device_type == 'cuda':
-        return bool(
-            torch.cuda.is_bf16_supported(including_emulation=False))
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device_type != 'cpu':
         return False
     if platform.machine().lower() in ('x86_64', 'amd64'):

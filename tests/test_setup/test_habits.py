@@ -92,7 +92,7 @@ def test_documents_link_to_files_that_there_are():
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize('name', ['codespell_lib'])
+@pytest.mark.parametrize('name', ['mypy', 'codespell_lib'])
 def test_types_and_spelling_are_in_order(name, tmp_path):
     cache = ['--cache-dir', str(tmp_path)] if name == 'mypy' else []
     done = subprocess.run([sys.executable, '-m', name, *cache],
