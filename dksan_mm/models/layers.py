@@ -1,6 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
 """Layers of the network: convolutions, RCAB and the x2 upscale."""
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 

@@ -5,7 +5,7 @@ import torch
 from helpers.tiny_network import tiny_config
 from torch import nn
 
-from dksan_mm.analysis.planned_memory import (PeakBytes, plan_frame, plan_step)
+from dksan_mm.analysis.planned_memory import PeakBytes, plan_frame, plan_step
 from dksan_mm.ops.triton import path as triton_path
 
 needs_triton = pytest.mark.skipif(
