@@ -3,6 +3,7 @@
 
 ``load_model``, ``restore_frames`` and ``restore_video`` upscale videos; they
 need torch, numpy and PyAV, and are imported when asked for.
+``dksan_mm.inference.onnx`` runs exported networks, and does without torch.
 """
 
 from typing import Any
@@ -14,11 +15,12 @@ __version__ = '0.2.0'
 __all__ = ['load_model', 'restore_frames', 'restore_video']
 
 name_user()  # before torch asks for it
-check_torch()
+check_torch(optional=True)
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
+        check_torch()
         from dksan_mm import apis
         return getattr(apis, name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

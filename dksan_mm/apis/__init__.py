@@ -1,8 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
 """Super-resolving videos from Python."""
 
-from dksan_mm.inference.restore_video import Report, restore_video
+from dksan_mm.inference.restore_video import restore_video
 from dksan_mm.inference.streaming import restore_frames
+from dksan_mm.inference.video_copy import Report
 from .models import init_model
 from .released import load_model
 

@@ -7,8 +7,9 @@
     dksan-mm test CONFIG            measure PSNR and SSIM of a network
     dksan-mm compare DATA           compare networks, in a report
     dksan-mm analyze CONFIG         count parameters and multiply-adds
+    dksan-mm export OUT.onnx        write a network as ONNX graphs
 
-"dksan-mm COMMAND --help" tells the options of one. Only "upscale" runs
+"dksan-mm COMMAND --help" tells the options of one. "upscale" and "export" run
 without mmagic: pip install 'dksan_mm[mmagic]' brings the rest.
 """
 import importlib.util
@@ -26,14 +27,24 @@ TOOLS = dict(
     train='train',
     test='test',
     compare='compare',
-    analyze='analyze')
+    analyze='analyze',
+    export='export')
 # What tools import that a light installation lacks.
 NEEDED = dict(
+    upscale=('torch', ),
+    export=('torch', 'onnx'),
     prepare=('cv2', 'PIL'),
     train=('mmagic', ),
     test=('mmagic', ),
     compare=('mmagic', ),
     analyze=('mmagic', ))
+# What brings them.
+_CURES = dict(
+    torch='torch',
+    onnx="'dksan_mm[onnx]'",
+    mmagic="'dksan_mm[mmagic]'",
+    cv2="'dksan_mm[images]'",
+    PIL="'dksan_mm[images]'")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,7 +91,6 @@ def _find_fault(name: str) -> str:
     ]
     if not missing:
         return ''
-    extra = 'mmagic' if 'mmagic' in missing else 'images'
     return (f'{name} needs {", ".join(missing)}, which '
             f'{"is" if len(missing) == 1 else "are"} not installed: '
-            f"pip install 'dksan_mm[{extra}]'")
+            f'pip install {_CURES[missing[-1]]}')

@@ -1,9 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """From a small video to a large one."""
 import os
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -11,33 +9,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from dksan_mm.inference.scene_cuts import is_cut
-from dksan_mm.io.locks import claimed
-from dksan_mm.io.video.readers import Source, open_source
-from dksan_mm.io.video.targets import (check_apart, check_count, check_target,
-                                       is_video)
-from dksan_mm.io.video.writers import CRF, FolderWriter, Writer, open_writer
+from dksan_mm.io.video.writers import CRF
 from dksan_mm.models.scales import choose_scale
 from dksan_mm.utils.sizes import Size
-from dksan_mm.utils.threads import Background, Prefetch
 from .streaming import restore_frames
-
-
-@dataclass
-class Report:
-    """Report of what :func:`restore_video` did.
-
-    Attributes:
-        path (str): The file or folder that was written.
-        num_frames (int): Frames in it.
-        complaints (list[str]): A sentence for each thing that was wrong with
-            the source; empty if all its frames are there.
-        notes (list[str]): A sentence for each thing that was changed, such as
-            HDR, or could not be kept, such as sound.
-    """
-    path: str
-    num_frames: int
-    complaints: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+from .video_copy import Report, copy_video
 
 
 def restore_video(
@@ -97,16 +73,6 @@ def restore_video(
     """
     network: Any = model.generator
     choose_scale(network, scale)
-    check_target(target, overwrite=overwrite)
-    rate = None if fps is None else Fraction(fps).limit_denominator(100_000)
-    opened = open_source(
-        source,
-        rate,
-        keep_color=is_video(target),
-        deinterlace=deinterlace,
-        animate=not os.fspath(target).lower().endswith('.png'))
-    check_apart(opened.inputs, target)
-    check_count(opened, target)
 
     def restore(images: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
         return restore_frames(
@@ -118,68 +84,12 @@ def restore_video(
             ensemble=ensemble,
             is_cut=is_cut if cuts else None)
 
-    with claimed(os.fspath(target)):
-        writer = open_writer(target, opened, crf=crf, overwrite=overwrite)
-        try:
-            _copy(opened, restore, writer, progress or _nothing)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(_keep(writer)) from None
-        except OSError as error:
-            raise _explain(error, writer) from error
-        except BaseException:
-            writer.discard()
-            raise
-    return Report(writer.path, writer.num_frames, opened.complaints,
-                  opened.notes + writer.notes)
-
-
-def _copy(source: Source, restore: Callable[[Iterator[NDArray[Any]]],
-                                            Iterator[NDArray[Any]]],
-          writer: Writer, progress: Callable[[int, int], None]) -> None:
-    """Read, restore and write all frames, each in a thread of its own."""
-    times: deque[Any] = deque()
-
-    def images(frames: Prefetch) -> Iterator[NDArray[Any]]:
-        for frame in frames:
-            times.append((frame.pts, frame.duration))
-            yield frame.image
-
-    with Prefetch(source) as frames, Background(writer.write) as write:
-        for done, image in enumerate(restore(images(frames)), 1):
-            write(image, *times.popleft())
-            progress(done, source.num_frames)
-    writer.close(whole=True)
-
-
-def _explain(error: OSError, writer: Writer) -> OSError:
-    """Clean up after an error of the disk; name the target, not its part."""
-    name = os.fspath(error.filename or '')
-    of_target = not name or writer.part and writer.part in name
-    if not error.errno or not of_target:  # of the source
-        writer.discard()
-        return error
-    text = error.strerror or ''
-    if isinstance(writer, FolderWriter) and writer.num_frames:
-        text += f'; {_done(writer)}'  # each is a file, and whole
-    else:
-        writer.discard()
-    return OSError(error.errno, text, writer.path)
-
-
-def _keep(writer: Writer) -> str:
-    """Finish what an interruption leaves; say where it is."""
-    if not writer.num_frames:
-        writer.discard()
-        return 'stopped before the first frame'
-    return f'stopped; {_done(writer)}'
-
-
-def _done(writer: Writer) -> str:
-    path = writer.close(whole=False)
-    count = writer.num_frames
-    return (f'the {"frame" if count == 1 else f"{count} frames"} done so '
-            f'far: {path}')
-
-
-def _nothing(*_: int) -> None:
-    """Stand-in for a progress that nobody asked for."""
+    return copy_video(
+        restore,
+        source,
+        target,
+        crf=crf,
+        fps=fps,
+        deinterlace=deinterlace,
+        overwrite=overwrite,
+        progress=progress)

@@ -2,7 +2,6 @@
 """Restoring a stream of frames of any length, in memory for one window."""
 import contextlib
 import itertools
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from dksan_mm.models.scales import choose_scale, scales_of
 from dksan_mm.utils.resize import lanczos_resize
 from dksan_mm.utils.rounding import round_to_uint8
 from dksan_mm.utils.sizes import Size, choose_sufficient, fit_size
+from .windows import check_frames, restore_stream
 
 
 @torch.no_grad()
@@ -77,8 +77,7 @@ def restore_frames(
     network: Any = model.generator
     restorer = _Restorer(model, tile, _TRANSFORMS if ensemble else ((0, 0), ),
                          choose_scale(network, scale))
-    for scene in _scenes(_checked(frames), is_cut):
-        yield from _restore_scene(restorer, scene)
+    yield from restore_stream(restorer, frames, is_cut)
 
 
 def _restore_to_size(
@@ -86,7 +85,7 @@ def _restore_to_size(
         tile: int | str | None, ensemble: bool,
         is_cut: Callable[..., Any] | None) -> Iterator[NDArray[Any]]:
     """Upscale by the factor that suffices, then shrink."""
-    frames = _checked(frames)
+    frames = check_frames(frames)
     first = next(frames, None)
     if first is None:
         return
@@ -102,65 +101,6 @@ def _restore_to_size(
         is_cut=is_cut)
     for image in images:
         yield lanczos_resize(image, *target)
-
-
-def _checked(frames: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-    """The frames, all of the first one's shape."""
-    first = None
-    for index, frame in enumerate(frames):
-        if getattr(frame, 'dtype', None) != np.uint8:
-            raise TypeError(f'frame {index} must be a uint8 array, got '
-                            f'{getattr(frame, "dtype", type(frame).__name__)}')
-        first = first or frame.shape
-        if frame.shape != first or frame.ndim != 3 or frame.shape[2] != 3 or \
-                not frame.size:
-            raise ValueError(f'frame {index} must have shape (h, w, 3)'
-                             f'{"" if not index else f", as {first}"}, got '
-                             f'{frame.shape}')
-        yield frame
-
-
-def _scenes(
-        frames: Iterator[NDArray[Any]],
-        is_cut: Callable[..., Any] | None) -> Iterator[Iterator[NDArray[Any]]]:
-    """Cut a stream into streams; each must be used up before the next."""
-    pending: deque[NDArray[Any]] = deque()  # the first frame of the next scene
-
-    def scene(previous: NDArray[Any]) -> Iterator[NDArray[Any]]:
-        yield previous
-        for frame in frames:
-            if is_cut is not None and is_cut(previous, frame):
-                pending.append(frame)
-                return
-            previous = frame
-            yield frame
-
-    pending.extend(_first(frames))
-    while pending:
-        yield scene(pending.popleft())
-
-
-def _first(frames: Iterator[NDArray[Any]]) -> list[NDArray[Any]]:
-    for frame in frames:
-        return [frame]
-    return []
-
-
-def _restore_scene(restorer: '_Restorer',
-                   frames: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-    """Restore a clip, its end frames repeated beyond the ends."""
-    reach = restorer.num_frames // 2
-    window: deque[_Encoded] = deque(maxlen=2 * reach + 1)
-    for frame in frames:
-        latest = restorer.encode(frame)
-        window.extend([latest] * (1 if window else reach + 1))
-        if len(window) == window.maxlen:
-            yield restorer.decode(window)
-    # A clip shorter than the window's half fills it only here.
-    for _ in range(reach if window else 0):
-        window.append(window[-1])
-        if len(window) == window.maxlen:
-            yield restorer.decode(window)
 
 
 class _Encoded(NamedTuple):

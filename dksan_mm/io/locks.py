@@ -1,15 +1,29 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Locks that keep two runs from one output; they end with their process."""
+"""Locks that keep two runs from one output; they end with their process.
+
+Without ``filelock`` there are none: nothing is replaced all the same.
+"""
+import errno
 import hashlib
 import os
 import os.path as osp
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from filelock import FileLock, Timeout, lock_descriptor
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from dksan_mm.utils.environment import user_number
+
+if TYPE_CHECKING or find_spec('filelock') is not None:
+    from filelock import FileLock, Timeout, lock_descriptor
+else:  # the runner of exported networks does without
+    FileLock = None
+
+    def lock_descriptor(fd: int, *, blocking: bool) -> bool:
+        """Stand-in for filelock's."""
+        raise OSError(errno.ENOLCK, 'filelock is not installed')
+
 
 # How files are opened that may be locked; the rest is not known everywhere.
 OPEN = os.O_RDWR | getattr(os, 'O_CLOEXEC', 0) | getattr(os, 'O_BINARY', 0)
@@ -37,7 +51,9 @@ def claimed(path: str) -> Iterator[None]:
             lock.release()
 
 
-def _claim(path: str) -> FileLock | None:
+def _claim(path: str) -> 'FileLock | None':
+    if FileLock is None:
+        return None
     try:
         lock = FileLock(
             _claim_file(path),

@@ -162,7 +162,8 @@ class EDVRX16Net(BaseModule):
         # All frames at once; mmagic loops over them.
         aligned = self.pcd_alignment([x.flatten(0, 1) for x in pyramid],
                                      [x.flatten(0, 1) for x in centre])
-        return self.fusion(aligned.unflatten(0, (n, t)))
+        # Not unflatten, which torch.onnx exports for one size.
+        return self.fusion(aligned.reshape(n, t, *aligned.shape[1:]))
 
     def reconstruct(self, frame: Tensor, fused: Tensor) -> Tensor:
         """The residual of the bilinear x16 frame, and that frame.

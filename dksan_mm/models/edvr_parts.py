@@ -196,7 +196,7 @@ class TSAFusion(BaseModule):
         n, t = aligned.shape[:2]
         centre = self.temporal_attn1(aligned[:, self.center_frame_idx])
         embedded = self.temporal_attn2(aligned.flatten(0, 1))
-        embedded = embedded.unflatten(0, (n, t))
+        embedded = embedded.reshape(n, t, *embedded.shape[1:])
         alike = [(embedded[:, i] * centre).sum(1) for i in range(t)]
         weights = torch.sigmoid(torch.stack(alike, 1))[:, :, None]
         return (aligned * weights).flatten(1, 2)

@@ -2,6 +2,7 @@
 """Which implementation the operators use."""
 
 import os
+import sys
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -73,6 +74,16 @@ def constant_for_compile(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     setattr(function, '_dynamo_marked_constant', True)
     return function
+
+
+@constant_for_compile
+def exporting_onnx() -> bool:
+    """Return whether ``torch.onnx.export`` is at work.
+
+    It knows standard operators alone, whatever has been chosen.
+    """
+    onnx = sys.modules.get('torch.onnx')  # not imported to find out
+    return onnx is not None and onnx.is_in_onnx_export()
 
 
 @constant_for_compile

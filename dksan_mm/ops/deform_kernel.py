@@ -36,6 +36,7 @@ Which implementation computes it (see :func:`dksan_mm.ops.set_backend`):
 * anything else, and where there is no compiler: pure torch in bands
   (``torch_path.py``);
 * inside ``torch.compile``: C++ as one operator, or one plain graph;
+* inside ``torch.onnx.export``: standard operators (``onnx_path.py``);
 * second derivatives (``create_graph=True``), forward mode and ``torch.func``:
   pure torch of the whole image, which needs several times the memory.
 
@@ -64,7 +65,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import backend, cpp, plain_form, torch_path
+from . import backend, cpp, onnx_path, plain_form, torch_path
 from .checks import Geometry, IntOrPair, check_arguments
 from .precision import no_autocast
 from .sampling import kernel_at_rest
@@ -128,7 +129,8 @@ def _convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
         weight = kernel_at_rest(weight, geometry)
     at_rest = image_offset is kernel_offset is mask is None
     form = 'depthwise' if weight.shape[1] == 1 else 'dense'
-    if not at_rest and not plain_form.needs_plain() and \
+    exporting = backend.exporting_onnx()
+    if not at_rest and not exporting and not plain_form.needs_plain() and \
             backend.use_triton(x, weight, form):
         # Reads every float type itself.
         run = triton_path.convolve if form == 'depthwise' else \
@@ -140,6 +142,9 @@ def _convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
     if at_rest:
         return F.conv2d(x, weight, None, geometry.stride, geometry.padding,
                         geometry.dilation, geometry.groups)
-    fast = backend.use_cpp(x) and not plain_form.needs_plain()
-    run = cpp.convolve if fast else torch_path.convolve
+    if exporting:
+        run = onnx_path.convolve
+    else:
+        fast = backend.use_cpp(x) and not plain_form.needs_plain()
+        run = cpp.convolve if fast else torch_path.convolve
     return run(x, weight, image_offset, kernel_offset, mask, geometry)

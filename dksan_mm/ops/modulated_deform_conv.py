@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dksan_mm.utils.registration import when_imported
-from . import backend, cpp, plain_form, torch_path
+from . import backend, cpp, onnx_path, plain_form, torch_path
 from .checks import Geometry, IntOrPair, pair
 from .precision import no_autocast
 from .triton import dense_path
@@ -63,7 +63,8 @@ class ModulatedDeformConv2d(_PlainModulatedDeformConv2d):
     tensors go through this package's C++ operator, CUDA tensors through its
     Triton kernels (see :func:`dksan_mm.ops.set_backend`); all others, and all
     after ``set_backend('torch')``, through mmcv's own, whose subclass this is
-    once ``mmcv.ops`` has been imported, and through pure torch before.
+    once ``mmcv.ops`` has been imported, and through pure torch before. Inside
+    ``torch.onnx.export`` it is standard operators.
 
     But for mmcv's own, tensors of different types are computed in the
     promoted one, half precision in float32, and the output has the type of
@@ -86,6 +87,8 @@ class ModulatedDeformConv2d(_PlainModulatedDeformConv2d):
         Raises:
             ValueError: If the shapes do not fit together.
         """
+        if backend.exporting_onnx():
+            return _convolve(self, onnx_path.convolve, x, offset, mask)
         plain = plain_form.needs_plain()
         if not plain and backend.use_triton(x, self.weight, 'dense'):
             return _convolve(self, dense_path.convolve, x, offset, mask)

@@ -48,13 +48,18 @@ _CURE = ('run `make setup` in the project\'s folder, or install what its '
          'requirements.txt says')
 
 
-def check_torch() -> None:
+def check_torch(*, optional: bool = False) -> None:
     """Check for a usable torch, all that ``dksan_mm.ops`` needs.
+
+    Args:
+        optional (bool): Whether it may be missing, as for the runner of
+            exported networks.
 
     Raises:
         ImportError: With one sentence that says what to do.
     """
-    _raise_first(_complaint(TORCH))
+    if not optional or _found(TORCH) is not None:
+        _raise_first(_complaint(TORCH))
 
 
 def check_openmmlab() -> None:
@@ -76,17 +81,24 @@ def _raise_first(*complaints: str | None) -> None:
 
 def _complaint(need: Requirement) -> str | None:
     wanted = f'{need.package} >= {need.lowest}, < {need.below}'
-    try:
-        found = version(need.package)
-    except PackageNotFoundError:
-        # A package built by hand may lack a version; let it try.
-        if find_spec(need.package) is not None:
-            return None
+    found = _found(need)
+    if found is None:
         return f'dksan_mm needs {wanted}, and it is not installed'
+    # A package built by hand may lack a version; let it try.
+    if not found:
+        return None
     if _numbers(need.lowest) <= _numbers(found) < _numbers(need.below):
         return None
     return (f'dksan_mm needs {wanted} ({need.reason}), and {found} is '
             'installed')
+
+
+def _found(need: Requirement) -> str | None:
+    """Return the installed version, '' if it tells none; None: nothing."""
+    try:
+        return version(need.package)
+    except PackageNotFoundError:
+        return None if find_spec(need.package) is None else ''
 
 
 def _numbers(text: str) -> tuple[int, ...]:

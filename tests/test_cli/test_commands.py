@@ -42,6 +42,8 @@ def test_other_commands_are_named(arguments, said, ran, capsys):
 @pytest.mark.parametrize('name, missing, said', [
     ('train', {'mmagic'}, r"mmagic, .* is not .*'dksan_mm\[mmagic\]'"),
     ('prepare', {'cv2', 'PIL'}, r"cv2, PIL, .* are not .*\[images\]'"),
+    ('export', {'onnx'}, r"onnx, .* is not .*'dksan_mm\[onnx\]'"),
+    ('export', {'torch'}, r'torch, .* is not .*pip install torch'),
 ])
 def test_a_command_whose_packages_are_missing_says_so(name, missing, said, ran,
                                                       capsys, monkeypatch):

@@ -120,7 +120,7 @@ def test_an_error_of_the_source_names_the_source(bicubic, tmp_path,
     def fail(*_):
         raise OSError(errno.EIO, 'Input/output error', path)
 
-    monkeypatch.setattr('dksan_mm.inference.restore_video._copy', fail)
+    monkeypatch.setattr('dksan_mm.inference.video_copy._copy', fail)
     with pytest.raises(OSError) as caught:
         restore_video(bicubic, path, tmp_path / 'big')
     assert caught.value.filename == path

@@ -200,10 +200,11 @@ class DKSANNet(BaseModule):
         Returns:
             Tensor[n, channels, h, w]: Fused features.
         """
-        n, t = features.shape[:2]
+        n, t, channels, h, w = features.shape
         centre = features[:, t // 2, None].expand_as(features)
         aligned = self.align(features.flatten(0, 1), centre.flatten(0, 1))
-        return self.fusion(aligned.unflatten(0, (n, t)).flatten(1, 2))
+        # Not unflatten, which torch.onnx exports for one size.
+        return self.fusion(aligned.reshape(n, t * channels, h, w))
 
     @property
     def scales(self) -> tuple[int, ...]:

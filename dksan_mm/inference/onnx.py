@@ -1,0 +1,245 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Runner of exported networks: onnxruntime, numpy and PyAV suffice.
+
+    python -m dksan_mm.inference.onnx INPUT OUTPUT [--model dksan-s.onnx]
+
+INPUT and OUTPUT are those of "dksan-mm upscale", and so are the exit codes.
+"""
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dksan_mm.utils.environment import prepare_streams
+from dksan_mm.utils.rounding import round_to_uint8
+from .scene_cuts import is_cut
+from .windows import restore_stream
+
+PARTS = ('extract', 'restore')
+HINT = "dksan-mm export {} writes it (docs/onnx.md)"
+
+
+def graph_paths(path: str) -> list[str]:
+    """Names of the two graphs of ``a.onnx``: a.extract.onnx, a.restore.onnx.
+
+    Raises:
+        ValueError: If the name ends otherwise.
+    """
+    stem, dot, end = path.rpartition('.')
+    if not Path(stem).name or end != 'onnx':
+        raise ValueError(f'{path}: the name must end in .onnx')
+    return [f'{stem}.{part}.onnx' for part in PARTS]
+
+
+class Encoded(NamedTuple):
+    """A frame on its way through the window.
+
+    Attributes:
+        image (ndarray[1, 3, h, w]): What the network is given.
+        features (list[ndarray]): Outputs of the graph ``extract``.
+        size (tuple[int, int]): The frame's height and width.
+    """
+    image: NDArray[Any]
+    features: list[NDArray[Any]]
+    size: tuple[int, int]
+
+
+class Graphs:
+    """The two graphs of a network.
+
+    Args:
+        extract (onnxruntime.InferenceSession): A frame to its features.
+        restore (onnxruntime.InferenceSession): A window to its HR frame.
+
+    Raises:
+        ValueError: If they do not belong together, or come from elsewhere.
+    """
+
+    def __init__(self, extract: Any, restore: Any) -> None:
+        first, facts = (
+            session.get_modelmeta().custom_metadata_map
+            for session in (extract, restore))
+        if 'num_frames' not in facts or 'weights' not in first:
+            raise ValueError('these are no graphs of "dksan-mm export"')
+        if first['weights'] != facts['weights']:
+            raise ValueError('the two graphs are of different networks')
+        self._extract, self._restore = extract, restore
+        self.scale, self.num_frames, self._divisor, mean, std = (
+            json.loads(facts[name])
+            for name in ('scale', 'num_frames', 'size_divisor', 'mean', 'std'))
+        self._mean, self._std = (
+            np.array(values, np.float32).reshape(-1, 1, 1)
+            for values in (mean, std))
+
+    def encode(self, frame: NDArray[Any]) -> Encoded:
+        """Do what concerns one frame alone."""
+        image = frame.transpose(2, 0, 1).astype(np.float32)
+        image = self._pad((image - self._mean) / self._std)[None]
+        height, width = frame.shape[:2]
+        return Encoded(image, self._extract.run(None, dict(frame=image)),
+                       (height, width))
+
+    def decode(self, window: Sequence[Encoded]) -> NDArray[Any]:
+        """Make the frame in the middle of a window."""
+        centre = window[len(window) // 2]
+        _, *names = (one.name for one in self._restore.get_inputs())
+        maps = zip(*(one.features for one in window))
+        inputs = dict(zip(names, map(np.concatenate, maps)))
+        image, = self._restore.run(None, dict(inputs, frame=centre.image))
+        h, w = (self.scale * length for length in centre.size)
+        image = image[0, :, :h, :w] * self._std + self._mean
+        return np.ascontiguousarray(round_to_uint8(image).transpose(1, 2, 0))
+
+    def _pad(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Pad to multiples, as networks in torch are given frames."""
+        h, w = image.shape[1:]
+        bottom, right = -h % self._divisor, -w % self._divisor
+        mode: Any = 'reflect' if bottom < h and right < w else 'edge'
+        padded: NDArray[Any] = np.pad(image, ((0, 0), (0, bottom), (0, right)),
+                                      mode)
+        return padded
+
+
+def load_graphs(
+    path: str,
+    *,
+    threads: int = 0,
+    providers: Sequence[str] = ('CPUExecutionProvider', )
+) -> Graphs:
+    """Load what ``dksan-mm export`` has written.
+
+    Args:
+        path (str): As it was told, such as ``dksan-s.onnx``, which stands for
+            the two files.
+        threads (int): Threads that compute; 0: one for each core.
+        providers (Sequence[str]): onnxruntime's execution providers.
+
+    Returns:
+        Graphs: Ready for :func:`restore_frames`.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ImportError: If onnxruntime is not installed.
+        ValueError: If a file is none of ours, or they do not fit.
+    """
+    paths = graph_paths(path)
+    for one in paths:
+        if not Path(one).is_file():
+            raise FileNotFoundError(
+                f'there is no file {one}; {HINT.format(path)}')
+    if find_spec('onnxruntime') is None:
+        raise ImportError("onnxruntime is not installed: pip install "
+                          "onnxruntime")
+    import onnxruntime
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    sessions = []
+    for one in paths:
+        try:
+            sessions.append(
+                onnxruntime.InferenceSession(one, options, list(providers)))
+        except Exception as error:  # it has many, of no common kind
+            raise ValueError(f'{one}: onnxruntime cannot load it '
+                             f'({str(error).splitlines()[0]})') from error
+    try:
+        return Graphs(*sessions)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+
+
+def restore_frames(
+    graphs: Graphs,
+    frames: Iterable[NDArray[Any]],
+    *,
+    is_cut: Callable[[NDArray[Any], NDArray[Any]], bool] | None = None
+) -> Iterator[NDArray[Any]]:
+    """Upscale the frames of a video, one after the other.
+
+    As :func:`dksan_mm.restore_frames`, whose frames it gives up to rounding.
+
+    Args:
+        graphs (Graphs): From :func:`load_graphs`.
+        frames (Iterable[ndarray[h, w, 3]]): RGB of one size, uint8.
+        is_cut (Callable, optional): Of two consecutive frames, whether a new
+            scene begins with the second.
+
+    Yields:
+        ndarray[scale * h, scale * w, 3]: RGB, uint8, one for each frame.
+    """
+    return restore_stream(graphs, frames, is_cut)
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the arguments."""
+    parser = argparse.ArgumentParser(
+        prog='python -m dksan_mm.inference.onnx',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('input', metavar='INPUT')
+    parser.add_argument('output', metavar='OUTPUT')
+    parser.add_argument(
+        '--model',
+        default='dksan-s.onnx',
+        metavar='MODEL.onnx',
+        help='what "dksan-mm export" was told to write (default: %(default)s)')
+    parser.add_argument(
+        '--threads',
+        type=int,
+        default=0,
+        metavar='N',
+        help='threads that compute (default: one for each core)')
+    parser.add_argument(
+        '--no-cuts',
+        action='store_true',
+        help='let windows of frames reach across scene cuts')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace OUTPUT if it exists')
+    args = parser.parse_args(argv)
+    if args.threads < 0:
+        parser.error(f'--threads must be at least 0, got {args.threads}')
+    return args
+
+
+def upscale(args: argparse.Namespace) -> int:
+    """Upscale a video; return the exit code."""
+    from .video_copy import copy_video
+    graphs = load_graphs(args.model, threads=args.threads)
+    cut = None if args.no_cuts else is_cut
+    report = copy_video(
+        lambda images: restore_frames(graphs, images, is_cut=cut),
+        args.input,
+        args.output,
+        overwrite=args.overwrite)
+    print(f'{report.path}: {report.num_frames} '
+          f'{"frame" if report.num_frames == 1 else "frames"}')
+    for sentence in report.complaints + report.notes:
+        print(f'onnx: {sentence}', file=sys.stderr)
+    return 1 if report.complaints else 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    prepare_streams()
+    args = parse_args(argv)
+    try:
+        return upscale(args)
+    except KeyboardInterrupt as stop:
+        print(f'onnx: {stop or "stopped"}', file=sys.stderr)
+        return 130
+    except (ImportError, OSError, ValueError) as error:
+        reason = getattr(error, 'strerror', None)
+        path = getattr(error, 'filename', None)
+        print(
+            f'onnx: {path}: {reason}' if reason else f'onnx: {error}',
+            file=sys.stderr)
+        return 2
+
+
+if __name__ == '__main__':
+    sys.exit(main())

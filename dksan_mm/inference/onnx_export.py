@@ -1,0 +1,190 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Export of a network as two ONNX graphs of standard operators.
+
+``extract`` makes the features of a frame, once; ``restore`` makes an HR frame
+of a window of features. Height and width are open in both. What a runner
+needs to know is in the metadata of each; ``docs/onnx.md`` lists it.
+"""
+import copy
+import hashlib
+import io
+import json
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dksan_mm import __version__
+from dksan_mm.io.outputs import check_output, write_output
+from dksan_mm.models import DKSANNet
+from dksan_mm.models.scales import choose_scale
+from .base import Evaluator, WholeWindowEvaluator
+from .dksan_evaluator import DKSANEvaluator
+from .onnx import graph_paths
+
+# The first with GridSample is 16; 17 is what most runtimes know.
+OPSET = 17
+# Of the frames that the network is traced with; any others fit.
+TRACED = (12, 20)
+
+
+class _Extract(nn.Module):
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
+        features: Any = self.network.extract(frame)
+        return (features, ) if isinstance(features,
+                                          Tensor) else tuple(features)
+
+
+class _Restore(nn.Module):
+
+    def __init__(self, network: Any, evaluator: Evaluator, scale: int) -> None:
+        super().__init__()
+        self.network = network
+        self.evaluator, self.scale = evaluator, scale
+
+    def forward(self, frame: Tensor, *maps: Tensor) -> Tensor:
+        stacked = [features[None] for features in maps]
+        fused = self.network.fuse(stacked if len(maps) > 1 else stacked[0])
+        return self.evaluator.reconstruct(frame, fused, scale=self.scale)[0]
+
+
+def export_onnx(model: nn.Module,
+                path: str,
+                *,
+                name: str,
+                scale: int | None = None,
+                overwrite: bool = False) -> list[str]:
+    """Write the graphs of a model's network.
+
+    Args:
+        model (nn.Module): From :func:`dksan_mm.load_model` or
+            :func:`dksan_mm.apis.init_model`.
+        path (str): ``a.onnx``, for ``a.extract.onnx`` and ``a.restore.onnx``.
+        name (str): What the metadata calls the network.
+        scale (int, optional): Factor: that of one of the network's levels.
+            Default: the last one's.
+        overwrite (bool): Whether the files may exist.
+
+    Returns:
+        list[str]: The two files.
+
+    Raises:
+        ValueError: If the name does not end in .onnx, the network has no such
+            scale, or makes no features of single frames.
+        UserError: If the files cannot be written.
+    """
+    paths = graph_paths(path)
+    for one in paths:
+        check_output(one, overwrite=overwrite)
+    generator: Any = model.generator
+    network = copy.deepcopy(generator).cpu().float().eval()
+    scale = choose_scale(network, scale)
+    evaluator = _choose_evaluator(network)
+    grey: Any = model.data_preprocessor
+    facts = dict(
+        name=name,
+        version=__version__,
+        weights=_digest(network),
+        scale=scale,
+        num_frames=network.num_frames,
+        size_divisor=network.size_divisor,
+        mean=grey.mean.flatten().tolist(),
+        std=grey.std.flatten().tolist())
+    graphs = _trace(network, _Restore(network, evaluator, scale))
+    for one, graph in zip(paths, graphs):
+        content = _add_facts(graph, facts)
+        write_output(
+            one,
+            lambda temporary: _write(temporary, content),
+            overwrite=overwrite)
+    return paths
+
+
+def _choose_evaluator(network: Any) -> Any:
+    if isinstance(network, DKSANNet):
+        return DKSANEvaluator(network, band_pixels=None)
+    evaluator = WholeWindowEvaluator(network)
+    if not evaluator.takes_tiles:
+        raise ValueError(f'{type(network).__name__} cannot be exported: it '
+                         'makes no features of single frames')
+    return evaluator
+
+
+def _digest(network: nn.Module) -> str:
+    """Tell networks apart, so that graphs of two are never mixed."""
+    digest = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+@torch.no_grad()
+def _trace(network: Any, restore: nn.Module) -> tuple[bytes, bytes]:
+    """Trace both graphs."""
+    extract = _Extract(network)
+    frame = torch.rand(1, 3, *TRACED)
+    features = extract(frame)
+    names = ['features', *(f'features_{2**i}' for i in range(1, 3))]
+    names = names[:len(features)]
+    window = [
+        torch.rand(network.num_frames, *one.shape[1:]) for one in features
+    ]
+    return (_export(extract, [frame], ['frame'], names),
+            _export(restore, [frame, *window], ['frame', *names], ['image']))
+
+
+def _export(module: nn.Module, tensors: Sequence[Tensor],
+            inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+    """Trace one graph."""
+    content: Any = io.BytesIO()
+    with warnings.catch_warnings():
+        # Of checks of the shapes, which the graph does not keep. The tests
+        # try others than the traced one.
+        warnings.simplefilter('ignore')
+        torch.onnx.export(
+            module,
+            tuple(tensors),
+            content,
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_axes={name: _axes(name)
+                          for name in (*inputs, *outputs)})
+    graph: bytes = content.getvalue()
+    return graph
+
+
+def _axes(name: str) -> dict[int, str]:
+    """Name the open axes of a tensor; equal names are equal lengths."""
+    end = name.removeprefix('frame').removeprefix('features')
+    end = f'_{end}' if end == 'image' else end
+    return {2: f'height{end}', 3: f'width{end}'}
+
+
+def _add_facts(graph: bytes, facts: dict[str, object]) -> bytes:
+    """Check a graph, and add metadata."""
+    import onnx
+    model = onnx.load_from_string(graph)
+    onnx.helper.set_model_props(
+        model, {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in facts.items()
+        })
+    model.producer_name, model.producer_version = 'dksan_mm', __version__
+    onnx.checker.check_model(model, full_check=True)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _write(path: str, content: bytes) -> None:
+    with open(path, 'wb') as file:
+        file.write(content)

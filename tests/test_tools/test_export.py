@@ -1,0 +1,52 @@
+# Copyright (c) DKSAN-MM contributors.
+"""tools/export.py writes a network's graphs, or says why not."""
+import importlib.util
+
+import pytest
+from helpers.tiny_network import tiny_checkpoint  # noqa: F401
+from helpers.tool_runs import load_tool, sentence  # noqa: F401
+
+from dksan_mm.cli.running import run_tool
+from dksan_mm.inference.onnx import load_graphs
+
+
+def export(*arguments):
+    return run_tool(load_tool('export').main, list(map(str, arguments)))
+
+
+def test_a_network_of_ones_own(tiny_checkpoint, tmp_path, capsys):  # noqa
+    config, checkpoint = tiny_checkpoint
+    path = tmp_path / 'tiny.onnx'
+    command = [
+        path, '--config', config, '--checkpoint', checkpoint, '--scale', 4
+    ]
+    assert export(*command) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f'{tmp_path}/tiny.{part}.onnx: {size} MiB'
+        for part, size in (('extract', '0.0'), ('restore', '0.1'))
+    ]
+    assert load_graphs(str(path)).scale == 4
+    assert export(*command) == 2 and export(*command, '--overwrite') == 0
+
+
+@pytest.mark.parametrize('arguments, said', [
+    (['none/a.onnx'], 'there is no folder none'),
+    (['a.pth'], 'a.pth: the name must end in .onnx'),
+    (['a.onnx', '--model', 'bicubic'], 'BicubicNet cannot be exported'),
+    (['a.onnx', '--checkpoint', 'none.pth'], 'none.pth'),
+    (['a.onnx', '--config', 'none.py'], 'none.py'),
+])
+def test_what_is_wrong_is_one_sentence(arguments, said, tmp_path, monkeypatch,
+                                       sentence):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    assert export(*arguments) == 2
+    assert said in sentence()
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_onnx(tmp_path, monkeypatch, sentence):  # noqa: F811
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None
+                        if name == 'onnx' else find(name))
+    assert export(tmp_path / 'a.onnx') == 2
+    assert "pip install 'dksan_mm[onnx]'" in sentence()
