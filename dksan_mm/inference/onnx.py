@@ -7,6 +7,7 @@ INPUT and OUTPUT are those of "dksan-mm upscale", and so are the exit codes.
 """
 import argparse
 import json
+import os.path
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.util import find_spec
@@ -32,7 +33,7 @@ def graph_paths(path: str) -> list[str]:
         ValueError: If the name ends otherwise.
     """
     stem, dot, end = path.rpartition('.')
-    if not Path(stem).name or end != 'onnx':
+    if not os.path.basename(stem) or end != 'onnx':
         raise ValueError(f'{path}: the name must end in .onnx')
     return [f'{stem}.{part}.onnx' for part in PARTS]
 

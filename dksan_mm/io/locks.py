@@ -10,19 +10,21 @@ import os.path as osp
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from dksan_mm.utils.environment import user_number
 
-if TYPE_CHECKING or find_spec('filelock') is not None:
+if TYPE_CHECKING:
     from filelock import FileLock, Timeout, lock_descriptor
-else:  # the runner of exported networks does without
-    FileLock = None
+else:
+    try:
+        from filelock import FileLock, Timeout, lock_descriptor
+    except ModuleNotFoundError:  # the runner of exported networks does without
+        FileLock = None
 
-    def lock_descriptor(fd: int, *, blocking: bool) -> bool:
-        """Stand-in for filelock's."""
-        raise OSError(errno.ENOLCK, 'filelock is not installed')
+        def lock_descriptor(fd: int, *, blocking: bool) -> bool:
+            """Stand-in for filelock's."""
+            raise OSError(errno.ENOLCK, 'filelock is not installed')
 
 
 # How files are opened that may be locked; the rest is not known everywhere.

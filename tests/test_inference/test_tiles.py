@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from dksan_mm.inference import DKSANEvaluator, WholeWindowEvaluator
 from dksan_mm.inference import tiles as tiles_module
+from dksan_mm.inference.base import WholeWindowEvaluator
+from dksan_mm.inference.dksan_evaluator import DKSANEvaluator
 from dksan_mm.inference.tiles import Tiles, choose_tiles, free_memory
 from dksan_mm.models import BicubicNet, DKSANNet, EDVRX16Net
 

@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """tools/export.py writes a network's graphs, or says why not."""
 import importlib.util
+import re
 
 import pytest
 from helpers.tiny_network import tiny_checkpoint  # noqa: F401
@@ -21,10 +22,9 @@ def test_a_network_of_ones_own(tiny_checkpoint, tmp_path, capsys):  # noqa
         path, '--config', config, '--checkpoint', checkpoint, '--scale', 4
     ]
     assert export(*command) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        f'{tmp_path}/tiny.{part}.onnx: {size} MiB'
-        for part, size in (('extract', '0.0'), ('restore', '0.1'))
-    ]
+    written = capsys.readouterr().out.splitlines()[-2:]
+    for part, line in zip(('extract', 'restore'), written, strict=True):
+        assert re.fullmatch(rf'.*/tiny\.{part}\.onnx: 0\.\d MiB', line)
     assert load_graphs(str(path)).scale == 4
     assert export(*command) == 2 and export(*command, '--overwrite') == 0
 
