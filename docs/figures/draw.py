@@ -179,7 +179,7 @@ def cascade() -> str:
     art.text(align.bottom[0], 80, 'fused features')
     art.line([(60, frames.bottom[1]), (60, levels[0].left[1]), levels[0].left],
              dashed=True)
-    art.text(86, 160, 'centre frame')
+    art.text(54, 112, 'centre\nframe', anchor='end')
     return art.finish()
 
 
@@ -190,7 +190,7 @@ def level() -> str:
         20, 36, [('features', 'frame', 84), ('R: RCABs', 'conv', 92),
                  ('A: DKSA', 'dkc', 92), ('+', 'sign', 22),
                  ('U: x2', 'conv', 84), ('+', 'sign', 22),
-                 ('frame,\nx2 as large', 'frame', 104)], 38)
+                 ('frame,\nx2 as large', 'frame', 104)], 30)
     art.skip(features.top, add.top, 14)
     frame, bicubic = (art.box(
         20, 138, 'frame of\nthe level', 'frame',
@@ -206,21 +206,20 @@ def level() -> str:
 def dkc_align() -> str:
     """Draw the alignment."""
     art = Drawing(736, 150)
-    neighbour = art.box(14, 10, 'neighbour', 'frame', width=86)
-    centre = art.box(14, 92, 'centre frame', 'frame', width=86)
+    neighbour = art.box(8, 10, 'neighbour', 'frame', width=94)
+    centre = art.box(8, 92, 'centre frame', 'frame', width=94)
     concat, *_, deform, _ = art.row(
         122, 51, [('concat,\nconv', 'conv', 72),
                   ('4 x DKC layer\n+ LeakyReLU', 'dkc', 112),
                   ('conv: offsets,\nmask', 'conv', 104),
                   ('deformable\nconvolution', 'op', 96),
-                  ('LeakyReLU', 'conv', 82)], 28)
-    start = (111, concat.left[1])
+                  ('LeakyReLU', 'conv', 88)], 28)
+    start = (116, concat.left[1])
     for box in (neighbour, centre):
-        art.line([box.right, (111, box.right[1]), start], tip=False)
+        art.line([box.right, (116, box.right[1]), start], tip=False)
     art.line([start, concat.left])
-    art.line([(111, 32), (deform.top[0], 32), deform.top])
+    art.line([(116, 32), (deform.top[0], 32), deform.top])
     art.text(460, 20, 'features of the neighbour')
-    art.line([(728, 73), (722, 73)], tip=False)
     return art.finish()
 
 
@@ -235,7 +234,7 @@ def dksa() -> str:
                  ('sigmoid', 'conv', 66), ('\u00d7', 'sign', 22),
                  ('features', 'frame', 72)], 21)
     art.skip(features.top, times.top, 18)
-    art.text(360, 30, 'one factor in (0, 1) for each pixel, below')
+    art.text(360, 30, 'features times one factor in (0, 1) for each pixel')
     return art.finish()
 
 
