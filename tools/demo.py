@@ -263,7 +263,7 @@ What next:
                    python tools/prepare_data.py FOLDER data/mine
                    python tools/train.py configs/dksan-s_vid3oc_x16.py \\
                      --data-root data/mine
-  the paper's DKSAN on Vid3oC: see the README""")
+  the paper's DKSAN on Vid3oC: see docs/train_test.md""")
 
 
 if __name__ == '__main__':

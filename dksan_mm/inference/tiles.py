@@ -8,8 +8,8 @@ with a halo of LR pixels around them, which is cut off again.
 A tile is not exact: the RCABs' channel attention depends on means over the
 frame, and the deep levels see further than the halo. To bring the tiles
 closer, all share one set of means: those of a first pass over all tiles,
-weighted by their pixels. *Chosen here* by measurement (README, "Upscale a
-video"): on average it brought tiles 3.5 times closer to the untiled frame.
+weighted by their pixels. *Chosen here* by measurement (docs/benchmarks.md):
+on average it brought tiles 3.5 times closer to the untiled frame.
 """
 from pathlib import Path
 from typing import Any, NamedTuple

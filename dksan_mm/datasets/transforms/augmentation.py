@@ -13,7 +13,7 @@ class RandomPermuteChannels(BaseTransform):
     """Put the colour channels of all images into one random order.
 
     *Chosen here*, for few clips: what is learned of edges must then not
-    depend on their colour (README, "Results"). The orders are equally
+    depend on their colour (docs/results.md). The orders are equally
     likely, that which changes nothing among them.
 
     Required and modified keys: ``keys``, each an image ``(h, w, 3)`` or a

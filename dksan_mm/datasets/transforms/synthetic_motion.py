@@ -36,7 +36,7 @@ class SyntheticMotion(BaseTransform):
     here*: where clips are few, or next to nothing moves in them, the frames'
     own error does not teach it. In these windows all motion is known, the
     :class:`~dksan_mm.models.WindowVSR` can learn from it (``motion_weight``),
-    and alignment carries over to recorded motion (README, "Results").
+    and alignment carries over to recorded motion (docs/results.md).
 
     The frame moves as a camera would make it: a velocity, a stretch (zoom,
     rotation, shear) and each frame's own jitter. In some windows an ellipse,

@@ -58,9 +58,9 @@ class Level(nn.Module):
 class DKSANNet(BaseModule):
     """DKSAN (paper, sec. 3): alignment, fusion, a cascade of x2 levels.
 
-    The README lists under "Fidelity" what the paper gives, what follows from
-    its parameter table and what is chosen here. With the default arguments
-    the network has 29,512,268 parameters (paper: 29.5 M).
+    docs/dksan.md lists under "Fidelity" what the paper gives, what follows
+    from its parameter table and what is chosen here. With the default
+    arguments the network has 29,512,268 parameters (paper: 29.5 M).
 
     Args:
         channels (int): Channels of all features; paper's table: 128.
