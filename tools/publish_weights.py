@@ -3,11 +3,15 @@
 
     python tools/publish_weights.py work_dirs/NAME/iter_3500.pth mine.pth
     python tools/publish_weights.py work_dirs/NAME/iter_9.pth mine.safetensors
+    python tools/publish_weights.py gan.pth half.pth --from soft.pth --detail 0.5
 
 The optimizer's state, the log, counters of steps and a discriminator are left
 out; averaged weights, where the training had some, are what the checkpoint's
 state_dict holds. The suffix decides the form: torch's, which is loaded with
 weights_only=True, or safetensors. Both are read by all tools.
+
+--from and --detail write weights between those that a training began from, at
+0, and its own, at 1.
 """
 import argparse
 import sys
@@ -17,6 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dksan_mm.cli import launch
+from dksan_mm.cli.arguments import share_of_one
 from dksan_mm.io.outputs import check_output
 from dksan_mm.utils.errors import UserError
 
@@ -31,11 +36,39 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('checkpoint', help='of tools/train.py, or weights')
     parser.add_argument('out', help='the file to write, .pth or .safetensors')
     parser.add_argument(
+        '--from',
+        dest='first',
+        metavar='WEIGHTS',
+        help='weights that the training began from')
+    parser.add_argument(
+        '--detail',
+        type=share_of_one,
+        metavar='0..1',
+        help="share of CHECKPOINT's weights between those and its own")
+    parser.add_argument(
         '--overwrite', action='store_true', help='replace OUT if it exists')
     args = parser.parse_args(argv)
     if not args.out.endswith(SUFFIXES):
         parser.error(f'{args.out}: the suffix is one of {", ".join(SUFFIXES)}')
+    if (args.first is None) != (args.detail is None):
+        parser.error('--from and --detail: give both of them')
     return args
+
+
+def read_weights(path: str) -> dict:
+    """Weights of a checkpoint, without what only its training needs."""
+    from dksan_mm.engine.runner.checkpoint import needed, read_checkpoint
+    return needed(read_checkpoint(path)['state_dict'])
+
+
+def blend(first: dict, second: dict, args: argparse.Namespace) -> dict:
+    """Weights between two, of the same network."""
+    from dksan_mm.models.blending import blend_weights
+    try:
+        return blend_weights(first, second, args.detail)
+    except ValueError as error:
+        raise UserError(f'{args.first} and {args.checkpoint} are not of one '
+                        f'network: {error}') from error
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -43,9 +76,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     try:
         check_output(args.out, overwrite=args.overwrite)
-        from dksan_mm.engine.runner.checkpoint import needed, read_checkpoint
         from dksan_mm.engine.runner.weights import write_weights
-        found = needed(read_checkpoint(args.checkpoint)['state_dict'])
+        found = read_weights(args.checkpoint)
+        if args.first is not None:
+            found = blend(read_weights(args.first), found, args)
         write_weights(args.out, found)
     except OSError as error:
         raise UserError(launch.last_line(error)) from error

@@ -34,13 +34,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from dksan_mm.cli import ranks
-from dksan_mm.cli.arguments import (frame_rate, name_dashes, tile_side,
-                                    video_size)
+from dksan_mm.cli.arguments import (frame_rate, name_dashes, share_of_one,
+                                    tile_side, video_size)
 from dksan_mm.cli.interrupts import stopping_once
 from dksan_mm.cli.running import last_line, run_tool
 from dksan_mm.cli.scales import SCALES
 from dksan_mm.utils.errors import UserError
-from dksan_mm.utils.release import RELEASED, release_folder
+from dksan_mm.utils.release import PIXEL_NETWORKS, RELEASED, release_folder
 
 WEIGHTS = release_folder() / 'weights'  # {name of the config}.pth
 DTYPES = ('float32', 'bfloat16', 'float16')
@@ -73,7 +73,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--model',
         choices=RELEASED,
-        help='a released network, or bicubic (default: dksan-s)')
+        help='a released network, or bicubic: dksan-s is nearest to the '
+        'truth, dksan-s-gan looks sharper, but invents detail (default: '
+        'dksan-s)')
+    parser.add_argument(
+        '--detail',
+        type=share_of_one,
+        metavar='0..1',
+        help='how much dksan-s-gan invents: 0 is dksan-s (default: 1)')
     parser.add_argument(
         '--config', help='config of a network of your own, or another one')
     parser.add_argument(
@@ -144,6 +151,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error('--model and --config: give one of them')
     if args.scale and args.size:
         parser.error('--scale and --size: give one of them')
+    if args.detail is not None and args.model not in PIXEL_NETWORKS:
+        parser.error(f'--detail is for --model {", ".join(PIXEL_NETWORKS)}')
     if args.config:
         need_openmmlab(parser, '--config')
     elif args.cfg_options:
@@ -200,6 +209,7 @@ def load_released(args: argparse.Namespace, checkpoint: str | None,
     return load_model(
         args.model or 'dksan-s',
         checkpoint=checkpoint,
+        detail=args.detail,
         device=device,
         dtype=dtype)
 
@@ -222,6 +232,9 @@ def load_configured(args: argparse.Namespace, checkpoint: str | None,
                         f'be built: {last_line(error)}') from error
     if checkpoint is None and any(True for _ in model.parameters()):
         raise UserError(no_weights(args.config))
+    if args.detail is not None:  # --model with --cfg-options
+        from dksan_mm.apis.released import set_detail
+        set_detail(model, args.model, args.detail)
     return model
 
 

@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """The released networks by their names, without mmagic."""
+import copy
 import os
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,15 @@ from torch import nn
 
 from dksan_mm.engine.runner.checkpoint import load_weights
 from dksan_mm.inference.plain_model import PlainModel
+from dksan_mm.models.blending import blend_weights
 from dksan_mm.utils.plain_config import read_model
-from dksan_mm.utils.release import RELEASED, release_folder
+from dksan_mm.utils.release import PIXEL_NETWORKS, RELEASED, release_folder
 
 
 def load_model(name: str = 'dksan-s',
                *,
                checkpoint: str | os.PathLike | None = None,
+               detail: float | None = None,
                device: str | torch.device = 'cpu',
                dtype: torch.dtype = torch.float32) -> nn.Module:
     """Load a released network, ready for :func:`restore_video`.
@@ -24,9 +27,13 @@ def load_model(name: str = 'dksan-s',
     those of :func:`init_model`.
 
     Args:
-        name (str): 'dksan-s', or 'bicubic', which has no weights.
+        name (str): 'dksan-s', which is nearest to the truth, 'dksan-s-gan',
+            which looks sharper since it invents detail, or 'bicubic', which
+            has no weights.
         checkpoint (str | PathLike, optional): Weights of a training of your
             own in the place of the released ones.
+        detail (float, optional): Only of 'dksan-s-gan', see
+            :func:`set_detail`. Default: 1.
         device (str | torch.device): Where the model shall run.
         dtype (torch.dtype): As of :func:`init_model`.
 
@@ -34,7 +41,8 @@ def load_model(name: str = 'dksan-s',
         nn.Module: The model in evaluation mode.
 
     Raises:
-        ValueError: If no network of this name is released.
+        ValueError: If no network of this name is released, or it has no
+            such detail.
         UserError: If the checkpoint cannot be read, holds other objects than
             data, or belongs to another network.
     """
@@ -47,9 +55,40 @@ def load_model(name: str = 'dksan-s',
         checkpoint = released
     if checkpoint is not None:
         load_weights(model, os.fspath(checkpoint))
+    if detail is not None:
+        set_detail(model, name, detail)
     model.inference_dtype = dtype
     moved: Any = model.to(device)
     return moved.to(memory_format=torch.channels_last).eval()
+
+
+def set_detail(model: nn.Module, name: str, detail: float) -> None:
+    """Choose how much detail a network invents.
+
+    Its weights become those between the ones it has and the ones of the
+    network that its training began from.
+
+    Args:
+        model (nn.Module): A model of the released network ``name``, with its
+            weights or those of a training of your own.
+        name (str): 'dksan-s-gan'.
+        detail (float): 0: the frames of 'dksan-s', nearest to the truth, but
+            soft; 1: all detail.
+
+    Raises:
+        ValueError: If no detail can be chosen for this network, or ``detail``
+            is not from 0 to 1.
+    """
+    if name not in PIXEL_NETWORKS:
+        raise ValueError('detail can be chosen for '
+                         f'{", ".join(PIXEL_NETWORKS)}, not for {name}')
+    if not 0 <= detail <= 1:
+        raise ValueError(f'detail must be from 0 to 1, got {detail}')
+    soft = copy.deepcopy(model)
+    pixel_weights = RELEASED[PIXEL_NETWORKS[name]]
+    load_weights(soft, os.fspath(_path('weights', f'{pixel_weights}.pth')))
+    model.load_state_dict(
+        blend_weights(soft.state_dict(), model.state_dict(), detail))
 
 
 def _path(*parts: str) -> Path:

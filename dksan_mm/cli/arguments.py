@@ -78,6 +78,22 @@ def frame_rate(text: str) -> Fraction:
     return rate
 
 
+def share_of_one(text: str) -> float:
+    """A number from 0 to 1.
+
+    Raises:
+        ArgumentTypeError: If it is none.
+    """
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(
+            f'must be a number from 0 to 1, got {text!r}')
+    return share
+
+
 def add_output_options(parser: argparse.ArgumentParser, metavar: str,
                        **options) -> None:
     """Add ``--out`` and ``--overwrite``.

@@ -3,7 +3,14 @@
 from pathlib import Path
 
 #: Name of a released network: name of its config, and of its weights if any.
-RELEASED = {'dksan-s': 'dksan-s_vid3oc_x16', 'bicubic': 'bicubic_vid3oc_x16'}
+RELEASED = {
+    'dksan-s': 'dksan-s_vid3oc_x16',
+    'dksan-s-gan': 'dksan-s_gan_vid3oc_x16',
+    'bicubic': 'bicubic_vid3oc_x16'
+}
+#: Name of a network trained for the eye: the one trained on pixel errors that
+#: its training began from. Weights between both can be had.
+PIXEL_NETWORKS = {'dksan-s-gan': 'dksan-s'}
 
 
 def release_folder() -> Path:

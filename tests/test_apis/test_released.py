@@ -7,7 +7,7 @@ import torch
 
 import dksan_mm
 from dksan_mm.apis import init_model, restore_frames
-from dksan_mm.apis.released import load_model
+from dksan_mm.apis.released import load_model, set_detail
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.release import RELEASED
 
@@ -42,8 +42,33 @@ def test_weights_of_a_training_of_one_s_own(tmp_path):
     assert model.inference_dtype == torch.bfloat16 and not model.training
 
 
+@pytest.mark.parametrize('detail, expected', [(0, 'dksan-s'),
+                                              (1, 'dksan-s-gan')])
+def test_both_ends_of_the_detail_are_released_networks(detail, expected):
+    found = load_model('dksan-s-gan', detail=detail).state_dict()
+    for name, value in load_model(expected).state_dict().items():
+        assert torch.equal(found[name], value)
+
+
+def test_detail_lies_between(tmp_path):
+    name = 'generator.features.0.bias'
+    soft = load_model('dksan-s').state_dict()
+    torch.save({key: value + 1 for key, value in soft.items()},
+               tmp_path / 'own.pth')
+    model = load_model(
+        'dksan-s-gan', checkpoint=tmp_path / 'own.pth', detail=0.25)
+    torch.testing.assert_close(model.state_dict()[name], soft[name] + 0.25)
+
+
+def test_detail_that_cannot_be_chosen():
+    with pytest.raises(ValueError, match='dksan-s-gan, not for bicubic'):
+        load_model('bicubic', detail=0.5)
+    with pytest.raises(ValueError, match='from 0 to 1, got 1.5'):
+        set_detail(load_model(), 'dksan-s-gan', 1.5)
+
+
 def test_other_names_and_weights_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="one of dksan-s, bicubic, got 'x'"):
+    with pytest.raises(ValueError, match="one of dksan-s, .*, bicubic, got 'x'"):
         load_model('x')
     with pytest.raises(UserError, match='no checkpoint file'):
         load_model(checkpoint=tmp_path / 'none.pth')

@@ -5,7 +5,8 @@ from fractions import Fraction
 import pytest
 
 from dksan_mm.cli.arguments import (frame_rate, frame_size, name_dashes,
-                                    positive, tile_side, video_size)
+                                    positive, share_of_one, tile_side,
+                                    video_size)
 
 
 @pytest.mark.parametrize('read, text, value', [
@@ -19,6 +20,9 @@ from dksan_mm.cli.arguments import (frame_rate, frame_size, name_dashes,
     (tile_side, 'auto', 'auto'),
     (tile_side, 'none', None),
     (tile_side, '64', 64),
+    (share_of_one, '0', 0.),
+    (share_of_one, '1', 1.),
+    (share_of_one, '.25', 0.25),
     (frame_rate, '24', 24),
     (frame_rate, '30000/1001', Fraction(30000, 1001)),
 ])
@@ -31,6 +35,7 @@ def test_values(read, text, value):
     (frame_size, ['0', '0x64', '64x0', '4x', 'x4', '4x5x6', '-4x5', '4 x 5']),
     (video_size, ['x', '', '1080', '0x9', '9x0', '-1x9', '1x2x3', '9 x 9']),
     (tile_side, ['0', '-1', 'x', '', '1.5']),
+    (share_of_one, ['-0.1', '1.01', 'x', '', 'nan', 'inf', '50%']),
     (frame_rate, ['0', '-1', 'x', '', '1/0', '1001', 'nan']),
 ])
 def test_what_is_none_is_named(read, texts):

@@ -1,14 +1,19 @@
 # Copyright (c) DKSAN-MM contributors.
 """The factors that a network upscales by."""
 import pytest
+import torch
 
 from dksan_mm.models import BicubicNet, DKSANNet, EDVRX16Net
 from dksan_mm.models.scales import choose_scale, scale_argument, scales_of
 
 
-def dksan():
+def dksan(**settings):
     return DKSANNet(
-        channels=8, num_blocks=(1, 1, 1, 1), deform_groups=2, reduction=4)
+        channels=8,
+        num_blocks=(1, 1, 1, 1),
+        deform_groups=2,
+        reduction=4,
+        **settings)
 
 
 def test_a_cascade_has_several_scales():
@@ -18,6 +23,20 @@ def test_a_cascade_has_several_scales():
     for scale in (2, 4, 8, 16):
         assert choose_scale(network, scale) == scale
     assert scale_argument(network, 4) == dict(scale=4)
+
+
+def test_earlier_levels_are_left_out():
+    assert scales_of(dksan(min_scale=8)) == (8, 16)
+    network = dksan(min_scale=16)
+    assert scales_of(network) == (16, )
+    frames = torch.rand(1, 7, 3, 2, 3)
+    assert network(frames).shape == (1, 3, 32, 48)
+    assert len(network.pyramid(frames, scale=16)) == 4
+    with pytest.raises(ValueError, match='upscales by 16, got scale=4'):
+        choose_scale(network, 4)
+    for scale in (1, 3, 32):
+        with pytest.raises(ValueError, match=f'min_scale .* got {scale}'):
+            dksan(min_scale=scale)
 
 
 def test_edvr_has_one():

@@ -53,6 +53,20 @@ def test_both_forms_of_the_released_weights_are_the_same(tmp_path):
     assert all(torch.equal(found[name], expected[name]) for name in found)
 
 
+def test_weights_between_two(tmp_path, sentence):
+    for name, value in (('a', 1.), ('b', 3.)):
+        torch.save(dict(weight=torch.full((2, ), value)), tmp_path / name)
+    torch.save(dict(weight=torch.ones(3)), tmp_path / 'c')
+    options = ['--from', tmp_path / 'a', '--detail', 0.25]
+    assert publish(tmp_path / 'b', tmp_path / 'd.pth', *options) in (None, 0)
+    found = read_checkpoint(str(tmp_path / 'd.pth'))['state_dict']
+    assert found['weight'].tolist() == [1.5, 1.5]
+    assert publish(tmp_path / 'c', tmp_path / 'e.pth', *options) == 2
+    assert 'not of one network: weight is (2,) in one' in sentence()
+    assert publish(tmp_path / 'b', tmp_path / 'e.pth', *options[:2]) == 2
+    assert not (tmp_path / 'e.pth').exists()
+
+
 def test_what_is_there_stays(checkpoint, tmp_path, sentence):
     out = tmp_path / 'mine.pth'
     out.write_text('mine')

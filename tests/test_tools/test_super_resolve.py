@@ -160,6 +160,25 @@ def test_models_have_names(small, tmp_path, said):
     assert not (tmp_path / 'other.mkv').exists()
 
 
+def test_detail_is_of_the_network_for_the_eye(small, tmp_path, said):
+    frames = {}
+    for name, model, *options in (('soft', 'dksan-s'),
+                                  ('none', 'dksan-s-gan', '--detail', 0),
+                                  ('half', 'dksan-s-gan', '--detail', 0.5),
+                                  ('all', 'dksan-s-gan', '--detail', 1),
+                                  ('default', 'dksan-s-gan')):
+        options = ['--model', model, *options]
+        assert upscale(small, tmp_path / name, *options, config=None) == 0
+        frames[name] = (tmp_path / name / '000000.png').read_bytes()
+    assert frames['soft'] == frames['none']
+    assert frames['all'] == frames['default']
+    assert len(set(frames.values())) == 3
+    said()
+    options = ['--model', 'dksan-s-gan', '--scale', 4]
+    assert upscale(small, tmp_path / 'x', *options, config=None) == 2
+    assert said() == ['--scale: DKSANNet upscales by 16, got scale=4']
+
+
 def test_an_output_that_exists(small, tmp_path, said):
     (tmp_path / 'big.mp4').write_text('mine')
     assert upscale(small, tmp_path / 'big.mp4') == 2
@@ -414,6 +433,8 @@ def test_checkpoints_that_are_refused(small, tmp_path, said):
     (['--fps', '25/0'], "got '25/0'"),
     (['--crf', '52'], '--crf'),
     (['--dtype', 'int8'], '--dtype'),
+    (['--detail', '1.5'], "from 0 to 1, got '1.5'"),
+    (['--detail', '0.5'], '--detail is for --model dksan-s-gan'),
 ])
 def test_wrong_arguments_are_refused(options, match, capsys):
     assert upscale('a', 'b', *options) == 2

@@ -79,12 +79,15 @@ class DKSANNet(BaseModule):
         mean (float): Taken off the frames that features are made from, in
             all channels. *Chosen here*: the paper names none, hence 0; with
             the data's mean, ReLUs that never open are rarer.
+        min_scale (int): The smallest factor that is offered. *Chosen here*:
+            earlier levels are of no use where nothing trains their frames.
         with_cp (bool): Activation checkpointing: less memory in training,
             the same gradients, more time.
         init_cfg (dict, optional): mmengine's initialisation config.
 
     Raises:
-        ValueError: If ``num_frames`` is even or there is no level.
+        ValueError: If ``num_frames`` is even, there is no level, or none
+            gives ``min_scale``.
     """
 
     size_divisor = 1
@@ -101,6 +104,7 @@ class DKSANNet(BaseModule):
                  align: bool = True,
                  dksa: bool = True,
                  mean: float = 0.,
+                 min_scale: int = 2,
                  with_cp: bool = False,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -110,6 +114,7 @@ class DKSANNet(BaseModule):
             raise ValueError('num_blocks must name one level at least, got '
                              f'{num_blocks!r}')
         self.num_frames, self.scale = num_frames, 2**len(num_blocks)
+        self.scales = _scales(min_scale, self.scale)
         self.mean = mean
         self.features = nn.Sequential(
             conv3x3(3, channels), lrelu(),
@@ -206,11 +211,6 @@ class DKSANNet(BaseModule):
         # Not unflatten, which torch.onnx exports for one size.
         return self.fusion(aligned.reshape(n, t * channels, h, w))
 
-    @property
-    def scales(self) -> tuple[int, ...]:
-        """Factors that the levels' frames are upscaled by."""
-        return tuple(2**(i + 1) for i in range(len(self.levels)))
-
     def levels_to(self, scale: int | None) -> nn.ModuleList:
         """Return the levels up to a scale; None: all.
 
@@ -222,7 +222,7 @@ class DKSANNet(BaseModule):
         if scale not in self.scales:
             raise ValueError(f'scale must be one of {self.scales}, got '
                              f'{scale}')
-        return self.levels[:self.scales.index(scale) + 1]
+        return self.levels[:scale.bit_length() - 1]
 
     @property
     def offset_predictor(self) -> nn.Module | None:
@@ -237,6 +237,14 @@ class DKSANNet(BaseModule):
             parts += [level.extractor, level.attention, level.upscale]
         checkpoint_activations(
             filter(None, parts), [level.blocks for level in levels])
+
+
+def _scales(smallest: int, largest: int) -> tuple[int, ...]:
+    """Powers of two from one factor to another."""
+    powers = tuple(2**i for i in range(1, largest.bit_length()))
+    if smallest not in powers:
+        raise ValueError(f'min_scale must be one of {powers}, got {smallest}')
+    return powers[powers.index(smallest):]
 
 
 def _rename_parameters(network: nn.Module, state_dict: dict, *_) -> None:
