@@ -111,8 +111,8 @@ class WindowGAN(WindowVSR):
             # From the earlier centre, it is not known.
             torch.cat([later, torch.full_like(later, torch.nan)]))
         if self.grid_weight:
-            losses['loss_grid'] = self.grid_weight * grid_loss(
-                outputs, frames, self.generator.scale)
+            losses['loss_grid'] = self.grid_weight * self._grid_loss(
+                outputs, frames)
         outputs = torch.stack(outputs.chunk(2), 1)
         if self.temporal_weight:
             before = self.generator.num_frames // 2
@@ -120,6 +120,12 @@ class WindowGAN(WindowVSR):
                 outputs, target, motion[:, before])
         losses.update(self._critic_losses(*self._random_part(outputs, target)))
         return losses
+
+    def _grid_loss(self, outputs: Tensor, frames: Tensor) -> Tensor:
+        """One grid in all frames, and ones of the last levels in places."""
+        scale = self.generator.scale
+        return grid_loss(outputs, frames, scale) + grid_loss(
+            outputs, frames, min(4, scale), min(4 * scale, *frames.shape[-2:]))
 
     def _critic_losses(self, outputs: Tensor,
                        target: Tensor) -> dict[str, Tensor]:

@@ -67,7 +67,9 @@ def test_losses_are_those_of_two_windows():
         temporal_loss(
             torch.stack([later, earlier], 1), target, samples.motion[:, 3]))
     torch.testing.assert_close(
-        losses['loss_grid'], grid_loss(errors.flatten(0, 1), 0 * later[:1], 4))
+        losses['loss_grid'],
+        sum(grid_loss(errors.flatten(0, 1), 0 * later[:1], 4, area)
+            for area in (None, 16)))
     seen, truth = model.perceptual_loss.seen
     torch.testing.assert_close(seen, later)
     torch.testing.assert_close(truth, target[:, 0])

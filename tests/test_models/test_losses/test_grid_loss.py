@@ -42,6 +42,30 @@ def test_a_grid_costs_its_size_and_its_opposite_pays_it_back():
     assert grid_loss(target + signs * grid, target, 4) < 1e-5
 
 
+def test_a_grid_in_one_place_is_found_within_its_area():
+    target = torch.rand(2, 3, 32, 32)
+    grid = torch.zeros(2, 3, 32, 32)
+    for top, sign in ((0, 1), (16, -1)):  # they cancel out in the mean
+        grid[0, :, top:top + 16:4, :16] = sign * 0.1
+        grid[0, :, top + 2:top + 16:4, :16] = -sign * 0.1
+    assert grid_loss(target + grid, target, 4) < 1e-5
+    # Half of the pixels of a quarter of all areas.
+    assert grid_loss(target + grid, target, 4, 16).item() == pytest.approx(
+        0.1 * math.sqrt(1 / 2 / 4), rel=1e-4)
+
+
+@pytest.mark.parametrize('size', [(8, 8), (9, 15)])
+def test_an_area_is_a_frame_of_its_own(size):
+    torch.manual_seed(0)
+    outputs, target = torch.rand(2, 2, 3, *size, dtype=torch.float64)
+    squares = [
+        grid_loss(outputs[i:i + 1, ..., :8, :8], target[i:i + 1, ..., :8, :8],
+                  4)**2 for i in range(2)
+    ]
+    expected = (sum(squares) / 2).sqrt()
+    torch.testing.assert_close(grid_loss(outputs, target, 4, 8), expected)
+
+
 def test_errors_that_lie_on_no_grid_hardly_count():
     torch.manual_seed(0)
     target = torch.rand(4, 3, 128, 128)
@@ -56,5 +80,10 @@ def test_gradients_are_finite_where_there_is_no_error():
 
 
 def test_frames_smaller_than_a_period_are_rejected():
+    frames = torch.rand(1, 3, 8, 15)
     with pytest.raises(ValueError, match=r'\(8, 15\) are smaller .* 16'):
-        grid_loss(torch.rand(1, 3, 8, 15), torch.rand(1, 3, 8, 15), 16)
+        grid_loss(frames, frames, 16)
+    with pytest.raises(ValueError, match=r'\(8, 15\) are smaller .* 12'):
+        grid_loss(frames, frames, 4, 12)
+    with pytest.raises(ValueError, match='multiple of 4, got 6'):
+        grid_loss(frames, frames, 4, 6)
