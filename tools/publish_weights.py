@@ -3,7 +3,7 @@
 
     python tools/publish_weights.py work_dirs/NAME/iter_3500.pth mine.pth
     python tools/publish_weights.py work_dirs/NAME/iter_9.pth mine.safetensors
-    python tools/publish_weights.py gan.pth half.pth --from soft.pth --detail 0.5
+    python tools/publish_weights.py gan.pth a.pth --from soft.pth --detail 0.5
 
 The optimizer's state, the log, counters of steps and a discriminator are left
 out; averaged weights, where the training had some, are what the checkpoint's

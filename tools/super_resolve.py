@@ -40,7 +40,8 @@ from dksan_mm.cli.interrupts import stopping_once
 from dksan_mm.cli.running import last_line, run_tool
 from dksan_mm.cli.scales import SCALES
 from dksan_mm.utils.errors import UserError
-from dksan_mm.utils.release import PIXEL_NETWORKS, RELEASED, release_folder
+from dksan_mm.utils.release import (DETAIL, PIXEL_NETWORKS, RELEASED,
+                                    release_folder)
 
 WEIGHTS = release_folder() / 'weights'  # {name of the config}.pth
 DTYPES = ('float32', 'bfloat16', 'float16')
@@ -74,13 +75,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--model',
         choices=RELEASED,
         help='a released network, or bicubic: dksan-s is nearest to the '
-        'truth, dksan-s-gan looks sharper, but invents detail (default: '
-        'dksan-s)')
+        'truth, dksan-s-gan (a preview) looks sharper, but invents detail '
+        '(default: dksan-s)')
     parser.add_argument(
         '--detail',
         type=share_of_one,
         metavar='0..1',
-        help='how much dksan-s-gan invents: 0 is dksan-s (default: 1)')
+        help='how much dksan-s-gan invents: 0 is dksan-s (default: 0.6)')
     parser.add_argument(
         '--config', help='config of a network of your own, or another one')
     parser.add_argument(
@@ -153,6 +154,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error('--scale and --size: give one of them')
     if args.detail is not None and args.model not in PIXEL_NETWORKS:
         parser.error(f'--detail is for --model {", ".join(PIXEL_NETWORKS)}')
+    if args.model in PIXEL_NETWORKS and args.detail is None and \
+            not args.checkpoint:
+        args.detail = DETAIL
     if args.config:
         need_openmmlab(parser, '--config')
     elif args.cfg_options:

@@ -12,7 +12,8 @@ from dksan_mm.engine.runner.checkpoint import load_weights
 from dksan_mm.inference.plain_model import PlainModel
 from dksan_mm.models.blending import blend_weights
 from dksan_mm.utils.plain_config import read_model
-from dksan_mm.utils.release import PIXEL_NETWORKS, RELEASED, release_folder
+from dksan_mm.utils.release import (DETAIL, PIXEL_NETWORKS, RELEASED,
+                                    release_folder)
 
 
 def load_model(name: str = 'dksan-s',
@@ -27,13 +28,14 @@ def load_model(name: str = 'dksan-s',
     those of :func:`init_model`.
 
     Args:
-        name (str): 'dksan-s', which is nearest to the truth, 'dksan-s-gan',
-            which looks sharper since it invents detail, or 'bicubic', which
-            has no weights.
+        name (str): 'dksan-s', which is nearest to the truth, 'dksan-s-gan'
+            (a preview), which looks sharper since it invents detail, or
+            'bicubic', which has no weights.
         checkpoint (str | PathLike, optional): Weights of a training of your
             own in the place of the released ones.
         detail (float, optional): Only of 'dksan-s-gan', see
-            :func:`set_detail`. Default: 1.
+            :func:`set_detail`. Default: 0.6, and 1 with a checkpoint of your
+            own.
         device (str | torch.device): Where the model shall run.
         dtype (torch.dtype): As of :func:`init_model`.
 
@@ -55,6 +57,8 @@ def load_model(name: str = 'dksan-s',
         checkpoint = released
     if checkpoint is not None:
         load_weights(model, os.fspath(checkpoint))
+    if detail is None and name in PIXEL_NETWORKS and checkpoint == released:
+        detail = DETAIL
     if detail is not None:
         set_detail(model, name, detail)
     model.inference_dtype = dtype

@@ -11,6 +11,9 @@ RELEASED = {
 #: Name of a network trained for the eye: the one trained on pixel errors that
 #: its training began from. Weights between both can be had.
 PIXEL_NETWORKS = {'dksan-s-gan': 'dksan-s'}
+#: Share of the former where none is asked for: the largest at which no fine
+#: mesh shows in flat parts.
+DETAIL = 0.6
 
 
 def release_folder() -> Path:

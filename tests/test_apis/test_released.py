@@ -9,7 +9,7 @@ import dksan_mm
 from dksan_mm.apis import init_model, restore_frames
 from dksan_mm.apis.released import load_model, set_detail
 from dksan_mm.utils.errors import UserError
-from dksan_mm.utils.release import RELEASED
+from dksan_mm.utils.release import DETAIL, PIXEL_NETWORKS, RELEASED
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +20,8 @@ def test_frames_are_those_of_the_config_s_model(name):
     full = init_model(ROOT / 'configs' / f'{RELEASED[name]}.py',
                       weights if weights.is_file() else None)
     clip = list(torch.randint(0, 256, (2, 6, 9, 3)).byte().numpy())
-    frames = restore_frames(load_model(name), clip)
+    detail = 1. if name in PIXEL_NETWORKS else None
+    frames = restore_frames(load_model(name, detail=detail), clip)
     for ours, theirs in zip(frames, restore_frames(full, clip), strict=True):
         assert (ours == theirs).all()
 
@@ -53,11 +54,25 @@ def test_both_ends_of_the_detail_are_released_networks(detail, expected):
 def test_detail_lies_between(tmp_path):
     name = 'generator.features.0.bias'
     soft = load_model('dksan-s').state_dict()
-    torch.save({key: value + 1 for key, value in soft.items()},
-               tmp_path / 'own.pth')
+    torch.save({
+        key: value + 1
+        for key, value in soft.items()
+    }, tmp_path / 'own.pth')
     model = load_model(
         'dksan-s-gan', checkpoint=tmp_path / 'own.pth', detail=0.25)
     torch.testing.assert_close(model.state_dict()[name], soft[name] + 0.25)
+
+
+def test_the_default_detail(tmp_path):
+    name = 'generator.features.0.bias'
+    soft, sharp, default = (
+        load_model('dksan-s-gan', **settings).state_dict()
+        for settings in (dict(detail=0), dict(detail=1), {}))
+    torch.testing.assert_close(default[name],
+                               torch.lerp(soft[name], sharp[name], DETAIL))
+    torch.save(sharp, tmp_path / 'own.pth')
+    own = load_model('dksan-s-gan', checkpoint=tmp_path / 'own.pth')
+    assert torch.equal(own.state_dict()[name], sharp[name])
 
 
 def test_detail_that_cannot_be_chosen():
@@ -68,7 +83,8 @@ def test_detail_that_cannot_be_chosen():
 
 
 def test_other_names_and_weights_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="one of dksan-s, .*, bicubic, got 'x'"):
+    with pytest.raises(
+            ValueError, match="one of dksan-s, .*, bicubic, got 'x'"):
         load_model('x')
     with pytest.raises(UserError, match='no checkpoint file'):
         load_model(checkpoint=tmp_path / 'none.pth')

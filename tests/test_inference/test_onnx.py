@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx as onnx_package
 import pytest
 from helpers.exported import DKSAN, EDVR, make_model
 from helpers.video_files import make_video, moving, read_video
 
-import onnx as onnx_package
 from dksan_mm.inference import onnx
 from dksan_mm.inference.onnx_export import export_onnx
 from dksan_mm.inference.streaming import restore_frames

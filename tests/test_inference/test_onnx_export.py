@@ -3,12 +3,12 @@
 import json
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from helpers.exported import DKSAN, EDVR, GREY, make_model
 
 import dksan_mm
-import onnx
 from dksan_mm.inference.onnx import Graphs, graph_paths, load_graphs
 from dksan_mm.inference.onnx_export import OPSET, export_onnx
 from dksan_mm.inference.streaming import restore_frames

@@ -68,7 +68,8 @@ def test_losses_are_those_of_two_windows():
             torch.stack([later, earlier], 1), target, samples.motion[:, 3]))
     torch.testing.assert_close(
         losses['loss_grid'],
-        sum(grid_loss(errors.flatten(0, 1), 0 * later[:1], 4, area)
+        sum(
+            grid_loss(errors.flatten(0, 1), 0 * later[:1], 4, area)
             for area in (None, 16)))
     seen, truth = model.perceptual_loss.seen
     torch.testing.assert_close(seen, later)

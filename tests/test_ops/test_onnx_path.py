@@ -4,6 +4,7 @@ import io
 import warnings
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -11,7 +12,6 @@ from helpers.op_cases import NAMES, Case, defined_output
 from torch import nn
 from torch.testing import assert_close
 
-import onnx
 from dksan_mm.ops import (DeformKernelConv2d, ModulatedDeformConv2d, onnx_path,
                           torch_path)
 from dksan_mm.ops.checks import Geometry, check_arguments
