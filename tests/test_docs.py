@@ -22,6 +22,7 @@ from mmengine.config import Config
 from test_rooms import FLOORS
 
 from dksan_mm.cli.commands import TOOLS
+from dksan_mm.inference import onnx
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
@@ -130,7 +131,9 @@ def test_commands_have_the_options_of_their_tools(page, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     targets = re.findall(r'^([a-z-]+):', (ROOT / 'Makefile').read_text(), re.M)
     for words in commands(page):
-        if words[0] in ('torchrun', 'python'):
+        if words[:3] == ['python', '-m', 'dksan_mm.inference.onnx']:
+            onnx.parse_args(words[3:])
+        elif words[0] in ('torchrun', 'python'):
             place = next(
                 (i for i, word in enumerate(words) if word.endswith('.py')),
                 None)
