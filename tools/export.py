@@ -18,13 +18,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dksan_mm.cli.arguments import name_dashes
+from dksan_mm.cli.arguments import name_dashes, share_of_one
 from dksan_mm.cli.running import last_line, run_tool
 from dksan_mm.cli.scales import SCALES
 from dksan_mm.inference.onnx import graph_paths
 from dksan_mm.io.outputs import check_output
 from dksan_mm.utils.errors import UserError
-from dksan_mm.utils.release import RELEASED, release_folder
+from dksan_mm.utils.release import PIXEL_NETWORKS, RELEASED, release_folder
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -38,6 +38,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--model',
         choices=RELEASED,
         help='a released network (default: dksan-s)')
+    parser.add_argument(
+        '--detail',
+        type=share_of_one,
+        metavar='0..1',
+        help='how much dksan-s-gan invents: 0 is dksan-s (default: 0.6)')
     parser.add_argument('--config', help='config of a network of your own')
     parser.add_argument(
         '--checkpoint',
@@ -56,6 +61,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.model and args.config:
         parser.error('--model and --config: give one of them')
+    if args.detail is not None and args.model not in PIXEL_NETWORKS:
+        parser.error(f'--detail is for --model {", ".join(PIXEL_NETWORKS)}')
     if args.config and importlib.util.find_spec('mmagic') is None:
         parser.error('--config needs mmagic, which is not installed: '
                      "pip install 'dksan_mm[mmagic]' (docs/install.md)")
@@ -76,7 +83,9 @@ def load(args: argparse.Namespace) -> tuple:
     if not args.config:
         from dksan_mm import load_model
         name = args.model or 'dksan-s'
-        return load_model(name, checkpoint=args.checkpoint), name
+        model = load_model(
+            name, checkpoint=args.checkpoint, detail=args.detail)
+        return model, name
     name = Path(args.config).stem
     released = release_folder() / 'weights' / f'{name}.pth'
     checkpoint = args.checkpoint or (released if released.is_file() else None)

@@ -23,15 +23,15 @@ def check_output(path: str | None, *, overwrite: bool) -> None:
         return
     parent = osp.dirname(osp.abspath(path))
     if not osp.isdir(parent):
-        raise UserError(f'--out: there is no folder {osp.dirname(path)}')
+        raise UserError(f'there is no folder {osp.dirname(path)}')
     if osp.isdir(path):
-        raise UserError(f'--out: {path} is a folder')
+        raise UserError(f'{path} is a folder')
     if is_special(path):
-        raise UserError(f'--out: {path} is not a regular file')
+        raise UserError(f'{path} is not a regular file')
     if osp.lexists(path) and not overwrite:
-        raise UserError(f'--out: {path} exists; --overwrite replaces it')
+        raise UserError(f'{path} exists; --overwrite replaces it')
     if not os.access(parent, os.W_OK):
-        raise UserError(f'--out: {parent} cannot be written to')
+        raise UserError(f'{parent} cannot be written to')
 
 
 def write_output(path: str, write: Callable[[str], object], *,

@@ -98,7 +98,7 @@ def test_numbers_replace_no_file_unasked(tmp_path, sentence):
     path = tmp_path / 'out.json'
     path.write_text('mine')
     assert analyze(BICUBIC, '--out', str(path)) == 2
-    assert sentence() == f'--out: {path} exists; --overwrite replaces it'
+    assert sentence() == f'{path} exists; --overwrite replaces it'
     assert path.read_text() == 'mine'
 
 

@@ -35,6 +35,7 @@ def test_a_network_of_ones_own(tiny_checkpoint, tmp_path, capsys):  # noqa
     (['a.onnx', '--model', 'bicubic'], 'BicubicNet cannot be exported'),
     (['a.onnx', '--checkpoint', 'none.pth'], 'none.pth'),
     (['a.onnx', '--config', 'none.py'], 'none.py'),
+    (['a.onnx', '--model', 'dksan-s-gan', '--scale', '4'], 'got scale=4'),
 ])
 def test_what_is_wrong_is_one_sentence(arguments, said, tmp_path, monkeypatch,
                                        sentence):  # noqa: F811
@@ -42,6 +43,22 @@ def test_what_is_wrong_is_one_sentence(arguments, said, tmp_path, monkeypatch,
     assert export(*arguments) == 2
     assert said in sentence()
     assert not list(tmp_path.iterdir())
+
+
+def test_detail_is_of_one_network_alone(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        export(tmp_path / 'a.onnx', '--detail', 1)
+    assert '--detail is for --model dksan-s-gan' in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_detail_is_in_the_graphs(tmp_path, capsys):
+    graphs = []
+    for detail in (0, 1):
+        path = tmp_path / f'{detail}.onnx'
+        assert export(path, '--model', 'dksan-s-gan', '--detail', detail) == 0
+        graphs.append((tmp_path / f'{detail}.extract.onnx').read_bytes())
+    assert graphs[0] != graphs[1]
 
 
 def test_without_onnx(tmp_path, monkeypatch, sentence):  # noqa: F811

@@ -122,7 +122,7 @@ def test_results_replace_no_file_unasked(tiny_vid3oc, tmp_path, sentence):
     path = tmp_path / 'out.json'
     path.write_text('mine')
     assert evaluate(tiny_vid3oc, tmp_path, config=BICUBIC, options=()) == 2
-    assert sentence() == f'--out: {path} exists; --overwrite replaces it'
+    assert sentence() == f'{path} exists; --overwrite replaces it'
     assert path.read_text() == 'mine'
 
 
