@@ -92,7 +92,7 @@ class WindowVSR(BaseEditModel):
             raise ValueError('motion_weight must be >= 0, got '
                              f'{motion_weight}')
         self.motion_weight = motion_weight
-        levels = len(getattr(self.generator, 'scales', (None, )))
+        levels = len(getattr(self.generator, 'level_scales', (None, )))
         if level_weights and (len(level_weights) != levels - 1
                               or min(level_weights) < 0):
             raise ValueError(f'level_weights must be {levels - 1} numbers >= '

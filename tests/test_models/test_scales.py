@@ -32,6 +32,9 @@ def test_earlier_levels_are_left_out():
     frames = torch.rand(1, 7, 3, 2, 3)
     assert network(frames).shape == (1, 3, 32, 48)
     assert len(network.pyramid(frames, scale=16)) == 4
+    # Which may still be trained.
+    assert network.level_scales == (2, 4, 8, 16)
+    assert network(frames, scale=4).shape == (1, 3, 8, 12)
     with pytest.raises(ValueError, match='upscales by 16, got scale=4'):
         choose_scale(network, 4)
     for scale in (1, 3, 32):

@@ -38,7 +38,7 @@ class ProgressiveScaleHook(Hook):
 
     def before_train(self, runner) -> None:
         """Check that the network has such a level."""
-        scales = getattr(_model(runner).generator, 'scales', ())
+        scales = getattr(_model(runner).generator, 'level_scales', ())
         if self.scale not in scales:
             raise ValueError(f'scale must be one of {scales}, those of the '
                              f"network's levels, got {self.scale}")

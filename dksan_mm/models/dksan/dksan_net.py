@@ -114,7 +114,11 @@ class DKSANNet(BaseModule):
             raise ValueError('num_blocks must name one level at least, got '
                              f'{num_blocks!r}')
         self.num_frames, self.scale = num_frames, 2**len(num_blocks)
-        self.scales = _scales(min_scale, self.scale)
+        self.level_scales = tuple(2**i for i in range(1, len(num_blocks) + 1))
+        if min_scale not in self.level_scales:
+            raise ValueError(f'min_scale must be one of {self.level_scales}, '
+                             f'got {min_scale}')
+        self.scales = tuple(s for s in self.level_scales if s >= min_scale)
         self.mean = mean
         self.features = nn.Sequential(
             conv3x3(3, channels), lrelu(),
@@ -149,7 +153,8 @@ class DKSANNet(BaseModule):
             frames (Tensor[n, t, 3, h, w]): Windows of ``num_frames``
                 consecutive LR frames, RGB in [0, 1], of any size >= 1 x 1.
             scale (int, optional): Stop at the level whose frame is so many
-                times as large; one of ``scales``. Default: the last one.
+                times as large; one of ``level_scales``. Default: the last
+                one.
 
         Returns:
             Tensor[n, 3, scale * h, scale * w]: RGB, not clipped.
@@ -219,8 +224,8 @@ class DKSANNet(BaseModule):
         """
         if scale is None:
             return self.levels
-        if scale not in self.scales:
-            raise ValueError(f'scale must be one of {self.scales}, got '
+        if scale not in self.level_scales:
+            raise ValueError(f'scale must be one of {self.level_scales}, got '
                              f'{scale}')
         return self.levels[:scale.bit_length() - 1]
 
@@ -237,14 +242,6 @@ class DKSANNet(BaseModule):
             parts += [level.extractor, level.attention, level.upscale]
         checkpoint_activations(
             filter(None, parts), [level.blocks for level in levels])
-
-
-def _scales(smallest: int, largest: int) -> tuple[int, ...]:
-    """Powers of two from one factor to another."""
-    powers = tuple(2**i for i in range(1, largest.bit_length()))
-    if smallest not in powers:
-        raise ValueError(f'min_scale must be one of {powers}, got {smallest}')
-    return powers[powers.index(smallest):]
 
 
 def _rename_parameters(network: nn.Module, state_dict: dict, *_) -> None:
