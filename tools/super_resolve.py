@@ -23,44 +23,23 @@ The exit code is 0 if all frames of INPUT have been upscaled, 1 if not (a
 broken video, a full disk), 2 if nothing was begun, 130 after Ctrl-C.
 """
 import argparse
-import importlib.util
 import os
-import os.path as osp
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dksan_mm.cli import ranks
-from dksan_mm.cli.arguments import (frame_rate, name_dashes, share_of_one,
-                                    tile_side, video_size)
+from dksan_mm.cli.arguments import (frame_rate, name_dashes, tile_side,
+                                    video_size)
 from dksan_mm.cli.interrupts import stopping_once
+from dksan_mm.cli.networks import (add_network_options, check_network_options,
+                                   find_checkpoint, load_network)
 from dksan_mm.cli.running import last_line, run_tool
-from dksan_mm.cli.scales import SCALES
 from dksan_mm.utils.errors import UserError
-from dksan_mm.utils.release import (DETAIL, PIXEL_NETWORKS, RELEASED,
-                                    release_folder)
 
-WEIGHTS = release_folder() / 'weights'  # {name of the config}.pth
 DTYPES = ('float32', 'bfloat16', 'float16')
-
-
-class OptionAction(argparse.Action):
-    """``launch.OptionAction``, imported with mmengine when it is used."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *arguments) -> None:
-        need_openmmlab(parser, '--cfg-options')
-        from dksan_mm.cli.config_options import OptionAction as Original
-        Original(self.option_strings, self.dest, nargs='+')(parser, *arguments)
-
-
-def need_openmmlab(parser: argparse.ArgumentParser, option: str) -> None:
-    """Refuse an option that mmagic is needed for, where it is not."""
-    if importlib.util.find_spec('mmagic') is None:
-        parser.error(f'{option} needs mmagic, which is not installed: '
-                     "pip install 'dksan_mm[mmagic]' (docs/install.md)")
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -71,28 +50,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         usage='%(prog)s INPUT OUTPUT [options]')
     parser.add_argument('input', metavar='INPUT', help='see above')
     parser.add_argument('output', metavar='OUTPUT', help='see above')
-    parser.add_argument(
-        '--model',
-        choices=RELEASED,
-        help='a released network, or bicubic: dksan-s is nearest to the '
-        'truth, dksan-s-gan (a preview) looks sharper, but invents detail '
-        '(default: dksan-s)')
-    parser.add_argument(
-        '--detail',
-        type=share_of_one,
-        metavar='0..1',
-        help='how much dksan-s-gan invents: 0 is dksan-s (default: 0.6)')
-    parser.add_argument(
-        '--config', help='config of a network of your own, or another one')
-    parser.add_argument(
-        '--checkpoint',
-        help='its trained weights (default: the released ones, if any)')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionAction,
-        metavar='KEY=VALUE',
-        help='change settings of the config, as they were in training')
+    add_network_options(parser)
     parser.add_argument(
         '--device', help="'cpu', 'cuda', 'cuda:1' (default: a GPU if any)")
     parser.add_argument(
@@ -100,12 +58,6 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         choices=DTYPES,
         default=DTYPES[0],
         help='precision of the network (default: %(default)s)')
-    parser.add_argument(
-        '--scale',
-        type=int,
-        choices=SCALES,
-        help='factor of width and height: 16, or that of an earlier level of '
-        'the network, in less time (default: 16)')
     parser.add_argument(
         '--size',
         type=video_size,
@@ -145,101 +97,28 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '(default: 25); of a video instead of its own, without sound')
     parser.add_argument(
         '--overwrite', action='store_true', help='replace OUTPUT if it exists')
-    parser.set_defaults(work_dir=None, launcher='none', local_rank=0)
     name_dashes(parser, argv)
     args = parser.parse_args(argv)
-    if args.model and args.config:
-        parser.error('--model and --config: give one of them')
     if args.scale and args.size:
         parser.error('--scale and --size: give one of them')
-    if args.detail is not None and args.model not in PIXEL_NETWORKS:
-        parser.error(f'--detail is for --model {", ".join(PIXEL_NETWORKS)}')
-    if args.model in PIXEL_NETWORKS and args.detail is None and \
-            not args.checkpoint:
-        args.detail = DETAIL
-    if args.config:
-        need_openmmlab(parser, '--config')
-    elif args.cfg_options:
-        args.config = str(release_folder() / 'configs' /
-                          f'{RELEASED[args.model or "dksan-s"]}.py')
+    check_network_options(parser, args)
     return args
 
 
-def find_checkpoint(args: argparse.Namespace) -> str | None:
-    """The checkpoint to use: the user's, or else a released one."""
-    if args.checkpoint:
-        return args.checkpoint
-    config = args.config or RELEASED[args.model or 'dksan-s']
-    released = WEIGHTS / f'{Path(config).stem}.pth'
-    if released.is_file():
-        print(f'using {released}')
-        return str(released)
-    return None
-
-
-def no_weights(config: str) -> str:
-    """Return what to do without a checkpoint."""
-    return (f'no weights are released for {osp.relpath(config)}: name your '
-            'own with --checkpoint (tools/train.py makes them), leave out '
-            '--config for the small network, or take --model bicubic, which '
-            'needs none')
-
-
 def load_model(args: argparse.Namespace):
-    """The network, as the command line wants it."""
+    """Load the network on the device, and say which weights it has."""
     import torch
-
-    from dksan_mm.models.scales import choose_scale
     device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     if device == 'cuda':
         device = f'cuda:{os.environ.get("LOCAL_RANK", 0)}'
-    load = load_configured if args.config else load_released
+    checkpoint = find_checkpoint(args)
+    if checkpoint and not args.checkpoint:
+        print(f'using {checkpoint}')
     try:
-        model = load(args, find_checkpoint(args), device,
-                     getattr(torch, args.dtype))
+        return load_network(
+            args, device=device, dtype=getattr(torch, args.dtype))
     except RuntimeError as error:  # of the device
         raise UserError(f'--device {device}: {last_line(error)}') from error
-    try:
-        choose_scale(model.generator, args.scale)
-    except ValueError as error:
-        raise UserError(f'--scale: {error}') from error
-    return model
-
-
-def load_released(args: argparse.Namespace, checkpoint: str | None,
-                  device: str, dtype):
-    """A released network, without mmagic."""
-    from dksan_mm import load_model
-    return load_model(
-        args.model or 'dksan-s',
-        checkpoint=checkpoint,
-        detail=args.detail,
-        device=device,
-        dtype=dtype)
-
-
-def load_configured(args: argparse.Namespace, checkpoint: str | None,
-                    device: str, dtype):
-    """The network of a config, by mmagic."""
-    from dksan_mm.cli import launch
-    config = launch.load_config(args)
-    if checkpoint:
-        from dksan_mm.engine.runner.checkpoint import read_checkpoint
-        read_checkpoint(checkpoint)  # refused before the slow imports
-    launch.import_modules(config)
-    launch.check_imported(args)
-    from dksan_mm.apis import init_model
-    try:
-        model = init_model(config, checkpoint, device, dtype)
-    except launch.BUILD_ERRORS as error:
-        raise UserError(f'{args.config} does not describe a network that can '
-                        f'be built: {last_line(error)}') from error
-    if checkpoint is None and any(True for _ in model.parameters()):
-        raise UserError(no_weights(args.config))
-    if args.detail is not None:  # --model with --cfg-options
-        from dksan_mm.apis.released import set_detail
-        set_detail(model, args.model, args.detail)
-    return model
 
 
 def process(args: argparse.Namespace) -> int:

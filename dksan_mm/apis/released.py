@@ -12,7 +12,7 @@ from dksan_mm.engine.runner.checkpoint import load_weights
 from dksan_mm.inference.plain_model import PlainModel
 from dksan_mm.models.blending import blend_weights
 from dksan_mm.utils.plain_config import read_model
-from dksan_mm.utils.release import (DETAIL, PIXEL_NETWORKS, RELEASED,
+from dksan_mm.utils.release import (PIXEL_NETWORKS, RELEASED, default_detail,
                                     release_folder)
 
 
@@ -53,12 +53,13 @@ def load_model(name: str = 'dksan-s',
                          f'{name!r}')
     model = PlainModel(read_model(_path('configs', f'{RELEASED[name]}.py')))
     released = _path('weights', f'{RELEASED[name]}.pth')
+    own_weights = checkpoint is not None
     if checkpoint is None and released.is_file():
         checkpoint = released
     if checkpoint is not None:
         load_weights(model, os.fspath(checkpoint))
-    if detail is None and name in PIXEL_NETWORKS and checkpoint == released:
-        detail = DETAIL
+    if detail is None:
+        detail = default_detail(name, own_weights=own_weights)
     if detail is not None:
         set_detail(model, name, detail)
     model.inference_dtype = dtype

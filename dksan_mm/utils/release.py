@@ -16,6 +16,20 @@ PIXEL_NETWORKS = {'dksan-s-gan': 'dksan-s'}
 DETAIL = 0.6
 
 
+def default_detail(name: str, *, own_weights: bool) -> float | None:
+    """Return the detail of a network where none is asked for.
+
+    Args:
+        name (str): Name of a released network.
+        own_weights (bool): Whether it has weights of a user's own training,
+            which are taken as they are.
+
+    Returns:
+        float | None: 0 to 1; None: the weights as they are.
+    """
+    return None if own_weights or name not in PIXEL_NETWORKS else DETAIL
+
+
 def release_folder() -> Path:
     """Return the folder of ``configs``, ``tools`` and ``weights``.
 

@@ -402,17 +402,6 @@ def test_without_weights_it_says_how_to_get_some(small, tmp_path, said):
     assert 'configs/dksan_vid3oc_x16.py: name your own' in said()[0]
 
 
-def test_released_weights_are_used_and_named(small, tmp_path, monkeypatch,
-                                             capsys):
-    tool = load_tool('super_resolve')
-    monkeypatch.setattr(tool, 'WEIGHTS', tmp_path)
-    args = tool.parse_args(['a', 'b'])
-    (tmp_path / 'dksan-s_vid3oc_x16.pth').touch()
-    assert tool.find_checkpoint(args) == str(tmp_path /
-                                             'dksan-s_vid3oc_x16.pth')
-    assert 'using ' in capsys.readouterr().out
-
-
 def test_checkpoints_that_are_refused(small, tmp_path, said):
     torch.save(dict(state_dict=np.zeros(3)), tmp_path / 'array.pth')
     torch.save(dict(a=torch.zeros(2)), tmp_path / 'other.pth')
