@@ -11,9 +11,17 @@ import pytest
 TESTS = Path(__file__).resolve().parent
 PACKAGE = TESTS.parent / 'dksan_mm'
 # From the ground up. A room imports from itself and from floors below.
-FLOORS = (('utils', ), ('io', 'ops'), ('engine', 'evaluation', 'datasets',
-                                       'prepare'), ('models', ),
-          ('inference', 'cli'), ('analysis', ), ('apis', 'comparison'))
+FLOORS = (
+    ('utils', ),
+    ('io', 'ops'),
+    ('engine', 'evaluation', 'datasets', 'prepare'),
+    ('models', ),
+    ('inference', ),
+    ('apis', ),
+    ('cli', ),
+    ('analysis', ),
+    ('comparison', ),
+)
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Rooms and modules that tools import before they have checked their input.
 QUICK = ('io.files', 'io.locks', 'io.video.readers', 'io.video.writers',

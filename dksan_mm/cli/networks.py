@@ -3,7 +3,6 @@
 import argparse
 import importlib.util
 import os.path as osp
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ class OptionAction(argparse.Action):
     def __call__(self,
                  parser: argparse.ArgumentParser,
                  namespace: argparse.Namespace,
-                 values: str | Sequence[Any] | None,
+                 values: Any,
                  option_string: str | None = None) -> None:
         need_openmmlab(parser, '--cfg-options')
         from dksan_mm.cli.config_options import OptionAction as Original
@@ -122,8 +121,9 @@ def load_network(args: argparse.Namespace,
     from dksan_mm.models.scales import choose_scale
     load = _load_configured if args.config else _load_released
     model = load(args, find_checkpoint(args), device, dtype or torch.float32)
+    generator: Any = model.generator
     try:
-        choose_scale(model.generator, args.scale)
+        choose_scale(generator, args.scale)
     except ValueError as error:
         raise UserError(f'--scale: {error}') from error
     return model

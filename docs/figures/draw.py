@@ -9,9 +9,17 @@ from html import escape
 from pathlib import Path
 
 # The rooms of the package, from the ground up, as in tests/test_rooms.py.
-FLOORS = (('utils', ), ('io', 'ops'), ('engine', 'evaluation', 'datasets',
-                                       'prepare'), ('models', ),
-          ('inference', 'cli'), ('analysis', ), ('apis', 'comparison'))
+FLOORS = (
+    ('utils', ),
+    ('io', 'ops'),
+    ('engine', 'evaluation', 'datasets', 'prepare'),
+    ('models', ),
+    ('inference', ),
+    ('apis', ),
+    ('cli', ),
+    ('analysis', ),
+    ('comparison', ),
+)
 # Where the taps of a kernel move, in pixels and in cells of the scope.
 IMAGE_SHIFTS = ((-.6, -.9), (-.9, .2), (-.4, 1.2), (.3, -1.2), (.1, .3),
                 (-.2, 1.3), (1.1, -.7), (.9, .4), (.5, 1.5))

@@ -399,7 +399,7 @@ def test_without_weights_it_says_how_to_get_some(small, tmp_path, said):
     other = str(ROOT / 'configs' / 'dksan_vid3oc_x16.py')
     options = ['--cfg-options', *TINY, 'model.generator.reduction=4']
     assert upscale(small, tmp_path / 'a.mp4', *options, config=other) == 2
-    assert 'configs/dksan_vid3oc_x16.py: name your own' in said()[0]
+    assert 'configs/dksan_vid3oc_x16.py: pass your own' in said()[0]
 
 
 def test_checkpoints_that_are_refused(small, tmp_path, said):
