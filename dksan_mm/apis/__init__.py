@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Super-resolving videos from Python."""
+"""Python API of video super-resolution."""
 
 from dksan_mm.inference.restore_video import restore_video
 from dksan_mm.inference.streaming import restore_frames

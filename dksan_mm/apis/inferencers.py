@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Importing it makes ``MMagicInferencer('dksan', ...)`` known to mmagic.
+"""Registration of ``MMagicInferencer('dksan', ...)`` on import.
 
-mmagic 1.2 has no registry for that: it keeps class attributes, and reads the
-metafiles of its own models only. Ours are those of ``model-index.yml``.
+mmagic 1.2 has no registry of inferencers: it keeps class attributes and reads
+only the metafiles of its own models. Ours are listed in ``model-index.yml``.
 """
 import os.path as osp
 
@@ -11,15 +11,15 @@ from mmagic.apis import MMagicInferencer
 from mmengine.fileio import load
 
 NAME = 'dksan'
-# Where MIM looks in installed packages: links to the project's own folders.
+# MIM's folder in an installed package; it links to the project's folders.
 MIM = osp.realpath(osp.join(osp.dirname(__file__), '..', '.mim'))
 
 
 def settings() -> list[dict]:
     """Name, config and weights of each released model, for mmagic.
 
-    mmagic looks for configs below its own ``.mim`` folder: the paths are
-    relative to it.
+    mmagic looks for configs below its own ``.mim`` folder, so the paths are
+    relative to that folder.
     """
     models = [
         model for path in load(osp.join(MIM, 'model-index.yml'))['Import']
@@ -39,7 +39,7 @@ def settings() -> list[dict]:
 
 def register() -> None:
     """Add the released models to mmagic's list."""
-    # Reads mmagic's metafiles once, before ours joins the list.
+    # This reads mmagic's metafiles once, before our entry is added.
     MMagicInferencer.init_inference_supported_models_cfg()
     if NAME not in MMagicInferencer.inference_supported_models:
         MMagicInferencer.inference_supported_models.append(NAME)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Models ready for inference, and their entry in mmagic's inferencer."""
+"""Models for inference, built from configs."""
 import os
 from typing import TYPE_CHECKING
 
@@ -19,27 +19,27 @@ def init_model(config: 'str | os.PathLike | Config',
                dtype: torch.dtype = torch.float32) -> nn.Module:
     """Build the model of a config for inference.
 
-    Nothing in the checkpoint is ever executed. Of a training with mmengine's
-    EMAHook these are the averaged weights: it saves them as ``state_dict``.
+    Loading never executes code from the checkpoint. After training with
+    mmengine's EMAHook, ``state_dict`` contains the averaged weights.
 
     Args:
-        config (str | PathLike | Config): A config file, or its content.
-        checkpoint (str | PathLike, optional): A checkpoint of mmengine's or a
-            plain state dict. Without it the weights are random.
-        device (str | torch.device): Where the model shall run.
-        dtype (torch.dtype): What :func:`restore_frames` computes convolutions
-            in, e.g. ``torch.bfloat16``. Parameters, sums over residuals,
+        config (str | PathLike | Config): Config file, or loaded config.
+        checkpoint (str | PathLike, optional): mmengine checkpoint or plain
+            state dict. Default: None, random weights.
+        device (str | torch.device): Device of the model.
+        dtype (torch.dtype): Data type in which :func:`restore_frames` computes
+            convolutions, e.g. ``torch.bfloat16``. Parameters, residual sums,
             offsets and deformable convolutions stay float32 (autocast).
 
     Returns:
         nn.Module: The model in evaluation mode; ``model.cfg`` is the config.
 
     Raises:
-        FileNotFoundError: If there is no such config.
-        ImportError: If mmagic is not installed, or another version.
-        ValueError: If the config describes no model.
-        UserError: If the checkpoint cannot be read, holds other objects than
-            data, or belongs to another model.
+        FileNotFoundError: If the config does not exist.
+        ImportError: If mmagic is missing or has an unsupported version.
+        ValueError: If the config has no model.
+        UserError: If the checkpoint cannot be read, contains objects other
+            than data, or belongs to another model.
     """
     check_openmmlab()
     from mmagic.registry import MODELS
@@ -56,6 +56,6 @@ def init_model(config: 'str | os.PathLike | Config',
     model = MODELS.build(config.model)
     if checkpoint is not None:
         load_weights(model, os.fspath(checkpoint))
-    model.cfg = config  # where mmagic's inferencers look for it
+    model.cfg = config  # read by mmagic's inferencers
     model.inference_dtype = dtype
     return model.to(device, memory_format=torch.channels_last).eval()

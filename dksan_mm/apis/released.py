@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The released networks by their names, without mmagic."""
+"""Released networks by name, without mmagic."""
 import copy
 import os
 from pathlib import Path
@@ -22,31 +22,31 @@ def load_model(name: str = 'dksan-s',
                detail: float | None = None,
                device: str | torch.device = 'cpu',
                dtype: torch.dtype = torch.float32) -> nn.Module:
-    """Load a released network, ready for :func:`restore_video`.
+    """Load a released network for :func:`restore_video`.
 
-    It needs neither mmagic nor files next to the package, and its frames are
-    those of :func:`init_model`.
+    This needs neither mmagic nor files outside the package. The frames are
+    the same as those of a model from :func:`init_model`.
 
     Args:
-        name (str): 'dksan-s', which is nearest to the truth, 'dksan-s-gan'
-            (a preview), which looks sharper since it invents detail, or
-            'bicubic', which has no weights.
-        checkpoint (str | PathLike, optional): Weights of a training of your
-            own in the place of the released ones.
-        detail (float, optional): Only of 'dksan-s-gan', see
-            :func:`set_detail`. Default: 0.6, and 1 with a checkpoint of your
-            own.
-        device (str | torch.device): Where the model shall run.
-        dtype (torch.dtype): As of :func:`init_model`.
+        name (str): 'dksan-s', which is closest to the ground truth;
+            'dksan-s-gan' (a preview), which looks sharper because it invents
+            detail; or 'bicubic', which has no weights.
+        checkpoint (str | PathLike, optional): Your own trained weights,
+            loaded instead of the released ones.
+        detail (float, optional): Amount of detail, only for 'dksan-s-gan';
+            see :func:`set_detail`. Default: 0.6, or 1 with your own
+            checkpoint.
+        device (str | torch.device): Device of the model.
+        dtype (torch.dtype): As in :func:`init_model`.
 
     Returns:
         nn.Module: The model in evaluation mode.
 
     Raises:
-        ValueError: If no network of this name is released, or it has no
-            such detail.
-        UserError: If the checkpoint cannot be read, holds other objects than
-            data, or belongs to another network.
+        ValueError: If no network of this name is released, or ``detail`` is
+            invalid for it.
+        UserError: If the checkpoint cannot be read, contains objects other
+            than data, or belongs to another network.
     """
     if name not in RELEASED:
         raise ValueError(f'name must be one of {", ".join(RELEASED)}, got '
@@ -68,21 +68,21 @@ def load_model(name: str = 'dksan-s',
 
 
 def set_detail(model: nn.Module, name: str, detail: float) -> None:
-    """Choose how much detail a network invents.
+    """Set how much detail a network invents.
 
-    Its weights become those between the ones it has and the ones of the
-    network that its training began from.
+    The weights of ``model`` are interpolated, in place, with those of the
+    network that its training started from.
 
     Args:
-        model (nn.Module): A model of the released network ``name``, with its
-            weights or those of a training of your own.
+        model (nn.Module): Model of the released network ``name``, with the
+            released weights or your own.
         name (str): 'dksan-s-gan'.
-        detail (float): 0: the frames of 'dksan-s', nearest to the truth, but
-            soft; 1: all detail.
+        detail (float): Amount of detail. 0 gives the frames of 'dksan-s',
+            closest to the ground truth but soft; 1 gives all detail.
 
     Raises:
-        ValueError: If no detail can be chosen for this network, or ``detail``
-            is not from 0 to 1.
+        ValueError: If the network has no adjustable detail, or ``detail`` is
+            not in [0, 1].
     """
     if name not in PIXEL_NETWORKS:
         raise ValueError('detail can be chosen for '

@@ -1,9 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Evaluation of a network.
+"""Inference: evaluators, streaming, tiling and export.
 
-The evaluators are in mmagic's registry as soon as mmagic is imported. Nothing
-here imports torch before it is asked for: the runner of exported networks,
-:mod:`dksan_mm.inference.onnx`, does without.
+The evaluators are registered in mmagic as soon as mmagic is imported. torch is
+imported on demand, because the runner of exported networks,
+:mod:`dksan_mm.inference.onnx`, works without it.
 """
 from importlib import import_module
 
@@ -22,6 +22,6 @@ def __getattr__(name: str) -> type:
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
-# mmagic's registry imports them before it looks for a name.
+# mmagic's registry imports these modules before it looks up a name.
 for _module in _MODULES.values():
     register_module('TASK_UTILS', f'{__name__}.{_module}')

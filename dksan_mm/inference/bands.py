@@ -1,12 +1,12 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Chains of convolutions in bands of rows, which saves memory and time.
+"""Chains of convolutions in bands of rows, to save memory and time.
 
-The last level of an x16 cascade works on maps of 64 pixels for each LR pixel.
-Made one after the other at full size, its layers' outputs are new memory that
-the system hands out page by page, and leave the cache before they are used.
-In evaluation, chains of 3x3 convolutions therefore run band by band: each
-band with the rows around it that its convolutions read, zeros only beyond the
-frame. The result is that of whole maps, up to rounding.
+The last level of an x16 cascade works on 64 pixels for each LR pixel. At full
+size, each layer's output is newly allocated page by page and leaves the cache
+before it is read again. In evaluation, chains of 3x3 convolutions therefore
+run band by band. Each band includes the surrounding rows that its convolutions
+read, with zero padding only outside the frame. The result equals that of whole
+feature maps up to rounding.
 """
 import math
 from collections.abc import Sequence
@@ -18,38 +18,38 @@ from torch import Tensor, nn
 
 from dksan_mm.models.utils import is_plain
 
-# Layers that work on each pixel by itself.
+# Layers that work on each pixel separately.
 POINTWISE = (nn.Identity, nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.PReLU)
 
 Layers = Sequence[nn.Module] | nn.Sequential
 
 
 class Rows(NamedTuple):
-    """Some rows of a map.
+    """Consecutive rows of a feature map.
 
     Attributes:
         data (Tensor[n, c, rows, w]): The rows.
-        top (int): Number of the first one.
-        height (int): Rows of the map.
+        top (int): Index of the first row.
+        height (int): Number of rows of the whole feature map.
     """
     data: Tensor
     top: int
     height: int
 
     def crop(self, start: int, stop: int) -> Tensor:
-        """Rows ``start`` to ``stop`` of the map."""
+        """Return rows ``start`` to ``stop`` (exclusive) of the feature map."""
         return self.data[:, :, start - self.top:stop - self.top]
 
 
 def spans(height: int, width: int, pixels: int) -> list[tuple[int, int]]:
-    """First and last row (exclusive) of each band, all about equally high.
+    """Return start and stop row of each band; heights are nearly equal.
 
-    At least 2 rows, the reach of a residual block, if the map has as many.
+    A band has at least 2 rows, the reach of a residual block, if possible.
 
     Args:
-        height (int): Rows of the map.
-        width (int): Pixels of a row.
-        pixels (int): Pixels of a band, about.
+        height (int): Number of rows of the feature map.
+        width (int): Number of pixels of a row.
+        pixels (int): Approximate number of pixels of a band.
     """
     count = -(-height * width // pixels)
     count = min(count, max(height // 2, 1))
@@ -58,14 +58,14 @@ def spans(height: int, width: int, pixels: int) -> list[tuple[int, int]]:
 
 
 def take_rows(x: Tensor, start: int, stop: int, margin: int = 0) -> Rows:
-    """Rows of a map and ``margin`` more on each side, where there are any."""
+    """Take rows and up to ``margin`` more on each side within the map."""
     height = x.shape[2]
     top, bottom = max(start - margin, 0), min(stop + margin, height)
     return Rows(x[:, :, top:bottom], top, height)
 
 
 def can_cut(layers: Layers) -> bool:
-    """Return whether :func:`run_layers` may take the place of a chain."""
+    """Return whether :func:`run_layers` can replace a chain of layers."""
     return all(
         is_plain(layer) and (type(layer) in (*POINTWISE,
                                              nn.PixelShuffle) or _fits(layer))
@@ -73,7 +73,7 @@ def can_cut(layers: Layers) -> bool:
 
 
 def _fits(conv: nn.Module) -> bool:
-    """Return whether it is a convolution that keeps the size of its input."""
+    """Return whether a layer is a convolution that keeps the input size."""
     return type(conv) is nn.Conv2d and conv.padding_mode == 'zeros' and (
         conv.kernel_size, conv.padding) in (((1, 1), (0, 0)),
                                             ((3, 3), (1, 1))) and \
@@ -81,7 +81,7 @@ def _fits(conv: nn.Module) -> bool:
 
 
 def reach(layers: Layers) -> int:
-    """Rows of the input, above and below, that a row of the output needs."""
+    """Return how many input rows above and below an output row it needs."""
     rows, scale = 0., 1
     for layer in layers:
         if isinstance(layer, nn.Conv2d):
@@ -95,12 +95,12 @@ def run_layers(layers: Layers, rows: Rows) -> Rows:
     """Apply 1x1 and padded 3x3 convolutions, PixelShuffles, activations.
 
     Args:
-        layers (Sequence[nn.Module]): In order.
-        rows (Rows): The input.
+        layers (Sequence[nn.Module]): Layers in order.
+        rows (Rows): Input rows.
 
     Returns:
-        Rows: Those rows of the output that the input determines: a 3x3
-        convolution takes one off at each end that is not the frame's.
+        Rows: Output rows that the input determines: a 3x3 convolution drops
+        one row at each end that is not an edge of the frame.
     """
     for layer in layers:
         data, top, height = rows
@@ -115,33 +115,33 @@ def run_layers(layers: Layers, rows: Rows) -> Rows:
 
 
 def _convolve(conv: nn.Conv2d, rows: Rows) -> Rows:
-    """A 3x3 convolution of stride 1, zeros beyond the frame alone."""
+    """Apply a 3x3 convolution, with zero padding only outside the frame."""
     data, top, height = rows
     above, below = top == 0, top + data.shape[2] == height
     padding = (int(above or below), 1)
     out = F.conv2d(data, conv.weight, conv.bias, 1, padding)
-    if above != below:  # one end is not the frame's: its row is wrong
+    if above != below:  # the padded row at the inner end is wrong
         out = out[:, :, :-1] if above else out[:, :, 1:]
     return Rows(out, top + (not above), height)
 
 
 def scale_of(layers: Layers) -> int:
-    """Rows of the output for each row of the input."""
+    """Return the number of output rows per input row."""
     return math.prod(
         layer.upscale_factor for layer in layers
         if isinstance(layer, nn.PixelShuffle))
 
 
 def run_chain(layers: Layers, x: Tensor, pixels: int) -> Tensor:
-    """Apply a chain to a whole map, band by band.
+    """Apply a chain of layers to a whole feature map, band by band.
 
     Args:
-        layers (Sequence[nn.Module]): A chain that :func:`can_cut` allows.
-        x (Tensor[n, c, h, w]): The input.
-        pixels (int): Pixels of a band.
+        layers (Sequence[nn.Module]): Chain accepted by :func:`can_cut`.
+        x (Tensor[n, c, h, w]): Input feature map.
+        pixels (int): Approximate number of pixels of a band.
 
     Returns:
-        Tensor: The output.
+        Tensor: Output feature map.
     """
     scale, margin = scale_of(layers), reach(layers)
     return torch.cat([

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Evaluators: objects that know how to run a network without gradients."""
+"""Evaluators: objects that run a network without gradients."""
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -9,28 +9,28 @@ from torch import Tensor, nn
 from dksan_mm.models.scales import scale_argument
 from dksan_mm.utils.registration import register
 
-# For each level of a cascade, what :meth:`Evaluator.reconstruct` took the
-# mean of over the whole frame; None: nothing that can be replaced.
+# For each level of a cascade, the means over the frame that
+# :meth:`Evaluator.reconstruct` computed; None: no replaceable means.
 Means = list[list[Tensor] | None]
 
 
 class Evaluator(Protocol):
-    """The steps of an evaluation, as streaming and tiling call them.
+    """Interface of evaluators, as used by streaming and tiling.
 
-    An evaluator is no module: state dicts hold the network once.
+    An evaluator is not a module, so that state dicts contain the network once.
 
     Attributes:
         network (nn.Module): The network.
-        bytes_per_pixel (int): Memory that :meth:`reconstruct` takes for each
-            LR pixel, as measured; 0 if not known.
-        takes_tiles (bool): Whether :meth:`reconstruct` takes tiles of any
+        bytes_per_pixel (int): Measured memory of :meth:`reconstruct` per LR
+            pixel, in bytes; 0 if unknown.
+        takes_tiles (bool): Whether :meth:`reconstruct` accepts tiles of any
             size.
     """
     network: nn.Module
 
     @property
     def bytes_per_pixel(self) -> int:
-        """Return memory in bytes."""
+        """Return the memory per LR pixel, in bytes."""
 
     @property
     def takes_tiles(self) -> bool:
@@ -41,41 +41,41 @@ class Evaluator(Protocol):
 
         Args:
             frames (Tensor[n, t, 3, h, w]): RGB in [0, 1].
-            scale (int, optional): Factor; default: the network's.
+            scale (int, optional): Scale factor. Default: the network's.
         """
 
     def extract(self, frame: Tensor) -> Any:
-        """Make features of a frame ``(n, 3, h, w)``, once for all windows."""
+        """Extract features of a frame ``(n, 3, h, w)``, once per frame."""
 
     def fuse(self, features: Sequence[Any]) -> Tensor:
-        """Merge the features of a window's frames."""
+        """Fuse the features of a window's frames."""
 
     def reconstruct(self,
                     frame: Tensor,
                     fused: Tensor,
                     means: Means | None = None,
                     scale: int | None = None) -> tuple[Tensor, Means]:
-        """Upscale a frame, or a tile of it.
+        """Upscale a frame or a tile of it.
 
         Args:
-            frame (Tensor[n, 3, h, w]): The centre LR frame.
-            fused (Tensor[n, channels, h, w]): From :meth:`fuse`.
-            means (Means, optional): Means to use in the place of the tile's
-                own, as an earlier call returned them.
-            scale (int, optional): Factor; default: the network's.
+            frame (Tensor[n, 3, h, w]): Centre LR frame.
+            fused (Tensor[n, channels, h, w]): Output of :meth:`fuse`.
+            means (Means, optional): Means returned by an earlier call, used
+                instead of the tile's own.
+            scale (int, optional): Scale factor. Default: the network's.
 
         Returns:
-            tuple: RGB, ``(n, 3, scale * h, scale * w)``, not clipped; and the
+            tuple: RGB ``(n, 3, scale * h, scale * w)``, not clipped, and the
             tile's own means.
         """
 
 
 @register('TASK_UTILS')
 class WholeWindowEvaluator:
-    """Evaluator of any network, which is called as it is.
+    """Evaluator that calls any network unchanged.
 
-    Of a network with ``extract``, ``fuse`` and ``reconstruct``, such as
-    EDVRX16Net, streaming computes the features of each frame once.
+    If the network has ``extract``, ``fuse`` and ``reconstruct``, as EDVRX16Net
+    has, streaming computes the features of each frame only once.
 
     Args:
         network (nn.Module): The network.
@@ -92,15 +92,15 @@ class WholeWindowEvaluator:
         return out
 
     def extract(self, frame: Tensor) -> Any:
-        """Make features of a frame; see :class:`Evaluator`."""
+        """Extract features of a frame; see :class:`Evaluator`."""
         return self._parts.extract(frame) if self._in_parts else frame
 
     def fuse(self, features: Sequence[Any]) -> Any:
-        """Merge a window's features; see :class:`Evaluator`."""
+        """Fuse the features of a window; see :class:`Evaluator`."""
         stacked: Tensor | list[Tensor]
         if isinstance(features[0], Tensor):
             stacked = torch.stack(list(features), 1)
-        else:  # several maps a frame
+        else:  # several feature maps per frame
             stacked = [torch.stack(maps, 1) for maps in zip(*features)]
         return self._parts.fuse(stacked) if self._in_parts else stacked
 
@@ -112,7 +112,7 @@ class WholeWindowEvaluator:
         """Upscale a frame or a tile; see :class:`Evaluator`.
 
         Raises:
-            ValueError: If ``scale`` is none of the network's.
+            ValueError: If the network does not support ``scale``.
         """
         other = scale_argument(self.network, scale)
         if self._in_parts:
@@ -121,12 +121,12 @@ class WholeWindowEvaluator:
 
     @property
     def takes_tiles(self) -> bool:
-        """Return whether the network's cascade can be called by itself."""
+        """Return whether the network's cascade can be called separately."""
         return self._in_parts
 
     @property
     def _parts(self) -> Any:
-        """The network, which has the three methods."""
+        """The network, with the three methods."""
         return self.network
 
     @property

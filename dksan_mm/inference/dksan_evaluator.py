@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Evaluation of DKSANNet in bands of rows, which saves memory and time."""
+"""Evaluation of DKSANNet in bands of rows, to save memory and time."""
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,19 +20,19 @@ from .residual_blocks import (can_cut_blocks, can_cut_extractor, extract,
 
 @register('TASK_UTILS')
 class DKSANEvaluator:
-    """Evaluator of DKSANNet: frame by frame, and the cascade in bands.
+    """Evaluator of DKSANNet with features per frame and a cascade in bands.
 
-    The frames are those of the network called as it is, up to rounding. Two
-    maps of the whole frame suffice for any number of residual blocks, and
-    each band stays in the processor's cache. A chain of layers that are not
-    known, are subclassed or have hooks is called as it is, on whole maps.
+    The result equals that of calling the network, up to rounding. Only two
+    full-size feature maps are kept for any number of residual blocks, and
+    each band stays in the processor's cache. Chains with layers that are
+    unknown, subclassed or hooked are called unchanged on whole feature maps.
 
     Args:
         network (DKSANNet): The network.
-        band_pixels (int, optional): Pixels of a band; None: whole maps. The
-            default is *chosen here* by measurement on a CPU: with 128
-            channels 16 MB, more than a core's cache holds, but few rows are
-            computed twice.
+        band_pixels (int, optional): Approximate number of pixels of a band;
+            None for whole feature maps. The default is *chosen here* by
+            measurement on a CPU: 16 MB for 128 channels exceed a core's cache,
+            but few rows are computed twice.
 
     Raises:
         ValueError: If ``band_pixels`` is not positive.
@@ -49,11 +49,11 @@ class DKSANEvaluator:
 
     @property
     def bytes_per_pixel(self) -> int:
-        """Memory that an LR pixel takes, as measured.
+        """Measured memory per LR pixel, in bytes.
 
-        Four float32 maps of the last level's features: the level's features,
-        their sum with the residuals, the latest residual, and what the layers
-        need while they run.
+        This is four float32 feature maps of the last level: its features,
+        their sum with the residuals, the latest residual, and the working
+        memory of the layers.
         """
         levels: Any = self.network.levels
         channels: int = levels[0].upscale[0].in_channels
@@ -72,14 +72,14 @@ class DKSANEvaluator:
         return self.reconstruct(centre, self.fuse(features), scale=scale)[0]
 
     def extract(self, frame: Tensor) -> Tensor:
-        """Make features of a frame; see :class:`Evaluator`."""
+        """Extract features of a frame; see :class:`Evaluator`."""
         return self.network.extract(
             frame.contiguous(memory_format=torch.channels_last))
 
     def fuse(self, features: Sequence[Tensor]) -> Tensor:
-        """Merge a window's features; see :class:`Evaluator`.
+        """Fuse the features of a window; see :class:`Evaluator`.
 
-        The fusion's sum is taken frame by frame, in a seventh of the memory.
+        The fusion is summed frame by frame, in a seventh of the memory.
         """
         fusion = self.network.fusion
         if type(fusion) is not nn.Conv2d or not is_plain(fusion) or \
@@ -102,7 +102,7 @@ class DKSANEvaluator:
         """Upscale a frame or a tile; see :class:`Evaluator`.
 
         Raises:
-            ValueError: If no level has this scale.
+            ValueError: If no level has this scale factor.
         """
         found: Means = []
         for i, level in enumerate(self.network.levels_to(scale)):
@@ -114,7 +114,7 @@ class DKSANEvaluator:
     def _upscale2(
             self, level: Any, frame: Tensor, features: Tensor | None,
             means: list[Tensor] | None) -> tuple[Tensor, list[Tensor] | None]:
-        """Call a level, band by band where its parts are known."""
+        """Run a level, in bands where its parts are known."""
         pixels = self.band_pixels
         if pixels is None or type(level) is not Level or \
                 not is_untouched(level):
@@ -122,7 +122,7 @@ class DKSANEvaluator:
         if level.extractor is not None:
             features = self._extract(level.extractor, frame - level.mean,
                                      pixels)
-        if features is None:  # the level itself says so
+        if features is None:  # the level itself raises the error
             return level(frame), None
         if can_cut_blocks(level.blocks):
             residual, own = run_blocks(level.blocks, features, pixels, means)
@@ -144,13 +144,13 @@ class DKSANEvaluator:
 
 
 def _is_chain(module: nn.Module, kind: type) -> bool:
-    """Return whether a module calls its children one after the other."""
+    """Return whether a module calls its children in sequence."""
     return type(module) in (kind, nn.Sequential) and is_untouched(module)
 
 
 def _weight_and_add(attention: Any, residual: Tensor,
                     features: Tensor) -> Tensor:
-    """Compute eq. 12; write to ``residual`` where no one can have kept it."""
+    """Compute eq. 12, in place in ``residual`` if nothing else can hold it."""
     weighted: Tensor
     if not all(map(is_untouched, attention.modules())):
         weighted = attention(residual)

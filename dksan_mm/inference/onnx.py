@@ -1,9 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Runner of exported networks: onnxruntime, numpy and PyAV suffice.
+"""Run exported networks; requires only onnxruntime, numpy and PyAV.
 
     python -m dksan_mm.inference.onnx INPUT OUTPUT [--model dksan-s.onnx]
 
-INPUT and OUTPUT are those of "dksan-mm upscale", and so are the exit codes.
+INPUT, OUTPUT and the exit codes are the same as for "dksan-mm upscale".
 """
 import argparse
 import json
@@ -27,10 +27,10 @@ HINT = "dksan-mm export {} writes it (docs/onnx.md)"
 
 
 def graph_paths(path: str) -> list[str]:
-    """Names of the two graphs of ``a.onnx``: a.extract.onnx, a.restore.onnx.
+    """Return both files of ``a.onnx``: a.extract.onnx and a.restore.onnx.
 
     Raises:
-        ValueError: If the name ends otherwise.
+        ValueError: If the name does not end in ``.onnx``.
     """
     stem, dot, end = path.rpartition('.')
     if not os.path.basename(stem) or end != 'onnx':
@@ -39,12 +39,12 @@ def graph_paths(path: str) -> list[str]:
 
 
 class Encoded(NamedTuple):
-    """A frame on its way through the window.
+    """Frame of a window.
 
     Attributes:
-        image (ndarray[1, 3, h, w]): What the network is given.
+        image (ndarray[1, 3, h, w]): Network input, normalized and padded.
         features (list[ndarray]): Outputs of the graph ``extract``.
-        size (tuple[int, int]): The frame's height and width.
+        size (tuple[int, int]): Height and width of the frame.
     """
     image: NDArray[Any]
     features: list[NDArray[Any]]
@@ -55,11 +55,11 @@ class Graphs:
     """The two graphs of a network.
 
     Args:
-        extract (onnxruntime.InferenceSession): A frame to its features.
-        restore (onnxruntime.InferenceSession): A window to its HR frame.
+        extract (onnxruntime.InferenceSession): Maps a frame to its features.
+        restore (onnxruntime.InferenceSession): Maps a window to an HR frame.
 
     Raises:
-        ValueError: If they do not belong together, or come from elsewhere.
+        ValueError: If the graphs do not match or are not from this package.
     """
 
     def __init__(self, extract: Any, restore: Any) -> None:
@@ -79,7 +79,7 @@ class Graphs:
             for values in (mean, std))
 
     def encode(self, frame: NDArray[Any]) -> Encoded:
-        """Do what concerns one frame alone."""
+        """Encode one frame."""
         image = frame.transpose(2, 0, 1).astype(np.float32)
         image = self._pad((image - self._mean) / self._std)[None]
         height, width = frame.shape[:2]
@@ -87,7 +87,7 @@ class Graphs:
                        (height, width))
 
     def decode(self, window: Sequence[Encoded]) -> NDArray[Any]:
-        """Make the frame in the middle of a window."""
+        """Restore the centre frame of a window."""
         centre = window[len(window) // 2]
         _, *names = (one.name for one in self._restore.get_inputs())
         maps = zip(*(one.features for one in window))
@@ -98,7 +98,7 @@ class Graphs:
         return np.ascontiguousarray(round_to_uint8(image).transpose(1, 2, 0))
 
     def _pad(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Pad to multiples, as networks in torch are given frames."""
+        """Pad to multiples of the size divisor, as in PyTorch."""
         h, w = image.shape[1:]
         bottom, right = -h % self._divisor, -w % self._divisor
         mode: Any = 'reflect' if bottom < h and right < w else 'edge'
@@ -113,21 +113,21 @@ def load_graphs(
     threads: int = 0,
     providers: Sequence[str] = ('CPUExecutionProvider', )
 ) -> Graphs:
-    """Load what ``dksan-mm export`` has written.
+    """Load the graphs written by ``dksan-mm export``.
 
     Args:
-        path (str): As it was told, such as ``dksan-s.onnx``, which stands for
-            the two files.
-        threads (int): Threads that compute; 0: one for each core.
-        providers (Sequence[str]): onnxruntime's execution providers.
+        path (str): Name given to ``dksan-mm export``, e.g. ``dksan-s.onnx``,
+            which stands for both files.
+        threads (int): Number of computing threads; 0 means one per core.
+        providers (Sequence[str]): Execution providers of onnxruntime.
 
     Returns:
-        Graphs: Ready for :func:`restore_frames`.
+        Graphs: Graphs for :func:`restore_frames`.
 
     Raises:
         FileNotFoundError: If a file is missing.
         ImportError: If onnxruntime is not installed.
-        ValueError: If a file is none of ours, or they do not fit.
+        ValueError: If the files do not match or are not from this package.
     """
     paths = graph_paths(path)
     for one in paths:
@@ -145,7 +145,7 @@ def load_graphs(
         try:
             sessions.append(
                 onnxruntime.InferenceSession(one, options, list(providers)))
-        except Exception as error:  # it has many, of no common kind
+        except Exception as error:  # onnxruntime's have no common base class
             raise ValueError(f'{one}: onnxruntime cannot load it '
                              f'({str(error).splitlines()[0]})') from error
     try:
@@ -160,18 +160,18 @@ def restore_frames(
     *,
     is_cut: Callable[[NDArray[Any], NDArray[Any]], bool] | None = None
 ) -> Iterator[NDArray[Any]]:
-    """Upscale the frames of a video, one after the other.
+    """Upscale the frames of a video one by one.
 
-    As :func:`dksan_mm.restore_frames`, whose frames it gives up to rounding.
+    The result equals that of :func:`dksan_mm.restore_frames` up to rounding.
 
     Args:
-        graphs (Graphs): From :func:`load_graphs`.
-        frames (Iterable[ndarray[h, w, 3]]): RGB of one size, uint8.
-        is_cut (Callable, optional): Of two consecutive frames, whether a new
-            scene begins with the second.
+        graphs (Graphs): Graphs from :func:`load_graphs`.
+        frames (Iterable[ndarray[h, w, 3]]): RGB frames of one size, uint8.
+        is_cut (Callable, optional): Function of two consecutive frames that
+            returns whether a new scene begins with the second.
 
     Yields:
-        ndarray[scale * h, scale * w, 3]: RGB, uint8, one for each frame.
+        ndarray[scale * h, scale * w, 3]: RGB frame, uint8, per input frame.
     """
     return restore_stream(graphs, frames, is_cut)
 

@@ -1,9 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
 """Export of a network as two ONNX graphs of standard operators.
 
-``extract`` makes the features of a frame, once; ``restore`` makes an HR frame
-of a window of features. Height and width are open in both. What a runner
-needs to know is in the metadata of each; ``docs/onnx.md`` lists it.
+``extract`` computes the features of a frame once; ``restore`` computes an HR
+frame from a window of features. Height and width are dynamic in both graphs.
+Their metadata contains all that a runner needs; see ``docs/onnx.md``.
 """
 import copy
 import hashlib
@@ -24,9 +24,9 @@ from .base import Evaluator, WholeWindowEvaluator
 from .dksan_evaluator import DKSANEvaluator
 from .onnx import graph_paths
 
-# The first with GridSample is 16; 17 is what most runtimes know.
+# GridSample requires 16; most runtimes support 17.
 OPSET = 17
-# Of the frames that the network is traced with; any others fit.
+# Height and width of the traced frames; the graphs accept any other size.
 TRACED = (12, 20)
 
 
@@ -61,23 +61,23 @@ def export_onnx(model: nn.Module,
                 name: str,
                 scale: int | None = None,
                 overwrite: bool = False) -> list[str]:
-    """Write the graphs of a model's network.
+    """Export a model's network to two ONNX graphs.
 
     Args:
-        model (nn.Module): From :func:`dksan_mm.load_model` or
+        model (nn.Module): Model from :func:`dksan_mm.load_model` or
             :func:`dksan_mm.apis.init_model`.
-        path (str): ``a.onnx``, for ``a.extract.onnx`` and ``a.restore.onnx``.
-        name (str): What the metadata calls the network.
-        scale (int, optional): Factor: that of one of the network's levels.
-            Default: the last one's.
-        overwrite (bool): Whether the files may exist.
+        path (str): ``a.onnx`` for ``a.extract.onnx`` and ``a.restore.onnx``.
+        name (str): Name of the network in the metadata.
+        scale (int, optional): Scale factor of a level of the network. Default:
+            the last level's.
+        overwrite (bool): Whether to overwrite existing files.
 
     Returns:
-        list[str]: The two files.
+        list[str]: Paths of the two files.
 
     Raises:
-        ValueError: If the name does not end in .onnx, the network has no such
-            scale, or makes no features of single frames.
+        ValueError: If the name does not end in .onnx, the network does not
+            support the scale, or it has no features of single frames.
         UserError: If the files cannot be written.
     """
     paths = graph_paths(path)
@@ -118,7 +118,7 @@ def _choose_evaluator(network: Any) -> Any:
 
 
 def _digest(network: nn.Module) -> str:
-    """Tell networks apart, so that graphs of two are never mixed."""
+    """Hash the weights, so that graphs of two networks are never mixed."""
     digest = hashlib.sha256()
     for name, value in network.state_dict().items():
         digest.update(name.encode())
@@ -146,8 +146,8 @@ def _export(module: nn.Module, tensors: Sequence[Tensor],
     """Trace one graph."""
     content: Any = io.BytesIO()
     with warnings.catch_warnings():
-        # Of checks of the shapes, which the graph does not keep. The tests
-        # try others than the traced one.
+        # The tracer warns of shape checks, which the graph does not contain.
+        # The tests run sizes other than the traced one.
         warnings.simplefilter('ignore')
         torch.onnx.export(
             module,
@@ -164,14 +164,14 @@ def _export(module: nn.Module, tensors: Sequence[Tensor],
 
 
 def _axes(name: str) -> dict[int, str]:
-    """Name the open axes of a tensor; equal names are equal lengths."""
+    """Name the dynamic axes of a tensor; equal names mean equal lengths."""
     end = name.removeprefix('frame').removeprefix('features')
     end = f'_{end}' if end == 'image' else end
     return {2: f'height{end}', 3: f'width{end}'}
 
 
 def _add_facts(graph: bytes, facts: dict[str, object]) -> bytes:
-    """Check a graph, and add metadata."""
+    """Check a graph and add metadata."""
     import onnx
     model = onnx.load_from_string(graph)
     onnx.helper.set_model_props(

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A network as :func:`restore_frames` takes it, without mmagic."""
+"""Model wrapper for :func:`restore_frames` without mmagic."""
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,11 +15,11 @@ EVALUATORS = dict(
 
 
 class GreyLevels(nn.Module):
-    """Mean and span of the grey levels that a network is given.
+    """Normalization of a network's input.
 
     Args:
-        mean (Sequence[float]): Of R, G and B, taken off.
-        std (Sequence[float]): What the rest is divided by.
+        mean (Sequence[float]): Means of R, G and B, which are subtracted.
+        std (Sequence[float]): Divisors of the differences.
     """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
@@ -30,15 +30,15 @@ class GreyLevels(nn.Module):
 
 
 class PlainModel(nn.Module):
-    """Stand-in for ``WindowVSR`` where nothing is trained.
+    """Inference-only replacement of ``WindowVSR``.
 
-    Its state dict is that of ``WindowVSR``, and so are its frames.
+    Its state dict and its output frames equal those of ``WindowVSR``.
 
     Args:
-        config (dict): ``model`` of a config.
+        config (dict): ``model`` section of a config.
 
     Raises:
-        ValueError: If it names a network or an evaluator of another package.
+        ValueError: If the network or evaluator is not from this package.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:

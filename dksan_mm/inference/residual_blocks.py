@@ -14,13 +14,13 @@ Residual = dict[tuple[int, int], Tensor]  # by its first and last row
 
 
 def can_cut_blocks(blocks: nn.Module) -> bool:
-    """Return whether :func:`run_blocks` may take the place of a chain."""
+    """Return whether :func:`run_blocks` can replace a chain of blocks."""
     return type(blocks) is nn.Sequential and is_untouched(blocks) and all(
         map(can_cut_block, blocks))
 
 
 def can_cut_block(block: nn.Module) -> bool:
-    """Return whether a block is known, and its layers are."""
+    """Return whether a block and its layers are known."""
     if not is_untouched(block) or type(block) not in (RCAB, ResidualBlockNoBN):
         return False
     if type(block) is RCAB:
@@ -33,7 +33,7 @@ def can_cut_block(block: nn.Module) -> bool:
 
 
 def body_of(block: nn.Module) -> Layers:
-    """The layers that make a block's residual."""
+    """Return the layers that compute a block's residual."""
     if type(block) is ResidualBlockNoBN:
         return block.conv1, block.relu, block.conv2
     body: nn.Sequential = _parts_of(block).body
@@ -41,27 +41,27 @@ def body_of(block: nn.Module) -> Layers:
 
 
 def _parts_of(block: nn.Module) -> Any:
-    """The block, whose parts torch does not know the types of."""
+    """Return the block as Any: nn.Module does not type its submodules."""
     return block
 
 
 def run_blocks(blocks: nn.Sequential, x: Tensor, pixels: int,
                means: list[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
-    """Apply residual blocks, one after the other.
+    """Apply a chain of residual blocks.
 
-    Two maps of the whole frame suffice for any number of them: their sum,
-    and the latest residual, which waits for its channels' means over the
-    frame.
+    Only two full-size feature maps are kept for any number of blocks: the
+    running sum and the latest residual, which is added once its channel means
+    over the frame are known.
 
     Args:
-        blocks (nn.Sequential): Blocks that :func:`can_cut_blocks` allows.
+        blocks (nn.Sequential): Blocks accepted by :func:`can_cut_blocks`.
         x (Tensor[n, channels, h, w]): Input features.
-        pixels (int): Pixels of a band.
-        means (list[Tensor], optional): Each block's means of the channels,
-            ``(n, channels, 1, 1)``, to use in the place of the map's own.
+        pixels (int): Approximate number of pixels of a band.
+        means (list[Tensor], optional): Channel means ``(n, channels, 1, 1)``
+            of each block, used instead of the feature map's own.
 
     Returns:
-        tuple: Output features, a new tensor, and the map's own means.
+        tuple: Output features, a new tensor, and the feature map's own means.
     """
     total, step, found = accumulator(x), None, []
     for i, block in enumerate(blocks):
@@ -75,35 +75,35 @@ def run_blocks(blocks: nn.Sequential, x: Tensor, pixels: int,
 
 
 class _Step:
-    """A block's residual, which waits to be added.
+    """Residual of a block that has not been added yet.
 
     Args:
-        bands (Residual): The residual's rows.
-        factor (Tensor[n, channels, 1, 1]): What to multiply them with.
+        bands (Residual): Rows of the residual.
+        factor (Tensor[n, channels, 1, 1]): Factor of the residual.
     """
 
     def __init__(self, bands: Residual, factor: Tensor) -> None:
         self.bands, self.factor = bands, factor
 
     def add_to(self, total: Tensor, band: tuple[int, int]) -> None:
-        """Add one band, and forget it."""
+        """Add one band and release it."""
         start, stop = band
         _add_scaled(total[:, :, start:stop], self.bands.pop(band), self.factor)
 
 
 def _make_residual(block: nn.Module, total: Tensor, last: _Step | None,
                    pixels: int) -> tuple[Residual, Tensor]:
-    """Add the last block's residual to ``total``, and make this block's.
+    """Add the previous residual to ``total`` and compute this block's.
 
     Returns:
-        tuple: The bands of the residual, and its mean over the frame.
+        tuple: Bands of the residual and its mean over the frame.
     """
     height, width = total.shape[2:]
     dtype = torch.promote_types(total.dtype, torch.float32)
     bands = spans(height, width, pixels)
     sums, residual = total.new_zeros((), dtype=dtype), Residual()
     for i, (start, stop) in enumerate(bands):
-        if last is not None:  # this band reads rows of the next
+        if last is not None:  # this band reads rows of the next one
             for band in bands[i + (i > 0):i + 2]:
                 last.add_to(total, band)
         rows = run_layers(body_of(block), take_rows(total, start, stop, 2))
@@ -113,7 +113,7 @@ def _make_residual(block: nn.Module, total: Tensor, last: _Step | None,
 
 
 def _factor(block: nn.Module, mean: Tensor) -> Tensor:
-    """Compute the factor of a block's residual."""
+    """Compute the scaling factor of a block's residual."""
     if type(block) is ResidualBlockNoBN:
         return torch.full_like(mean, block.res_scale)
     layers = _parts_of(block).attention[1:]
@@ -122,12 +122,12 @@ def _factor(block: nn.Module, mean: Tensor) -> Tensor:
 
 
 def extract(extractor: nn.Sequential, frame: Tensor, pixels: int) -> Tensor:
-    """Make the features of a level's frame: a convolution and a block.
+    """Extract the features of a level's frame: a convolution and a block.
 
     Args:
-        extractor (nn.Sequential): That :func:`can_cut_extractor` allows.
+        extractor (nn.Sequential): Accepted by :func:`can_cut_extractor`.
         frame (Tensor[n, 3, h, w]): RGB, about [0, 1].
-        pixels (int): Pixels of a band.
+        pixels (int): Approximate number of pixels of a band.
 
     Returns:
         Tensor[n, channels, h, w]: Features.
@@ -151,14 +151,14 @@ def extract(extractor: nn.Sequential, frame: Tensor, pixels: int) -> Tensor:
 
 
 def can_cut_extractor(extractor: nn.Module) -> bool:
-    """Return whether :func:`extract` may take the place of an extractor."""
+    """Return whether :func:`extract` can replace an extractor."""
     return isinstance(extractor, nn.Sequential) and len(extractor) == 2 and \
         can_cut([extractor[0]]) and reach([extractor[0]]) <= 1 and \
         type(extractor[1]) is ResidualBlockNoBN and can_cut_block(extractor[1])
 
 
 def accumulator(x: Tensor) -> Tensor:
-    """A copy to add residuals to: channels last, float32 under autocast."""
+    """Copy for summing residuals: channels last, float32 under autocast."""
     half = has_autocast(x)
     return x.to(
         torch.float32 if half else x.dtype,

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""From a small video to a large one."""
+"""Upscaling of video files."""
 import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -31,45 +31,45 @@ def restore_video(
         deinterlace: bool = True,
         overwrite: bool = False,
         progress: Callable[[int, int], None] | None = None) -> Report:
-    """Upscale a video; its length does not matter to the memory.
+    """Upscale a video of any length in constant memory.
 
-    Decoding, the network and encoding overlap. A source that breaks off is
-    upscaled as far as it goes, and the report names it. Ctrl-C leaves what is
-    done as ``big.part.mp4`` for ``big.mp4``, or ``big.part-2.mp4`` if that
-    exists. No file is replaced but the target, if it may be.
+    Decoding, the network and encoding run in parallel. A truncated source is
+    upscaled up to its last readable frame, and the report says so. Ctrl-C
+    leaves the finished frames in ``big.part.mp4`` for ``big.mp4``, or in
+    ``big.part-2.mp4`` if that exists. Only the target is ever overwritten.
 
     Args:
-        model (nn.Module): From :func:`init_model`.
-        source (str | PathLike): A video file, a folder of PNG or JPEG frames,
-            a pattern of such, or one image.
-        target (str | PathLike): A video (.mp4, .mkv, .mov, .m4v), which gets
-            the source's frame times and sound; a .png for one image; else a
-            folder of PNGs.
+        model (nn.Module): Model from :func:`init_model`.
+        source (str | PathLike): Video file, folder of PNG or JPEG frames, file
+            name pattern of frames, or single image.
+        target (str | PathLike): Video (.mp4, .mkv, .mov, .m4v), which keeps
+            the source's timestamps and sound; .png for a single image; else a
+            folder for PNG frames.
         scale (int, optional): As in :func:`restore_frames`.
         size (tuple, optional): As in :func:`restore_frames`.
         tile (int | str | None): As in :func:`restore_frames`.
         ensemble (bool): As in :func:`restore_frames`.
-        cuts (bool): Whether scenes are restored apart from one another.
-        crf (int): x264's constant rate factor, 0 (lossless) to 51.
-        fps (float | Fraction, optional): Frames per second of images (25 if
-            not given); of a video it replaces the frames' own times.
-        deinterlace (bool): Whether interlaced frames are deinterlaced.
-        overwrite (bool): Whether the target may exist.
+        cuts (bool): Whether to restore each scene separately.
+        crf (int): Constant rate factor of x264, from 0 (lossless) to 51.
+        fps (float | Fraction, optional): Frames per second of images
+            (default: 25); for a video, it replaces the timestamps.
+        deinterlace (bool): Whether to deinterlace interlaced frames.
+        overwrite (bool): Whether to overwrite an existing target.
         progress (Callable, optional): Called after each frame with the number
-            of frames done and of all, the latter 0 if it is not known.
+            of finished frames and the total number, 0 if unknown.
 
     Returns:
-        Report: Where the frames are, how many, and what was wrong.
+        Report: Path and number of the frames, and problems found.
 
     Raises:
-        FileExistsError: If the target exists, or another run is writing it;
-            if it appears in the meantime, the text says where the frames are.
-        FileNotFoundError: If there is no source, or no folder for the target.
-        ValueError: If the network has no such scale or size, the source holds
-            no frame, or the target cannot hold them; no file is left.
-        OSError: If the disk is full, for example. Of a folder, what is done
-            is kept, and the text says where; no file is left otherwise.
-        KeyboardInterrupt: On Ctrl-C; its text says where the frames are.
+        FileExistsError: If the target exists or another run is writing it. If
+            it appears meanwhile, the message says where the frames are.
+        FileNotFoundError: If the source or the target's folder is missing.
+        ValueError: If the network lacks the scale or size, the source has no
+            frames, or the target cannot hold them. No file is left.
+        OSError: For example, if the disk is full. Finished frames in a folder
+            are kept, and the message says where; otherwise no file is left.
+        KeyboardInterrupt: On Ctrl-C. The message says where the frames are.
     """
     network: Any = model.generator
     choose_scale(network, scale)

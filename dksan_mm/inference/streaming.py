@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Restoring a stream of frames of any length, in memory for one window."""
+"""Restoration of a stream of any length in the memory of one window."""
 import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,41 +31,40 @@ def restore_frames(
     ensemble: bool = False,
     is_cut: Callable[[NDArray[Any], NDArray[Any]], bool] | None = None
 ) -> Iterator[NDArray[Any]]:
-    """Upscale the frames of a video, one after the other.
+    """Upscale the frames of a video one by one.
 
-    A frame comes out as soon as the last one of its window went in, and only
-    a window is kept. The model's evaluator computes the features of each frame
-    once, if it can. At both ends the end frame is repeated, as in evaluation.
+    Each output frame is available as soon as the last frame of its window has
+    been read, and only one window is kept in memory. If the evaluator can
+    extract features, it does so once per frame. The first and last frames are
+    repeated at the ends, as in evaluation.
 
     Args:
-        model (nn.Module): A ``WindowVSR``, such as
-            :func:`dksan_mm.apis.init_model` gives.
-        frames (Iterable[ndarray[h, w, 3]]): RGB of one size, uint8.
-        scale (int, optional): Factor: that of one of the network's levels, at
-            which a smaller one stops. Default: the last one's.
-        size (tuple, optional): Width and height to fit the frames into, their
-            proportions kept; None for a side that the other decides. The
-            smallest factor that suffices is followed by Lanczos' filter.
-            Default: what the factor gives.
-        tile (int | str | None): Side of the tiles, in LR pixels, that the
-            cascade works on; None: the whole frame; 'auto': the whole frame
-            if the memory suffices, else tiles that it suffices for. See
-            :mod:`dksan_mm.inference.tiles`.
-        ensemble (bool): Average the results for the 8 flips and rotations of
-            the frames.
-        is_cut (Callable, optional): Of two consecutive frames, whether a new
-            scene begins with the second. Each scene is restored like a video
-            of its own.
+        model (nn.Module): A ``WindowVSR``, e.g. from
+            :func:`dksan_mm.apis.init_model`.
+        frames (Iterable[ndarray[h, w, 3]]): RGB frames of one size, uint8.
+        scale (int, optional): Scale factor of a level of the network, at which
+            the cascade stops. Default: the last level's.
+        size (tuple, optional): Width and height to fit the frames into while
+            keeping the aspect ratio; None for a side that follows from the
+            other. The smallest sufficient scale factor is followed by Lanczos
+            resizing. Default: determined by the scale factor.
+        tile (int | str | None): Tile side for the cascade in LR pixels, None
+            for the whole frame, or 'auto' for the whole frame if memory
+            allows, else tiles that fit. See :mod:`dksan_mm.inference.tiles`.
+        ensemble (bool): Average the results of the 8 flips and rotations.
+        is_cut (Callable, optional): Function of two consecutive frames that
+            returns whether a new scene begins with the second. Each scene is
+            restored as a separate video.
 
     Yields:
-        ndarray[scale * h, scale * w, 3]: RGB, rounded to uint8, one for each
-        frame; of ``size``, if given.
+        ndarray[scale * h, scale * w, 3]: One RGB frame, rounded to uint8, per
+        input frame; resized to fit ``size``, if given.
 
     Raises:
-        TypeError: If a frame is no uint8 image.
-        ValueError: If a frame has another shape than the first, no level has
-            the scale, none suffices for the size, the frames are that large
-            already, or both are given.
+        TypeError: If a frame is not a uint8 array.
+        ValueError: If the shape of a frame differs from the first one's, no
+            level has the scale factor, none is sufficient for ``size``, the
+            frames already have that size, or both arguments are given.
     """
     if size is not None:
         if scale is not None:
@@ -84,7 +83,7 @@ def _restore_to_size(
         model: nn.Module, frames: Iterable[NDArray[Any]], size: Size,
         tile: int | str | None, ensemble: bool,
         is_cut: Callable[..., Any] | None) -> Iterator[NDArray[Any]]:
-    """Upscale by the factor that suffices, then shrink."""
+    """Upscale by the smallest sufficient factor, then downscale."""
     frames = check_frames(frames)
     first = next(frames, None)
     if first is None:
@@ -104,25 +103,25 @@ def _restore_to_size(
 
 
 class _Encoded(NamedTuple):
-    """A frame on its way through the window.
+    """Frame of a window.
 
     Attributes:
-        inputs (list[Tensor[1, 3, h, w]]): For each transform, RGB in [0, 1],
-            padded to what the network needs.
-        features (list): For each transform, what ``extract`` gives.
-        size (tuple[int, int]): The frame's height and width.
+        inputs (list[Tensor[1, 3, h, w]]): Network input for each transform,
+            RGB in [0, 1], padded to the network's size divisor.
+        features (list): Output of ``extract`` for each transform.
+        size (tuple[int, int]): Height and width of the frame.
     """
     inputs: list[Tensor]
     features: list[Any]
     size: tuple[int, int]
 
 
-# (transposed, flipped): the number of flips' bits are vertical, horizontal.
+# (transposed, flips): bit 0 of flips is vertical, bit 1 horizontal.
 _TRANSFORMS = tuple((t, f) for t in (0, 1) for f in range(4))
 
 
 def _transform(x: Tensor, transposed: int, flips: int) -> Tensor:
-    """Flip, then transpose, the last two axes."""
+    """Flip, then transpose the last two axes."""
     axes = [axis for bit, axis in ((1, -2), (2, -1)) if flips & bit]
     x = x.flip(axes) if axes else x
     return x.transpose(-2, -1) if transposed else x
@@ -134,7 +133,7 @@ def _transform_back(x: Tensor, transposed: int, flips: int) -> Tensor:
 
 
 class _Restorer:
-    """The model, cut into what is done for a frame and for a window."""
+    """Model, split into a step per frame and a step per window."""
 
     def __init__(self, model: Any, tile: int | str | None,
                  transforms: Sequence[tuple[int, int]], scale: int) -> None:
@@ -147,16 +146,16 @@ class _Restorer:
         self.num_frames = self.network.num_frames
         weight = next(self.network.parameters(), torch.empty(0))
         self.device, self.dtype = weight.device, weight.dtype
-        # Of grey levels; what the config's data_preprocessor says.
+        # Grey levels of the config's data_preprocessor.
         self.mean, self.std = (
             getattr(model.data_preprocessor,
                     name).to(self.device).view(1, -1, 1, 1)
             for name in ('mean', 'std'))
 
     def encode(self, frame: NDArray[Any]) -> _Encoded:
-        """Do what concerns one frame alone."""
+        """Encode one frame."""
         image = torch.from_numpy(np.ascontiguousarray(frame)).to(self.device)
-        # Contiguous, as a loader gives it: other layouts round otherwise.
+        # Contiguous, as from a data loader: other layouts round differently.
         image = image.permute(2, 0, 1)[None].contiguous()
         image = ((image - self.mean) / self.std).to(self.dtype)
         inputs = [
@@ -170,7 +169,7 @@ class _Restorer:
         return _Encoded(inputs, features, (height, width))
 
     def decode(self, window: Sequence[_Encoded]) -> NDArray[Any]:
-        """Make the frame in the middle of a window."""
+        """Restore the centre frame of a window."""
         total = torch.zeros((), device=self.device)
         for i, transform in enumerate(self.transforms):
             size = window[0].size[::-1] if transform[0] else window[0].size
@@ -184,7 +183,7 @@ class _Restorer:
         return round_to_uint8(image[0].permute(1, 2, 0).cpu().numpy())
 
     def _forward(self, frame: Tensor, features: list[Any]) -> Tensor:
-        """The network's output for one window of one transform."""
+        """Compute the network's output for one window and transform."""
         fused = self.evaluator.fuse(features)
         height, width = frame.shape[-2:]
         tiles = choose_tiles(self.evaluator, self.tile, (height, width),
@@ -195,7 +194,7 @@ class _Restorer:
         return tiles.reconstruct(frame, fused, self.scale)
 
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
-        """Autocast if the model asks for it (``inference_dtype``)."""
+        """Return autocast if the model's ``inference_dtype`` needs it."""
         dtype = getattr(self.model, 'inference_dtype', torch.float32)
         if dtype == torch.float32:
             return contextlib.nullcontext()

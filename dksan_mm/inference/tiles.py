@@ -1,15 +1,15 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A cascade in overlapping tiles, for frames that the memory cannot hold.
+"""Cascades in overlapping tiles, for frames that do not fit into memory.
 
-Features, alignment and fusion work on the LR grid and are done for the whole
-frame. The cascade's maps are up to 64 times as large; they are made for tiles
-with a halo of LR pixels around them, which is cut off again.
+Features, alignment and fusion are computed on the LR grid for the whole frame.
+The cascade's feature maps are up to 64 times as large; they are computed for
+tiles with a halo of LR pixels, which is cropped afterwards.
 
-A tile is not exact: the RCABs' channel attention depends on means over the
-frame, and the deep levels see further than the halo. To bring the tiles
-closer, all share one set of means: those of a first pass over all tiles,
-weighted by their pixels. *Chosen here* by measurement (docs/benchmarks.md):
-on average it brought tiles 3.5 times closer to the untiled frame.
+Tiles are not exact: the channel attention of the RCABs depends on means over
+the frame, and the deep levels see further than the halo. To reduce the error,
+all tiles share the means of a first pass over all tiles, weighted by their
+pixels. *Chosen here* by measurement (docs/benchmarks.md): on average, this
+reduced the difference from the untiled frame by a factor of 3.5.
 """
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,23 +21,23 @@ from dksan_mm.utils.system_memory import available_memory
 from .base import Evaluator, Means
 
 HALO = 16  # LR pixels around each tile
-SHARE = 0.6  # of the free memory that a frame may take without tiles
+SHARE = 0.6  # share of the free memory that a frame may use without tiles
 
 
 class Span(NamedTuple):
-    """One axis of a tile, in LR pixels: what it gives, and what it reads."""
+    """Output and input range of a tile along one axis, in LR pixels."""
     start: int
     stop: int
     first: int
     last: int
 
     def crop(self, scale: int) -> slice:
-        """The part of the tile's output that belongs to the frame."""
+        """Return the part of the tile's output that is kept."""
         return slice(scale * (self.start - self.first),
                      scale * (self.stop - self.first))
 
     def place(self, scale: int) -> slice:
-        """The place of that part in the frame's output."""
+        """Return the position of that part in the frame's output."""
         return slice(scale * self.start, scale * self.stop)
 
 
@@ -45,14 +45,14 @@ Box = tuple[Span, Span]  # rows and columns
 
 
 class Tiles(NamedTuple):
-    """A cascade on tiles.
+    """Tiling of a cascade.
 
     Attributes:
-        evaluator (Evaluator): Of the network.
-        side (int): Of the tiles, in LR pixels, halo not counted.
-        halo (int): LR pixels around a tile.
+        evaluator (Evaluator): Evaluator of the network.
+        side (int): Side of the tiles in LR pixels, without the halo.
+        halo (int): Width of the halo around a tile in LR pixels.
         shared (bool): Whether all tiles share the means of the channel
-            attention, which takes a pass more.
+            attention, which requires an additional pass.
     """
     evaluator: Evaluator
     side: int
@@ -66,9 +66,9 @@ class Tiles(NamedTuple):
         """Upscale a frame tile by tile; see :meth:`Evaluator.reconstruct`.
 
         Args:
-            frame (Tensor[n, 3, h, w]): The centre LR frame.
-            fused (Tensor[n, channels, h, w]): From ``fuse``.
-            scale (int, optional): Factor; default: the network's.
+            frame (Tensor[n, 3, h, w]): Centre LR frame.
+            fused (Tensor[n, channels, h, w]): Output of ``fuse``.
+            scale (int, optional): Scale factor. Default: the network's.
 
         Returns:
             Tensor[n, 3, scale * h, scale * w]: RGB, not clipped.
@@ -89,7 +89,7 @@ class Tiles(NamedTuple):
         return out
 
     def boxes(self, height: int, width: int) -> list[Box]:
-        """Rows and columns of each tile."""
+        """Return the rows and columns of each tile."""
         return [(rows, columns) for rows in self._spans(height)
                 for columns in self._spans(width)]
 
@@ -103,7 +103,7 @@ class Tiles(NamedTuple):
 
     def _shared_means(self, frame: Tensor, fused: Tensor, boxes: list[Box],
                       scale: int | None) -> Means:
-        """The means of all tiles, weighted by their pixels."""
+        """Average the means of all tiles, weighted by their pixels."""
         totals: Means = []
         weight = 0
         for box in boxes:
@@ -120,13 +120,13 @@ class Tiles(NamedTuple):
 
 
 def scale_of(evaluator: Evaluator) -> int:
-    """Return the factor of an evaluator's network."""
+    """Return the scale factor of an evaluator's network."""
     network: Any = evaluator.network
     return int(network.scale)
 
 
 def _cut(box: Box, frame: Tensor, fused: Tensor) -> tuple[Tensor, Tensor]:
-    """Cut what a tile reads out of maps on the LR grid."""
+    """Crop a tile with its halo from feature maps on the LR grid."""
     rows, columns = box
     place = (..., slice(rows.first,
                         rows.last), slice(columns.first, columns.last))
@@ -134,7 +134,7 @@ def _cut(box: Box, frame: Tensor, fused: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _add(totals: Means, weight: int, means: Means) -> Means:
-    """Add weighted means to those of earlier tiles; None adds to None."""
+    """Add weighted means to those of earlier tiles; None stays None."""
     weighted = [
         None if level is None else [weight * mean for mean in level]
         for level in means
@@ -153,23 +153,23 @@ def choose_tiles(evaluator: Evaluator,
                  size: tuple[int, int],
                  device: torch.device,
                  scale: int | None = None) -> Tiles | None:
-    """Choose the tiles to work on, or None for the whole frame.
+    """Choose the tiling, or None for the whole frame.
 
     Args:
-        evaluator (Evaluator): Of the network. 'auto' is for those that state
-            ``bytes_per_pixel``, the others get the whole frame.
+        evaluator (Evaluator): Evaluator of the network. With 'auto', it gets
+            tiles only if it states ``bytes_per_pixel``.
         tile (int | str | None): Side in LR pixels, 'auto', or None.
         size (tuple[int, int]): Height and width of the LR frame.
-        device (torch.device): Where it runs.
-        scale (int, optional): Factor; default: the network's.
+        device (torch.device): Device of the network.
+        scale (int, optional): Scale factor. Default: the network's.
 
     Raises:
-        ValueError: If ``tile`` is something else.
+        ValueError: If ``tile`` has any other value.
     """
     if tile is None:
         return None
     if tile == 'auto':
-        cost = evaluator.bytes_per_pixel  # of the last level's maps
+        cost = evaluator.bytes_per_pixel  # at the last level
         if scale is not None:
             cost = cost * scale**2 // scale_of(evaluator)**2
         tile = _side_that_fits(cost, size, device)
@@ -183,12 +183,12 @@ def choose_tiles(evaluator: Evaluator,
 
 def _side_that_fits(cost: int, size: tuple[int, int],
                     device: torch.device) -> int:
-    """Side of the largest tiles that the memory holds.
+    """Compute the side of the largest tiles that fit into memory.
 
     Args:
-        cost (int): Bytes for each LR pixel; 0: not known.
+        cost (int): Bytes per LR pixel; 0 if unknown.
         size (tuple[int, int]): Height and width of the LR frame.
-        device (torch.device): Where it runs.
+        device (torch.device): Device of the network.
     """
     free = SHARE * free_memory(device)
     if size[0] * size[1] * cost <= free:
@@ -197,7 +197,7 @@ def _side_that_fits(cost: int, size: tuple[int, int],
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that can be had on a device."""
+    """Return the free memory of a device, in bytes."""
     if device.type == 'cuda':
         return torch.cuda.mem_get_info(device)[0]
     try:
@@ -212,7 +212,7 @@ def free_memory(device: torch.device) -> int:
 
 
 def _left_in_group() -> int:
-    """Bytes that a container's limit leaves (control groups 1 and 2)."""
+    """Return the bytes left under a container's limit (cgroup v1 and v2)."""
     root = Path('/sys/fs/cgroup')
     for limit, used in (('memory.max', 'memory.current'),
                         ('memory/memory.limit_in_bytes',

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""From one video to another, through whatever changes the frames."""
+"""Copying of videos whose frames are changed on the way."""
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -21,15 +21,15 @@ Restore = Callable[[Iterator[NDArray[Any]]], Iterator[NDArray[Any]]]
 
 @dataclass
 class Report:
-    """Report of what :func:`copy_video` did.
+    """Report of :func:`copy_video`.
 
     Attributes:
-        path (str): The file or folder that was written.
-        num_frames (int): Frames in it.
-        complaints (list[str]): A sentence for each thing that was wrong with
-            the source; empty if all its frames are there.
-        notes (list[str]): A sentence for each thing that was changed, such as
-            HDR, or could not be kept, such as sound.
+        path (str): Written file or folder.
+        num_frames (int): Number of written frames.
+        complaints (list[str]): One sentence for each problem of the source;
+            empty if no frame is missing.
+        notes (list[str]): One sentence for each property that was changed,
+            such as HDR, or could not be kept, such as sound.
     """
     path: str
     num_frames: int
@@ -46,24 +46,24 @@ def copy_video(restore: Restore,
                deinterlace: bool = True,
                overwrite: bool = False,
                progress: Callable[[int, int], None] | None = None) -> Report:
-    """Copy a video whose frames are changed on the way.
+    """Copy a video through a function that changes its frames.
 
     Arguments, report and errors are those of
     :func:`~dksan_mm.inference.restore_video.restore_video`.
 
     Args:
-        restore (Callable): Gives a frame for each of the frames that it is
-            given, an iterator in and an iterator out.
-        source (str | PathLike): The video.
-        target (str | PathLike): The file or folder to write.
-        crf (int): Of x264.
+        restore (Callable): Function that maps an iterator of frames to an
+            iterator of as many changed frames.
+        source (str | PathLike): Source video.
+        target (str | PathLike): File or folder to write.
+        crf (int): Constant rate factor of x264.
         fps (float | Fraction, optional): Frames per second.
-        deinterlace (bool): Whether interlaced frames are deinterlaced.
-        overwrite (bool): Whether the target may exist.
-        progress (Callable, optional): Called after each frame.
+        deinterlace (bool): Whether to deinterlace interlaced frames.
+        overwrite (bool): Whether to overwrite an existing target.
+        progress (Callable, optional): Function called after each frame.
 
     Returns:
-        Report: Where the frames are, how many, and what was wrong.
+        Report: Path and number of the frames, and problems found.
     """
     check_target(target, overwrite=overwrite)
     rate = None if fps is None else Fraction(fps).limit_denominator(100_000)
@@ -93,7 +93,7 @@ def copy_video(restore: Restore,
 
 def _copy(source: Source, restore: Restore, writer: Writer,
           progress: Callable[[int, int], None]) -> None:
-    """Read, restore and write all frames, each in a thread of its own."""
+    """Read, restore and write all frames, each step in its own thread."""
     times: deque[Any] = deque()
 
     def images(frames: Prefetch) -> Iterator[NDArray[Any]]:
@@ -109,22 +109,22 @@ def _copy(source: Source, restore: Restore, writer: Writer,
 
 
 def _explain(error: OSError, writer: Writer) -> OSError:
-    """Clean up after an error of the disk; name the target, not its part."""
+    """Clean up after a disk error; name the target, not its part file."""
     name = os.fspath(error.filename or '')
     of_target = not name or writer.part and writer.part in name
-    if not error.errno or not of_target:  # of the source
+    if not error.errno or not of_target:  # error of the source
         writer.discard()
         return error
     text = error.strerror or ''
     if isinstance(writer, FolderWriter) and writer.num_frames:
-        text += f'; {_done(writer)}'  # each is a file, and whole
+        text += f'; {_done(writer)}'  # each frame is a complete file
     else:
         writer.discard()
     return OSError(error.errno, text, writer.path)
 
 
 def _keep(writer: Writer) -> str:
-    """Finish what an interruption leaves; say where it is."""
+    """Finalize an interrupted target; return a message with its path."""
     if not writer.num_frames:
         writer.discard()
         return 'stopped before the first frame'
@@ -139,4 +139,4 @@ def _done(writer: Writer) -> str:
 
 
 def _nothing(*_: int) -> None:
-    """Stand-in for a progress that nobody asked for."""
+    """Report no progress."""

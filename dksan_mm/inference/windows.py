@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Windows of frames of each scene of a stream, whatever upscales them."""
+"""Sliding windows over the frames of each scene of a stream."""
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 
 class Restorer(Protocol):
-    """A network, cut into what is done for a frame and for a window.
+    """Network, split into a step per frame and a step per window.
 
     Attributes:
-        num_frames (int): Frames of a window.
+        num_frames (int): Number of frames of a window.
     """
     num_frames: int
 
     def encode(self, frame: NDArray[Any]) -> Any:
-        """Do what concerns one frame alone, ``(h, w, 3)``, RGB, uint8."""
+        """Encode one frame ``(h, w, 3)``, RGB, uint8."""
 
     def decode(self, window: Sequence[Any]) -> NDArray[Any]:
-        """Make the frame in the middle of a window of encoded frames."""
+        """Restore the centre frame of a window of encoded frames."""
 
 
 def restore_stream(
@@ -28,33 +28,33 @@ def restore_stream(
     frames: Iterable[NDArray[Any]],
     is_cut: Callable[[NDArray[Any], NDArray[Any]], bool] | None = None
 ) -> Iterator[NDArray[Any]]:
-    """Upscale the frames of a video, one after the other.
+    """Upscale the frames of a video one by one.
 
-    At both ends of a scene the end frame is repeated, as in evaluation.
+    The first and last frames of a scene are repeated, as in evaluation.
 
     Args:
-        restorer (Restorer): Upscales windows.
-        frames (Iterable[ndarray[h, w, 3]]): RGB of one size, uint8.
-        is_cut (Callable, optional): Of two consecutive frames, whether a new
-            scene begins with the second.
+        restorer (Restorer): Network that upscales windows.
+        frames (Iterable[ndarray[h, w, 3]]): RGB frames of one size, uint8.
+        is_cut (Callable, optional): Function of two consecutive frames that
+            returns whether a new scene begins with the second.
 
     Yields:
-        ndarray[scale * h, scale * w, 3]: One for each frame.
+        ndarray[scale * h, scale * w, 3]: One output frame per input frame.
 
     Raises:
-        TypeError: If a frame is no uint8 image.
-        ValueError: If a frame has another shape than the first.
+        TypeError: If a frame is not a uint8 array.
+        ValueError: If the shape of a frame differs from the first one's.
     """
     for scene in _scenes(check_frames(frames), is_cut):
         yield from _restore_scene(restorer, scene)
 
 
 def check_frames(frames: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-    """Hand on frames, all of the first one's shape.
+    """Pass frames on after checking their type and shape.
 
     Raises:
-        TypeError: If a frame is no uint8 image.
-        ValueError: If a frame has another shape than the first.
+        TypeError: If a frame is not a uint8 array.
+        ValueError: If the shape of a frame differs from the first one's.
     """
     first = None
     for index, frame in enumerate(frames):
@@ -73,8 +73,8 @@ def check_frames(frames: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
 def _scenes(
         frames: Iterator[NDArray[Any]],
         is_cut: Callable[..., Any] | None) -> Iterator[Iterator[NDArray[Any]]]:
-    """Cut a stream into streams; each must be used up before the next."""
-    pending: deque[NDArray[Any]] = deque()  # the first frame of the next scene
+    """Split a stream into scenes; exhaust each before taking the next."""
+    pending: deque[NDArray[Any]] = deque()  # first frame of the next scene
 
     def scene(previous: NDArray[Any]) -> Iterator[NDArray[Any]]:
         yield previous
@@ -98,7 +98,7 @@ def _first(frames: Iterator[NDArray[Any]]) -> list[NDArray[Any]]:
 
 def _restore_scene(restorer: Restorer,
                    frames: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-    """Restore a clip, its end frames repeated beyond the ends."""
+    """Restore a clip, repeating its first and last frames."""
     reach = restorer.num_frames // 2
     window: deque[Any] = deque(maxlen=2 * reach + 1)
     for frame in frames:
@@ -106,7 +106,7 @@ def _restore_scene(restorer: Restorer,
         window.extend([latest] * (1 if window else reach + 1))
         if len(window) == window.maxlen:
             yield restorer.decode(window)
-    # A clip shorter than the window's half fills it only here.
+    # A clip shorter than half a window fills the window only here.
     for _ in range(reach if window else 0):
         window.append(window[-1])
         if len(window) == window.maxlen:
