@@ -1,2 +1,2 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Videos as files and folders: reading, cutting into scenes, writing."""
+"""Read videos from files and folders, and write them."""

@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Animated images; those that FFmpeg does not decode: WebP, deep APNG.
+"""Animated images that FFmpeg does not decode: WebP and 16-bit APNG.
 
-Each plays once, whatever number of loops it states. A frame without a duration
-is shown for 100 ms, as browsers have it.
+Each animation plays once; its loop count is ignored. A frame without a
+duration is shown for 100 ms, as in browsers.
 """
 import io
 import struct
@@ -18,19 +18,19 @@ from dksan_mm.io.images import need_image_packages
 
 PNG = b'\x89PNG\r\n\x1a\n'
 DEFAULT = 100  # ms
-MAX_PIXELS = 2**27  # more are a damaged header
+MAX_PIXELS = 2**27  # a header that states more is damaged
 Shown = tuple[NDArray[Any], int]
 
 
 class Animation:
-    """Frames of an animation, each with its alpha.
+    """Frames of an animation with alpha.
 
-    Iterating yields ``(image, duration)``: RGBA from 0 to 255 of the shape
-    (h, w, 4), uint8 or float32, and milliseconds.
+    Iterating yields ``(image, duration)``: an RGBA image (h, w, 4), uint8 or
+    float32 from 0 to 255, and its duration in milliseconds.
 
     Attributes:
-        path (str): The file.
-        durations (list[int]): Of all frames, in milliseconds.
+        path (str): Path of the file.
+        durations (list[int]): Frame durations in milliseconds.
     """
     path: str
     durations: list[int]
@@ -46,14 +46,13 @@ def open_animation(path: str) -> Animation | None:
     """Open an animation that FFmpeg does not decode.
 
     Args:
-        path (str): Any file.
+        path (str): Path of any file.
 
     Returns:
-        Animation | None: None for other files, those that cannot be opened
-        among them.
+        Animation | None: None for any other file, or an unreadable one.
 
     Raises:
-        ValueError: If it is one, and damaged from the start; names the path.
+        ValueError: If the animation is damaged at its start; names the path.
     """
     try:
         with open(path, 'rb') as file:
@@ -70,13 +69,14 @@ def open_animation(path: str) -> Animation | None:
 
 
 def count_png_frames(path: str) -> int:
-    """Number of frames that an animated PNG states.
+    """Read the number of frames from the header of an animated PNG.
 
     Args:
-        path (str): Any file.
+        path (str): Path of any file.
 
     Returns:
-        int: 0 for other files, and for those that cannot be opened.
+        int: Number of frames; 0 for any other file and for a file that
+        cannot be opened.
     """
     try:
         with open(path, 'rb') as file:
@@ -94,19 +94,19 @@ def count_png_frames(path: str) -> int:
 
 
 def is_animated_png(path: str) -> bool:
-    """Tell an animated PNG from all other files."""
+    """Return whether a file is an animated PNG."""
     return count_png_frames(path) > 1
 
 
 def check_gif_end(path: str, frames: int) -> None:
-    """Notice a GIF that was cut short, which plays without an error.
+    """Check that a GIF is complete: a truncated one plays without an error.
 
     Args:
-        path (str): The file.
-        frames (int): Those that it has.
+        path (str): Path of the file.
+        frames (int): Number of decoded frames.
 
     Raises:
-        ValueError: If its end is missing.
+        ValueError: If the trailer is missing.
     """
     with open(path, 'rb') as file:
         if not _reaches_trailer(file.read()):
@@ -115,7 +115,7 @@ def check_gif_end(path: str, frames: int) -> None:
 
 
 def _reaches_trailer(content: bytes) -> bool:
-    """Follow a GIF's blocks to its trailer, after which more may come."""
+    """Follow the blocks of a GIF to its trailer; bytes may follow it."""
 
     def skip(place: int, flags: int) -> int:
         return place + (3 * 2**(flags % 8 + 1) if flags & 0x80 else 0)
@@ -123,11 +123,11 @@ def _reaches_trailer(content: bytes) -> bool:
     try:
         place = skip(13, content[10])
         while content[place] != 0x3B:
-            if content[place] == 0x2C:  # an image, maybe with a palette
+            if content[place] == 0x2C:  # an image, which may have a palette
                 place = skip(place + 10, content[place + 9]) + 1
             else:  # an extension
                 place += 2
-            while content[place]:  # sub-blocks, each led by its length
+            while content[place]:  # sub-blocks, each preceded by its length
                 place += content[place] + 1
             place += 1
     except IndexError:
@@ -136,7 +136,7 @@ def _reaches_trailer(content: bytes) -> bool:
 
 
 class WebP(Animation):
-    """A WebP file, of one frame or more; libwebp composes them."""
+    """A WebP file with one or more frames, composed by libwebp."""
 
     def __init__(self, path: str) -> None:
         need_image_packages(path)
@@ -149,7 +149,7 @@ class WebP(Animation):
         except (OSError, Image.DecompressionBombError) as error:
             raise ValueError(f'{path}: not a WebP file that can be decoded: '
                              'damaged, or cut short') from error
-        if len(self.durations) < count:  # one without an animation
+        if len(self.durations) < count:  # a still image
             self.durations = [DEFAULT] * count
 
     def __iter__(self) -> Iterator[Shown]:
@@ -168,10 +168,10 @@ class WebP(Animation):
 
 
 def _read_webp(path: str) -> tuple[bytes, list[int], bool]:
-    """A WebP file up to its last whole chunk, of a fitting stated length.
+    """Read a WebP file up to its last complete chunk and fix its length field.
 
     Returns:
-        tuple: The bytes, the frames' durations, and whether it is whole.
+        tuple: Content, durations in ms, and whether the file is complete.
     """
     with open(path, 'rb') as file:
         content = file.read()
@@ -193,7 +193,7 @@ def _read_webp(path: str) -> tuple[bytes, list[int], bool]:
 
 
 class Control(NamedTuple):
-    """An fcTL chunk: place and size, time, and what becomes of the canvas."""
+    """An fcTL chunk: position, size, duration, disposal and blending."""
     number: int
     width: int
     height: int
@@ -206,12 +206,12 @@ class Control(NamedTuple):
 
     @property
     def duration(self) -> int:
-        """Milliseconds."""
+        """Duration in milliseconds."""
         return round(1000 * self.delay / (self.per or 100)) or DEFAULT
 
 
 class DeepApng(Animation):
-    """An animated PNG of 16 bits with alpha, which FFmpeg cannot blend."""
+    """An animated 16-bit PNG with alpha, which FFmpeg cannot blend."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -222,7 +222,7 @@ class DeepApng(Animation):
         width, height = struct.unpack('>II', self._head[16:24])
         if width * height > MAX_PIXELS:
             raise ValueError(f'{self.path}: too large, {width}x{height}')
-        # Colours times their alpha, which blend by one sum.
+        # Premultiplied by alpha: blending is then a single sum.
         canvas = np.zeros((height, width, 4), np.float32)
         for number, (control, data) in enumerate(self._frames):
             _, w, h, x, y = control[:5]
@@ -247,7 +247,7 @@ class DeepApng(Animation):
 
     def _decode(self, number: int, control: Control,
                 data: bytes) -> NDArray[Any]:
-        """One frame's pixels, RGBA times alpha, float32."""
+        """Decode one frame to float32 RGBA, premultiplied by alpha."""
         head = struct.pack('>II', control.width,
                            control.height) + self._head[24:29]
         png = b''.join((PNG, _chunk(b'IHDR',
@@ -265,7 +265,7 @@ class DeepApng(Animation):
 
 
 def _read_apng(path: str) -> tuple[bytes, list[tuple[Control, bytes]]]:
-    """Header and frames of a PNG; none if it is not animated."""
+    """Read the header and frames of a PNG; no frames if not animated."""
     with open(path, 'rb') as file:
         content = file.read()
     frames: list[tuple[Control, bytes]] = []
@@ -286,7 +286,7 @@ def _read_apng(path: str) -> tuple[bytes, list[tuple[Control, bytes]]]:
 
 
 def _straight(canvas: NDArray[Any]) -> NDArray[Any]:
-    """RGBA of colours that were multiplied by their alpha."""
+    """Undo the premultiplication by alpha."""
     alpha = np.maximum(canvas[..., 3:], 1e-9)
     parts: list[NDArray[Any]] = [canvas[..., :3] / alpha, canvas[..., 3:]]
     straight: NDArray[Any] = 255 * np.concatenate(parts, -1)

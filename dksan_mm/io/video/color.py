@@ -1,11 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Colour tags of a video: numbers of ITU-T H.273, as FFmpeg has them."""
+"""Colour tags of a video, as the code points of ITU-T H.273."""
 from dataclasses import dataclass
 
 import av
 
-BT709, UNSPECIFIED, BT2020 = 1, 2, 9  # of primaries; of matrices, too
-SRGB, PQ, HLG = 13, 16, 18  # of transfers
+BT709, UNSPECIFIED, BT2020 = 1, 2, 9  # primaries and matrices
+SRGB, PQ, HLG = 13, 16, 18  # transfers
 BT601, FULL_RANGE = 5, 2
 PRIMARIES = {
     1: 'BT.709',
@@ -47,13 +47,13 @@ MATRICES = {
     16: 'YCgCo-Re',
     17: 'YCgCo-Ro'
 }
-# Matrices that swscale knows, and those computed here.
+# Matrices that swscale supports, and those implemented here.
 SWSCALE, OWN = (1, 4, 5, 6, 7, 9), (8, 12)
 
 
 @dataclass(frozen=True)
 class Color:
-    """Meaning of a frame's RGB numbers.
+    """Colour space of RGB values.
 
     Attributes:
         primaries (int): A key of ``PRIMARIES``.
@@ -64,31 +64,31 @@ class Color:
 
     @property
     def is_hdr(self) -> bool:
-        """Tell HDR, which shows brighter things than white."""
+        """Return whether the transfer is HDR (PQ or HLG)."""
         return self.transfer in (PQ, HLG)
 
     @property
     def can_be_kept(self) -> bool:
-        """Tell colours that an upscaled video can have.
+        """Return whether an upscaled video can keep these colours.
 
-        BT.2020 has 10 bits or 12, since 8 are too few for its range, and so
-        have other wide ones; x264 has no tag for EBU 3213.
+        BT.2020 and other wide gamuts need 10 or 12 bits, since 8 are too few
+        for their range; x264 has no tag for EBU 3213.
         """
         return not self.is_hdr and self.primaries not in (8, BT2020, 10, 22)
 
     @property
     def matrix(self) -> int:
-        """The luma and chroma that such colours are usually coded as."""
+        """Matrix with which these primaries are usually coded."""
         if self.primaries == BT2020:
             return BT2020
         return 6 if self.primaries in (4, 5, 6, 7) else BT709
 
     @property
     def on_displays(self) -> 'Color':
-        """Colours that a picture without tags is taken to have.
+        """Colours that programs assume for an untagged picture.
 
-        Displays of today are BT.709's or sRGB's, and programs show the same
-        numbers on both.
+        Displays use BT.709 or sRGB, and programs show the same values on
+        both.
         """
         return Color(BT709, SRGB if self.transfer == SRGB else BT709)
 
@@ -104,11 +104,11 @@ def read_color(frame: av.VideoFrame) -> Color:
         frame (VideoFrame): A decoded frame.
 
     Returns:
-        Color: As it is tagged. Without tags, BT.709; HDR without primaries,
-        BT.2020.
+        Color: The tagged colours. The default is BT.709, or BT.2020 for HDR
+        without tagged primaries.
     """
     if frame.format.name.startswith('xyz'):
-        return Color()  # swscale makes BT.709 of it
+        return Color()  # swscale converts it to BT.709
     transfer = frame.color_trc
     if transfer not in TRANSFERS:
         transfer = BT709
@@ -119,16 +119,16 @@ def read_color(frame: av.VideoFrame) -> Color:
 
 
 def read_coding(frame: av.VideoFrame) -> tuple[int, bool]:
-    """Find out how a decoded frame's numbers are coded.
+    """Find the matrix and the range of a decoded frame.
 
     Args:
         frame (VideoFrame): A decoded frame.
 
     Returns:
-        tuple[int, bool]: Its matrix, and whether its range is full. Without
-        tags, the matrix is BT.2020's if the colours are, else BT.709's from
-        1280x720 on and BT.601's below, as players guess; the range is full
-        for RGB, grey and JPEG (yuvj) formats.
+        tuple[int, bool]: Matrix, and whether the range is full. Without
+        tags, the matrix is guessed as players do: BT.2020 for its primaries,
+        else BT.709 if the width is at least 1280 or the height at least 720,
+        else BT.601; RGB, grey and JPEG (yuvj) formats have full range.
     """
     name = frame.format.name
     has_full = frame.format.is_rgb or name.startswith(('yuvj', 'gray', 'ya'))

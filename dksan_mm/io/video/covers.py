@@ -8,14 +8,14 @@ from av.stream import Disposition
 from .streams import open_container
 from .timeline import Packet
 
-# FFmpeg's names of containers that hold covers, as streams or as attached
-# files, and suffixes of the images that all of them can hold.
+# FFmpeg's names of the containers that hold covers as streams or as attached
+# files. Both hold images with the suffixes listed below.
 AS_STREAMS, AS_FILES = ('mp4', ), ('matroska', )
 SUFFIXES = dict(mjpeg='jpg', png='png')
 
 
 def can_hold(target: av.container.OutputContainer) -> bool:
-    """Return whether a kind of container has place for covers."""
+    """Return whether a container can hold cover images."""
     return target.format.name in AS_STREAMS + AS_FILES
 
 
@@ -24,9 +24,9 @@ class Cover:
     """A cover image.
 
     Attributes:
-        index (int): Of its stream in the source.
-        codec (str): FFmpeg's name.
-        content (bytes): The image file.
+        index (int): Index of its stream in the source.
+        codec (str): FFmpeg's name of its codec.
+        content (bytes): Encoded image file.
     """
     index: int
     codec: str
@@ -34,7 +34,7 @@ class Cover:
 
 
 def read_covers(source: str) -> list[Cover]:
-    """Read the cover images of a file that can be copied."""
+    """Read the cover images that can be copied from a file."""
     covers: list[Cover] = []
     with open_container(source) as container:
         streams = [
@@ -50,21 +50,21 @@ def read_covers(source: str) -> list[Cover]:
                     Cover(packet.stream.index,
                           packet.stream.codec_context.name, bytes(packet)))
         except av.FFmpegError:
-            pass  # it is noted as left out
+            pass  # reported later as left out
     return covers
 
 
 def add_cover(cover: Cover, stream: av.stream.Stream,
               target: av.container.OutputContainer) -> list[Packet]:
-    """Add a cover to a container that is not written to yet.
+    """Add a cover to a container before anything is written to it.
 
     Args:
         cover (Cover): The image.
-        stream (Stream): The stream that it is from, of an open file.
-        target (OutputContainer): Has its video already.
+        stream (Stream): Its stream in the open source file.
+        target (OutputContainer): Container that already has its video.
 
     Returns:
-        list[Packet]: To be written to it first.
+        list[Packet]: Packets to write to the container first.
     """
     if target.format.name in AS_FILES:
         suffix = SUFFIXES[cover.codec]

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A video file decoded from beginning to end, for all that read videos."""
+"""Decoding of a video file from beginning to end."""
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ from .streams import open_video
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded frame, not converted yet.
+    """A decoded frame, not yet converted to RGB.
 
     Attributes:
-        load (Callable[[str], ndarray[uint8, h, w, 3]]): Makes the image, for
+        load (Callable[[str], ndarray[uint8, h, w, 3]]): Converts it to
             'rgb24' or 'bgr24'; may raise a ValueError that names the path.
-        pts (int | None): When it is shown, in the file's ``time_base``.
-        duration (int): How long, in the same units; 0 if not known.
-        is_damaged (bool): Whether the decoder had to make up a part.
+        pts (int | None): Presentation time in units of ``time_base``.
+        duration (int): Duration in the same units; 0 if unknown.
+        is_damaged (bool): Whether the decoder concealed errors in it.
     """
     load: Callable[[str], NDArray[Any]]
     pts: int | None = None
@@ -37,30 +37,30 @@ class Picture:
 
 
 class Decoder:
-    """The frames of one video file; iterate once.
+    """Decoder of the frames of one video file; can be iterated once.
 
     Iterating yields a :class:`Picture` for each frame, in order, and None for
     each packet that cannot be decoded.
 
     Args:
-        path (str): The file: a video, or an animation (GIF, APNG, WebP).
+        path (str): Path of a video or an animation (GIF, APNG, WebP).
         keep_color (bool): Whether the target can be tagged with the video's
             colours; see :class:`~dksan_mm.io.video.pixels.PixelReader`.
-        deinterlace (bool): Whether interlaced frames are deinterlaced.
-        threads (int, optional): Threads of the decoder.
+        deinterlace (bool): Whether to deinterlace interlaced frames.
+        threads (int, optional): Number of decoder threads.
 
     Attributes:
-        rate (Fraction | None): Frames per second on average, if known.
-        time_base (Fraction | None): Seconds of one unit of ``pts``.
-        num_frames (int): As far as known beforehand; 0 if not.
-        sample_aspect (Fraction): Width to height of a pixel; complete when
-            the first frame is there.
+        rate (Fraction | None): Average frame rate in Hz, if known.
+        time_base (Fraction | None): Unit of ``pts`` in seconds.
+        num_frames (int): Number of frames, maybe estimated; 0 if unknown.
+        sample_aspect (Fraction): Pixel aspect ratio, width to height; final
+            once the first frame is decoded.
         has_tracks (bool): Whether the file may have sound and other tracks.
 
     Raises:
-        ValueError: If there is no video in it, or, while iterating, if no
-            frame can be decoded or the file is cut short; names the path.
-        OSError: If it cannot be opened.
+        ValueError: If the file has no video, or, while iterating, if no frame
+            can be decoded or the file is truncated; names the path.
+        OSError: If the file cannot be opened.
     """
 
     def __init__(self,
@@ -105,12 +105,12 @@ class Decoder:
 
     @property
     def color(self) -> Color:
-        """Colours of the images; known when the first is there."""
+        """Colours of the images; known after the first frame."""
         return self._pixels.color
 
     @property
     def notes(self) -> list[str]:
-        """A sentence for each thing that is not as in the file."""
+        """Sentences about everything that was changed or left out."""
         notes = self._notes + self._pixels.notes
         if self._is_interlaced:
             verb = 'is' if self._deinterlacer else 'is not'
@@ -178,6 +178,6 @@ class Decoder:
 
 
 def _ordered(image: NDArray[Any], pixels: str) -> NDArray[Any]:
-    """An RGB image as 'rgb24' or 'bgr24'."""
+    """Return an RGB image as 'rgb24' or 'bgr24'."""
     return np.ascontiguousarray(image[..., ::-1] if pixels ==
                                 'bgr24' else image)

@@ -1,20 +1,20 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Whole frames of interlaced ones, whose two fields are of two moments."""
+"""Deinterlacing of frames whose two fields differ in time."""
 from collections import deque
 from collections.abc import Iterable, Iterator
 
 import av
 import av.filter
 
-# bwdif makes one frame of one, and leaves frames that are not flagged.
+# bwdif in this mode keeps the frame rate and leaves progressive frames alone.
 OPTIONS = 'mode=send_frame:parity=auto:deint=interlaced'
 
 
 class Deinterlacer:
-    """Replaces interlaced frames by FFmpeg's bwdif; the others stay.
+    """Deinterlaces interlaced frames by FFmpeg's bwdif; keeps the others.
 
     Attributes:
-        is_needed (bool): Whether there was an interlaced frame.
+        is_needed (bool): Whether an interlaced frame was found.
     """
 
     def __init__(self) -> None:
@@ -28,14 +28,14 @@ class Deinterlacer:
     def filter(
         self, frames: Iterable[av.VideoFrame | None]
     ) -> Iterator[av.VideoFrame | None]:
-        """Go through a video.
+        """Deinterlace a video.
 
         Args:
-            frames (Iterable[VideoFrame | None]): Its frames; None where one
-                is missing.
+            frames (Iterable[VideoFrame | None]): Decoded frames; None for a
+                missing one.
 
         Yields:
-            VideoFrame | None: As many, with their own times and tags.
+            VideoFrame | None: The same number, with original times and tags.
         """
         for frame in frames:
             if frame is None:
@@ -68,7 +68,7 @@ class Deinterlacer:
               frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
         self._waiting.append(frame)
         self._times.append((frame.pts, frame.duration))
-        # Numbers instead of times, which may be missing or may jump.
+        # Count frames instead: timestamps may be missing or jump.
         frame.pts, self._count = self._count, self._count + 1
         graph.vpush(frame)
         yield from self._pull(graph)

@@ -1,29 +1,29 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Times of decoded frames, of which some are missing, equal or go back."""
+"""Repair of missing, equal and decreasing frame times."""
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-MAX_EQUAL = 8  # frames of one time: more are an error
+MAX_EQUAL = 8  # more frames with one time are an error
 T = TypeVar('T')
 
 
 def place_frames(frames: Iterable[tuple[int | None, int, T]],
                  step: int) -> Iterator[tuple[int, int, T]]:
-    """Give frames times that grow.
+    """Make the times of frames strictly increasing.
 
-    A frame without a time follows the one before at the frame rate. So does
-    one whose time goes back by several frames, and those after it are moved
-    as much. Frames of one time share the time until the next.
+    A frame without a time follows its predecessor at the frame rate. So does
+    a frame whose time jumps back by several frames; the frames after it are
+    shifted alike. Frames with equal times share the interval up to the next.
 
     Args:
-        frames (Iterable[tuple[int | None, int, T]]): Time, duration (0 if
-            not known) and content of each frame, in ticks.
-        step (int): Ticks from frame to frame at the frame rate.
+        frames (Iterable[tuple[int | None, int, T]]): Time in ticks, duration
+            in ticks (0 if unknown) and content of each frame.
+        step (int): Ticks between frames at the frame rate.
 
     Yields:
-        tuple[int, int, T]: The same of the frames that will be shown.
+        tuple[int, int, T]: Time, duration and content of each shown frame.
     """
-    group: list[tuple[int, T]] = []  # waits for a later time
+    group: list[tuple[int, T]] = []  # frames waiting for a later time
     start = moved = 0
     try:
         for pts, duration, content in frames:
@@ -37,7 +37,7 @@ def place_frames(frames: Iterable[tuple[int | None, int, T]],
             if not group:
                 start = time
             group.append((step if pts is None else duration, content))
-    except Exception:  # what there was before an error counts
+    except Exception:  # keep the frames before the error
         yield from _share(group, start, start + step * len(group))
         raise
     yield from _share(group, start, start + step * len(group))

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Geometry of a stored picture: the part shown, and which way up."""
+"""Cropping and orientation of stored pictures."""
 import re
 from typing import Any, NamedTuple
 
@@ -18,13 +18,13 @@ _CROP = re.compile(r'^ +Frame Cropping: (\d+)/(\d+)/(\d+)/(\d+)$',
 
 
 class Crop(NamedTuple):
-    """Edges that a file's header takes off its frames as they are stored.
+    """Edges of the stored frames that the file's header crops.
 
     Attributes:
-        left (int): Columns.
-        right (int): Columns.
-        top (int): Rows.
-        bottom (int): Rows.
+        left (int): Number of columns.
+        right (int): Number of columns.
+        top (int): Number of rows.
+        bottom (int): Number of rows.
     """
     left: int = 0
     right: int = 0
@@ -32,12 +32,12 @@ class Crop(NamedTuple):
     bottom: int = 0
 
     def leaves(self, width: int, height: int) -> bool:
-        """Return whether anything is left of a picture."""
+        """Return whether any pixel of a picture is left."""
         return (self.left + self.right < width
                 and self.top + self.bottom < height)
 
     def apply(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Return the part of an image that is left, (h, w, c)."""
+        """Return the cropped image, (h, w, c)."""
         height, width = image.shape[:2]
         return image[self.top:height - self.bottom,
                      self.left:width - self.right]
@@ -45,20 +45,20 @@ class Crop(NamedTuple):
 
 def read_crop(container: av.container.InputContainer,
               stream: av.VideoStream) -> Crop:
-    """Read the edges that a container, not the codec, takes off.
+    """Read the crop that the container, not the codec, states.
 
-    They are the clean aperture of MP4 and PixelCropTop and so on of Matroska.
-    PyAV does not tell them, but FFmpeg's description of the file does.
+    This is the clean aperture of MP4, or PixelCropTop etc. of Matroska. PyAV
+    does not expose it, but FFmpeg's description of the file does.
 
     Args:
         container (InputContainer): The open file.
-        stream (VideoStream): A stream of it.
+        stream (VideoStream): One of its streams.
 
     Returns:
-        Crop: Of nothing, if the file does not say.
+        Crop: The crop; all zero if the file states none.
     """
     with logging_from(av.logging.INFO):
-        described: Any = container  # PyAV's types leave its dump out
+        described: Any = container  # dumps_format is missing in PyAV's types
         _, *sections = _STREAM.split(described.dumps_format())
     for section in sections:
         match = _CROP.search(section)
@@ -68,12 +68,12 @@ def read_crop(container: av.container.InputContainer,
 
 
 class Orientation(NamedTuple):
-    """One of the eight ways to show a picture, in this order.
+    """One of the eight orientations of a picture, applied in this order.
 
     Attributes:
-        transpose (bool): Whether rows become columns.
-        mirror (bool): Whether left and right are then exchanged.
-        flip (bool): Whether top and bottom are.
+        transpose (bool): Whether to exchange rows and columns.
+        mirror (bool): Whether to exchange left and right then.
+        flip (bool): Whether to exchange top and bottom then.
     """
     transpose: bool = False
     mirror: bool = False
@@ -83,10 +83,10 @@ class Orientation(NamedTuple):
         """Turn an image upright.
 
         Args:
-            image (ndarray[h, w, c]): As it is stored.
+            image (ndarray[h, w, c]): The stored image.
 
         Returns:
-            ndarray[h, w, c] or [w, h, c]: As it is shown, contiguous.
+            ndarray[h, w, c] or [w, h, c]: The upright image, contiguous.
         """
         if self.transpose:
             image = image.transpose(1, 0, 2)
@@ -98,15 +98,15 @@ class Orientation(NamedTuple):
 
 
 def read_orientation(frame: av.VideoFrame) -> Orientation:
-    """Find out how a frame is to be shown.
+    """Read the orientation of a frame from its display matrix.
 
-    An angle that is no multiple of 90 degrees counts as the nearest one.
+    An angle that is not a multiple of 90 degrees is rounded to the nearest.
 
     Args:
         frame (VideoFrame): A decoded frame.
 
     Returns:
-        Orientation: What its display matrix says; nothing without one.
+        Orientation: The orientation; the identity without a matrix.
     """
     a, b, c, d = _read_matrix(frame)
     if abs(a) + abs(d) >= abs(b) + abs(c):
@@ -115,7 +115,7 @@ def read_orientation(frame: av.VideoFrame) -> Orientation:
 
 
 def is_slanted(frame: av.VideoFrame) -> bool:
-    """Tell a frame that is to be shown at another than a right angle."""
+    """Return whether a frame is rotated by other than a right angle."""
     a, b, c, d = map(abs, _read_matrix(frame))
     one, other = a + d, b + c
     return min(one, other) > 0.02 * max(one, other)

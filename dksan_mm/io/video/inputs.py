@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Inputs that a user names: one video, or several in a folder."""
+"""Inputs of the command line: one video, or several in a folder."""
 import glob
 import os.path as osp
 import re
@@ -15,26 +15,26 @@ class Inputs(NamedTuple):
 
     Attributes:
         paths (list[str]): Video files and folders of frames.
-        notes (list[str]): Sentences about files that are not taken.
+        notes (list[str]): Sentences about files that are ignored.
     """
     paths: list[str]
     notes: list[str]
 
 
 def find_inputs(source: str) -> Inputs | None:
-    """List the videos in a folder, or of a pattern.
+    """List the videos in a folder or of a glob pattern.
 
-    A folder of videos may hold images too, such as posters, and a folder of
-    frames a video: what there is more of is taken. Images named like a video
-    next to them are its posters, however many.
+    A folder of videos may also hold images, such as posters, and a folder of
+    frames may hold a video: the majority decides. Images named like a video
+    next to them are its posters and never count.
 
     Args:
-        source (str): A folder of video files and of folders with frames, or
-            a pattern that stands for such.
+        source (str): A folder of video files and folders of frames, or a
+            pattern that matches such files and folders.
 
     Returns:
-        Inputs | None: In the order of their names; None if ``source`` is one
-        video, folder of frames or image, or is not there.
+        Inputs | None: The videos in natural order; None if ``source`` is a
+        single video, folder of frames or image, or does not exist.
 
     Raises:
         OSError: If the folder cannot be read.
@@ -57,7 +57,7 @@ def find_inputs(source: str) -> Inputs | None:
 
 
 def _expand(pattern: str) -> Content:
-    """List the paths that a pattern stands for."""
+    """List the paths that match a pattern."""
     content = Content([], [], [], [])
     for path in sorted(glob.glob(pattern, recursive=True), key=natural):
         if osp.isdir(path):
@@ -77,11 +77,11 @@ def _has_images(folder: str) -> bool:
     try:
         return bool(read_folder(folder).images)
     except OSError:
-        return True  # it is named with the reason when it is read
+        return True  # reading it reports the reason
 
 
 def _is_sequence(content: Content, num_videos: int) -> bool:
-    """Return whether a folder is one of frames, with a video among them."""
+    """Return whether a folder mainly holds frames, not videos."""
     stems = tuple(osp.splitext(path)[0] for path in content.videos)
     images = [path for path in content.images if not path.startswith(stems)] \
         if stems else content.images
@@ -94,5 +94,5 @@ def _is_sequence(content: Content, num_videos: int) -> bool:
 
 
 def is_address(path: str) -> bool:
-    """Return whether a path is a network address, as ``http://...``."""
+    """Return whether a path is a network address, such as ``http://...``."""
     return bool(re.match('[A-Za-z][A-Za-z0-9+.-]+://', path))

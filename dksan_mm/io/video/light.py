@@ -1,16 +1,16 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Colours converted in the light of a display.
+"""Colour conversion in linear light.
 
-Numbers become light by the display's curve: BT.1886 (gamma 2.4) for the
-camera curves of BT.709, BT.601 and BT.2020, as mpv and zimg have it. Then
-primaries are exchanged, with Bradford's adaptation of white, and what another
-display cannot show is clipped.
+Signals are linearised with the display's curve: BT.1886 (gamma 2.4) for the
+camera curves of BT.709, BT.601 and BT.2020, as in mpv and zimg. Then the
+primaries are converted with Bradford's chromatic adaptation, and values
+outside the target's gamut are clipped.
 
 HDR is tone-mapped by the curve of Report ITU-R BT.2390, applied to the largest
-of R, G and B, which keeps hues and grey. Diffuse white of HDR, 203 cd/m2
-(Report BT.2408), is the white of SDR before that; the curve leaves the darker
-half as it is and bends the rest below white. HLG is first shown on BT.2100's
-display of 1000 cd/m2.
+of R, G and B, which preserves hues and grey. Before that, HDR's diffuse white,
+203 cd/m2 (Report BT.2408), is mapped to the white of SDR; the curve keeps the
+darker half and compresses the rest below white. HLG is first rendered for
+BT.2100's display of 1000 cd/m2.
 """
 from collections.abc import Callable
 from typing import Any
@@ -48,7 +48,7 @@ _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367],
 
 
 def to_xyz(primaries: int) -> NDArray[Any]:
-    """The matrix from linear RGB to CIE XYZ; white has Y = 1."""
+    """Matrix from linear RGB to CIE XYZ, where white has Y = 1."""
     *rgb, white = [
         np.array([x / y, 1, (1 - x - y) /
                   y]) if y else np.array([x, y, 1 - x - y], float)
@@ -60,7 +60,7 @@ def to_xyz(primaries: int) -> NDArray[Any]:
 
 
 def exchange(source: int, target: int) -> NDArray[Any]:
-    """The matrix from linear RGB of some primaries to that of others."""
+    """Matrix from linear RGB of one set of primaries to another."""
     before, after = to_xyz(source), to_xyz(target)
     ones = np.ones(3)
     scale = (_BRADFORD @ after @ ones) / (_BRADFORD @ before @ ones)
@@ -69,13 +69,13 @@ def exchange(source: int, target: int) -> NDArray[Any]:
 
 
 def luma_weights(primaries: int) -> NDArray[Any]:
-    """Luminance of red, green and blue; of white it is 1."""
+    """Luminance of red, green and blue; they sum to 1."""
     weights: NDArray[Any] = to_xyz(primaries)[1]
     return weights
 
 
 def pq_to_light(signal: NDArray[Any]) -> NDArray[Any]:
-    """Light in cd/m2 that a PQ signal stands for (BT.2100, table 4)."""
+    """Convert a PQ signal to light in cd/m2 (BT.2100, table 4)."""
     root = np.power(signal, 32 / 2523)
     low = np.maximum(root - 107 / 128, 0)
     light: NDArray[Any] = np.power(low / (2413 / 128 - 2392 / 128 * root),
@@ -84,14 +84,14 @@ def pq_to_light(signal: NDArray[Any]) -> NDArray[Any]:
 
 
 def light_to_pq(light: NDArray[Any] | float) -> NDArray[Any]:
-    """The PQ signal of light in cd/m2."""
+    """Convert light in cd/m2 to a PQ signal."""
     root = np.power(np.asarray(light) / 1e4, 1305 / 8192)
     return np.power((107 / 128 + 2413 / 128 * root) / (1 + 2392 / 128 * root),
                     2523 / 32)
 
 
 def hlg_to_scene(signal: NDArray[Any]) -> NDArray[Any]:
-    """Light of the scene, 0 to 1, of an HLG signal (BT.2100, table 5)."""
+    """Convert an HLG signal to scene light from 0 to 1 (BT.2100, table 5)."""
     a = 0.17883277
     b, c = 1 - 4 * a, 0.5 - a * np.log(4 * a)
     return np.where(signal <= 0.5, signal**2 / 3, (np.exp(
@@ -99,14 +99,14 @@ def hlg_to_scene(signal: NDArray[Any]) -> NDArray[Any]:
 
 
 def tone_curve(light: NDArray[Any], peak: float) -> NDArray[Any]:
-    """Fit light into the range below SDR's white (BT.2390, 5.4.1).
+    """Compress light into the range below SDR's white (BT.2390, 5.4.1).
 
     Args:
-        light (ndarray): In cd/m2.
-        peak (float): The most that occurs, cd/m2.
+        light (ndarray): Light in cd/m2.
+        peak (float): Maximum light in cd/m2.
 
     Returns:
-        ndarray: In cd/m2, up to 203; it grows with ``light``.
+        ndarray: Light from 0 to 203 cd/m2, increasing with ``light``.
     """
     if peak <= WHITE:
         return np.minimum(light, WHITE)
@@ -149,7 +149,7 @@ def _cinema() -> tuple[Curve, Curve]:
             (52.37 / 48), lambda light: from_light(light * (48 / 52.37)))
 
 
-# From a signal to light and back, by transfer; BT.1886 where none is here.
+# Curves from signal to light and back by transfer; BT.1886 is the default.
 _BT1886 = _power(2.4)
 _CURVES: dict[int, tuple[Curve, Curve]] = {
     4: _power(2.2),
@@ -163,7 +163,7 @@ _CURVES: dict[int, tuple[Curve, Curve]] = {
 
 
 def same_light(one: Color, other: Color) -> bool:
-    """Tell colours whose equal numbers stand for equal light."""
+    """Return whether equal values of two colour spaces mean equal light."""
     return one == other or not (one.is_hdr or other.is_hdr) and (
         CHROMATICITIES[one.primaries] == CHROMATICITIES[other.primaries]
         and _CURVES.get(one.transfer, _BT1886) is _CURVES.get(
@@ -171,12 +171,12 @@ def same_light(one: Color, other: Color) -> bool:
 
 
 class Conversion:
-    """Numbers of some colours into those of others, SDR.
+    """Conversion of RGB values from one colour space to another, SDR.
 
     Args:
-        source (Color): Of what comes in.
-        target (Color): Of what goes out, not HDR.
-        peak (float): The brightest light of HDR, cd/m2.
+        source (Color): Colours of the input.
+        target (Color): Colours of the output, not HDR.
+        peak (float): Brightest light of the HDR input, cd/m2.
     """
 
     def __init__(self,
@@ -191,7 +191,7 @@ class Conversion:
         self._tables: dict[tuple[float, float], tuple[NDArray[Any], ...]] = {}
         if source.transfer == HLG:
             self._weights = luma_weights(source.primaries).astype(np.float32)
-            # Of luminance and of light, by their square roots.
+            # Tables of luminance and light, indexed by their square roots.
             roots = np.linspace(0, 1, STEPS)
             self._gain = (HLG_PEAK / WHITE *
                           np.maximum(roots, 1e-9)**(2 * HLG_GAMMA - 2)).astype(
@@ -204,18 +204,18 @@ class Conversion:
         """Convert an image.
 
         Args:
-            codes (ndarray[uint16, h, w, 3]): The numbers.
-            black (float): The number of black.
-            white (float): That of the largest signal.
+            codes (ndarray[uint16, h, w, 3]): RGB code values.
+            black (float): Code value of black.
+            white (float): Code value of the largest signal.
 
         Returns:
-            ndarray[float32, h, w, 3]: From 0 to 1.
+            ndarray[float32, h, w, 3]: RGB from 0 to 1.
         """
         if (black, white) not in self._tables:
             signal = (np.arange(STEPS) - black) / (white - black)
             self._tables[black, white] = self._tabulate(np.clip(signal, 0, 1))
         table, factors = self._tables[black, white]
-        light = np.take(table, codes, mode='clip')  # not checked: quicker
+        light = np.take(table, codes, mode='clip')  # faster than bounds checks
         if self._source.transfer == HLG:
             light = self._show_hlg(light)
         elif self._source.transfer == PQ:
@@ -226,7 +226,7 @@ class Conversion:
 
     def _tabulate(self,
                   signal: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Light of each signal, and what the tone curve makes of it."""
+        """Tabulate the light and the tone curve's factor of each signal."""
         if self._source.transfer == PQ:
             nits = pq_to_light(signal)
             return ((nits / WHITE).astype(np.float32),
@@ -237,7 +237,7 @@ class Conversion:
         return curve(signal).astype(np.float32), np.empty(0)
 
     def _show_hlg(self, scene: NDArray[Any]) -> NDArray[Any]:
-        """Light of BT.2100's display, tone-mapped; SDR's white is 1."""
+        """Render HLG for BT.2100's display and tone-map; SDR white is 1."""
         luminance = scene @ self._weights
         light: NDArray[Any] = scene * np.take(self._gain,
                                               _index(luminance))[..., None]
@@ -247,19 +247,19 @@ class Conversion:
 
 
 def _largest(image: NDArray[Any]) -> NDArray[Any]:
-    """The largest channel, quicker than ``max(-1)``."""
+    """Return the largest channel; faster than ``max(-1)``."""
     return np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2])
 
 
 def _index(values: NDArray[Any]) -> NDArray[Any]:
-    """Places of values from 0 to 1 in a table by their square roots."""
+    """Return table indices of values from 0 to 1, by their square roots."""
     places: NDArray[Any] = np.rint(
         np.sqrt(np.clip(values, 0, 1)) * (STEPS - 1))
     return places.astype(np.uint16)
 
 
 def _factors(light: NDArray[Any], peak: float) -> NDArray[Any]:
-    """Factors that apply the tone curve to light."""
+    """Return the factors that apply the tone curve to light."""
     light = np.maximum(light, 1e-6)
     factors: NDArray[Any] = tone_curve(light, peak) / light
     return factors.astype(np.float32)

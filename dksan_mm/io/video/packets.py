@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A video file packet by packet, and whether it is whole."""
+"""Demuxing of a video file, and the check that it is complete."""
 import os.path as osp
 from collections.abc import Iterator
 from fractions import Fraction
@@ -10,31 +10,31 @@ from .animations import check_gif_end, count_png_frames
 from .streams import find_second_mp4, open_decoder
 from .timeline import Packet, follow, open_timeline
 
-# Seconds, in addition to 2 %, that a file may end early: headers round up,
-# and count what decoders drop of the sound's beginning.
+# Tolerance in seconds, in addition to 2 %, for a file that ends early: headers
+# round up and include the leading samples that decoders drop from the sound.
 TAIL = Fraction(1, 4)
-# Formats that state a length of the video alone. Matroska does not.
+# Formats that state the duration of the video stream. Matroska does not.
 STATED = ('mov,mp4,m4a,3gp,3g2,mj2', 'avi')
-# How files of other formats begin, and within how many bytes of the end of
-# one to look for another.
+# Signatures of other formats, and the number of bytes after the end of one
+# recording in which to look for another.
 STARTS = {'flv': b'FLV\x01', 'matroska,webm': b'\x1aE\xdf\xa3'}
 REST = 2**20
 
 
 class Packets:
-    """The packets of all streams, and where the last of them ends."""
+    """Packets of all streams, and the time at which the last one ends."""
 
     def __init__(self, container: av.container.InputContainer) -> None:
         self._container = container
         self._end_byte, self._frames = 0, 0
         self._timeline = open_timeline(container)
-        # Of each stream: its latest time, and the longest step to one.
+        # Per stream: latest time, and longest step between two packets.
         self._times: dict[int, tuple[Fraction, Fraction]] = {}
 
     def decode(self, stream: av.VideoStream) -> Iterator[av.VideoFrame | None]:
         """Yield frames, and None for each packet that cannot be decoded.
 
-        Their times begin at zero; see :mod:`dksan_mm.io.video.timeline`.
+        Frame times start at zero; see :mod:`dksan_mm.io.video.timeline`.
         """
         decoder = open_decoder(stream)
         for packet in self._container.demux():
@@ -53,14 +53,14 @@ class Packets:
                 yield None
 
     def find_second(self, path: str) -> int | None:
-        """Find where another recording begins that FFmpeg does not read.
+        """Find where a second recording starts that FFmpeg does not read.
 
         Args:
-            path (str): The file, whose packets have been read.
+            path (str): Path of the file, whose packets have been read.
 
         Returns:
-            int | None: The number of the byte; None if there is none, or the
-            format is one of which FFmpeg reads all.
+            int | None: Byte offset of the second recording; None if there is
+            none, or if FFmpeg reads all recordings of this format.
         """
         kind = self._container.format.name
         if kind == STATED[0]:
@@ -73,7 +73,7 @@ class Packets:
         return None if found < 0 else self._end_byte + found
 
     def _note(self, packet: Packet, time: Fraction) -> None:
-        # Not all packets state how long they last: as long as another did.
+        # A packet without a duration is taken to last as long as the others.
         last, step = self._times.get(packet.stream.index, (time, Fraction(0)))
         length = (packet.duration or 0) * packet.time_base
         self._times[packet.stream.index] = (max(last, time),
@@ -81,13 +81,13 @@ class Packets:
 
     def check_end(self, path: str, stream: av.VideoStream,
                   last: av.VideoFrame) -> None:
-        """Notice a file that was cut short.
+        """Check that the file is not truncated.
 
-        The frames alone do not tell where a video has sound, which may be
-        longer: then all streams must end well before the stated length.
+        If there is sound, which may be longer than the video, the frames
+        alone prove nothing: all streams must end well before the duration.
 
         Raises:
-            ValueError: If it was.
+            ValueError: If the file is truncated.
         """
         kind = self._container.format.name
         if kind == 'yuv4mpegpipe':
@@ -101,7 +101,7 @@ class Packets:
             _check_tail(path, self._container, stream, last,
                         float(self._timeline.offset))
         if kind == 'avi':
-            return  # its sound may have no times that could be compared
+            return  # the sound may have no comparable times
         start, duration = _stated(self._container)
         end = max((sum(times) for times in self._times.values()), default=0)
         if end < start + duration * Fraction(98, 100) - TAIL:
@@ -112,10 +112,10 @@ class Packets:
 
 def _stated(
         container: av.container.InputContainer) -> tuple[Fraction, Fraction]:
-    """Beginning and length that a file states, seconds.
+    """Return the start time and the duration that a file states, seconds.
 
-    In Matroska some programs state the end, not the length: the beginning is
-    then part of it.
+    Some programs state the end time in Matroska instead of the duration: the
+    latter then includes the start time.
     """
     begin = Fraction(container.start_time or 0, av.time_base)
     if 'matroska' in container.format.name:
@@ -126,20 +126,20 @@ def _stated(
 def _check_tail(path: str, container: av.container.InputContainer,
                 stream: av.VideoStream, last: av.VideoFrame,
                 offset: float) -> None:
-    """Notice a file that was cut short, which decodes without an error.
+    """Check for truncation, which decodes without an error.
 
     Raises:
-        ValueError: If the frames end well before the length that the header
-            states.
+        ValueError: If the frames end well before the duration that the
+            header states.
     """
     if last.pts is None or last.time_base is None or \
             not stream.average_rate:
         return
     step = 1 / float(stream.average_rate)
-    if last.duration and last.time_base:  # the last one may be shown for long
+    if last.duration and last.time_base:  # the last one may be shown longer
         step = max(step, float(last.duration * last.time_base))
     if container.format.name == 'avi':
-        # FFmpeg shortens the duration of a file that was cut, not the count.
+        # FFmpeg shortens the duration of a truncated file, not the count.
         stated = stream.frames * step
     elif stream.duration is not None and stream.time_base is not None:
         stated = float((stream.start_time or 0) + stream.duration)
@@ -155,15 +155,15 @@ def _check_tail(path: str, container: av.container.InputContainer,
 
 
 def _check_last_byte(path: str, end: int, number: int) -> None:
-    """Notice a y4m file that was cut short: its header states no length.
+    """Check that a y4m file is complete: its header states no duration.
 
     Args:
-        path (str): The file.
-        end (int): Where the last packet ends, bytes.
-        number (int): Of the last frame.
+        path (str): Path of the file.
+        end (int): Byte offset at which the last packet ends.
+        number (int): Index of the last frame.
 
     Raises:
-        ValueError: If a part of a frame follows.
+        ValueError: If an incomplete frame follows.
     """
     if end < osp.getsize(path):
         raise ValueError(f'{path}: cut short in the frame after frame '

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""From the formats that decoders give to 8-bit RGB, and back to YUV."""
+"""Conversion of decoded frames to 8-bit RGB, and of RGB to YUV."""
 import re
 from fractions import Fraction
 from typing import Any
@@ -17,32 +17,32 @@ from .light import HLG_PEAK, WHITE, Conversion, luma_weights, same_light
 from .side_data import read_side_data
 
 # swscale's flags: bicubic, full_chroma_int, full_chroma_inp, accurate_rnd.
-# Without them white of 10 bits becomes 253. PyAV passes them on.
+# Without them 10-bit white becomes 253. PyAV passes them on.
 ACCURATE = 0x4 | 0x2000 | 0x4000 | 0x40000
-# White in swscale's RGB of 16 bits that it makes of limited range.
+# White in the 16-bit RGB that swscale makes of limited range.
 WHITE_16 = 65283
-# PyAV gives their numbers as they are.
+# PyAV returns the samples of these formats unconverted.
 _NATIVE = ('gbrp', 'gbrap', 'rgb48', 'rgba64', 'rgbaf', 'rgbf', 'gray')
-Codes = tuple[NDArray[Any], float, float]  # numbers, those of black and white
+Codes = tuple[NDArray[Any], float, float]  # code values, black, white
 
 
 class PixelReader:
-    """Makes RGB images of a video's frames.
+    """Converts the frames of a video to RGB images.
 
-    HDR and BT.2020, which 8 bits are too few for, become BT.709 (see
-    :mod:`dksan_mm.io.video.light`). Other colours stay as they are where the
-    target can be tagged with them; where it cannot, such as a PNG, they become
-    what a BT.709 or sRGB display should show. Transparent pixels are shown
+    HDR and BT.2020, for which 8 bits are too few, are converted to BT.709
+    (see :mod:`dksan_mm.io.video.light`). Other colours are kept if the target
+    can be tagged with them; otherwise, as for a PNG, they are converted to
+    what a BT.709 or sRGB display should show. Transparent pixels are blended
     over black.
 
     Args:
-        path (str): The video, for messages.
+        path (str): Path of the video, for messages.
         keep_color (bool): Whether the target is tagged with colours.
 
     Attributes:
-        crop (Crop): Edges of each frame that are not shown.
-        color (Color): Of the images; known after :meth:`begin`.
-        notes (list[str]): A sentence for each thing that is not as in the
+        crop (Crop): Edges of each frame to crop.
+        color (Color): Colours of the images; known after :meth:`begin`.
+        notes (list[str]): Sentences about everything that differs from the
             video.
     """
 
@@ -55,7 +55,7 @@ class PixelReader:
         self._tables: dict[tuple[float, float], NDArray[Any]] = {}
 
     def begin(self, frame: av.VideoFrame) -> None:
-        """Decide on the colours of all images by the first frame."""
+        """Choose the colours of all images from the first frame."""
         color = read_color(frame)
         self._peak = _read_peak(frame)
         if self._keep_color and color.can_be_kept:
@@ -66,17 +66,17 @@ class PixelReader:
     def read(self,
              frame: av.VideoFrame,
              pixels: str = 'rgb24') -> NDArray[Any]:
-        """Make an image of a frame, turned upright.
+        """Convert a frame to an upright image.
 
         Args:
             frame (VideoFrame): A decoded frame.
             pixels (str): 'rgb24' or 'bgr24'.
 
         Returns:
-            ndarray[uint8, h, w, 3]: Its part that is shown, contiguous.
+            ndarray[uint8, h, w, 3]: The cropped image, contiguous.
 
         Raises:
-            ValueError: If its format or matrix is not known; names the path.
+            ValueError: If its format or matrix is unknown; names the path.
         """
         self._check_matrix(frame)
         try:
@@ -107,7 +107,7 @@ class PixelReader:
         return image[..., ::-1] if pixels == 'bgr24' else image
 
     def over_black(self, image: NDArray[Any]) -> NDArray[Any]:
-        """8-bit RGB of an image with alpha, 0 to 255, (h, w, 4)."""
+        """Blend RGBA (h, w, 4) from 0 to 255 over black, to 8-bit RGB."""
         return self._blend(image[..., :3], image[..., 3] / np.float32(255))
 
     def _blend(self, image: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
@@ -130,7 +130,7 @@ class PixelReader:
         return self._conversions[source]
 
     def _table(self, black: float, white: float) -> NDArray[Any]:
-        """8 bits of each number."""
+        """Tabulate the 8-bit value of each code value."""
         table = self._tables.get((black, white))
         if table is None:
             values = (np.arange(65536) - black) * (255 / (white - black))
@@ -143,7 +143,7 @@ class PixelReader:
             name = MATRICES.get(matrix, f'number {matrix}')
             raise ValueError(f'{self.path}: its colours are coded with a '
                              f'matrix that is not known here: {name}')
-        # Profile 5 has no tags, and colours that only its metadata explain.
+        # Profile 5 has no tags; only its metadata explain its colours.
         if frame.color_trc not in TRANSFERS and \
                 Type.DOVI_METADATA in read_side_data(frame):
             raise ValueError(f'{self.path}: Dolby Vision without a base that '
@@ -156,7 +156,7 @@ class PixelReader:
 
 
 def _is_simple(frame: av.VideoFrame) -> bool:
-    """Tell formats of which swscale's 8 bits are exact to a rounding."""
+    """Return whether swscale's 8-bit values are exact up to rounding."""
     name = frame.format.name
     matrix, full = read_coding(frame)
     if name.startswith(('gray', 'ya')) or matrix in OWN:
@@ -167,15 +167,15 @@ def _is_simple(frame: av.VideoFrame) -> bool:
 
 def read_codes(frame: av.VideoFrame,
                has_alpha: bool) -> tuple[Codes, NDArray[Any] | None]:
-    """Numbers of red, green and blue at the frame's own precision.
+    """Read the RGB code values of a frame at its own bit depth.
 
     Args:
         frame (VideoFrame): A decoded frame.
-        has_alpha (bool): Whether to look for its alpha.
+        has_alpha (bool): Whether to read its alpha, too.
 
     Returns:
-        tuple: ``(codes, black, white)``, the first uint16 or uint8 of the
-        shape (h, w, 3), and the alpha, float32 from 0 to 1, (h, w), or None.
+        tuple: ``((codes, black, white), alpha)``: ``codes`` is uint16 or
+        uint8, (h, w, 3); ``alpha`` is float32 from 0 to 1, (h, w), or None.
     """
     matrix, full = read_coding(frame)
     name = frame.format.name
@@ -210,7 +210,7 @@ def read_codes(frame: av.VideoFrame,
 
 def _from_planes(frame: av.VideoFrame, matrix: int,
                  full: bool) -> NDArray[Any]:
-    """RGB of 16 bits by matrices that swscale does not know."""
+    """Compute 16-bit RGB with matrices that swscale does not support."""
     bits = frame.format.components[0].bits
     y, first, second = _read_planes(frame)
     half = 2**(bits - 1)
@@ -219,7 +219,7 @@ def _from_planes(frame: av.VideoFrame, matrix: int,
         first, second = [(c - half) / (2**bits - 1) for c in (first, second)]
     else:
         y = (y - half / 8) / (219 / 128 * half)
-        # YCgCo is made of R, G and B whose range is limited already.
+        # YCgCo is computed from R, G and B of limited range.
         span = (219 if matrix == 8 else 224) / 128 * half
         first, second = [(c - half) / span for c in (first, second)]
     if matrix == 8:  # YCgCo
@@ -234,7 +234,7 @@ def _from_planes(frame: av.VideoFrame, matrix: int,
 
 
 def _read_planes(frame: av.VideoFrame) -> list[NDArray[Any]]:
-    """Luma and both chroma planes, float32, of the size of luma."""
+    """Read luma and both chroma planes as float32, at luma's size."""
     if not re.match('yuvj?4..p', frame.format.name):
         raise NotImplementedError('its matrix needs planes')
     kind = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
@@ -249,7 +249,7 @@ def _read_planes(frame: av.VideoFrame) -> list[NDArray[Any]]:
 
 
 def _stretch(rows: NDArray[Any], height: int) -> NDArray[Any]:
-    """Interpolate between rows, whose centres are spread evenly."""
+    """Interpolate between rows with evenly spaced centres."""
     if len(rows) == height:
         return rows
     places = (np.arange(height) + 0.5) * (len(rows) / height) - 0.5
@@ -262,7 +262,7 @@ def _stretch(rows: NDArray[Any], height: int) -> NDArray[Any]:
 
 
 def _reformat(frame: av.VideoFrame, pixels: str) -> av.VideoFrame:
-    """Convert by swscale; the frame is tagged with what it is read as."""
+    """Convert by swscale, after tagging the frame with its actual coding."""
     matrix, full = read_coding(frame)
     if matrix in SWSCALE:
         frame.colorspace, frame.color_range = matrix, 2 if full else 1
@@ -270,16 +270,16 @@ def _reformat(frame: av.VideoFrame, pixels: str) -> av.VideoFrame:
 
 
 def to_yuv(image: NDArray[Any], matrix: int) -> av.VideoFrame:
-    """Code an image as luma and chroma, of limited range.
+    """Code an image as luma and chroma of limited range.
 
-    Chroma lies at the left, between two lines, where decoders expect it.
+    Chroma is sited left and between two lines, as decoders expect.
 
     Args:
         image (ndarray[uint8, h, w, 3]): RGB.
-        matrix (int): As of H.273: 1, 4, 5, 6, 7 or 9.
+        matrix (int): Matrix code of H.273: 1, 4, 5, 6, 7 or 9.
 
     Returns:
-        VideoFrame: Of the format yuv420p.
+        VideoFrame: A yuv420p frame.
     """
     frame = _place_chroma(av.VideoFrame.from_ndarray(image, format='rgb24'))
     frame.colorspace = matrix
@@ -291,7 +291,7 @@ def to_yuv(image: NDArray[Any], matrix: int) -> av.VideoFrame:
 
 
 def _place_chroma(frame: av.VideoFrame) -> av.VideoFrame:
-    """Tell swscale where chroma is to lie; PyAV has no name for it."""
+    """Set the chroma siting for swscale, which PyAV does not expose."""
     graph = av.filter.Graph()
     source = graph.add_buffer(
         width=frame.width,
@@ -305,7 +305,7 @@ def _place_chroma(frame: av.VideoFrame) -> av.VideoFrame:
 
 
 def _read_peak(frame: av.VideoFrame) -> float:
-    """The brightest light that an HDR video says it has, cd/m2."""
+    """Read the brightest light that an HDR video states, cd/m2."""
     peak = 0.0
     found: dict[Type, Any] = read_side_data(frame)  # buffers
     if Type.MASTERING_DISPLAY_METADATA in found:
@@ -322,7 +322,7 @@ def _read_peak(frame: av.VideoFrame) -> float:
 
 
 def _to_uint8(values: NDArray[Any]) -> NDArray[Any]:
-    """Round, and clip to 0 to 255."""
+    """Round and clip to the range 0 to 255."""
     if values.dtype == np.uint8:
         return values
     levels: NDArray[Any] = np.rint(np.clip(values, 0, 255))

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Frames of a video file, a folder, a glob or one image, one by one."""
+"""Readers of the frames of a video file, a folder, a glob or an image."""
 import glob
 import os
 import os.path as osp
@@ -25,17 +25,17 @@ from dksan_mm.io.video.decoder import Decoder, Picture
 from dksan_mm.io.video.frame_times import place_frames
 from dksan_mm.io.video.inputs import is_address
 
-DEFAULT_RATE = Fraction(25)  # frames a second of images: chosen here
+DEFAULT_RATE = Fraction(25)  # frame rate of images: chosen here
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame and its place in time.
+    """A frame with its presentation time.
 
     Attributes:
         image (ndarray[uint8, h, w, 3]): RGB.
-        pts (int): When it is shown, in units of its source's ``time_base``.
-        duration (int): How long, in the same units; 0 if not known.
+        pts (int): Presentation time in units of the source's ``time_base``.
+        duration (int): Duration in the same units; 0 if unknown.
     """
     image: NDArray[Any]
     pts: int
@@ -43,26 +43,26 @@ class Frame:
 
 
 class Source:
-    """Base of all kinds of sources.
+    """Base class of all sources.
 
-    Iterating yields each :class:`Frame` once, in order. Where the rest of a
-    source cannot be used (a broken tail, another size), the iteration ends
-    and ``complaints`` says why.
+    Iterating yields each :class:`Frame` once, in order. If the rest of a
+    source is unusable (damaged, or of another size), the iteration ends and
+    ``complaints`` states the reason.
 
     Attributes:
-        path (str): As the user named it.
-        rate (Fraction): Frames per second, on average.
-        time_base (Fraction): Seconds of one unit of ``Frame.pts``.
-        num_frames (int): As far as known beforehand; 0 if not.
-        sample_aspect (Fraction): Width to height of a pixel.
-        tracks (str | None): The file whose sound, subtitles, chapters and
-            tags belong to the frames.
-        keeps_time (bool): Whether the frames have their times in that file;
-            else only its tags fit to them.
-        color (Color): What the frames' numbers stand for.
-        complaints (list[str]): What was wrong, complete after iterating.
-        notes (list[str]): What was changed, though all frames are there;
-            complete after iterating.
+        path (str): Path as the user named it.
+        rate (Fraction): Average frame rate in Hz.
+        time_base (Fraction): Unit of ``Frame.pts`` in seconds.
+        num_frames (int): Number of frames if known in advance; else 0.
+        sample_aspect (Fraction): Pixel aspect ratio, width to height.
+        tracks (str | None): File whose sound, subtitles, chapters and tags
+            belong to the frames.
+        keeps_time (bool): Whether the frames keep the times of that file;
+            otherwise only its tags apply to them.
+        color (Color): Colour space of the frames.
+        complaints (list[str]): Errors; complete after the iteration.
+        notes (list[str]): Changes that lose no frame; complete after the
+            iteration.
     """
     sample_aspect = Fraction(1)
     color = Color()
@@ -77,14 +77,14 @@ class Source:
 
     @property
     def inputs(self) -> list[str]:
-        """The files that are read."""
+        """Files that are read."""
         return [self.path]
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames; all of one size.
+        """Yield the frames, all of one size.
 
         Raises:
-            ValueError: If there is no frame to begin with; names the path.
+            ValueError: If the source has no first frame; names the path.
         """
         number, size = 0, None
         try:
@@ -112,19 +112,19 @@ def _check_size(frame: Frame, size: tuple[int, ...], name: str) -> None:
 class VideoFile(Source):
     """A video file, decoded from beginning to end.
 
-    Damaged packets are left out and counted. Frames are turned upright.
+    Damaged packets are skipped and counted. Frames are turned upright.
 
     Args:
-        path (str): The file.
-        rate (Fraction, optional): Show the frames at this rate, without
-            sound, whatever their times in the file.
+        path (str): Path of the file.
+        rate (Fraction, optional): Frame rate that replaces the frame times
+            of the file; the sound is then dropped.
         keep_color (bool): Whether the target can be tagged with the video's
             colours; see :class:`~dksan_mm.io.video.pixels.PixelReader`.
-        deinterlace (bool): Whether interlaced frames are deinterlaced.
+        deinterlace (bool): Whether to deinterlace interlaced frames.
 
     Raises:
-        ValueError: If it is no video.
-        OSError: If it cannot be opened.
+        ValueError: If the file is not a video.
+        OSError: If the file cannot be opened.
     """
 
     def __init__(self,
@@ -182,10 +182,10 @@ class Images(Source):
     """Image files as the frames of a video.
 
     Args:
-        path (str): As the user named them all.
+        path (str): Folder or pattern as the user named it.
         files (Sequence[str]): Image files in temporal order.
-        rate (Fraction, optional): Frames per second.
-        notes (Sequence[str]): What is known of them already.
+        rate (Fraction, optional): Frame rate in Hz.
+        notes (Sequence[str]): Notes from the search for the files.
     """
 
     def __init__(self,
@@ -200,7 +200,7 @@ class Images(Source):
 
     @property
     def inputs(self) -> list[str]:
-        """The files that are read."""
+        """Files that are read."""
         return self.files
 
     def _read(self) -> Iterator[Frame]:
@@ -227,19 +227,19 @@ def open_source(path: str | os.PathLike[str],
 
     Args:
         path (str | PathLike): A path, or a pattern such as ``'in/*.png'``.
-        rate (Fraction, optional): Frames per second. Images have 25 unless
-            it is given; of a video it replaces the frames' own times.
-        keep_color (bool): As in :class:`VideoFile`.
-        deinterlace (bool): As in :class:`VideoFile`.
-        animate (bool): Whether an animated image is a video; else it is the
-            image that programs show which know no animations.
+        rate (Fraction, optional): Frame rate in Hz; 25 by default for
+            images. For a video it replaces the frame times.
+        keep_color (bool): See :class:`VideoFile`.
+        deinterlace (bool): See :class:`VideoFile`.
+        animate (bool): Whether to read an animated image as a video; if not,
+            its still image is read.
 
     Returns:
-        Source: Its frames, not read yet.
+        Source: The frames, not read yet.
 
     Raises:
-        FileNotFoundError: If there is nothing at ``path``.
-        ValueError: If it holds no frames; names the path.
+        FileNotFoundError: If ``path`` does not exist.
+        ValueError: If it has no frames; names the path.
         OSError: If it cannot be opened.
     """
     path = os.fspath(path)
@@ -283,11 +283,11 @@ def _open_pattern(path: str, rate: Fraction | None) -> Images:
 
 
 def is_image(path: str) -> bool:
-    """Tell whether a file is an image, by its suffix or, without, its content.
+    """Return whether a file is an image, by its suffix or else its content.
 
     Raises:
-        OSError: If it cannot be opened.
-        ValueError: If it is a photograph of a format that is not read.
+        OSError: If the file cannot be opened.
+        ValueError: If it is a HEIC image, which is not supported.
     """
     if is_image_name(path) or is_video_name(path):
         return is_image_name(path)

@@ -8,18 +8,18 @@ from av.sidedata.sidedata import SideData, Type
 
 
 def read_side_data(frame: av.VideoFrame) -> dict[Type, SideData]:
-    """Read a frame's side data, of kinds that PyAV does not know too."""
+    """Read a frame's side data, including kinds that PyAV does not know."""
     _name_unknown_kinds()
-    found: Any = frame.side_data  # whose items' type PyAV does not state
+    found: Any = frame.side_data  # PyAV does not type its items
     return {data.type: data for data in found}
 
 
 @functools.lru_cache(None)
 def _name_unknown_kinds() -> None:
-    """Let PyAV name kinds of side data by number.
+    """Let PyAV name unknown kinds of side data by number.
 
-    Its list ends before FFmpeg's. A frame with EXIF data, for instance, would
-    otherwise give none of its side data but an error.
+    Its list is shorter than FFmpeg's. Otherwise one unknown kind, such as
+    EXIF data, would make all side data of a frame an error.
     """
 
     def name(cls: type[Type], number: int) -> Type:

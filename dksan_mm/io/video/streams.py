@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Video files opened, and the stream in them that players show."""
+"""Opening of video files, and choice of the stream that players show."""
 import errno
 import os.path as osp
 import re
@@ -16,7 +16,7 @@ from .animations import is_animated_png
 # Pictures that describe a file, such as the cover of an album.
 COVERS = Disposition.attached_pic | Disposition.timed_thumbnails
 ALPHA_DECODERS = dict(vp8='libvpx', vp9='libvpx-vp9')
-# Boxes that an MP4 or MOV file may begin with.
+# Boxes with which an MP4 or MOV file may begin.
 MP4_STARTS = (b'ftyp', b'styp', b'mdat', b'moov', b'moof', b'sidx', b'wide',
               b'free', b'skip', b'pnot')
 NO_INDEX = ('an MP4 file without its index (moov box): cut short, or never '
@@ -24,21 +24,21 @@ NO_INDEX = ('an MP4 file without its index (moov box): cut short, or never '
 
 
 def open_container(path: str) -> av.container.InputContainer:
-    """Open a file of any kind; its name is no URL, its tags may be damaged.
+    """Open a file; its name is not taken for a URL, its tags may be damaged.
 
     Args:
-        path (str): A file.
+        path (str): Path of the file.
 
     Returns:
-        InputContainer: To be closed by the caller.
+        InputContainer: The open file, which the caller closes.
 
     Raises:
-        av.FFmpegError: If it cannot be opened.
+        av.FFmpegError: If the file cannot be opened.
     """
     options: dict[str, Any] = {}
     if is_animated_png(path):
-        # By its name, x%03d.png or *.png, FFmpeg would take it for a pattern.
-        # A frame without a duration is shown for 100 ms, not FFmpeg's 67.
+        # FFmpeg would take a name like x%03d.png or *.png for a pattern. A
+        # frame without a duration is shown for 100 ms, not FFmpeg's 67 ms.
         options = dict(format='apng', options=dict(default_fps='10'))
     container: av.container.InputContainer = av.open(
         f'file:{path}', metadata_errors='replace', **options)
@@ -47,17 +47,17 @@ def open_container(path: str) -> av.container.InputContainer:
 
 def open_video(
         path: str) -> tuple[av.container.InputContainer, av.VideoStream]:
-    """Open a file that has a video.
+    """Open a file that contains a video.
 
     Args:
-        path (str): A file.
+        path (str): Path of the file.
 
     Returns:
-        tuple[InputContainer, VideoStream]: The file, to be closed by the
-        caller, and the stream in it to decode.
+        tuple[InputContainer, VideoStream]: The open file, which the caller
+        closes, and the stream to decode.
 
     Raises:
-        ValueError: If there is none that can be decoded; names the path.
+        ValueError: If no video in it can be decoded; names the path.
         OSError: If the file cannot be opened.
     """
     if osp.isfile(path) and not osp.getsize(path):
@@ -79,9 +79,9 @@ def open_video(
 
 
 def _is_readable(path: str, error: OSError) -> bool:
-    """Return whether FFmpeg's error is about what is in a file.
+    """Return whether FFmpeg's error concerns the content of a file.
 
-    It calls some damage in a file an error of input and output.
+    FFmpeg reports some damage in a file as an input/output error.
     """
     try:
         with open(path, 'rb') as file:
@@ -94,25 +94,25 @@ def _is_readable(path: str, error: OSError) -> bool:
 
 def choose_stream(path: str,
                   container: av.container.InputContainer) -> av.VideoStream:
-    """Find the video stream that players show.
+    """Choose the video stream that players show.
 
-    It is one marked as default, of these the one with the most pixels. Cover
-    images and thumbnails are none; a still picture is one if there is nothing
-    else.
+    This is the default stream with the most pixels. Cover images and
+    thumbnails are never chosen; a still picture is chosen only if there is
+    no other video.
 
     Args:
-        path (str): The file, for messages.
+        path (str): Path of the file, for messages.
         container (InputContainer): The open file.
 
     Returns:
         VideoStream: A stream that has a decoder.
 
     Raises:
-        ValueError: If there is none; names the path.
+        ValueError: If there is no such stream; names the path.
     """
     videos = [s for s in container.streams.video if not s.disposition & COVERS]
-    # PyAV has no codec context for a stream that nothing can decode; to ask
-    # it for a packet's frames is a segmentation fault.
+    # PyAV has no codec context for a stream without a decoder; decoding its
+    # packets is a segmentation fault.
     known = [s for s in videos if s.codec_context is not None]
     if known:
         return max(known, key=_rank)
@@ -130,10 +130,9 @@ def choose_stream(path: str,
 
 
 def open_decoder(stream: av.VideoStream) -> av.VideoCodecContext:
-    """A stream's decoder.
+    """Return the decoder of a stream.
 
-    FFmpeg's own decoders of VP8 and VP9 leave out alpha, those of libvpx do
-    not.
+    FFmpeg's own VP8 and VP9 decoders drop alpha; those of libvpx keep it.
     """
     context = stream.codec_context
     name = ALPHA_DECODERS.get(context.codec.canonical_name)
@@ -158,9 +157,9 @@ def _rank(stream: av.VideoStream) -> tuple[bool, bool, int, int]:
 
 
 def codec_name(path: str, index: int) -> str:
-    """Name that the file gives to a codec that FFmpeg does not know.
+    """Return a file's name of a codec that FFmpeg does not know.
 
-    PyAV tells nothing about such a stream, but FFmpeg's log does.
+    PyAV does not expose such a stream, but FFmpeg's log names its codec.
     """
     with logging_from(av.logging.WARNING), av.logging.Capture() as logs:
         open_container(path).close()
@@ -169,7 +168,7 @@ def codec_name(path: str, index: int) -> str:
 
 @contextmanager
 def logging_from(level: int) -> Iterator[None]:
-    """Let FFmpeg log what is of a level or more urgent, repeated or not."""
+    """Let FFmpeg log messages of a level or above, repeated ones as well."""
     before, skip = av.logging.get_level(), av.logging.get_skip_repeated()
     av.logging.set_level(level)
     av.logging.set_skip_repeated(False)
@@ -191,13 +190,13 @@ def _find_name(logs: list[str], index: int) -> str:
 
 
 def has_mp4_index(path: str) -> bool | None:
-    """Look for the index of an MP4 or MOV file.
+    """Look for the index (moov box) of an MP4 or MOV file.
 
     Args:
-        path (str): A file.
+        path (str): Path of the file.
 
     Returns:
-        bool | None: Whether there is one; None for other kinds of files.
+        bool | None: Whether it is complete; None for other kinds of files.
     """
     boxes = list(_read_boxes(path))
     if not boxes or boxes[0][0] not in MP4_STARTS:
@@ -207,22 +206,22 @@ def has_mp4_index(path: str) -> bool | None:
 
 
 def find_second_mp4(path: str) -> int | None:
-    """Find where another MP4 file begins that was appended to one.
+    """Find where a second MP4 file starts that was appended to the first.
 
-    Players show the first alone.
+    Players show only the first.
 
     Args:
-        path (str): An MP4 or MOV file.
+        path (str): Path of an MP4 or MOV file.
 
     Returns:
-        int | None: The number of the byte.
+        int | None: Byte offset of the second file; None if there is none.
     """
     starts = [begin for kind, begin, _ in _read_boxes(path) if kind == b'ftyp']
     return starts[1] if starts[1:] else None
 
 
 def _read_boxes(path: str) -> Iterator[tuple[bytes, int, int]]:
-    """Yield kind, beginning and end of each outermost box of a file."""
+    """Yield type, start and end of each top-level box of a file."""
     with open(path, 'rb') as file:
         end = file.seek(0, 2)
         place = 0

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Text subtitles in the form that a container can hold."""
+"""Conversion of text subtitles to the format that a container supports."""
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -10,22 +10,22 @@ from av.subtitles.subtitle import SubtitleSet
 
 from .timeline import Packet
 
-# FFmpeg's name of a container: the form of its text subtitles.
+# Text subtitle format of each container, by FFmpeg's names.
 FORMS = dict(mp4='mov_text', mov='mov_text', matroska='subrip')
 MILLISECOND = Fraction(1, 1000)
-LAST = 3000  # ms of a last text whose end is not known
-_END = rb'{\b0\i0\u0}\N'  # of a text and its style
-_DRAWING = re.compile(rb'\\p[1-9]')  # a figure of ASS, not a text
+LAST = 3000  # duration in ms of a last text without an end
+_END = rb'{\b0\i0\u0}\N'  # ends a text and its style
+_DRAWING = re.compile(rb'\\p[1-9]')  # an ASS drawing instead of a text
 
 
 class Text(NamedTuple):
-    """A text or picture that is shown for a time.
+    """A text that is shown for a time.
 
     Attributes:
-        start (int): Milliseconds.
-        end (int | None): Milliseconds; None where the next text ends it.
-        style (bytes): First fields of an event of ASS.
-        text (bytes): Its last field.
+        start (int): Start time in milliseconds.
+        end (int | None): End time, likewise; None if the next text ends it.
+        style (bytes): First fields of an ASS event.
+        text (bytes): Last field of the event.
     """
     start: int
     end: int | None
@@ -34,15 +34,15 @@ class Text(NamedTuple):
 
 
 def stack(texts: Sequence[Text]) -> Iterator[Text]:
-    """Put texts that overlap in time into one, one above the other.
+    """Join texts that overlap in time, one above the other.
 
-    The tracks of MP4 files show one text at a time, those of other files all.
+    Tracks of MP4 files show one text at a time; those of other files show all.
 
     Args:
-        texts (Sequence[Text]): In the order of their beginnings.
+        texts (Sequence[Text]): Texts sorted by start time.
 
     Yields:
-        Text: None of which overlap.
+        Text: Texts that do not overlap.
     """
     shown: list[Text] = []
     for number, text in enumerate(texts):
@@ -68,17 +68,17 @@ class SubtitleConverter:
     """Converts a stream of text subtitles.
 
     Args:
-        stream (SubtitleStream): The stream, of an open file.
-        target (OutputContainer): Not written to yet; gets a stream.
+        stream (SubtitleStream): A stream of an open file.
+        target (OutputContainer): Unwritten container that gets a new stream.
 
     Attributes:
-        stream (SubtitleStream): The one in ``target``.
-        damaged (int): Packets that could not be read.
+        stream (SubtitleStream): The new stream of ``target``.
+        damaged (int): Number of packets that could not be decoded.
     """
 
     def __init__(self, stream: av.stream.Stream,
                  target: av.container.OutputContainer) -> None:
-        # PyAV's types do not know the methods of subtitles' contexts.
+        # PyAV's types lack the methods of subtitle contexts.
         self._decoder: Any = stream.codec_context
         header = _header(stream)
         self.stream = target.add_stream(FORMS[target.format.name])
@@ -87,7 +87,7 @@ class SubtitleConverter:
         self._count = self.damaged = 0
 
     def read(self, packet: Packet) -> None:
-        """Take a packet of the stream, of any file that has it."""
+        """Decode a packet of the stream, from any open copy of its file."""
         try:
             found = self._decoder.decode2(packet)
         except av.FFmpegError:
@@ -97,7 +97,7 @@ class SubtitleConverter:
 
     @property
     def texts(self) -> list[Text]:
-        """Return what has been read, for :meth:`encode`."""
+        """Texts read so far, in the order for :meth:`encode`."""
         texts = sorted(self._texts, key=lambda text: text.start)
         if self._encoder.name == 'mov_text':
             return list(stack(texts))
@@ -107,7 +107,7 @@ class SubtitleConverter:
         ]
 
     def encode(self, text: Text) -> Packet:
-        """Make a packet for the stream in the target."""
+        """Encode a text as a packet of the target's stream."""
         line = b'%d,%s,%s' % (self._count, text.style, text.text)
         self._count += 1
         length = (text.end or text.start) - text.start
@@ -120,10 +120,10 @@ class SubtitleConverter:
 
 
 def can_convert(stream: av.stream.Stream, kind: str) -> bool:
-    """Return whether a stream is of texts that a kind of container can hold.
+    """Return whether a stream holds texts that a container supports.
 
     Args:
-        stream (Stream): Of an open file.
+        stream (Stream): A stream of an open file.
         kind (str): FFmpeg's name of the container.
     """
     context = stream.codec_context
@@ -139,7 +139,7 @@ def can_convert(stream: av.stream.Stream, kind: str) -> bool:
 
 
 def _header(stream: av.stream.Stream) -> bytes | None:
-    """Styles that a decoder knows, in ASS."""
+    """Return the ASS header with the styles of a stream."""
     context: Any = stream.codec_context
     context.open(strict=False)
     header: bytes | None = context.subtitle_header
@@ -152,9 +152,9 @@ def _prepared(encoder: Any, header: bytes | None) -> Any:
 
 
 def _read_texts(packet: Packet, found: SubtitleSet) -> Iterator[Text]:
-    """Read the texts of a packet on its own time."""
+    """Read the texts of a packet, timed by its timestamp."""
     time = packet.dts if packet.pts is None else packet.pts
-    if time is None:  # TrackPackets leaves such packets out
+    if time is None:  # TrackPackets drops such packets
         return
     start = round(time * packet.time_base / MILLISECOND)
     end = None
@@ -166,6 +166,6 @@ def _read_texts(packet: Packet, found: SubtitleSet) -> Iterator[Text]:
 
 
 def _split(event: Any) -> tuple[bytes, bytes]:
-    """Layer, style and so on, and text of an event."""
+    """Split an ASS event into its first fields and its text."""
     fields: list[bytes] = event.ass.split(b',', 8)
     return b','.join(fields[1:-1]), fields[-1]

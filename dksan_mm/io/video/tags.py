@@ -6,8 +6,8 @@ from fractions import Fraction
 import av
 
 KINDS = dict(audio='sound', subtitle='subtitles', video='video')
-# What a container says of itself; it is not true of a copy. A display matrix
-# is undone in the frames.
+# Tags that describe a container itself and do not hold for a copy. The display
+# matrix is already applied to the frames.
 _OWN = ('major_brand', 'minor_version', 'compatible_brands', 'encoder',
         'software', 'vendor_id', 'handler_name', 'duration', 'rotate', 'bps',
         'timecode', 'number_of_frames', 'number_of_bytes', '_statistics')
@@ -16,11 +16,11 @@ Tagged = av.container.Container | av.stream.Stream
 
 
 def copy_tags(source: Tagged, target: Tagged) -> None:
-    """Copy tags, and flags of a stream.
+    """Copy the tags of a file, or the tags and flags of a stream.
 
     Args:
-        source (InputContainer | Stream): Where they are.
-        target (OutputContainer | Stream): Of the same kind.
+        source (InputContainer | Stream): Container or stream to copy from.
+        target (OutputContainer | Stream): One of the same kind to copy to.
     """
     target.metadata.update(_tags(source))
     if isinstance(source, av.stream.Stream) and \
@@ -37,7 +37,7 @@ def _tags(source: Tagged) -> dict[str, str]:
     }
     if isinstance(source, av.stream.Stream):
         tags.pop('creation_time', None)  # the file has it
-        if 'name' in tags:  # FFmpeg's key of a title that MP4 files have
+        if 'name' in tags:  # FFmpeg's key for titles in MP4 files
             tags.setdefault('title', tags.pop('name'))
     return tags
 
@@ -48,9 +48,9 @@ def copy_chapters(source: av.container.InputContainer,
     """Copy chapters.
 
     Args:
-        source (InputContainer): The file that has them.
-        target (OutputContainer): Not written to yet.
-        start (Fraction): Time in ``source`` that is zero in ``target``.
+        source (InputContainer): File with the chapters.
+        target (OutputContainer): Container that nothing is written to yet.
+        start (Fraction): Time in ``source`` that becomes zero in ``target``.
     """
     chapters = []
     for chapter in source.chapters():
@@ -83,15 +83,15 @@ def left_out(stream: av.stream.Stream) -> str:
 def find_lost(source: av.container.InputContainer,
               target: av.container.InputContainer,
               copies: dict[av.stream.Stream, av.stream.Stream]) -> list[str]:
-    """Compare a file with its copy.
+    """List what is lost in a copy of a file.
 
     Args:
         source (InputContainer): The file.
         target (InputContainer): Its copy.
-        copies (dict[Stream, Stream]): Streams of both.
+        copies (dict[Stream, Stream]): Streams of the file and their copies.
 
     Returns:
-        list[str]: What the copy's container could not hold, named.
+        list[str]: Sentences about tags, flags and chapters that are lost.
     """
     cannot, lost = f'left out, a {suffix_of(target)} file cannot hold', []
     missing = _missing_tags(source, target)
@@ -114,7 +114,7 @@ def find_lost(source: av.container.InputContainer,
 
 
 def suffix_of(container: av.container.Container) -> str:
-    """Suffix of an open file, which names its kind: ``.mp4``."""
+    """Return the suffix of an open file in lower case, e.g. ``.mp4``."""
     return osp.splitext(container.name)[1].lower()
 
 

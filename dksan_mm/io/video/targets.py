@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Targets of upscaled frames: what may be written, before it is."""
+"""Checks of output paths before anything is written."""
 import errno
 import os
 import os.path as osp
@@ -10,7 +10,7 @@ from dksan_mm.io.files import is_special
 from dksan_mm.io.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from .readers import Source
 
-# Containers that hold H.264 and the time of each frame.
+# Containers that hold H.264 and store the time of each frame.
 H264_SUFFIXES = ('.mp4', '.mkv', '.mov', '.m4v')
 OUR_NAME = re.compile(r'[0-9]{6,}\.png')
 
@@ -26,16 +26,16 @@ def check_target(path: str | os.PathLike[str],
     """Refuse a target that cannot be written, or should not.
 
     Args:
-        path (str | PathLike): As for :func:`open_writer`.
-        overwrite (bool): Whether it may exist. A folder may then hold
-            nothing but frames that were written here.
+        path (str | PathLike): See :func:`open_writer`.
+        overwrite (bool): Whether the target may exist. A folder may then
+            only hold frames that this package wrote.
 
     Raises:
-        FileExistsError: If it exists, or is a file where a folder is to be.
-        FileNotFoundError: If the folder that it should be in does not.
-        OSError: If its name is too long, or nothing can be written to its
-            folder.
-        ValueError: If its suffix is of another kind.
+        FileExistsError: If it exists, or is a file instead of a folder.
+        FileNotFoundError: If its parent folder does not exist.
+        OSError: If its name is too long, or its parent folder is not
+            writable.
+        ValueError: If its suffix is not supported.
     """
     path = os.fspath(path)
     path = path.rstrip(os.sep) or path
@@ -68,20 +68,20 @@ def check_target(path: str | os.PathLike[str],
 
 
 def check_apart(inputs: Sequence[str], target: str | os.PathLike[str]) -> None:
-    """Refuse a target that is an input, or a folder that holds one.
+    """Refuse a target that is an input or a folder that holds one.
 
     Args:
-        inputs (Sequence[str]): Files.
-        target (str | PathLike): What will be written.
+        inputs (Sequence[str]): Input files.
+        target (str | PathLike): Output path.
 
     Raises:
-        ValueError: If it is.
+        ValueError: If the output would replace an input.
     """
     target = os.fspath(target)
     if not osp.exists(target):
         return
     for path in inputs:
-        # A link is an input as well as the file that it leads to.
+        # A link counts as an input, and so does the file that it points to.
         places = [path]
         if osp.isdir(target):
             places += [
@@ -93,14 +93,14 @@ def check_apart(inputs: Sequence[str], target: str | os.PathLike[str]) -> None:
 
 
 def check_count(source: Source, target: str | os.PathLike[str]) -> None:
-    """Refuse one image as the target of several.
+    """Refuse a single image as the target of several frames.
 
     Args:
-        source (Source): What will be read.
-        target (str | PathLike): What will be written.
+        source (Source): Source of the frames.
+        target (str | PathLike): Output path.
 
     Raises:
-        ValueError: If the source is known to have more frames.
+        ValueError: If the source is known to have several frames.
     """
     target = os.fspath(target)
     if target.lower().endswith('.png') and not osp.isdir(target) and \
@@ -109,20 +109,20 @@ def check_count(source: Source, target: str | os.PathLike[str]) -> None:
 
 
 def too_many(source: Source, target: str) -> str:
-    """Return the sentence for frames that one image cannot hold."""
+    """Return the message for more frames than one image holds."""
     return (f'{target} is one image, and {source.path} has more frames; name '
             'a folder or a video')
 
 
 def check_folder(path: str) -> None:
-    """Refuse to replace a folder that holds other things than our frames."""
+    """Refuse to replace a folder that holds anything but our frames."""
     for name in os.listdir(path) if osp.isdir(path) else ():
         if not OUR_NAME.fullmatch(name) or osp.isdir(osp.join(path, name)):
             raise FileExistsError(f'{path} is not replaced: it holds {name}')
 
 
 def is_there(path: str) -> bool:
-    """Return whether there is anything, also a link to nothing.
+    """Return whether a path exists, even as a dangling link.
 
     Raises:
         OSError: If the name is too long to exist.

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Time of a recording: from zero on, and even across breaks."""
+"""Timeline of a recording that starts at zero and has no breaks."""
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
@@ -9,43 +9,43 @@ import av
 
 if TYPE_CHECKING:
     Packet = av.Packet[av.stream.Stream]
-else:  # whose packets are generic for type checkers alone
+else:  # generic for type checkers alone
     Packet = av.Packet
 
-# FFmpeg's limits, seconds: of a jump forward in formats whose stamps may break
-# (MPEG streams), and in others, and of a jump back.
+# FFmpeg's limits in seconds: of a jump forward in formats with discontinuous
+# timestamps (MPEG streams), in other formats, and of a jump back.
 FORWARD, FAR, BACK = Fraction(10), Fraction(30 * 3600), Fraction(1, 10)
-NEAR = Fraction(2)  # of a jump of the sound and one of the video: chosen here
+NEAR = Fraction(2)  # between jumps of sound and of video: chosen here
 _TS_DISCONT = 512  # AVFMT_TS_DISCONT of FFmpeg
-MAX_LEADING = 5  # frames that are shown before one that is decoded earlier
+MAX_LEADING = 5  # frames shown before one that is decoded earlier
 
 
 class Part(NamedTuple):
     """Part of a video between two breaks.
 
     Attributes:
-        offset (Fraction): Seconds that are added to its stamps.
-        begin (Fraction): When it begins then.
+        offset (Fraction): Seconds to add to its timestamps.
+        begin (Fraction): Its start on the resulting timeline, seconds.
     """
     offset: Fraction
     begin: Fraction
 
 
 class Timeline:
-    """Moves the stamps of a video's packets, in the order of the file.
+    """Shifts the timestamps of a video's packets, in the order of the file.
 
-    Where they jump, for instance where two recordings were joined, the video
-    is continued as if they had not. In formats that have reliable stamps, a
-    jump forward is a pause unless the sound jumps, too.
+    Where timestamps jump, for instance where two recordings were joined, the
+    video continues without a gap. In formats with reliable timestamps, a jump
+    forward is a pause and is kept, unless the sound jumps, too.
 
     Args:
-        start (Fraction): Time that becomes zero, seconds.
-        breaks (bool): Whether all jumps forward are breaks.
-        hears (bool): Whether the stamps of the sound tell anything.
+        start (Fraction): Time in seconds that becomes zero.
+        breaks (bool): Whether every jump forward is a break.
+        hears (bool): Whether the timestamps of the sound are meaningful.
 
     Attributes:
-        parts (list[Part]): What the video has been found to consist of.
-        breaks (bool): As given.
+        parts (list[Part]): Parts of the video found so far.
+        breaks (bool): See ``Args``.
     """
 
     def __init__(self,
@@ -55,24 +55,24 @@ class Timeline:
                  hears: bool = True) -> None:
         self.parts, self.breaks = [Part(-start, Fraction(0))], breaks
         self._hears = hears
-        self._heard: Fraction | None = None  # end of the sound, not moved
-        self._silence = (Fraction(0), Fraction(0))  # its latest jump forward
+        self._heard: Fraction | None = None  # end of the sound, unshifted
+        self._silence = (Fraction(0), Fraction(0))  # latest jump of the sound
         self._latest: Fraction | None = None
         self._due: Fraction | None = None
-        self._end = Fraction(0)  # of the frames so far, when they are shown
+        self._end = Fraction(0)  # presentation end of the frames so far
 
     def shift(self, time: Fraction | None, shown: Fraction | None,
               duration: Fraction) -> Fraction:
-        """Find by how much the next packet is moved.
+        """Compute the shift of the next packet.
 
         Args:
-            time (Fraction | None): When it is decoded, seconds, if known.
-            shown (Fraction | None): When it is shown; if that is not known,
-                after those before it. One of both is.
-            duration (Fraction): How long it lasts.
+            time (Fraction | None): Decoding time in seconds, if known.
+            shown (Fraction | None): Presentation time in seconds; if unknown,
+                the end of the frames so far. One of both times is known.
+            duration (Fraction): Duration in seconds.
 
         Returns:
-            Fraction: Seconds to add to its stamps.
+            Fraction: Seconds to add to its timestamps.
         """
         if shown is None:
             shown = self._end - self.offset
@@ -87,7 +87,7 @@ class Timeline:
         return self.offset
 
     def _jumps(self, time: Fraction, frames: int) -> bool:
-        """Return whether a part begins with a packet of a time."""
+        """Return whether a new part begins at a time."""
         moved = time + self.offset
         if self._latest is None or self._due is None or \
                 not is_break(moved, self._latest, self._due, frames):
@@ -96,63 +96,63 @@ class Timeline:
                                                        self._due - self.offset)
 
     def hear(self, time: Fraction, duration: Fraction) -> None:
-        """Take note of a packet of sound.
+        """Record a packet of sound.
 
         Args:
-            time (Fraction): When it is decoded, seconds.
-            duration (Fraction): How long it lasts.
+            time (Fraction): Decoding time in seconds.
+            duration (Fraction): Duration in seconds.
         """
         end = time + duration
         if not self._hears:
             return
         if self._heard is None or end + BACK < self._heard - FORWARD:
-            self._heard = end  # of another recording
+            self._heard = end  # belongs to another recording
         elif time > self._heard + FORWARD:
             self._silence = self._heard, time
         self._heard = max(self._heard, end)
 
     def _is_silent(self, time: Fraction, due: Fraction) -> bool:
-        """Return whether a jump forward from a time due is a break."""
+        """Return whether a jump from the time due is a break, not a pause."""
         if self.breaks or time - due > FAR:
             return True
         begin: Fraction | None
         begin, end = self._silence
-        if end <= due:  # what comes after the jump has not been heard yet
+        if end <= due:  # the sound after the jump has not been read yet
             begin, end = self._heard, time
         return begin is not None and max(abs(begin - due), time - end) <= NEAR
 
     @property
     def offset(self) -> Fraction:
-        """Seconds by which the latest packet was moved."""
+        """Shift of the latest packet in seconds."""
         return self.parts[-1].offset
 
 
 class Follower:
-    """Moves the stamps of another stream's packets as the video was moved.
+    """Shifts the packets of another stream as those of the video.
 
     Args:
-        parts (Sequence[Part]): Those of the video's timeline, complete.
-        breaks (int): How often the stream's own stamps jump.
+        parts (Sequence[Part]): All parts of the video's timeline.
+        breaks (int): Number of jumps in the stream's own timestamps.
     """
 
     def __init__(self, parts: Sequence[Part], breaks: int) -> None:
         self._parts, self._breaks, self._number = parts, breaks, 0
-        self._latest: Fraction | None = None  # not moved, seconds
+        self._latest: Fraction | None = None  # seconds, unshifted
         self._due: Fraction | None = None
 
     def shift(self, time: Fraction, duration: Fraction,
               number: int) -> Fraction | None:
-        """Find by how much the next packet is moved.
+        """Compute the shift of the next packet.
 
         Args:
-            time (Fraction): When it is decoded, seconds.
-            duration (Fraction): How long it lasts.
-            number (int): Of the video's part that the packets before it in
-                the file belong to.
+            time (Fraction): Decoding time in seconds.
+            duration (Fraction): Duration in seconds.
+            number (int): Index of the part that the preceding video packets
+                of the file belong to.
 
         Returns:
-            Fraction | None: Seconds to add to its stamps; None for what lies
-            behind the end of its part, where the next one has its own.
+            Fraction | None: Seconds to add to its timestamps; None if it lies
+            beyond the end of its part, where the next part has its own sound.
         """
         if self._due is None:
             self._number = number
@@ -167,7 +167,7 @@ class Follower:
         return offset
 
     def _find_part(self, time: Fraction, due: Fraction) -> int:
-        """The part in which the stream is continued with the least jump."""
+        """Find the part that continues the stream with the smallest jump."""
         due += self._parts[self._number].offset
         return min(
             range(self._number, len(self._parts)),
@@ -178,14 +178,14 @@ def is_break(time: Fraction,
              latest: Fraction | None,
              due: Fraction | None,
              frames: int = 2) -> bool:
-    """Return whether stamps jump.
+    """Return whether timestamps jump.
 
     Args:
-        time (Fraction): Of a packet, seconds.
-        latest (Fraction | None): Of the one before, if any.
-        due (Fraction | None): When that ends.
-        frames (int): By how many frames times may step back without a jump:
-            decoding times that FFmpeg makes up are sometimes wrong by one.
+        time (Fraction): Time of a packet in seconds.
+        latest (Fraction | None): Time of the previous packet, if any.
+        due (Fraction | None): End of the previous packet.
+        frames (int): Number of frames by which times may step back without a
+            jump: decoding times that FFmpeg guesses may be wrong by one.
     """
     if due is None or latest is None:
         return False
@@ -194,25 +194,25 @@ def is_break(time: Fraction,
 
 
 def open_timeline(container: av.container.InputContainer) -> Timeline:
-    """The timeline of an open file's video."""
+    """Create the timeline of an open file's video."""
     return Timeline(
         Fraction(container.start_time or 0, av.time_base),
         breaks=bool(container.format.flags & _TS_DISCONT),
-        # The sound of an AVI file has no stamps.
+        # The sound of an AVI file has no timestamps.
         hears=container.format.name != 'avi')
 
 
 def find_parts(container: av.container.InputContainer,
                video: av.VideoStream) -> tuple[list[Part], Counter[int]]:
-    """Read a file to see where its stamps jump.
+    """Read a file to find where its timestamps jump.
 
     Args:
-        container (InputContainer): The file, which is read to its end.
-        video (VideoStream): Its video.
+        container (InputContainer): The open file, which is read to its end.
+        video (VideoStream): Its video stream.
 
     Returns:
-        tuple[list[Part], Counter]: Parts of the video, and how often the
-        stamps of other streams jump, by their indices.
+        tuple[list[Part], Counter]: Parts of the video, and number of jumps of
+        each other stream by its index.
     """
     timeline = open_timeline(container)
     before: dict[int, tuple[Fraction, Fraction]] = {}
@@ -226,17 +226,17 @@ def find_parts(container: av.container.InputContainer,
                                           *before.get(index, (None, None)))
                 before[index] = time, time + packet_seconds(packet)
     except av.FFmpegError:
-        pass  # what comes before the damage is there
+        pass  # the parts before the damage are known
     return timeline.parts, breaks
 
 
 def follow(packet: Packet, timeline: Timeline, video: av.VideoStream) -> None:
-    """Take note of the next packet of a file.
+    """Update the timeline with the next packet of a file.
 
     Args:
-        packet (Packet): Of any stream. The stamps of the video's are changed.
-        timeline (Timeline): Of the video.
-        video (VideoStream): Its stream.
+        packet (Packet): Packet of any stream; one of the video is shifted.
+        timeline (Timeline): Timeline of the video.
+        video (VideoStream): Stream of the video.
     """
     if packet.stream.index == video.index:
         _move_video(packet, timeline)
@@ -247,14 +247,14 @@ def follow(packet: Packet, timeline: Timeline, video: av.VideoStream) -> None:
 
 
 def seconds_of(packet: Packet) -> Fraction | None:
-    """Return when a packet is decoded; None if that is not known."""
+    """Return the decoding time of a packet in seconds, if known."""
     if packet.dts is None or not packet.time_base:
         return None
     return packet.dts * packet.time_base
 
 
 def _move_video(packet: Packet, timeline: Timeline) -> None:
-    """Change the stamps of the next packet of a video."""
+    """Shift the timestamps of the next packet of a video."""
     offset = timeline.offset
     time = shown = seconds_of(packet)
     if time is not None and shown is not None and not packet.is_discard:
@@ -262,15 +262,15 @@ def _move_video(packet: Packet, timeline: Timeline) -> None:
             shown = packet.pts * packet.time_base
         early = max(BACK, 2 * packet_seconds(packet))
         if timeline.breaks and abs(shown - time) > FORWARD:
-            packet.pts = shown = None  # of the next recording
+            packet.pts = shown = None  # belongs to the next recording
         elif not timeline.breaks and not -early < shown - time < FORWARD:
-            packet.dts = time = None  # made up, of the recording before
+            packet.dts = time = None  # guessed from the previous recording
         offset = timeline.shift(time, shown, packet_seconds(packet))
     move(packet, offset)
 
 
 def move(packet: Packet, seconds: Fraction) -> None:
-    """Add a time to a packet's stamps."""
+    """Add seconds to a packet's timestamps."""
     if not packet.time_base:
         return
     ticks = round(seconds / packet.time_base)
@@ -281,7 +281,7 @@ def move(packet: Packet, seconds: Fraction) -> None:
 
 
 def packet_seconds(packet: Packet) -> Fraction:
-    """Return how long a packet lasts; 0 if that is not known."""
+    """Return the duration of a packet in seconds; 0 if unknown."""
     if packet.duration:
         return packet.duration * packet.time_base
     rate = getattr(packet.stream, 'average_rate', None)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Packets of a file's sound and subtitles, on the time of its video."""
+"""Packets of a file's sound and subtitles on the timeline of its video."""
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,19 +13,19 @@ from .timeline import (BACK, Follower, Packet, Part, find_parts, follow, move,
 
 
 class TrackPackets:
-    """Packets of some streams; iterate once.
+    """Packets of some streams; can be iterated once.
 
-    Their stamps begin at zero and, of each stream, grow. Sound that is for a
-    time that has sound already is left out.
+    Timestamps start at zero and increase within each stream. Sound for a time
+    that already has sound is dropped.
 
     Args:
-        source (str): The file.
+        source (str): Path of the file.
         container (InputContainer): The open file, not read from yet.
-        indices (Sequence[int]): Which streams.
-        found (tuple[list[Part], Counter]): What :func:`read_parts` gave.
+        indices (Sequence[int]): Indices of the streams.
+        found (tuple[list[Part], Counter]): Result of :func:`read_parts`.
 
     Attributes:
-        left_out (Counter): Numbers of packets, by their streams' indices.
+        left_out (Counter): Number of dropped packets by stream index.
     """
 
     def __init__(self, source: str, container: av.container.InputContainer,
@@ -66,21 +66,21 @@ class TrackPackets:
 
 
 def read_parts(source: str) -> tuple[list[Part], Counter[int]]:
-    """Read a file to see where its stamps jump; see :func:`find_parts`."""
+    """Find where a file's timestamps jump; see :func:`find_parts`."""
     with open_container(source) as container:
         return find_parts(container, choose_stream(source, container))
 
 
 class _Growing:
-    """Makes the stamps of one stream grow, as containers demand."""
+    """Makes the timestamps of one stream increase, as containers require."""
 
     def __init__(self) -> None:
         self._latest: int | None = None
         self._repeats = False
 
     def take(self, packet: Packet) -> bool:
-        """Change a packet's stamps if need be; False if it is left out."""
-        if packet.dts is None:  # TrackPackets leaves such packets out
+        """Correct a packet's timestamps; False if it must be dropped."""
+        if packet.dts is None:  # TrackPackets drops such packets
             return False
         is_sound = packet.stream.type == 'audio'
         back = 0 if self._latest is None else self._latest - packet.dts
@@ -88,7 +88,7 @@ class _Growing:
             self._repeats |= is_sound and back * packet.time_base > BACK
             if self._repeats:
                 return False
-            packet.dts = self._latest + is_sound  # subtitles may coincide
+            packet.dts = self._latest + is_sound  # subtitles may share a time
         self._repeats = False
         if packet.pts is not None and packet.pts < packet.dts:
             packet.pts = packet.dts
@@ -98,17 +98,17 @@ class _Growing:
 
 def try_packets(source: str, indices: Sequence[int], kind: str,
                 found: tuple[list[Part], Counter[int]]) -> dict[int, set[int]]:
-    """Find which packets a kind of container refuses.
+    """Find the packets that a container refuses.
 
     Args:
-        source (str): The file.
-        indices (Sequence[int]): The streams in it to try.
+        source (str): Path of the file.
+        indices (Sequence[int]): Indices of the streams to try.
         kind (str): FFmpeg's name of the container.
         found (tuple[list[Part], Counter]): As for :class:`TrackPackets`.
 
     Returns:
-        dict[int, set[int]]: By the indices of streams that it can hold, the
-        numbers of the packets that it cannot.
+        dict[int, set[int]]: Numbers of the refused packets, by the index of
+        each stream that the container supports.
     """
     trials = {}
     with open_container(source) as container:
@@ -120,7 +120,7 @@ def try_packets(source: str, indices: Sequence[int], kind: str,
             for packet in TrackPackets(source, container, list(trials), found):
                 trials[packet.stream.index].mux(packet)
         except av.FFmpegError:
-            pass  # noted when they are copied
+            pass  # reported when the packets are copied
         return {
             index: trial.refused
             for index, trial in trials.items() if trial.close()
@@ -128,7 +128,7 @@ def try_packets(source: str, indices: Sequence[int], kind: str,
 
 
 class _Nowhere(io.RawIOBase):
-    """A file that is as long as one likes and keeps nothing."""
+    """A writable file of any length that stores nothing."""
 
     def __init__(self) -> None:
         self._place = self._size = 0
@@ -153,7 +153,7 @@ class _Nowhere(io.RawIOBase):
 
 
 class _Trial:
-    """A container with one stream that nobody keeps."""
+    """A discarded container with a copy of one stream."""
 
     def __init__(self, stream: av.stream.Stream, kind: str) -> None:
         self.fits, self._count = True, 0
@@ -174,7 +174,7 @@ class _Trial:
         self._count += 1
 
     def close(self) -> bool:
-        """Finish the container; whether it can be, with half the packets."""
+        """Finish; True if that works and half the packets are accepted."""
         try:
             self._container.close()
         except (av.FFmpegError, ValueError):

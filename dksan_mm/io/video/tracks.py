@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Copying a source's sound, subtitles, chapters and tags, unchanged."""
+"""Copying of a source's sound, subtitles, chapters and tags, unchanged."""
 from collections import Counter, deque
 from collections.abc import Iterator
 from fractions import Fraction
@@ -21,14 +21,14 @@ OTHERS = dict(video='more video', data='data', attachment='attached file')
 
 def copy_tags_alone(source: str,
                     target: av.container.OutputContainer) -> list[str]:
-    """Copy what is not bound to the time of a file.
+    """Copy the tags of a file, but nothing that depends on its times.
 
     Args:
-        source (str): The file.
-        target (OutputContainer): Not written to yet; has its video stream.
+        source (str): Path of the file.
+        target (OutputContainer): Container that only has its video stream.
 
     Returns:
-        list[str]: A sentence if the file has anything else.
+        list[str]: A sentence about what is left out, if anything is.
     """
     with open_container(source) as container:
         copy_tags(container, target)
@@ -50,19 +50,19 @@ def copy_tags_alone(source: str,
 
 
 class TrackCopy:
-    """Copies all tracks of a file but the video into an output container.
+    """Copies all tracks of a file except the video to an output container.
 
-    All packets are tried beforehand on a container of the same kind that
-    keeps nothing: those that it refuses, damaged ones for instance, are left
-    out, so that the video survives them.
+    All packets are first tried on a discarded container of the same kind.
+    Packets that it refuses, such as damaged ones, are left out, so that they
+    cannot spoil the video.
 
     Args:
-        source (str): The file that has the tracks.
-        target (OutputContainer): Not written to yet; has its video stream.
-        lift (Fraction): Seconds that all tracks are moved, as the video is.
+        source (str): Path of the file that has the tracks.
+        target (OutputContainer): Container that only has its video stream.
+        lift (Fraction): Seconds by which tracks and video are shifted.
 
     Attributes:
-        notes (list[str]): A sentence for each thing that could not be copied.
+        notes (list[str]): Sentences about everything that is left out.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class TrackCopy:
             self._advance()
 
     def _read_texts(self) -> deque[tuple[int, Text]]:
-        """Read all texts to convert, with their streams, by their time."""
+        """Read the texts to convert with their stream indices, by time."""
         if not self._converters:
             return deque()
         with open_container(self.source) as container:
@@ -133,7 +133,7 @@ class TrackCopy:
                     move(packet, self._lift)
                     self._converters[packet.stream.index].read(packet)
             except av.FFmpegError:
-                pass  # said of the frames
+                pass  # reported when the frames are decoded
         for index, converter in self._converters.items():
             self._note_damaged(index, converter.damaged)
         texts = ((index, text)
@@ -142,7 +142,7 @@ class TrackCopy:
         return deque(sorted(texts, key=lambda found: found[1].start))
 
     def _add_pictures(self) -> None:
-        """Add covers and, where the target can hold them, attached files."""
+        """Add covers and, if the target supports them, attached files."""
         container, target = self._container, self._target
         covers = {cover.index: cover for cover in read_covers(self.source)}
         for stream in container.streams:
@@ -155,7 +155,7 @@ class TrackCopy:
                 target.add_stream_from_template(stream)
 
     def _add(self, stream: av.stream.Stream) -> av.stream.Stream | None:
-        """Add a stream for the copy of one, None if the target has none."""
+        """Add a copy of a stream; None if the target does not support it."""
         if stream.index in self._refused:
             self._note_damaged(stream.index, len(self._refused[stream.index]))
             return self._target.add_stream_from_template(stream)
@@ -183,7 +183,7 @@ class TrackCopy:
             counts.pop('attachment', None)
         kinds = self._container.format.name.split(',')
         if 'mov' in kinds and self._container.chapters():
-            counts['data'] -= 1  # the titles of the chapters
+            counts['data'] -= 1  # holds the titles of the chapters
         for kind, count in (+counts).items():
             what = OTHERS[kind] + ('' if kind == 'attachment' else ' track')
             self.notes.append(f'{self.source}: {count} {what}'
@@ -204,7 +204,7 @@ class TrackCopy:
                 f'{"packet is" if count == 1 else "packets are"} left out')
 
     def copy_until(self, seconds: Fraction | None) -> None:
-        """Copy what begins up to a time; all that is left for None."""
+        """Copy what begins up to a time in seconds, or all if it is None."""
         while self._first:
             self._target.mux(self._first.pop())
         while self._texts:
@@ -237,7 +237,7 @@ class TrackCopy:
         except av.FFmpegError as error:
             if isinstance(error, OSError):  # the disk is full, for instance
                 raise
-            # The trial let it pass: the frames matter more than the track.
+            # Unexpected after the trial; the frames matter more than a track.
             self.notes.append(f'{self.source}: a packet of '
                               f'{describe(self._container.streams[index])} '
                               'is left out')
@@ -261,10 +261,10 @@ class TrackCopy:
         self._container.close()
 
     def check(self, path: str) -> None:
-        """Note which tags and chapters a finished file does not have.
+        """Note which tags and chapters are missing in the finished file.
 
         Args:
-            path (str): The file.
+            path (str): Path of the file.
         """
         with open_container(self.source) as source, \
                 open_container(path) as target:
@@ -285,9 +285,9 @@ class TrackCopy:
             ]
 
     def _find_places(self) -> dict[int, int]:
-        """Indices of copies in the finished file by those in the source.
+        """Map stream indices of the source to those in the finished file.
 
-        MP4 files have no tracks that nothing was written to.
+        MP4 files drop tracks that nothing was written to.
         """
         empty = [
             copy.index for index, copy in self._streams.items()

@@ -1,9 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Upscaled frames as an H.264 video, a folder of PNGs or one PNG.
+"""Writers of frames to an H.264 video, a folder of PNGs or one PNG.
 
-Each is written under a hidden name that nobody can guess, in the target's
-folder, and moved to the target when it is finished. Nothing else is replaced
-or removed, unless the user wants the target to be.
+The output is written under a hidden, unpredictable name in the target's folder
+and moved to the target when it is finished. Nothing else is replaced or
+removed, and the target only if the user asks for it.
 """
 import os
 import os.path as osp
@@ -20,25 +20,25 @@ from .readers import Source
 from .targets import H264_SUFFIXES, OUR_NAME, check_folder, too_many
 from .tracks import TrackCopy, copy_tags_alone
 
-MAX_SIDE = 16384  # of x264
-CRF = 12  # chosen here: hardly to be told from the frames
+MAX_SIDE = 16384  # limit of x264
+CRF = 12  # chosen here: hardly distinguishable from the frames
 FRAME_NAME = '{:06d}.png'
 _FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION of FFmpeg
 
 
 class Writer:
-    """Base of all kinds of targets.
+    """Base class of all writers.
 
     Args:
-        path (str): The target.
-        source (Source): Whose frames are written, upscaled.
+        path (str): Path of the target.
+        source (Source): Source of the frames that are upscaled.
         overwrite (bool): Whether the target may be replaced.
 
     Attributes:
-        path (str): The target.
-        part (str | None): Its temporary name, once there is a frame.
-        num_frames (int): Frames written.
-        notes (list[str]): What could not be kept.
+        path (str): Path of the target.
+        part (str | None): Temporary path; None before the first frame.
+        num_frames (int): Number of frames written.
+        notes (list[str]): Sentences about what was left out.
     """
 
     def __init__(self,
@@ -56,29 +56,29 @@ class Writer:
 
         Args:
             image (ndarray[uint8, h, w, 3]): RGB.
-            pts (int): Its time in units of the source's ``time_base``.
-            duration (int): In the same units; 0 if not known.
+            pts (int): Presentation time in the source's ``time_base``.
+            duration (int): Duration in the same units; 0 if unknown.
 
         Raises:
-            OSError: If it cannot be written, e.g. if the disk is full.
+            OSError: If the frame cannot be written, e.g. to a full disk.
             ValueError: If the target cannot hold it.
         """
         raise NotImplementedError
 
     def close(self, *, whole: bool) -> str:
-        """Finish the file.
+        """Finish the output and move it to the target.
 
         Args:
-            whole (bool): False gives it another name, ``big.part.mp4`` for
-                ``big.mp4``, or ``big.part-2.mp4`` if that exists.
+            whole (bool): If False, the output is named ``big.part.mp4``
+                instead of ``big.mp4``, or ``big.part-2.mp4`` if that exists.
 
         Returns:
-            str: Where it is.
+            str: Path of the output.
 
         Raises:
-            FileExistsError: If the target has appeared in the meantime; names
-                the file that has the frames.
-            OSError: If it cannot be moved to the target; likewise.
+            FileExistsError: If the target has been created meanwhile; names
+                the file with the frames.
+            OSError: If the output cannot be moved; names that file, too.
         """
         if not whole:
             return self._keep()
@@ -88,14 +88,14 @@ class Writer:
             raise FileExistsError(
                 f'{self.path} has appeared or changed in the meantime and is '
                 f'not replaced; the frames are in {self._keep()}') from error
-        except OSError as error:  # such as a folder that is a disk's root
+        except OSError as error:  # e.g. the target is a mount point
             raise OSError(f'{self.path} cannot be replaced ({error.strerror});'
                           f' the frames are in {self._keep()}') from error
         self.part = None
         return self.path
 
     def _keep(self) -> str:
-        path, self.part = self._begun(), None  # what is done is kept
+        path, self.part = self._begun(), None  # keeps the frames written
         try:
             return move_to_free_name(path, part_names(self.path))
         except OSError:
@@ -108,27 +108,27 @@ class Writer:
             move_new(self._begun(), self.path)
 
     def _begun(self) -> str:
-        """Return the file in writing; there is one with the first frame."""
+        """Return the temporary path; it exists from the first frame on."""
         if self.part is None:
             raise ValueError(f'{self.path}: no frame has been written')
         return self.part
 
     def discard(self) -> None:
-        """Remove what was written."""
+        """Remove the unfinished output."""
         if self.part is not None:
             remove(self.part)
             self.part = None
 
 
 class VideoWriter(Writer):
-    """H.264 with the source's frame times, pixel shape and other tracks.
+    """Writes H.264 with the source's frame times, aspect ratio and tracks.
 
-    The file is tagged with the colours of the source's frames: those of the
-    source, or BT.709 where it has no tags or is HDR.
+    The file is tagged with the colours of the frames: those of the source, or
+    BT.709 if the source has no tags or is HDR.
 
     Args:
-        path (str): The target; its suffix names the container.
-        source (Source): Whose frames are written, upscaled.
+        path (str): Path of the target; its suffix selects the container.
+        source (Source): Source of the frames that are upscaled.
         crf (int): x264's constant rate factor, 0 (lossless) to 51.
         overwrite (bool): Whether the target may be replaced.
     """
@@ -148,7 +148,7 @@ class VideoWriter(Writer):
     def write(self, image: NDArray[Any], pts: int, duration: int) -> None:
         """Append a frame; see :class:`Writer`."""
         if self._container is None:
-            # Players do not show what is before zero.
+            # Players do not show frames before time zero.
             self._lift = max(0, -pts)
             self._open(*image.shape[:2])
         frame = to_yuv(image, self.source.color.matrix)
@@ -162,7 +162,7 @@ class VideoWriter(Writer):
 
     def close(self, *, whole: bool) -> str:
         """Finish the file; see :class:`Writer`."""
-        if not self._flushed:  # an interruption may have come in here
+        if not self._flushed:  # an interrupt may lead here a second time
             self._flushed = True
             self._encode(None)
         if self._tracks:
@@ -177,7 +177,7 @@ class VideoWriter(Writer):
         return super().close(whole=whole)
 
     def discard(self) -> None:
-        """Remove what was written."""
+        """Remove the unfinished output."""
         if self._tracks:
             self._tracks.close()
         if self._container is not None:
@@ -198,7 +198,7 @@ class VideoWriter(Writer):
                 f' the frames are {width}x{height}; name a folder, for PNGs')
         suffix = osp.splitext(self.path)[1].lower()
         self.part = reserve_file(self.path, f'.tmp{suffix}')
-        # FFmpeg's own kind of .m4v holds less than other MP4 files.
+        # FFmpeg's own .m4v format supports less than MP4.
         kind = 'mp4' if suffix == '.m4v' else None
         self._container = av.open(f'file:{self.part}', 'w', kind)
         stream = self._container.add_stream('libx264', rate=self.source.rate)
@@ -211,7 +211,7 @@ class VideoWriter(Writer):
         context.colorspace = color.matrix
         context.color_primaries = color.primaries
         context.color_trc = color.transfer
-        context.color_range = 1  # 16 to 235
+        context.color_range = 1  # limited, 16 to 235
         context.options = dict(crf=str(self._crf))
         context.flags |= _FRAME_DURATION
         self._stream = stream
@@ -223,13 +223,13 @@ class VideoWriter(Writer):
 
     def _encode(self, frame: av.VideoFrame | None) -> None:
         if self._stream is None or self._container is None:
-            return  # nothing has been opened, since there was no frame
+            return  # there was no frame
         for packet in self._stream.encode(frame):
             self._container.mux(packet)
 
 
 class FolderWriter(Writer):
-    """A folder of PNGs, 000000.png and so on."""
+    """Writes a folder of PNGs: 000000.png and so on."""
 
     def write(self, image: NDArray[Any], pts: int, duration: int) -> None:
         """Append a frame; see :class:`Writer`."""
@@ -260,14 +260,14 @@ class FolderWriter(Writer):
                               'replaced are kept here')
 
     def discard(self) -> None:
-        """Remove what was written."""
+        """Remove the unfinished output."""
         if self.part is not None:
             _remove_frames(self.part)
             self.part = None
 
 
 def _remove_frames(folder: str) -> bool:
-    """Remove a folder of our frames; False if it holds anything else."""
+    """Remove a folder of our frames; False if it holds other files."""
     for name in os.listdir(folder):
         if OUR_NAME.fullmatch(name):
             os.remove(osp.join(folder, name))
@@ -279,7 +279,7 @@ def _remove_frames(folder: str) -> bool:
 
 
 class ImageWriter(Writer):
-    """One PNG, of a source that has one frame."""
+    """Writes one PNG, for a source with a single frame."""
 
     def write(self, image: NDArray[Any], pts: int, duration: int) -> None:
         """Write the frame; see :class:`Writer`."""
@@ -295,17 +295,17 @@ def open_writer(path: str | os.PathLike[str],
                 *,
                 crf: int = CRF,
                 overwrite: bool = False) -> Writer:
-    """Open the writer of a target that ``check_target`` let pass.
+    """Create the writer of a target that ``check_target`` accepted.
 
     Args:
         path (str | PathLike): A video (.mp4, .mkv, .mov, .m4v), an image
-            (.png), or else a folder of PNGs.
-        source (Source): Whose frames will be written, upscaled.
-        crf (int): Of a video, x264's constant rate factor.
+            (.png), or otherwise a folder of PNGs.
+        source (Source): Source of the frames that are upscaled.
+        crf (int): x264's constant rate factor, for a video.
         overwrite (bool): Whether the target may be replaced.
 
     Returns:
-        Writer: Nothing is written before its first frame.
+        Writer: The writer; it creates no file before the first frame.
     """
     path = os.fspath(path)
     suffix = osp.splitext(path)[1].lower()
