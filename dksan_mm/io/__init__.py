@@ -1,2 +1,2 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Files and frames on disk; importing it is quick."""
+"""Files and frames on disk; the import is fast."""

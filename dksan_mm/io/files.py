@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""New files and folders that replace nothing which is not ours.
+"""Writing of files and folders without replacing what is not ours.
 
-What is being written has a hidden name that nobody can guess, is created
-exclusively, and is moved to its place when it is whole.
+An unfinished file has a hidden, unpredictable name, is created exclusively,
+and is moved to its path when it is complete.
 """
 import errno
 import glob
@@ -17,8 +17,8 @@ from typing import BinaryIO, TypeVar
 
 from .locks import NO_LINKS, OPEN, try_lock
 
-MAX_NAME = 255  # bytes, of nearly all file systems
-END = '.dksan_mm.tmp'  # of the names of files that are being written
+MAX_NAME = 255  # bytes, on nearly all file systems
+END = '.dksan_mm.tmp'  # suffix of unfinished files
 WINDOWS = os.name == 'nt'  # where open files cannot be moved
 _RANDOM = 8  # hexadecimal digits
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK,
@@ -30,18 +30,18 @@ Created = TypeVar('Created')
 
 @contextmanager
 def replacing(path: str, *, sync: bool = False) -> Iterator[BinaryIO]:
-    """Write a file that appears at its path when it is whole.
+    """Write a file that appears at its path only when it is complete.
 
     Args:
-        path (str): The file to write, or to replace.
-        sync (bool): Wait until the content is on the disk, so that a power
-            cut leaves the old file or the new one.
+        path (str): The file to write or replace.
+        sync (bool): Wait until the content is on the disk, so that after a
+            power cut there is either the old or the new file.
 
     Yields:
-        BinaryIO: To write to.
+        BinaryIO: File to write to.
 
     Raises:
-        OSError: If it cannot be written; what was at ``path`` stays.
+        OSError: If the file cannot be written; ``path`` is unchanged then.
     """
     handle, temporary = _new(path, END, _create)
     try:
@@ -50,7 +50,7 @@ def replacing(path: str, *, sync: bool = False) -> Iterator[BinaryIO]:
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
-            if not WINDOWS:  # locked up to here
+            if not WINDOWS:  # keeps the lock until the file is moved
                 os.replace(temporary, path)
         if WINDOWS:
             os.replace(temporary, path)
@@ -60,11 +60,11 @@ def replacing(path: str, *, sync: bool = False) -> Iterator[BinaryIO]:
 
 
 def reserve_file(path: str, end: str) -> str:
-    """Create an empty file to be written by its name; return the name.
+    """Create an empty file under a temporary name and return the name.
 
     Args:
-        path (str): Where the file will be moved.
-        end (str): How its name ends, such as '.mp4'.
+        path (str): Path to which the file will be moved.
+        end (str): Suffix of the temporary name, such as '.mp4'.
     """
     handle, temporary = _new(path, end, _create)
     os.close(handle)
@@ -72,12 +72,12 @@ def reserve_file(path: str, end: str) -> str:
 
 
 def new_folder(path: str) -> str:
-    """Create an empty folder to be moved to a path later; return its name."""
+    """Create an empty folder under a temporary name and return the name."""
     return _new(path, END, os.mkdir)[1]
 
 
 def is_temporary(name: str) -> bool:
-    """Return whether a name, without its folder, is of a file in writing."""
+    """Return whether a name without its folder is of an unfinished file."""
     form = rf'\..+\.[0-9a-f]{{{_RANDOM}}}{re.escape(END)}'
     return re.fullmatch(form, name, re.DOTALL) is not None
 
@@ -105,19 +105,19 @@ def _max_name(folder: str) -> int:
 
 def _create(path: str) -> int:
     handle = os.open(path, os.O_CREAT | os.O_EXCL | OPEN, 0o666)
-    try_lock(handle)  # shows other runs that it is no leftover
+    try_lock(handle)  # shows other runs that it is not a leftover
     return handle
 
 
 def move_new(temporary: str, path: str) -> None:
-    """Move a file or folder to a path where nothing is.
+    """Move a file or folder to a path that does not exist.
 
     Raises:
-        FileExistsError: If something is there (an empty folder is not).
+        FileExistsError: If it exists; an empty folder may be replaced.
     """
     if osp.isdir(temporary):
         return _move_folder(temporary, path)
-    if WINDOWS:  # where this replaces nothing
+    if WINDOWS:  # where a rename replaces nothing
         os.rename(temporary, path)
         return
     try:
@@ -125,17 +125,17 @@ def move_new(temporary: str, path: str) -> None:
     except FileExistsError:
         raise
     except (AttributeError, NotImplementedError, OSError) as error:
-        # A file system, or a system, without hard links.
+        # The file system or operating system has no hard links.
         if getattr(error, 'errno', None) not in (None, *_NO_LINKS):
             raise
-        os.close(_create(path))  # nobody else can have it from here on
+        os.close(_create(path))  # claims the path
         os.replace(temporary, path)
         return
     os.remove(temporary)
 
 
 def _move_folder(temporary: str, path: str) -> None:
-    # The system replaces an empty folder, and nothing else.
+    # A rename replaces an empty folder, but nothing else.
     try:
         if WINDOWS and osp.isdir(path):
             os.rmdir(path)
@@ -148,7 +148,7 @@ def _move_folder(temporary: str, path: str) -> None:
 
 
 def move_to_free_name(temporary: str, names: Iterator[str]) -> str:
-    """Move a file or folder to the first of some paths where nothing is."""
+    """Move a file or folder to the first of some paths that is free."""
     for path in names:
         if osp.lexists(path):
             continue
@@ -161,14 +161,14 @@ def move_to_free_name(temporary: str, names: Iterator[str]) -> str:
 
 
 def part_names(path: str) -> Iterator[str]:
-    """Names for what is done of an output that is not whole.
+    """Generate names for an incomplete output.
 
     Args:
-        path (str): The output.
+        path (str): Path of the output.
 
     Yields:
-        str: ``a.part.mp4`` of ``a.mp4``, then ``a.part-2.mp4`` and so on; of
-        a folder ``a`` ``a.part``. Longer names are cut off.
+        str: For ``a.mp4``, ``a.part.mp4``, ``a.part-2.mp4`` and so on; for a
+        folder ``a``, ``a.part`` and so on. Long names are truncated.
     """
     folder, name = osp.split(path)
     stem, suffix = osp.splitext(name)
@@ -181,10 +181,10 @@ def part_names(path: str) -> Iterator[str]:
 
 
 def is_special(path: str) -> bool:
-    """Return whether a path is there and is no file or folder to replace.
+    """Return whether a path exists and is neither a file nor a folder.
 
-    Also links of the system, such as ``/dev/stdout``: what replaces them
-    would not go where they lead.
+    This includes links such as ``/dev/stdout``: replacing the link would not
+    write to what it points to.
     """
     if not osp.lexists(path):
         return False
@@ -195,7 +195,7 @@ def is_special(path: str) -> bool:
 
 
 def remove(path: str) -> None:
-    """Remove a file if it is there."""
+    """Remove a file if it exists."""
     try:
         os.remove(path)
     except FileNotFoundError:
@@ -203,15 +203,14 @@ def remove(path: str) -> None:
 
 
 def find_leftovers(folder: str, names: str = '.*') -> list[str]:
-    """Files that killed runs were writing in a folder.
+    """List the unfinished files that killed runs left in a folder.
 
     Args:
-        folder (str): The folder.
-        names (str): Regular expression of the names that they would have got.
+        folder (str): Path of the folder.
+        names (str): Regular expression of the names of the finished files.
 
     Returns:
-        list[str]: Paths of those that no run is writing now, as their locks
-        tell.
+        list[str]: Paths of the files that no running process holds a lock on.
     """
     ours = re.compile(rf'\.(?:{names})\.[0-9a-f]{{{_RANDOM}}}{re.escape(END)}')
     found = glob.glob(osp.join(glob.escape(folder), f'.*{END}'))
@@ -221,7 +220,7 @@ def find_leftovers(folder: str, names: str = '.*') -> list[str]:
 
 
 def remove_leftovers(folder: str, names: str = '.*') -> None:
-    """Remove what :func:`find_leftovers` finds."""
+    """Remove the files that :func:`find_leftovers` lists."""
     for path in find_leftovers(folder, names):
         remove(path)
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Image files to 8-bit sRGB, as viewers show them."""
+"""Decoding of image files to 8-bit sRGB, as viewers show them."""
 import io
 import struct
 import warnings
@@ -14,15 +14,15 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from .image_headers import PNG_START, Header, read_header, without_animation
 
 PNG_END = b'IEND'
-# Pillow's own limit. A larger image is an attack or a mistake; a few KB can
-# ask for gigabytes.
+# Pillow's own limit. A larger image is an attack or a mistake: a file of a few
+# KB can demand gigabytes.
 MAX_PIXELS = 178_956_970
-# Formats other than PNG and JPEG, which OpenCV decodes.
+# Formats that Pillow decodes; OpenCV decodes most PNG and JPEG files.
 FORMATS = ('BMP', 'TIFF', 'WEBP', 'AVIF', 'GIF', 'PNG', 'JPEG')
 ORIENTATION = 0x0112  # EXIF tag
 BITS, SAMPLE_FORMAT = 258, 339  # TIFF tags
 
-# Opaque colours, grey, RGB or CMYK, and alpha.
+# Opaque colours (grey, RGB or CMYK), and alpha.
 Layers = tuple[Image.Image, NDArray[Any] | None]
 
 TRANSPARENT = 'transparent pixels are composited over black'
@@ -30,7 +30,7 @@ PROFILE = 'its colour profile cannot be used, the values are taken as sRGB'
 GAMMA = 'its gAMA chunk is not applied, the values are taken as sRGB'
 HDR = 'its HDR colours (cICP) are taken as sRGB'
 PAGES = 'only the first of its images is taken'
-# What Pillow raises for damaged files, depending on where the damage is.
+# Exceptions that Pillow raises for damaged files, depending on the damage.
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError,
            TypeError, OverflowError, struct.error, MemoryError,
            Image.DecompressionBombError)
@@ -39,26 +39,26 @@ _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError,
 def decode(content: bytes, path: str) -> tuple[NDArray[Any], list[str]]:
     """Decode an image file.
 
-    Plain 8-bit PNG and JPEG files take a quick way. Of others, 16-bit values
-    are rounded, colour profiles converted to sRGB (relative colorimetric with
-    black point compensation), transparent pixels composited over black, and
-    photographs turned upright as their EXIF data say.
+    Plain 8-bit PNG and JPEG files take a fast path. For others, 16-bit values
+    are rounded, colour profiles are converted to sRGB (relative colorimetric
+    with black point compensation), transparent pixels are composited over
+    black, and the EXIF orientation is applied.
 
     Args:
-        content (bytes): The file.
-        path (str): Its name, for error messages.
+        content (bytes): Content of the file.
+        path (str): Path of the file, for error messages.
 
     Returns:
-        tuple: The image, ``(h, w, 3)``, uint8, BGR; and notes, a phrase for
-        each thing that a user may want to know.
+        tuple: Image, ``(h, w, 3)``, uint8, BGR; and notes, one phrase per
+        conversion that the user should know of.
 
     Raises:
-        ValueError: If it is not a whole image; names the path.
+        ValueError: If it is not a complete image; names the path.
     """
     if not content:
         raise ValueError(f'{path}: empty file (0 bytes)')
     if content.startswith(PNG_START) and content.rfind(PNG_END) < 0:
-        # Said here, since libpng says it on stderr without a name.
+        # Checked here, since libpng's message on stderr names no file.
         raise ValueError(f'{path}: not a readable image (cut short)')
     if content.startswith(PNG_START) and b'acTL' in content:
         content = without_animation(content)
@@ -84,7 +84,7 @@ def _decode_with_cv2(content: bytes, path: str, flags: int) -> NDArray[Any]:
         image = cv2.imdecode(
             np.frombuffer(content, np.uint8),
             flags | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error as error:  # e.g. a header that claims a huge size
+    except cv2.error as error:  # e.g. a header that states a huge size
         raise ValueError(
             f'{path}: not a readable image ({error.err})') from error
     if image is None:
@@ -95,7 +95,7 @@ def _decode_with_cv2(content: bytes, path: str, flags: int) -> NDArray[Any]:
 
 def _decode_with_steps(content: bytes, path: str,
                        header: Header) -> tuple[NDArray[Any], list[str]]:
-    """Decode a PNG or JPEG file that is not plain."""
+    """Decode a PNG or JPEG file that needs conversion."""
     unchanged = header.alpha or header.bits > 8
     image = _decode_with_cv2(
         content, path, cv2.IMREAD_UNCHANGED if unchanged else cv2.IMREAD_COLOR)
@@ -120,7 +120,7 @@ def _decode_with_steps(content: bytes, path: str,
 
 
 def _colour_key(content: bytes, header: Header) -> NDArray[Any] | None:
-    """The colour that a PNG without alpha declares transparent, in BGR."""
+    """Return the transparent colour of a PNG without alpha, in BGR."""
     start = content.find(b'tRNS', 0, content.find(b'IDAT'))
     if start < 0 or content[25] not in (0, 2):
         return None
@@ -131,17 +131,17 @@ def _colour_key(content: bytes, header: Header) -> NDArray[Any] | None:
 
 
 def _read_metadata(content: bytes) -> tuple[bytes | None, int]:
-    """Colour profile and EXIF orientation (1 if there is none)."""
+    """Read the colour profile and the EXIF orientation (1 by default)."""
     try:
         with _open(content) as image:
             return image.info.get('icc_profile'), _orientation(image)
     except _DAMAGE:
-        return None, 1  # the pixels are there
+        return None, 1  # the pixels may still be valid
 
 
 def _open(content: bytes) -> Image.Image:
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # about sizes, and damaged metadata
+        warnings.simplefilter('ignore')  # on sizes and damaged metadata
         return Image.open(io.BytesIO(content), formats=FORMATS)
 
 
@@ -157,7 +157,7 @@ def _orientation(image: Image.Image) -> int:
 
 def _decode_with_pillow(content: bytes,
                         path: str) -> tuple[NDArray[Any], list[str]]:
-    """Decode BMP, TIFF, WebP and the like, and JPEG files of four inks."""
+    """Decode BMP, TIFF, WebP etc., and CMYK JPEG files."""
     notes: list[str] = []
     try:
         with _open(content) as file:
@@ -166,7 +166,7 @@ def _decode_with_pillow(content: bytes,
             if getattr(file, 'n_frames', 1) > 1 and file.format != 'MPO':
                 notes.append(PAGES)
             if file.format == 'TIFF':
-                turn = 1  # Pillow and OpenCV both turn TIFF files themselves
+                turn = 1  # Pillow and OpenCV apply it themselves
             if file.format == 'TIFF' and _is_deep(file, path):
                 layers, alpha = _decode_deep_tiff(content, path)
             else:
@@ -183,8 +183,8 @@ def _decode_with_pillow(content: bytes,
 
 
 def _is_deep(file: Image.Image, path: str) -> bool:
-    """Return whether a TIFF file has 16-bit values; refuse larger ones."""
-    tags: Any = getattr(file, 'tag_v2')  # of TIFF files alone
+    """Return whether a TIFF file is 16-bit; refuse higher bit depths."""
+    tags: Any = getattr(file, 'tag_v2')  # only TIFF files have it
     bits = max(tags.get(BITS, (1, )))
     kind = max(tags.get(SAMPLE_FORMAT, (1, )))
     if bits not in (1, 2, 4, 8, 16) or kind != 1:
@@ -195,7 +195,7 @@ def _is_deep(file: Image.Image, path: str) -> bool:
 
 
 def _decode_deep_tiff(content: bytes, path: str) -> Layers:
-    """Decode a 16-bit TIFF file: Pillow keeps its high bytes only."""
+    """Decode a 16-bit TIFF by OpenCV; Pillow would truncate to 8 bits."""
     image = to_8_bits(_decode_with_cv2(content, path, cv2.IMREAD_UNCHANGED))
     if image.ndim == 2:
         return Image.fromarray(image), None
@@ -217,7 +217,7 @@ def _split_alpha(file: Image.Image) -> Layers:
 
 
 def to_8_bits(image: NDArray[Any]) -> NDArray[Any]:
-    """Round 16-bit values: 65535 becomes 255, 128 * 257 becomes 128."""
+    """Round 16-bit values to 8 bits: 65535 to 255, 128 * 257 to 128."""
     if image.dtype == np.uint8:
         return image
     return ((image.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
@@ -225,7 +225,7 @@ def to_8_bits(image: NDArray[Any]) -> NDArray[Any]:
 
 def _composite(image: NDArray[Any], alpha: NDArray[Any] | None,
                notes: list[str]) -> NDArray[Any]:
-    """Composite over black, if a pixel is not opaque."""
+    """Composite over black unless all pixels are opaque."""
     if alpha is None or alpha.min() == 255:
         return np.ascontiguousarray(image)
     notes.append(TRANSPARENT)
@@ -237,11 +237,11 @@ def orient(image: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Turn an image upright.
 
     Args:
-        image (np.ndarray): ``(h, w, ...)``, as stored.
-        orientation (int): EXIF's number, 1 to 8; others change nothing.
+        image (np.ndarray): Stored image, ``(h, w, ...)``.
+        orientation (int): EXIF orientation, 1 to 8; others are ignored.
 
     Returns:
-        np.ndarray: The image, contiguous; of ``(w, h, ...)`` from 5 on.
+        np.ndarray: Upright image, contiguous; ``(w, h, ...)`` from 5 on.
     """
     if orientation in (5, 6, 7, 8):
         image = image.swapaxes(0, 1)
@@ -254,7 +254,7 @@ def orient(image: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 def _to_srgb(image: Image.Image, profile: bytes | None,
              notes: list[str]) -> NDArray[Any]:
-    """BGR values of an image in sRGB; a profile of None is none at all."""
+    """Convert an image to sRGB, as BGR; None stands for no profile."""
     try:
         transform = None if profile is None else _transform(
             profile, image.mode)
@@ -268,7 +268,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None,
 
 @lru_cache(maxsize=8)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """From a profile to sRGB; None if that changes next to nothing.
+    """Return the transform to sRGB; None if it changes next to nothing.
 
     Raises:
         ImageCms.PyCMSError: If the profile is damaged or of another mode.
@@ -282,7 +282,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION)
     if mode == 'CMYK':
         return transform
-    # sRGB under its many names: exact values are better than rounded ones.
+    # Many profiles are sRGB; then the exact values beat converted ones.
     levels = np.linspace(0, 255, 9).round().astype(np.uint8)
     if mode == 'RGB':
         lattice = np.stack(np.meshgrid(levels, levels, levels), -1)

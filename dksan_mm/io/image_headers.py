@@ -1,26 +1,26 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Headers of PNG and JPEG files: which steps an image needs to be shown."""
+"""Headers of PNG and JPEG files, which tell how to decode an image."""
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 PNG_START, JPEG_START = b'\x89PNG\r\n\x1a\n', b'\xff\xd8\xff'
-# Markers of JPEG that begin a frame and state its size.
+# JPEG markers that start a frame header with the image size.
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
 @dataclass(frozen=True)
 class Header:
-    """The beginning of an image file.
+    """Header of an image file.
 
     Attributes:
-        size (tuple[int, int]): Width and height as stored, in pixels.
-        bits (int): Bits of a value.
-        grey (bool): One channel of colour.
-        alpha (bool): The file can hold transparent pixels.
-        cmyk (bool): Four channels of ink.
-        parts (frozenset[bytes]): Of ``b'profile'``, ``b'exif'``,
-            ``b'gamma'`` and ``b'hdr'`` those that the file has.
+        size (tuple[int, int]): Stored width and height in pixels.
+        bits (int): Bit depth of a channel.
+        grey (bool): Whether there is a single colour channel.
+        alpha (bool): Whether the file can hold transparent pixels.
+        cmyk (bool): Whether there are four ink channels.
+        parts (frozenset[bytes]): Those of ``b'profile'``, ``b'exif'``,
+            ``b'gamma'`` and ``b'hdr'`` that the file has.
     """
     size: tuple[int, int]
     bits: int = 8
@@ -31,7 +31,7 @@ class Header:
 
     @property
     def is_plain(self) -> bool:
-        """Return whether the decoded values are the image as they are."""
+        """Return whether the decoded values need no conversion."""
         return not (self.bits > 8 or self.alpha or self.cmyk or self.parts)
 
 
@@ -39,35 +39,35 @@ def read_header(content: bytes) -> Header | None:
     """Read the header of a PNG or JPEG file.
 
     Args:
-        content (bytes): The file, or its beginning.
+        content (bytes): Content of the file, or its beginning.
 
     Returns:
-        Header | None: None for other formats, and if the header is damaged.
+        Header | None: None for other formats and for damaged headers.
     """
     try:
         if content.startswith(PNG_START):
             return _read_png(content)
         if content.startswith(JPEG_START):
             return _read_jpeg(content)
-    except (struct.error, IndexError):  # cut short
+    except (struct.error, IndexError):  # truncated
         pass
     return None
 
 
 def is_animated_webp(content: bytes) -> bool:
-    """Return whether a file is a WebP of several frames.
+    """Return whether a file is an animated WebP.
 
     Args:
-        content (bytes): The file, or its first 21 bytes.
+        content (bytes): Content of the file, or its first 21 bytes.
     """
     return (content[:4] == b'RIFF' and content[8:16] == b'WEBPVP8X'
             and bool(content[20:21]) and bool(content[20] & 2))
 
 
 def without_animation(content: bytes) -> bytes:
-    """Make a still PNG of an animated one: its default image.
+    """Reduce an animated PNG to its default image.
 
-    OpenCV's own reader of animations ends the process on damaged ones.
+    OpenCV's reader of animated PNGs crashes the process on damaged files.
     """
     kept, start = [content[:8]], 8
     while start < len(content):
@@ -88,7 +88,7 @@ def _read_png(content: bytes) -> Header:
         for chunk, part in ((b'iCCP', b'profile'), (b'eXIf', b'exif'))
         if chunk in chunks
     }
-    # An sRGB chunk or a profile overrules the other statements of colour.
+    # An sRGB chunk or a profile overrides the other colour chunks.
     if not {b'sRGB', b'iCCP', b'cICP'} & chunks.keys():
         gamma, = struct.unpack('>I', chunks.get(b'gAMA', b'\0\0\xb1\x8f')[:4])
         if abs(gamma / 100_000 - 1 / 2.2) > 0.02:
@@ -100,13 +100,13 @@ def _read_png(content: bytes) -> Header:
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the chunks before the pixels."""
+    """Yield name and data of the chunks before the pixels."""
     start = 8
     while start + 8 <= len(content):
         length, name = struct.unpack_from('>I4s', content, start)
         if name in (b'IDAT', b'IEND'):
             return
-        # Profiles may be large, and are not looked into here.
+        # Profiles may be large and are not parsed here.
         yield name, content[start + 8:start + 8 + min(length, 32)]
         start += 12 + length
 

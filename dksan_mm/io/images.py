@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Image files: whole or not at all."""
+"""Reading and writing of image files, complete or not at all."""
 import os
 import os.path as osp
 import struct
@@ -15,26 +15,26 @@ from dksan_mm.utils.errors import UserError
 from .files import replacing
 from .image_headers import PNG_START
 
-# Against OpenCV's default strategy at level 3 and 6, measured on 720p and
-# 1080p frames: 1.5x and 3x faster to write, 5-15 % larger.
+# Compared with OpenCV's default strategy at levels 3 and 6, on 720p and 1080p
+# frames: 1.5x and 3x faster to write, 5-15 % larger.
 PNG_LEVEL = 1
 
 
 def read_image(path: str) -> NDArray[Any]:
-    """Read one image as 8-bit sRGB, in the order BGR.
+    """Read an image as 8-bit sRGB in BGR order.
 
-    Grey images are repeated to three channels; see
-    :func:`dksan_mm.io.image_decoding.decode` for what is done to 16-bit
-    values, colour profiles, transparency and EXIF orientation.
+    Grey images are repeated to three channels; for 16-bit values, colour
+    profiles, transparency and EXIF orientation see
+    :func:`dksan_mm.io.image_decoding.decode`.
 
     Args:
-        path (str): A PNG, JPEG, TIFF, BMP or WebP file.
+        path (str): Path of a PNG, JPEG, TIFF, BMP or WebP file.
 
     Returns:
-        np.ndarray: ``(h, w, 3)``, uint8, upright.
+        np.ndarray: Upright image, ``(h, w, 3)``, uint8.
 
     Raises:
-        ValueError: If the file is not a whole image; names the path.
+        ValueError: If the file is not a complete image; names the path.
         OSError: If the file cannot be opened.
     """
     with open(path, 'rb') as file:
@@ -42,35 +42,35 @@ def read_image(path: str) -> NDArray[Any]:
 
 
 def decode_image(content: bytes, path: str) -> NDArray[Any]:
-    """Decode a file's bytes; see :func:`read_image`.
+    """Decode an encoded image; see :func:`read_image`.
 
     Args:
         content (bytes): The encoded image.
-        path (str): Where it came from, for the error message.
+        path (str): Path of its file, for error messages.
 
     Returns:
         np.ndarray: ``(h, w, 3)``, uint8, BGR.
 
     Raises:
-        ValueError: If ``content`` is not a whole image.
+        ValueError: If ``content`` is not a complete image.
     """
     return decode_with_notes(content, path)[0]
 
 
 def decode_with_notes(content: bytes,
                       path: str) -> tuple[NDArray[Any], list[str]]:
-    """Decode a file's bytes; see :mod:`dksan_mm.io.image_decoding`.
+    """Decode an encoded image; see :mod:`dksan_mm.io.image_decoding`.
 
     Args:
         content (bytes): The encoded image.
-        path (str): Where it came from, for the error message.
+        path (str): Path of its file, for error messages.
 
     Returns:
-        tuple: The image, ``(h, w, 3)``, uint8, BGR; and notes, a phrase for
-        each thing that a user may want to know.
+        tuple: Image, ``(h, w, 3)``, uint8, BGR; and notes, one phrase per
+        conversion that the user should know of.
 
     Raises:
-        ValueError: If ``content`` is not a whole image.
+        ValueError: If ``content`` is not a complete image.
         UserError: If OpenCV or Pillow is not installed.
     """
     need_image_packages(path)
@@ -79,10 +79,10 @@ def decode_with_notes(content: bytes,
 
 
 def need_image_packages(path: str) -> None:
-    """Refuse to read an image where nothing can; videos need neither.
+    """Raise an error if no image can be read; videos need no packages.
 
     Args:
-        path (str): The image.
+        path (str): Path of the image, for the message.
 
     Raises:
         UserError: If OpenCV or Pillow is not installed.
@@ -94,11 +94,11 @@ def need_image_packages(path: str) -> None:
 
 
 def sum_up(path: str, phrases: Mapping[str, int]) -> list[str]:
-    """Sentences of the phrases that :func:`decode_with_notes` gave.
+    """Turn the phrases of :func:`decode_with_notes` into sentences.
 
     Args:
-        path (str): What the images are of.
-        phrases (dict[str, int]): Each phrase and how many images had it.
+        path (str): Folder, pattern or file of the images.
+        phrases (dict[str, int]): Number of images for each phrase.
     """
     return [
         f'{path}: {phrase}' + (f' ({count} images)' if count > 1 else '')
@@ -107,7 +107,7 @@ def sum_up(path: str, phrases: Mapping[str, int]) -> list[str]:
 
 
 def is_image(path: str) -> bool:
-    """Return whether there is a file, and it is a whole image."""
+    """Return whether a path is a file with a complete image."""
     try:
         read_image(path)
         return True
@@ -123,7 +123,7 @@ def write_png(path: str, image: NDArray[Any]) -> None:
         image (np.ndarray): ``(h, w, 3)``, uint8, BGR.
 
     Raises:
-        OSError: If the file cannot be written; nothing is left at ``path``.
+        OSError: If the file cannot be written; ``path`` is unchanged then.
     """
     write_bytes(path, _encode_png(image))
 
@@ -140,13 +140,13 @@ def _encode_png(image: NDArray[Any]) -> bytes:
 
 
 def encode_plain_png(image: NDArray[Any]) -> bytes:
-    """Encode a PNG without OpenCV, which is three times as fast.
+    """Encode a PNG without OpenCV, three times as fast.
 
     Args:
         image (np.ndarray): ``(h, w, 3)``, uint8, BGR.
 
     Returns:
-        bytes: The file, whose pixels are differences to those on the left.
+        bytes: The file, which codes each pixel minus its left neighbour.
     """
     height, width, _ = image.shape
     rgb = np.pad(image[..., ::-1], ((0, 0), (1, 0), (0, 0)))
@@ -167,16 +167,16 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 
 
 def write_bytes(path: str, content: bytes, *, sync: bool = False) -> None:
-    """Write a file under another name, then move it to ``path``.
+    """Write a file under a temporary name, then move it to ``path``.
 
     Args:
         path (str): The file to write or replace.
-        content (bytes): All of it.
-        sync (bool): Wait until the content is on the disk, so that a power
-            cut leaves the old file or the new one.
+        content (bytes): Content of the file.
+        sync (bool): Wait until the content is on the disk, so that after a
+            power cut there is either the old or the new file.
 
     Raises:
-        OSError: If the file cannot be written; nothing is left at ``path``.
+        OSError: If the file cannot be written; ``path`` is unchanged then.
     """
     try:
         with replacing(path, sync=sync) as file:
@@ -184,24 +184,24 @@ def write_bytes(path: str, content: bytes, *, sync: bool = False) -> None:
         if sync:
             sync_path(osp.dirname(path))
     except OSError as error:
-        error.filename = path  # a full disk names none
+        error.filename = path  # the error of a full disk names no file
         raise
 
 
 def file_crc32(path: str) -> str:
-    """CRC-32 of a file's bytes, 8 hexadecimal digits."""
+    """Return the CRC-32 of a file, as 8 hexadecimal digits."""
     with open(path, 'rb') as file:
         return f'{zlib.crc32(file.read()):08x}'
 
 
 def sync_folder(folder: str) -> None:
-    """Wait until a folder and the files in it are on the disk.
+    """Wait until a folder and its files are on the disk.
 
-    Once a clip, before it is moved to its place, instead of once a frame:
-    after a power cut a clip is there whole, or is prepared again.
+    Called once per clip, before the clip is moved to its path, not once per
+    frame: after a power cut a clip is complete, or is prepared again.
 
     Args:
-        folder (str): A folder of files.
+        folder (str): Path of a folder of files.
     """
     paths = [osp.join(folder, name) for name in os.listdir(folder)]
     for path in paths + [folder]:
@@ -209,7 +209,7 @@ def sync_folder(folder: str) -> None:
 
 
 def sync_path(path: str) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+    """Wait until a file, or the list of files in a folder, is on the disk."""
     handle = os.open(path or '.', os.O_RDONLY)
     try:
         os.fsync(handle)

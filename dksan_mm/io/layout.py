@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Names on disk: ``{root}/{train,val,test}/{HR,LRx16}/{clip}/%06d.png``."""
+"""Layout on disk: ``{root}/{train,val,test}/{HR,LRx16}/{clip}/%06d.png``."""
 import os
 import os.path as osp
 import re
@@ -19,31 +19,31 @@ VIDEO_SUFFIXES = ('.mp4', '.mkv', '.webm', '.avi', '.mov', '.m4v', '.y4m',
 
 
 def lr_dir(scale: int) -> str:
-    """Name of the folder that holds the LR clips of one scale."""
+    """Return the name of the folder of LR clips of a scale factor."""
     return f'LRx{scale}'
 
 
 def frame_number(path: str) -> int | None:
-    """Last number in a frame's name: 19 for ``050_000019.png``.
+    """Return the last number in a frame's name: 19 for ``050_000019.png``.
 
     Args:
-        path (str): A frame's path.
+        path (str): Path of a frame.
 
     Returns:
-        int | None: The number, None if the name has no digits.
+        int | None: The number; None if the name has no digits.
     """
     digits = re.findall(r'[0-9]+', osp.splitext(osp.basename(path))[0])
     return int(digits[-1]) if digits else None
 
 
 def list_clips(folder: str) -> list[str]:
-    """Names of the clip folders in ``folder``, sorted; hidden ones left out.
+    """List the clip folders in a folder, sorted, without hidden ones.
 
     Args:
         folder (str): A folder of clip folders.
 
     Returns:
-        list[str]: Folder names (dots, spaces and any letters are fine).
+        list[str]: Folder names, which may hold any letters, dots and spaces.
     """
     with os.scandir(folder) as entries:
         return sorted(e.name for e in entries
@@ -54,21 +54,21 @@ def number_frames(folder: str,
                   prefix: str = '',
                   *,
                   names: Iterable[str] | None = None) -> dict[int, str]:
-    """Paths of a clip's frames by the last number in their names.
+    """Map frame numbers, the last in a name, to the paths of a clip's frames.
 
-    Files that are not images and hidden files are ignored.
+    Hidden files and files that are not images are ignored.
 
     Args:
-        folder (str): A clip's folder.
-        prefix (str): Take only files whose names begin with it.
-        names (Iterable[str], optional): The files' names, if known.
+        folder (str): Folder of the clip.
+        prefix (str): Prefix of the files to take.
+        names (Iterable[str], optional): Names of the files, if known.
 
     Returns:
-        dict[int, str]: In the order of the numbers, so that ``frame_10``
-        follows ``frame_9``; empty for a folder without frames.
+        dict[int, str]: Sorted by number, so that ``frame_10`` follows
+        ``frame_9``; empty for a folder without frames.
 
     Raises:
-        ValueError: If a frame has no number, or two have the same.
+        ValueError: If a frame has no number, or two share one.
     """
     paths: dict[int, str] = {}
     for name in sorted(os.listdir(folder) if names is None else names):
@@ -90,19 +90,19 @@ def list_frames(folder: str,
                 prefix: str = '',
                 *,
                 names: Iterable[str] | None = None) -> list[str]:
-    """Paths of a clip's frames in temporal order, none missing.
+    """List the paths of a clip's frames in temporal order, without gaps.
 
     Args:
-        folder (str): A clip's folder.
-        prefix (str): Take only files whose names begin with it.
-        names (Iterable[str], optional): The files' names, if known.
+        folder (str): Folder of the clip.
+        prefix (str): Prefix of the files to take.
+        names (Iterable[str], optional): Names of the files, if known.
 
     Returns:
-        list[str]: Paths, empty for a folder without frames.
+        list[str]: Paths; empty for a folder without frames.
 
     Raises:
-        ValueError: As :func:`number_frames`, or if a number is missing in
-            between: a wrong neighbour would go unnoticed later.
+        ValueError: As for :func:`number_frames`, or if a number is missing: a
+            wrong neighbour would later go unnoticed.
     """
     paths = number_frames(folder, prefix, names=names)
     for before, after in zip(paths, list(paths)[1:]):
@@ -114,18 +114,18 @@ def list_frames(folder: str,
 
 
 def read_annotation(path: str) -> dict[str, int | None]:
-    """Read which clips a data set has.
+    """Read the clips of a data set from an annotation file.
 
     Args:
-        path (str): A text file with a line for each clip: its name and, if a
-            tab follows, its number of frames.
+        path (str): A text file with one line per clip: its name and,
+            optionally, a tab and its number of frames.
 
     Returns:
-        dict[str, int | None]: Clip name to its number of frames, if stated.
+        dict[str, int | None]: Number of frames, if stated, by clip name.
 
     Raises:
         OSError: If the file cannot be read.
-        ValueError: If a name would leave its folder, or a number is none.
+        ValueError: If a name leaves its folder, or a number is invalid.
     """
     stated: dict[str, int | None] = {}
     with open(path, encoding='utf-8-sig') as file:

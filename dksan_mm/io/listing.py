@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Files of a folder: which are frames, which videos, and which neither."""
+"""Classification of the files in a folder: frames, videos and others."""
 import os
 import os.path as osp
 import re
@@ -10,19 +10,19 @@ from typing import NamedTuple
 
 from .layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-# Of two files of one frame, the one with the earlier suffix is taken.
+# If a frame has several files, the one with the earliest suffix is taken.
 _QUALITY = ('.png', '.tif', '.tiff', '.bmp', '.webp')
 _KINDS = ((stat.S_ISFIFO, 'a named pipe'), (stat.S_ISSOCK, 'a socket'),
           (stat.S_ISCHR, 'a device'), (stat.S_ISBLK, 'a device'))
 
 
 class Listing(NamedTuple):
-    """Frames of a folder, in order, and what a user should know of them.
+    """Frames of a folder, in order, and notes for the user.
 
     Attributes:
-        files (list[str]): Paths.
-        notes (list[str]): Sentences about files that are not taken, and
-            about gaps.
+        files (list[str]): Paths of the frames.
+        notes (list[str]): Sentences about gaps and about files that are left
+            out.
     """
     files: list[str]
     notes: list[str]
@@ -35,7 +35,7 @@ class Content(NamedTuple):
         images (list[str]): Image files.
         videos (list[str]): Video files.
         folders (list[str]): Folders.
-        others (list[str]): All else: other types, pipes, dead links.
+        others (list[str]): Everything else, such as pipes and dead links.
     """
     images: list[str]
     videos: list[str]
@@ -44,7 +44,7 @@ class Content(NamedTuple):
 
 
 def natural(path: str) -> list[tuple[int, str]]:
-    """Sorting key: numbers by value, everything else by letters."""
+    """Sort key that compares numbers by value and the rest as text."""
     parts = re.split('([0-9]+)', path)
     return [(int(p), '') if p.isdecimal() else (0, p) for p in parts]
 
@@ -52,11 +52,11 @@ def natural(path: str) -> list[tuple[int, str]]:
 def refuse_special(path: str) -> None:
     """Refuse what is neither a file nor a folder, without opening it.
 
-    Opening a pipe waits until somebody writes to it, and what has been read
-    from one is gone, but videos are read more than once.
+    Opening a pipe blocks until something writes to it, and its data can be
+    read only once, whereas videos are read several times.
 
     Args:
-        path (str): A path; nothing need be there.
+        path (str): A path, which need not exist.
 
     Raises:
         ValueError: If it is a pipe, a socket or a device.
@@ -64,7 +64,7 @@ def refuse_special(path: str) -> None:
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):
-        return  # what opens it says why
+        return  # opening it reports the reason
     for is_kind, name in _KINDS:
         if is_kind(mode):
             raise ValueError(f'{path}: is {name}, and the input is read more '
@@ -72,20 +72,20 @@ def refuse_special(path: str) -> None:
 
 
 def is_video_name(name: str) -> bool:
-    """Return whether a file's suffix is a video's."""
+    """Return whether a file has the suffix of a video."""
     return name.lower().endswith(VIDEO_SUFFIXES)
 
 
 def is_image_name(name: str) -> bool:
-    """Return whether a file's suffix is an image's."""
+    """Return whether a file has the suffix of an image."""
     return name.lower().endswith(IMAGE_SUFFIXES)
 
 
 def read_folder(folder: str) -> Content:
-    """Sort the names in a folder by what they stand for.
+    """Classify the names in a folder.
 
     Raises:
-        OSError: If it cannot be read.
+        OSError: If the folder cannot be read.
     """
     content = Content([], [], [], [])
     with os.scandir(folder) as entries:
@@ -107,21 +107,21 @@ def read_folder(folder: str) -> Content:
 
 
 def list_frames_of(folder: str) -> Listing:
-    """Find the frames in a folder of a video's frames.
+    """List the frames of one video in a folder.
 
-    Names that differ in their numbers alone belong together. A cover next to
-    them, files of other types, and second files of one frame are left out
-    and named; a gap in the numbers is, too.
+    Names that differ only in their numbers form a sequence. Cover images,
+    other types of files and duplicates of a frame are left out. The notes
+    name them, and gaps in the numbers as well.
 
     Args:
-        folder (str): A folder.
+        folder (str): Path of the folder.
 
     Returns:
-        Listing: Its frames; none if it has no images.
+        Listing: The frames; none if the folder has no images.
 
     Raises:
-        ValueError: If it holds frames of several videos.
-        OSError: If it cannot be read.
+        ValueError: If the folder holds frames of several videos.
+        OSError: If the folder cannot be read.
     """
     content = read_folder(folder)
     names, left_out = _largest_group(folder, content.images)
@@ -133,21 +133,21 @@ def list_frames_of(folder: str) -> Listing:
 
 
 def not_taken(path: str, names: Sequence[str]) -> str:
-    """A sentence that names files which are left out."""
+    """Return a sentence that names the files which are left out."""
     shown = ', '.join(names[:3])
     more = f' and {len(names) - 3} more' if names[3:] else ''
     return f'{path}: not taken: {shown}{more}'
 
 
 def _form(name: str) -> str:
-    """Reduce a name to what its sequence shares: all but the numbers."""
+    """Reduce a name to what its sequence shares, without the numbers."""
     return re.sub('[0-9]+', '#', osp.splitext(name)[0])
 
 
 def group_names(names: Sequence[str]) -> dict[str, list[str]]:
-    """Sequences of frames by the form of their names, the largest first.
+    """Group frame names into sequences, the largest first.
 
-    Names without a number are a group of their own, ``''``.
+    Names without a number form the group ``''``.
     """
     groups: dict[str, list[str]] = {}
     for name in names:
@@ -158,10 +158,10 @@ def group_names(names: Sequence[str]) -> dict[str, list[str]]:
 
 def _largest_group(folder: str,
                    names: list[str]) -> tuple[list[str], list[str]]:
-    """Split names into those of the one sequence and others, such as covers.
+    """Split names into the single sequence and others, such as covers.
 
     Raises:
-        ValueError: If there are two sequences.
+        ValueError: If there are several sequences.
     """
     groups = group_names(names)
     numbered = {
@@ -178,13 +178,13 @@ def _largest_group(folder: str,
         return list(names), []
     [group] = numbered.values()
     if len(group) < len(names) - len(group):
-        return list(names), []  # photographs: nothing tells them apart
+        return list(names), []  # photos, which form no sequence
     return group, [name for name in names if name not in set(group)]
 
 
 def _without_doubles(folder: str,
                      names: list[str]) -> tuple[list[str], list[str]]:
-    """Leave out JPEG files of frames that are there as PNG files."""
+    """Leave out duplicates of a frame, such as a JPEG next to a PNG."""
     taken: dict[str, str] = {}
     for name in names:
         stem = osp.splitext(name)[0]
@@ -202,12 +202,12 @@ def _rank(name: str) -> int:
 
 
 def find_gaps(path: str, names: Sequence[str]) -> list[str]:
-    """A sentence if frames are missing in between, else nothing.
+    """Return a sentence about missing frames, or no sentence.
 
     Args:
-        path (str): What the frames are of, for the sentence.
-        names (Sequence[str]): Names of one sequence, in order. Of their
-            numbers one may differ from frame to frame.
+        path (str): Folder or pattern of the frames, for the sentence.
+        names (Sequence[str]): Names of one sequence, in order. Gaps are found
+            if a single one of their numbers varies.
     """
     if len({_form(name) for name in names}) != 1:
         return []
@@ -221,7 +221,7 @@ def find_gaps(path: str, names: Sequence[str]) -> list[str]:
     steps = [b - a for a, b in zip(varying[0], varying[0][1:])]
     usual, count = Counter(steps).most_common(1)[0]
     if usual < 1 or 2 * count < len(steps):
-        return []  # times, or numbers of another meaning
+        return []  # the numbers are timestamps or the like
     gaps = [i for i, step in enumerate(steps) if step // usual > 1]
     if not gaps:
         return []

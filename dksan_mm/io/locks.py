@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Locks that keep two runs from one output; they end with their process.
+"""Locks that keep two runs from the same output; they end with the process.
 
-Without ``filelock`` there are none: nothing is replaced all the same.
+Without ``filelock`` there are no locks, and still nothing is replaced.
 """
 import errno
 import hashlib
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 else:
     try:
         from filelock import FileLock, Timeout, lock_descriptor
-    except ModuleNotFoundError:  # the runner of exported networks does without
+    except ModuleNotFoundError:  # not needed to run exported networks
         FileLock = None
 
         def lock_descriptor(fd: int, *, blocking: bool) -> bool:
-            """Stand-in for filelock's."""
+            """Stand-in for the function of filelock."""
             raise OSError(errno.ENOLCK, 'filelock is not installed')
 
 
-# How files are opened that may be locked; the rest is not known everywhere.
+# Flags to open a file for locking; not every system has all of them.
 OPEN = os.O_RDWR | getattr(os, 'O_CLOEXEC', 0) | getattr(os, 'O_BINARY', 0)
 NO_LINKS = getattr(os, 'O_NOFOLLOW', 0)
 
 
 @contextmanager
 def claimed(path: str) -> Iterator[None]:
-    """Keep other runs of this user and machine away from an output.
+    """Keep this user's other runs on this machine away from an output.
 
-    The lock lies in the folder for temporary files, not next to the output.
-    A forked process, which may outlive its parent, does not hold it.
+    The lock is in the folder for temporary files, not next to the output. A
+    forked process, which may outlive its parent, does not hold it.
 
     Args:
-        path (str): What will be written.
+        path (str): Path of the output.
 
     Raises:
         FileExistsError: If another run is writing it.
@@ -61,13 +61,13 @@ def _claim(path: str) -> 'FileLock | None':
             _claim_file(path),
             mode=0o600,
             blocking=False,
-            thread_local=False,  # whichever thread closes a generator
-            fallback_to_soft=False)  # those outlive a killed run
+            thread_local=False,  # another thread may close the generator
+            fallback_to_soft=False)  # soft locks outlive a killed run
         lock.acquire()
     except Timeout:
         raise FileExistsError(
             f'{path} is being written by another run') from None
-    except OSError:  # no place for locks: a later move still replaces nothing
+    except OSError:  # no place for locks: the later move replaces nothing
         return None
     return lock
 
@@ -89,24 +89,24 @@ def _claim_file(path: str) -> str:
 
 
 def lock_file(path: str) -> int | None:
-    """Lock a file in a folder of results, and create it if need be.
+    """Lock a file in a folder of results and create it if it is missing.
 
-    :class:`filelock.FileLock` would empty it, though it may be the user's,
-    and would end with the parent of forked processes that still write.
+    :class:`filelock.FileLock` would empty the file, which may be the user's,
+    and its lock would end with the parent of forked processes still writing.
 
     Args:
-        path (str): The file; links are not followed.
+        path (str): Path of the file; links are not followed.
 
     Returns:
-        int or None: The open file, whose closing ends the lock, or None if
-        another run holds it.
+        int | None: The open file, whose lock ends when it is closed; None if
+        another run holds the lock.
 
     Raises:
         OSError: If it cannot be opened, or its file system has no locks.
     """
     handle = os.open(path, os.O_CREAT | OPEN | NO_LINKS, 0o666)
     try:
-        # Not one that a run ending just now has removed.
+        # Not a file that another run has just removed.
         if lock_descriptor(handle, blocking=False) and _is_at(path, handle):
             return handle
     except BaseException:
@@ -124,7 +124,7 @@ def _is_at(path: str, handle: int) -> bool:
 
 
 def try_lock(handle: int) -> bool | None:
-    """Lock an open file; False if another run has, None if nobody can."""
+    """Lock an open file; False if it is locked, None if locks fail."""
     try:
         return lock_descriptor(handle, blocking=False)
     except OSError:

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Files of results, which replace nothing that nobody asked to replace."""
+"""Output files, which replace existing files only on request."""
 import os
 import os.path as osp
 from collections.abc import Callable
@@ -9,15 +9,15 @@ from .files import is_special, move_new, remove, reserve_file
 
 
 def check_output(path: str | None, *, overwrite: bool) -> None:
-    """Refuse an output before any work is done.
+    """Check that an output can be written before any work is done.
 
     Args:
-        path (str, optional): The file to write; None is in order.
+        path (str, optional): Path of the output; None passes the check.
         overwrite (bool): Whether an existing file may be replaced.
 
     Raises:
-        UserError: If the file exists and may not be replaced, is no regular
-            file, or its folder does not exist or cannot be written.
+        UserError: If the file exists and may not be replaced or is not a
+            regular file, or if its folder does not exist or is not writable.
     """
     if path is None:
         return
@@ -36,17 +36,17 @@ def check_output(path: str | None, *, overwrite: bool) -> None:
 
 def write_output(path: str, write: Callable[[str], object], *,
                  overwrite: bool) -> None:
-    """Write a file that appears when it is whole.
+    """Write a file that appears at its path only when it is complete.
 
     Args:
-        path (str): The file.
-        write (Callable): Writes the file whose path it is given, which ends
-            as ``path`` does.
+        path (str): Path of the output.
+        write (Callable): Writes the file at the given temporary path, which
+            has the suffix of ``path``.
         overwrite (bool): Whether an existing file may be replaced.
 
     Raises:
-        UserError: If the file cannot be written, or has appeared since
-            :func:`check_output` looked and may not be replaced.
+        UserError: If the file cannot be written, or was created after
+            :func:`check_output` and may not be replaced.
     """
     try:
         temporary = reserve_file(path, osp.splitext(path)[1])

@@ -1,2 +1,2 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Forms in which a clip's frames are kept."""
+"""Stores: file formats for the frames of a clip."""

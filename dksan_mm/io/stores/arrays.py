@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Clips as arrays of pixels: ``{clip}.npy`` next to the folder ``{clip}/``.
+"""Clips as pixel arrays: ``{clip}.npy`` next to the folder ``{clip}/``.
 
-uint8, ``(t, h, w, 3)``, RGB; ``numpy.load`` reads it, too. See
-:mod:`dksan_mm.io.stores.stores` for what it is good for.
+uint8, ``(t, h, w, 3)``, RGB, readable by ``numpy.load``. See
+:mod:`dksan_mm.io.stores.stores` for when to use them.
 """
 import ast
 import os
@@ -18,7 +18,7 @@ from .clip_file import Box, ClipFile
 
 
 class FrameArray(ClipFile):
-    """A clip's array; a crop is read with all of its rows' columns."""
+    """A clip's array; a crop is read as full rows."""
 
     CONTENT = 'an array of frames'
     STORE = 'array'
@@ -47,8 +47,8 @@ class FrameArray(ClipFile):
 
 @lru_cache(maxsize=256)
 def _parse_header(text: bytes) -> tuple[int, int, int, int]:
-    """Shape in an ``.npy`` header; parsing takes longer than reading, and
-    clips of one size and length have one header."""
+    """Parse the shape in an ``.npy`` header. Cached: parsing is slower than
+    reading, and clips of equal size and length share a header."""
     header = ast.literal_eval(text.decode('latin1'))
     kind = header['descr'], header['fortran_order']
     shape: tuple[int, int, int, int] = header['shape']
@@ -62,10 +62,10 @@ def write_array(file: BinaryIO, frames: Iterator[NDArray[Any]],
     """Write a clip as an ``.npy`` file.
 
     Args:
-        file (BinaryIO): Open for writing.
-        frames (Iterator[np.ndarray]): ``(h, w, 3)``, uint8, RGB, all of one
-            size.
-        count (int): How many there are.
+        file (BinaryIO): File open for writing.
+        frames (Iterator[np.ndarray]): Frames, ``(h, w, 3)``, uint8, RGB, all
+            of one size.
+        count (int): Number of frames.
     """
     for number, frame in enumerate(frames):
         if number == 0:

@@ -1,27 +1,27 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Base of the files that hold a clip's pixels."""
+"""Base class of the files that hold a clip's pixels."""
 import os
 from abc import ABC, abstractmethod
 from typing import Any
 
 from numpy.typing import NDArray
 
-# Rows and columns of a crop: top, left, height, width.
+# Crop in pixels: top, left, height, width.
 Box = tuple[int, int, int, int]
 
 
 class ClipFile(ABC):
-    """A clip's file, open for reading; a context manager.
+    """File of a clip, open for reading; a context manager.
 
-    Read by offset, not mapped into memory: as quick, the process's memory
-    does not grow with what it has touched, and a file that was cut short is
-    an error instead of the end of the process.
+    It is read by offset instead of mapped into memory: this is as fast, does
+    not increase the memory of the process, and a truncated file is an error
+    instead of a crash.
 
     Attributes:
         shape (tuple[int, int, int, int]): ``(t, h, w, 3)``.
 
     Args:
-        path (str): The file.
+        path (str): Path of the file.
 
     Raises:
         OSError: If the file cannot be opened.
@@ -29,14 +29,14 @@ class ClipFile(ABC):
     """
 
     CONTENT: str  # for error messages: 'an array of frames'
-    STORE: str  # of tools/prepare_data.py
+    STORE: str  # option value of tools/prepare_data.py
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._file = open(path, 'rb', buffering=0)
         try:
             self.shape = self._read_header()
-        except Exception as error:  # a damaged header raises many kinds
+        except Exception as error:  # damaged headers raise many kinds
             self._file.close()
             raise ValueError(
                 f'{path}: not {self.CONTENT} ({error}); delete it, '
@@ -60,17 +60,16 @@ class ClipFile(ABC):
         """Read one frame or a crop of it.
 
         Args:
-            frame (int): Index in the clip.
+            frame (int): Index of the frame in the clip.
             box (tuple[int, int, int, int] | None): Top, left, height and
-                width; the whole frame by default.
+                width of the crop; the whole frame by default.
 
         Returns:
-            np.ndarray: ``(height, width, 3)``, uint8, RGB, an array of its
-            own.
+            np.ndarray: ``(height, width, 3)``, uint8, RGB, not a view.
 
         Raises:
-            ValueError: If the frame or the box is not within the clip, or
-                the file is damaged there; names the path.
+            ValueError: If the frame or the crop is outside the clip, or the
+                file is damaged there; names the path.
         """
         count, full_height, full_width, _ = self.shape
         top, left, height, width = box or (0, 0, full_height, full_width)
@@ -86,11 +85,11 @@ class ClipFile(ABC):
 
     @abstractmethod
     def _read_header(self) -> tuple[int, int, int, int]:
-        """The shape, once header and file size are checked."""
+        """Check the header and the file size, and return the shape."""
 
     @abstractmethod
     def _read_crop(self, frame: int, box: Box) -> NDArray[Any]:
-        """Pixels of a box within the frame."""
+        """Read the pixels of a crop within the frame."""
 
     def _read_bytes(self, count: int, offset: int) -> bytes:
         content = os.pread(self._file.fileno(), count, offset)

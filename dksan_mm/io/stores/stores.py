@@ -1,15 +1,15 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Forms of a clip from which a crop is read without decoding whole frames.
+"""Stores of a clip, from which a crop is read without decoding whole frames.
 
-Next to the folder of a clip's frames, ``{clip}/``, is a file with the same
-pixels: ``{clip}.npy`` (store 'array') or, of HR, ``{clip}.tiles`` (store
-'tiles'; its LR, a 256th of the pixels, stays an array). These files can be
+A store is a file with the same pixels next to the folder of a clip's frames,
+``{clip}/``: ``{clip}.npy`` (store 'array') or, for HR, ``{clip}.tiles`` (store
+'tiles'; LR has a 256th of the pixels and stays an array). The files can be
 deleted at any time; training then decodes the frames.
 
-Chosen by measurement: ``python tools/benchmark_stores.py``, training samples a
-second of one core, MB and milliseconds to write an HR frame of 1920x1072. All
-forms are lossless. Left: sample clips, mirrored to 1080p. Right, ``DATA``: a
-1080p video of traffic. Vid3oC: 66 x 120 frames like the left ones.
+Chosen by measurement with ``python tools/benchmark_stores.py``: training
+samples per second of one core, and MB and milliseconds to write an HR frame of
+1920x1072. All formats are lossless. Left: sample clips, mirrored to 1080p.
+Right, ``DATA``: 1080p traffic. Vid3oC: 66 x 120 frames like the left ones.
 
 ================  =========  ====  =====  =======  =========  ====
 form of HR        samples/s    MB  write   Vid3oC  samples/s    MB
@@ -27,10 +27,10 @@ store 'tiles'           272  1.23     57   9.7 GB        439  0.71
 store 'array'          1301  6.17      2  48.9 GB       1447  6.17
 ================  =========  ====  =====  =======  =========  ====
 
-Two busy cores; coded frames in memory, so that reading the disk is not in it.
-An array's crop is 3 MB to read (its rows), that of tiles 0.2 MB: where the
-arrays do not fit in memory, tiles are the better choice. JPEG XL has no
-encoder among the dependencies.
+Two busy cores; coded frames in memory, so that disk reads do not count. A crop
+of an array takes 3 MB of reads (full rows), a crop of tiles 0.2 MB: if the
+arrays do not fit in memory, tiles are the better choice. No dependency has a
+JPEG XL encoder.
 """
 import os
 import os.path as osp
@@ -49,16 +49,16 @@ from .arrays import FrameArray, write_array
 from .tiles import TileFile, write_tiles
 
 Store = FrameArray | TileFile
-# Suffix: how to open and how to write; the quicker first.
+# How to open and how to write each suffix; the faster first.
 KINDS: dict[str, tuple[Callable[[str], Store], Callable[..., None]]]
 KINDS = {'.npy': (FrameArray, write_array), '.tiles': (TileFile, write_tiles)}
 
 
 def suffix_of(folder: str, store: str) -> str:
-    """Suffix of a clip's file.
+    """Return the suffix of a clip's file.
 
     Args:
-        folder (str): The clip's folder, in ``HR`` or ``LRx16``.
+        folder (str): Folder of the clip, in ``HR`` or ``LRx16``.
         store (str): 'array' or 'tiles'.
     """
     is_hr = osp.basename(osp.dirname(osp.normpath(folder))) == HR_DIR
@@ -74,7 +74,7 @@ def open_store(path: str) -> Store:
     """Open a clip's file by its suffix.
 
     Args:
-        path (str): As from :func:`store_path`.
+        path (str): Result of :func:`store_path`.
 
     Returns:
         FrameArray | TileFile: Both have ``shape``, ``read`` and ``close``.
@@ -90,13 +90,13 @@ def write_store(
         folder: str,
         suffix: str,
         on_frame: Callable[[], None] = lambda: None) -> dict[str, object]:
-    """Make the file of a clip's folder of frames, whole or not at all.
+    """Write the store of a clip from its frames, completely or not at all.
 
     Args:
-        folder (str): The clip's folder.
-        suffix (str): Of :data:`KINDS`.
+        folder (str): Folder of the clip.
+        suffix (str): A key of :data:`KINDS`.
         on_frame (Callable[[], None]): Called after each frame; may raise to
-            stop, then nothing is left.
+            stop, which leaves no file.
 
     Returns:
         dict: ``bytes`` and ``crc32`` of the file.
@@ -111,7 +111,7 @@ def write_store(
     try:
         with replacing(path, sync=True) as file:
             KINDS[suffix][1](file, _read_rgb(frames, on_frame), len(frames))
-    except OSError as error:  # a full disk has no name by itself
+    except OSError as error:  # the error of a full disk names no file
         error.filename = error.filename or path
         raise
     return dict(bytes=osp.getsize(path), crc32=large_file_crc32(path))
@@ -119,7 +119,7 @@ def write_store(
 
 def _read_rgb(paths: list[str],
               on_frame: Callable[[], None]) -> Iterator[NDArray[Any]]:
-    """Frames of one size."""
+    """Yield the frames as RGB and check that all have one size."""
     shape = None
     for path in paths:
         image = cv2.cvtColor(read_image(path), cv2.COLOR_BGR2RGB)
@@ -133,7 +133,7 @@ def _read_rgb(paths: list[str],
 
 
 def large_file_crc32(path: str) -> str:
-    """CRC-32 of a file's bytes, 8 hexadecimal digits, read in parts."""
+    """Return the CRC-32 of a file read in parts, as 8 hexadecimal digits."""
     value = 0
     with open(path, 'rb') as file:
         while True:
@@ -144,7 +144,7 @@ def large_file_crc32(path: str) -> str:
 
 
 def unfinished_paths(path: str) -> list[str]:
-    """List what killed runs have left of a file, under hidden names."""
+    """List the unfinished versions of a file that killed runs left."""
     folder, name = osp.split(path)
     return find_leftovers(folder or '.', re.escape(name))
 
@@ -157,23 +157,23 @@ def _refuse_folder(folder: str, path: str) -> None:
 
 
 def remove_stores(folder: str, stated: Collection[str] = ()) -> None:
-    """Remove the files of a clip's folder, whole or not.
+    """Remove the stores of a clip, complete or not.
 
     Args:
-        folder (str): The clip's folder.
-        stated (Collection[str]): Suffixes of files that are known to be
-            prepared ones; others go if they are of such a kind.
+        folder (str): Folder of the clip.
+        stated (Collection[str]): Suffixes of files known to be prepared ones;
+            other files are removed only if their header is that of a store.
     """
     for suffix in KINDS:
         path = store_path(folder, suffix)
-        # A folder is another clip.
+        # A folder of this name is another clip.
         if osp.isfile(path) and (suffix in stated or is_store(path)):
             os.remove(path)
     remove_temporary(folder)
 
 
 def is_store(path: str) -> bool:
-    """Return whether a file is a clip's frames, by its header and size."""
+    """Return whether a file is a store, by its header and size."""
     try:
         open_store(path).close()
     except (OSError, ValueError):
@@ -182,17 +182,17 @@ def is_store(path: str) -> bool:
 
 
 def remove_temporary(folder: str) -> None:
-    """Remove what a killed run left of a clip's files."""
+    """Remove the unfinished stores of a clip that killed runs left."""
     for suffix in KINDS:
         for path in unfinished_paths(store_path(folder, suffix)):
             os.remove(path)
 
 
 def is_as_stated(path: str, stated: dict[str, object]) -> bool:
-    """Return whether a file is there, by its size.
+    """Return whether a file exists with the stated size.
 
     Args:
-        path (str): The file.
-        stated (dict): What :func:`write_store` returned for it.
+        path (str): Path of the file.
+        stated (dict): Result of :func:`write_store` for it.
     """
     return osp.isfile(path) and osp.getsize(path) == stated['bytes']

@@ -1,25 +1,25 @@
 # Copyright (c) DKSAN-MM contributors.
 """Clips as losslessly coded tiles: ``{clip}.tiles`` next to ``{clip}/``.
 
-Smaller than the PNG frames, and a crop costs what its tiles cost to decode.
-See :mod:`dksan_mm.io.stores.stores` for the measurements.
+They are smaller than the PNG frames, and only the tiles of a crop are decoded.
+See :mod:`dksan_mm.io.stores.stores` for measurements.
 
-A file holds ``DKTILES2``; t, h, w and the tiles' side (uint32); the offset of
-each tile and of the end (uint64), tiles ordered by frame, row and column; the
-tiles, of frames filled up with copies of their last row and column. All
+A file holds ``DKTILES2``; t, h, w and the tile size (uint32); the offset of
+each tile and of the end (uint64), tiles ordered by frame, row and column; and
+the tiles. Frames are padded with copies of their last row and column. All
 numbers are little-endian.
 
-A tile is a raw deflate stream of the planes R - G, G and B - G, modulo 256. Of
-each row but a plane's first, the row above is subtracted, 8 bytes at a time as
-one number: numpy sums these 8 times as fast as bytes, for 3 % more bytes
-coded.
+A tile is a raw deflate stream of the planes R - G, G and B - G, modulo 256.
+From each row of a plane but the first, the row above is subtracted, 8 bytes at
+a time as one number: numpy sums these 8 times as fast as bytes, for 3 % more
+coded bytes.
 
-Containers of libraries lose by more than a third in one thing or another, of
-crops of 512 from five clips: tiled TIFF (tifffile with zlib) takes twice the
-time to read, zarr 1.5 times the time and 1.6 times the disk (zlib) or the same
-time and 1.7 times the disk (Blosc with zstd). LMDB would only hold the same
-tiles, with a fifth more disk. tifffile with imagecodecs is 1.4 times as quick
-for 1.2 times the disk, and 80 MB of libraries more to install.
+Library formats lose more than a third on some count, for crops of 512 from
+five clips: tiled TIFF (tifffile with zlib) takes twice the read time, zarr 1.5
+times the time and 1.6 times the disk space (zlib), or the same time and 1.7
+times the disk space (Blosc with zstd). LMDB would hold the same tiles in a
+fifth more disk space. tifffile with imagecodecs is 1.4 times as fast for 1.2
+times the disk space, and adds 80 MB of libraries.
 """
 import os
 import struct
@@ -35,13 +35,13 @@ from .clip_file import Box, ClipFile
 
 MAGIC = b'DKTILES2'
 HEADER = struct.Struct('<8s4I')
-TILE = 112  # 64 to 128 are equally quick to read a crop of 512 from
-LEVEL = 3  # higher ones save 5 % of the disk and are slower to read
+TILE = 112  # 64 to 128 are equally fast for crops of 512
+LEVEL = 3  # higher levels save 5 % of the disk space and read more slowly
 WORD = np.dtype('<u8')
 
 
 class TileFile(ClipFile):
-    """A clip's tiles; those are decoded that a crop touches."""
+    """Tiles of a clip; only those that a crop overlaps are decoded."""
 
     CONTENT = 'a file of tiles'
     STORE = 'tiles'
@@ -78,7 +78,7 @@ class TileFile(ClipFile):
         return out
 
     def _read_row(self, frame: int, row: int, columns: range) -> list[bytes]:
-        """Read coded tiles that lie next to each other at once."""
+        """Read the coded tiles of adjacent columns in one call."""
         rows, per_row = self.grid
         first = (frame * rows + row) * per_row + columns[0]
         index = self._read_bytes(8 * (len(columns) + 1),
@@ -93,7 +93,7 @@ class TileFile(ClipFile):
 
 
 def _grid(height: int, width: int, tile: int) -> tuple[int, int]:
-    """Join tiles below and next to each other."""
+    """Return the numbers of tile rows and tile columns."""
     return -(-height // tile), -(-width // tile)
 
 
@@ -101,8 +101,8 @@ def encode_tile(image: NDArray[Any]) -> bytes:
     """Code one tile.
 
     Args:
-        image (np.ndarray): ``(tile, tile, 3)``, uint8, RGB; ``tile`` a
-            multiple of 8.
+        image (np.ndarray): ``(tile, tile, 3)``, uint8, RGB, where ``tile`` is
+            a multiple of 8.
     """
     planes = np.ascontiguousarray(image.transpose(2, 0, 1))
     planes[::2] -= planes[1]
@@ -113,16 +113,16 @@ def encode_tile(image: NDArray[Any]) -> bytes:
 
 
 def decode_tiles(coded: list[bytes], tile: int, rows: int) -> NDArray[Any]:
-    """Decode the upper rows of tiles that lie next to each other.
+    """Decode the upper rows of adjacent tiles.
 
     Args:
-        coded (list[bytes]): The tiles.
-        tile (int): Their side.
-        rows (int): How many rows are wanted.
+        coded (list[bytes]): Coded tiles from left to right.
+        tile (int): Tile size in pixels.
+        rows (int): Number of rows to decode.
 
     Returns:
-        np.ndarray: ``(3, rows, tile * len(coded))``, uint8, the planes R, G
-        and B.
+        np.ndarray: Planes R, G and B, ``(3, rows, tile * len(coded))``,
+        uint8.
 
     Raises:
         ValueError: If a tile is damaged.
@@ -150,10 +150,10 @@ def write_tiles(file: BinaryIO, frames: Iterator[NDArray[Any]],
     """Write a clip as a ``.tiles`` file.
 
     Args:
-        file (BinaryIO): Open for writing.
-        frames (Iterator[np.ndarray]): ``(h, w, 3)``, uint8, RGB, all of one
-            size.
-        count (int): How many there are.
+        file (BinaryIO): File open for writing.
+        frames (Iterator[np.ndarray]): Frames, ``(h, w, 3)``, uint8, RGB, all
+            of one size.
+        count (int): Number of frames.
     """
     offsets: list[int] = []
     for number, frame in enumerate(frames):
