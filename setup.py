@@ -11,8 +11,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-RELEASE = ('model-index.yml', 'configs/**/*', 'weights/*.pth',
-           'weights/*.safetensors', 'tools/*.py')
+RELEASE = ('model-index.yml', 'configs/**/*', 'weights/*.pth', 'tools/*.py')
 
 
 class BuildWithRelease(build_py):
