@@ -1,9 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Networks, which need torch alone, and the model that mmagic trains.
+"""Networks, which need only torch, and models that mmagic trains.
 
-All of them are in mmagic's registries as soon as mmagic is imported; nothing
-here imports it but ``WindowVSR``, ``WindowGAN`` and ``PartsDataParallel``,
-when asked for.
+All of them are registered in mmagic as soon as mmagic is imported. Only
+``WindowVSR``, ``WindowGAN`` and ``PartsDataParallel`` import mmagic, and only
+on demand.
 """
 from importlib import import_module
 
@@ -22,15 +22,15 @@ __all__ = [
     'UpscaleX2', 'WindowGAN', 'WindowVSR'
 ]
 
-# Those that upscale windows of frames.
+# Networks that upscale windows of frames.
 NETWORKS = ('BicubicNet', 'DKSANNet', 'EDVRX16Net', 'RealESRGANNet')
-# Subclasses of mmengine's and mmagic's, by their modules.
+# Subclasses of mmengine's and mmagic's classes, and their modules.
 _OF_MMAGIC = dict(
     PartsDataParallel='batch_parts',
     WindowGAN='window_gan',
     WindowVSR='window_vsr')
 
-# The layer itself stays free of registries, hence no decorator there.
+# Not a decorator there: the layer's module imports no registry.
 register('MODELS')(DeformKernelConv2d)
 
 
@@ -41,7 +41,7 @@ def __getattr__(name: str) -> type:
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
-# mmagic's registries import them before they look for a name.
+# mmagic's registries import these modules before they look up a name.
 for _registry, _module in (('MODELS', 'window_gan'), ('MODEL_WRAPPERS',
                                                       'batch_parts')):
     register_module(_registry, f'{__name__}.{_module}')

@@ -1,15 +1,15 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Networks that mmengine initialises, and that do not need it."""
+"""Base class of networks that mmengine can initialise but that work alone."""
 import copy
 
 from torch import nn
 
 
 class BaseModule(nn.Module):
-    """Stand-in for ``mmengine.model.BaseModule``, which imports for seconds.
+    """Stand-in for ``mmengine.model.BaseModule``, whose import takes seconds.
 
-    It behaves like that wherever mmengine's Runner uses it: ``init_weights``
-    is mmengine's own.
+    mmengine's Runner can use it in the same way: ``init_weights`` calls
+    mmengine's.
 
     Args:
         init_cfg (dict or list[dict], optional): mmengine's initialisation
@@ -27,7 +27,7 @@ class BaseModule(nn.Module):
         return self._is_init
 
     def init_weights(self) -> None:
-        """Initialise as ``init_cfg`` says, and the children that can be.
+        """Initialise by ``init_cfg``, then the children with ``init_weights``.
 
         Raises:
             ImportError: If mmengine is not installed.

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Training steps on batches that memory cannot hold at once."""
+"""Training steps on batches that do not fit into memory at once."""
 from collections.abc import Callable, Iterator
 
 from mmagic.registry import MODEL_WRAPPERS
@@ -10,20 +10,20 @@ from torch import Tensor
 
 def train_in_parts(step: Callable, data: dict,
                    optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
-    """Run a training step, in as many parts as the optimizer wrapper says.
+    """Run a training step in as many parts as the optimizer wrapper states.
 
     Args:
-        step (Callable): mmengine's ``train_step``.
-        data (dict): A batch: lists or tensors of one length.
-        optim_wrapper (OptimWrapper): A :class:`~dksan_mm.engine.optimizers.
-            StepOptimWrapper`, which accumulates gradients; with any other,
-            the batch is one part.
+        step (Callable): ``train_step`` of mmengine.
+        data (dict): Batch, as lists or tensors of equal length.
+        optim_wrapper (OptimWrapper): :class:`~dksan_mm.engine.optimizers.
+            StepOptimWrapper`, which accumulates gradients; with any other
+            class, the batch is one part.
 
     Returns:
-        dict[str, Tensor]: What to log: means over the parts.
+        dict[str, Tensor]: Values to log, averaged over the parts.
 
     Raises:
-        ValueError: If the batch cannot be cut into equal parts.
+        ValueError: If the batch cannot be split into equal parts.
     """
     parts = getattr(optim_wrapper, 'parts', 1)
     if parts == 1:
@@ -50,9 +50,9 @@ def _cut(data: dict, parts: int) -> Iterator[dict]:
 
 @MODEL_WRAPPERS.register_module()
 class PartsDataParallel(MMDistributedDataParallel):
-    """mmengine's, for batches in parts; gradients are sent once a batch."""
+    """MMDistributedDataParallel that synchronizes gradients once per batch."""
 
     def train_step(self, data: dict,
                    optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
-        """As ``WindowVSR.train_step``, on this process's share."""
+        """Run ``WindowVSR.train_step`` on this process's share of a batch."""
         return train_in_parts(super().train_step, data, optim_wrapper)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The bicubic baseline, through the interface of the networks."""
+"""Bicubic baseline with the interface of a network."""
 
 import torch
 from torch import Tensor
@@ -11,14 +11,14 @@ from .base_module import BaseModule
 
 @register('MODELS')
 class BicubicNet(BaseModule):
-    """Upscales the centre frame by MATLAB's bicubic kernel (a = -0.5).
+    """Bicubic upscaling of the centre frame by MATLAB's kernel (a = -0.5).
 
-    It has no parameters. Not the same as the skip inside DKSANNet: torch's
-    bicubic kernel has a = -0.75, and steps of x2 are not one of x16.
+    It has no parameters. It differs from the skip connection of DKSANNet:
+    torch's bicubic kernel has a = -0.75, and four x2 steps are not one x16.
 
     Args:
-        scale (int): Factor of width and height; :meth:`forward` takes any.
-        num_frames (int): Frames of a window; all but the centre are ignored.
+        scale (int): Default scale factor; :meth:`forward` accepts any.
+        num_frames (int): Frames of a window; only the centre frame is used.
         init_cfg (dict, optional): mmengine's initialisation config.
     """
 
@@ -38,10 +38,10 @@ class BicubicNet(BaseModule):
 
         Args:
             frames (Tensor[n, t, 3, h, w]): LR frames of any value range.
-            scale (int, optional): Factor; default: the network's.
+            scale (int, optional): Scale factor. Default: the network's.
 
         Returns:
-            Tensor[n, 3, scale * h, scale * w]: Not clipped.
+            Tensor[n, 3, scale * h, scale * w]: HR frames, not clipped.
         """
         scale = scale or self.scale
         frame = frames[:, frames.shape[1] // 2]

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Weights between those of two trainings of a network."""
+"""Interpolation between the weights of two trainings of a network."""
 from collections.abc import Mapping
 
 import torch
@@ -10,23 +10,23 @@ def blend_weights(first: Mapping[str, Tensor], second: Mapping[str, Tensor],
                   share: float) -> dict[str, Tensor]:
     """Interpolate between two sets of weights, parameter by parameter.
 
-    Between a network trained on pixel errors and one that was trained against
-    a discriminator from there, every share gives sound frames (network
-    interpolation, Wang et al., ESRGAN, ECCV Workshops 2018).
+    Between a network trained with a pixel loss and the same network fine-tuned
+    with a GAN loss, every share yields valid frames (network interpolation,
+    Wang et al., ESRGAN, ECCV Workshops 2018).
 
     Args:
         first (dict[str, Tensor]): Weights for a share of 0.
-        second (dict[str, Tensor]): Weights for a share of 1, of the same
+        second (dict[str, Tensor]): Weights for a share of 1, with the same
             names and shapes.
-        share (float): Share of ``second``, 0 to 1.
+        share (float): Share of ``second`` in [0, 1].
 
     Returns:
-        dict[str, Tensor]: ``(1 - share) * first + share * second``; at 0 and
-        at 1 exactly one of them.
+        dict[str, Tensor]: ``(1 - share) * first + share * second``; exact at
+        0 and 1.
 
     Raises:
-        ValueError: If the share is another, or the weights are of different
-            networks.
+        ValueError: If ``share`` is not in [0, 1], or the weights are of
+            different networks.
     """
     if not 0 <= share <= 1:
         raise ValueError(f'share must be from 0 to 1, got {share}')

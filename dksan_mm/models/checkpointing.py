@@ -11,14 +11,14 @@ from torch.utils.checkpoint import checkpoint
 
 def checkpoint_activations(parts: Iterable[nn.Module],
                            blocks: Iterable[nn.Sequential]) -> None:
-    """Have parts of a network recompute activations in the backward pass.
+    """Make parts of a network recompute activations in the backward pass.
 
-    The gradients are the same, bit for bit. A part keeps its input alone; of
-    ``blocks``, every second input is kept. Two: *chosen here*. What is kept
-    and what is computed again are then about equal for ten blocks.
+    The gradients are bit-identical. Each part stores only its input, each of
+    ``blocks`` every second input. Two is *chosen here*: for ten blocks, stored
+    and recomputed activations then need about the same memory.
 
     Args:
-        parts (Iterable[nn.Module]): Modules without random numbers.
+        parts (Iterable[nn.Module]): Modules that draw no random numbers.
         blocks (Iterable[nn.Sequential]): Chains of residual blocks.
     """
     for part in parts:
@@ -28,7 +28,7 @@ def checkpoint_activations(parts: Iterable[nn.Module],
 
 
 def only_checkpoints(module: nn.Module) -> bool:
-    """Return whether ``forward`` is the class's own, checkpointed or not."""
+    """Return whether ``forward`` is the class's, checkpointed or not."""
     own = module.__dict__.get('forward')
     return own is None or (isinstance(own, partial)
                            and own.func in (_call, _call_in_pairs))

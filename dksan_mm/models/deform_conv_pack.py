@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A modulated deformable convolution that predicts its offsets itself."""
+"""Modulated deformable convolution that predicts its own offsets."""
 
 from torch import Tensor, nn
 
@@ -8,17 +8,17 @@ from dksan_mm.ops.precision import no_autocast
 
 
 class DeformConvPack(ModulatedDeformConv2d):
-    """mmagic's ``ModulatedDCNPack`` on this project's operator.
+    """Counterpart of mmagic's ``ModulatedDCNPack`` with our operator.
 
-    A convolution of other features predicts the offsets and the mask (paper,
-    eq. 9; EDVR). It starts at zero: shift 0, mask 0.5. Parameters and their
-    names are mmagic's. Offsets and sampling stay in float32 under autocast,
-    since mmcv's operator has no bfloat16 and half precision makes offsets
-    coarse.
+    A convolution of separate features predicts the offsets and the mask
+    (paper, eq. 9; EDVR). It is initialised with zeros: offset 0, mask 0.5.
+    Parameters have the same names and shapes as in mmagic. Offsets and
+    sampling stay float32 under autocast: mmcv's operator does not support
+    bfloat16, and half precision is too coarse for offsets.
 
     Args:
-        channels (int): Channels of input, output and the other features.
-        deform_groups (int): Channel groups that share offsets.
+        channels (int): Channels of the input, output and offset features.
+        deform_groups (int): Number of channel groups with their own offsets.
 
     Raises:
         ValueError: If ``deform_groups`` does not divide ``channels``.
@@ -37,14 +37,14 @@ class DeformConvPack(ModulatedDeformConv2d):
 
     def forward(  # type: ignore[override]  # it makes offset and mask
             self, x: Tensor, feature: Tensor) -> Tensor:
-        """Sample ``x`` at the offsets that ``feature`` gives.
+        """Convolve ``x`` at offsets predicted from ``feature``.
 
         Args:
             x (Tensor[n, channels, h, w]): Input.
-            feature (Tensor[n, channels, h, w]): The offset feature.
+            feature (Tensor[n, channels, h, w]): Offset feature.
 
         Returns:
-            Tensor[n, channels, h, w]: Output, in the type of ``feature``.
+            Tensor[n, channels, h, w]: Output with the dtype of ``feature``.
         """
         with no_autocast(x.device.type):
             dtype = self.weight.dtype
@@ -56,12 +56,12 @@ class DeformConvPack(ModulatedDeformConv2d):
         """Predict offsets and mask.
 
         Args:
-            feature (Tensor[n, channels, h, w]): The offset feature.
+            feature (Tensor[n, channels, h, w]): Offset feature.
 
         Returns:
-            tuple: Offsets, ``(n, 18 * deform_groups, h, w)``, (dy, dx) per
-            tap in pixels of the input's grid, and mask, ``(n, 9 *
-            deform_groups, h, w)`` in (0, 1).
+            tuple: Offsets ``(n, 18 * deform_groups, h, w)``, (dy, dx) per tap
+            in input pixels, and mask ``(n, 9 * deform_groups, h, w)`` in
+            (0, 1).
         """
         out = self.conv_offset(feature)
         channels = out.shape[1] // 3

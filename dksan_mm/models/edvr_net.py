@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""EDVR with an x16 tail, the baseline of the paper's tables."""
+"""EDVR with an x16 tail, the baseline in the paper's tables."""
 
 from typing import Any
 
@@ -17,33 +17,33 @@ from .layers import ResidualBlockNoBN, default_init_weights, in_float32, lrelu
 class EDVRX16Net(BaseModule):
     """EDVR (Wang et al., 2019), x16: mmagic's network with a longer tail.
 
-    Features, PCD alignment, TSA fusion and reconstruction are as in mmagic,
-    and so are the names of all parameters, so weights of its x4 network fit
-    all but the new steps. The paper keeps "most of EDVR's setting" and changes
-    the upscaling; how, it does not say. *Chosen here*: two more x2 steps of
-    EDVR's kind, 64 channels wide as its last one, and its bilinear skip, x16.
+    Features, PCD alignment, TSA fusion, reconstruction and parameter names
+    are as in mmagic, so weights of its x4 network fit all layers but the new
+    ones. The paper keeps "most of EDVR's setting" but does not say how it
+    changes the upscaling. *Chosen here*: two more x2 steps of EDVR's kind with
+    64 channels, as in its last step, and its bilinear skip connection at x16.
 
-    What mmagic's EDVR leaves to the user is settled: the reference is the
-    middle frame, TSA is always there, and everything is trained from the
-    first step (its ``tsa_iter``, which counts from 0 after every resume,
-    belongs to its model class, which is not used). mmagic starts both
-    convolutions of a residual block at a tenth of their usual size. *Chosen
-    here*: the second alone. ConvMuon's steps, of one size in all weights,
-    soon shut many of the ReLUs behind so small ones for good. With the default
-    arguments it is EDVR-L, with 20,994,787 parameters; mmagic's EDVR-L, x4,
-    of 7 frames has 20,699,363, and the paper's 20.6 M is that of 5 frames.
+    Options of mmagic's EDVR are fixed: the centre frame is the reference, TSA
+    is always used, and all layers are trained from the first iteration
+    (``tsa_iter``, which restarts at 0 after every resume, belongs to mmagic's
+    model class, which is not used). mmagic scales the initial weights of both
+    convolutions of a residual block by 0.1. *Chosen here*: only those of the
+    second. After such small weights, ConvMuon's steps, equally large for all
+    weights, soon close many ReLUs permanently. The default arguments give
+    EDVR-L with 20,994,787 parameters; mmagic's x4 EDVR-L has 20,699,363 for 7
+    frames, and the paper's 20.6 M is the number for 5 frames.
 
     Args:
-        channels (int): Channels of all features; EDVR-L: 128.
+        channels (int): Number of feature channels; EDVR-L: 128.
         num_blocks (int): Residual blocks of the reconstruction; EDVR-L: 40.
-        num_frames (int): Frames of a window, an odd number; paper: 7.
+        num_frames (int): Frames of a window, odd; paper: 7.
         num_extract_blocks (int): Residual blocks of the feature extraction.
         deform_groups (int): Deformable groups of the alignment.
-        tail_channels (int): Channels from the second x2 step on.
+        tail_channels (int): Number of channels from the second x2 step on.
         mean (float): As in DKSANNet.
-        with_cp (bool): Activation checkpointing of all but the tail, which
-            has nothing to gain: less memory in training, the same gradients,
-            more time.
+        with_cp (bool): Whether to checkpoint activations, except in the tail,
+            where it saves nothing: less memory in training, the same
+            gradients, more time.
         init_cfg (dict, optional): mmengine's initialisation config.
 
     Raises:
@@ -108,7 +108,7 @@ class EDVRX16Net(BaseModule):
             Tensor[n, 3, 16h, 16w]: RGB, not clipped.
 
         Raises:
-            ValueError: If the shape is another.
+            ValueError: If the shape is invalid.
         """
         if frames.ndim != 5 or frames.shape[1:3] != (self.num_frames, 3) or \
                 any(size % self.size_divisor for size in frames.shape[3:]):
@@ -120,7 +120,7 @@ class EDVRX16Net(BaseModule):
         return self.reconstruct(frames[:, self.center_frame_idx], fused)
 
     def init_weights(self) -> None:
-        """Initialise as mmengine does, and the fusion as EDVR does."""
+        """Initialise as in mmengine, and the fusion as in EDVR."""
         super().init_weights()
         config: Any = self.init_cfg or {}
         if config.get('type') != 'Pretrained':
@@ -128,19 +128,19 @@ class EDVRX16Net(BaseModule):
 
     @property
     def offset_predictor(self) -> nn.Module:
-        """Layer that predicts PCD's offsets at full size."""
+        """Layer that predicts the offsets of PCD at full size."""
         pack: Any = self.pcd_alignment.dcn_pack['l1']
         return pack.conv_offset
 
     def extract(self, frames: Tensor) -> list[Tensor]:
-        """Features of single frames, the same for every window.
+        """Extract features of single frames, the same for every window.
 
         Args:
             frames (Tensor[m, 3, h, w]): RGB in [0, 1].
 
         Returns:
-            list[Tensor]: ``(m, channels, h, w)``, and these at half and at a
-            quarter of the size.
+            list[Tensor]: Features ``(m, channels, h, w)``, and the same at
+            half and quarter size.
         """
         full = self.lrelu(self.conv_first(frames - self.mean))
         full = self.feature_extraction(full)
@@ -148,29 +148,29 @@ class EDVRX16Net(BaseModule):
         return [full, half, self.feat_l3_conv2(self.feat_l3_conv1(half))]
 
     def fuse(self, pyramid: list[Tensor]) -> Tensor:
-        """Align every frame with the centre one and merge them.
+        """Align every frame with the centre frame and fuse them.
 
         Args:
-            pyramid (list[Tensor]): ``(n, t, channels, h, w)`` at the three
-                sizes of :meth:`extract`.
+            pyramid (list[Tensor]): Features ``(n, t, channels, h, w)`` at the
+                three sizes of :meth:`extract`.
 
         Returns:
             Tensor[n, channels, h, w]: Fused features.
         """
         n, t = pyramid[0].shape[:2]
         centre = [x[:, t // 2, None].expand_as(x) for x in pyramid]
-        # All frames at once; mmagic loops over them.
+        # All frames at once; mmagic uses a loop.
         aligned = self.pcd_alignment([x.flatten(0, 1) for x in pyramid],
                                      [x.flatten(0, 1) for x in centre])
-        # Not unflatten, which torch.onnx exports for one size.
+        # Not unflatten, which torch.onnx exports with a fixed size.
         return self.fusion(aligned.reshape(n, t, *aligned.shape[1:]))
 
     def reconstruct(self, frame: Tensor, fused: Tensor) -> Tensor:
-        """The residual of the bilinear x16 frame, and that frame.
+        """Compute the residual and add the bilinear x16 frame.
 
         Args:
-            frame (Tensor[n, 3, h, w]): The centre LR frame.
-            fused (Tensor[n, channels, h, w]): From :meth:`fuse`.
+            frame (Tensor[n, 3, h, w]): Centre LR frame.
+            fused (Tensor[n, channels, h, w]): Output of :meth:`fuse`.
 
         Returns:
             Tensor[n, 3, 16h, 16w]: RGB, not clipped.
@@ -179,7 +179,7 @@ class EDVRX16Net(BaseModule):
         for layer in (self.upsample1, self.upsample2, self.upsample3,
                       self.upsample4, self.conv_hr):
             out = self.lrelu(layer(out))
-        # In float32 also under autocast, which leaves the skip as it is.
+        # float32 also under autocast, which does not convert the skip.
         return self.conv_last(out) + F.interpolate(
             frame,
             scale_factor=self.scale,

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""EDVR's alignment, fusion and layers, with mmagic's names of parameters."""
+"""EDVR's alignment, fusion and layers, with mmagic's parameter names."""
 import torch
 from torch import Tensor, nn
 
@@ -11,14 +11,14 @@ SLOPE = 0.1  # of all LeakyReLUs
 
 
 class ConvAct(nn.Module):
-    """Convolution and LeakyReLU, as mmcv's ``ConvModule`` starts them.
+    """Convolution and LeakyReLU, initialised as mmcv's ``ConvModule``.
 
     Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
-        kernel (int): Side of the kernel, 1 or 3; the size is kept.
-        stride (int): Pixels between output pixels.
-        activation (bool): False: the convolution alone.
+        in_channels (int): Number of input channels.
+        out_channels (int): Number of output channels.
+        kernel (int): Kernel size, 1 or 3, with same padding.
+        stride (int): Stride.
+        activation (bool): Whether to apply the LeakyReLU.
     """
 
     def __init__(self,
@@ -35,7 +35,7 @@ class ConvAct(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Initialise by He et al., 2015, for what follows the convolution."""
+        """Initialise by He et al., 2015, for the activation that follows."""
         plain = isinstance(self.activate, nn.Identity)
         nn.init.kaiming_normal_(
             self.conv.weight,
@@ -46,7 +46,7 @@ class ConvAct(nn.Module):
             nn.init.zeros_(self.conv.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply both to ``x``, ``(n, in_channels, h, w)``."""
+        """Apply the layers to ``x``, ``(n, in_channels, h, w)``."""
         return self.activate(self.conv(x))
 
 
@@ -54,8 +54,8 @@ class PixelShufflePack(nn.Module):
     """Upscaling x2 by a convolution and PixelShuffle.
 
     Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
+        in_channels (int): Number of input channels.
+        out_channels (int): Number of output channels.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -69,7 +69,7 @@ class PixelShufflePack(nn.Module):
         default_init_weights(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Double the size of ``x``, ``(n, in_channels, h, w)``."""
+        """Upscale ``x``, ``(n, in_channels, h, w)``, by 2."""
         return self.shuffle(self.upsample_conv(x))
 
 
@@ -77,8 +77,8 @@ class PCDAlignment(BaseModule):
     """Pyramid, cascading and deformable alignment (Wang et al., 2019).
 
     Args:
-        channels (int): Channels of the features.
-        deform_groups (int): Channel groups that share offsets.
+        channels (int): Number of feature channels.
+        deform_groups (int): Number of channel groups with their own offsets.
 
     Raises:
         ValueError: If ``deform_groups`` does not divide ``channels``.
@@ -89,7 +89,7 @@ class PCDAlignment(BaseModule):
         self.offset_conv1, self.offset_conv2 = nn.ModuleDict(), nn.ModuleDict()
         self.offset_conv3, self.dcn_pack = nn.ModuleDict(), nn.ModuleDict()
         self.feat_conv = nn.ModuleDict()
-        for level in ('l3', 'l2', 'l1'):  # a quarter, half and full size
+        for level in ('l3', 'l2', 'l1'):  # quarter, half and full size
             last = level == 'l3'
             self.offset_conv1[level] = ConvAct(2 * channels, channels)
             self.offset_conv2[level] = ConvAct(
@@ -112,12 +112,12 @@ class PCDAlignment(BaseModule):
         """Align one frame's features with the reference frame.
 
         Args:
-            neighbours (list[Tensor]): ``(n, channels, h, w)`` at full size,
-                at half and at a quarter of it.
-            references (list[Tensor]): The centre frame's.
+            neighbours (list[Tensor]): Features ``(n, channels, h, w)`` to
+                align, and the same at half and quarter size.
+            references (list[Tensor]): Features of the centre frame.
 
         Returns:
-            Tensor[n, channels, h, w]: ``neighbours`` on the reference grid.
+            Tensor[n, channels, h, w]: Aligned features.
         """
         offset, feature = self._align('l3', neighbours[2], references[2], None,
                                       None)
@@ -131,7 +131,7 @@ class PCDAlignment(BaseModule):
     def _align(self, level: str, neighbour: Tensor, reference: Tensor,
                coarse_offset: Tensor | None,
                coarse: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Align at one size, from what the size below gave."""
+        """Align at one size, given the results at half that size."""
         offset = torch.cat([neighbour, reference], 1)
         offset = self.offset_conv1[level](offset)
         if coarse is None or coarse_offset is None:
@@ -149,8 +149,8 @@ class TSAFusion(BaseModule):
     """Fusion by temporal and spatial attention (Wang et al., 2019).
 
     Args:
-        channels (int): Channels of the features.
-        num_frames (int): Frames of a window; the reference is in the middle.
+        channels (int): Number of feature channels.
+        num_frames (int): Frames of a window; the centre one is the reference.
     """
 
     def __init__(self, channels: int, num_frames: int) -> None:
@@ -175,11 +175,11 @@ class TSAFusion(BaseModule):
             scale_factor=2, mode='bilinear', align_corners=False)
 
     def forward(self, aligned: Tensor) -> Tensor:
-        """Merge the aligned features of a window.
+        """Fuse the aligned features of a window.
 
         Args:
-            aligned (Tensor[n, t, channels, h, w]): From :class:`PCDAlignment`,
-                h and w multiples of 4.
+            aligned (Tensor[n, t, channels, h, w]): Aligned features from
+                :class:`PCDAlignment`; h and w are multiples of 4.
 
         Returns:
             Tensor[n, channels, h, w]: Fused features.
@@ -188,11 +188,11 @@ class TSAFusion(BaseModule):
         fused = self.feat_fusion(weighted)
         attention = self._attend(self.spatial_attn1(weighted))
         added = self.spatial_attn_add2(self.spatial_attn_add1(attention))
-        # * 2: about 1 at the start.
+        # The factor 2 makes the initial attention about 1.
         return fused * torch.sigmoid(attention) * 2 + added
 
     def _weight_frames(self, aligned: Tensor) -> Tensor:
-        """Weight each pixel by how alike the frame is to the centre one."""
+        """Weight each pixel by its similarity to the centre frame."""
         n, t = aligned.shape[:2]
         centre = self.temporal_attn1(aligned[:, self.center_frame_idx])
         embedded = self.temporal_attn2(aligned.flatten(0, 1))
@@ -202,7 +202,7 @@ class TSAFusion(BaseModule):
         return (aligned * weights).flatten(1, 2)
 
     def _attend(self, attention: Tensor) -> Tensor:
-        """Make the spatial attention at half and a quarter of the size."""
+        """Compute the spatial attention at half and quarter size."""
         half = self.spatial_attn2(self._pool(attention))
         quarter = self._pool(self.spatial_attn_l1(half))
         quarter = self.spatial_attn_l3(self.spatial_attn_l2(quarter))
@@ -213,7 +213,7 @@ class TSAFusion(BaseModule):
         return torch.cat([self.max_pool(x), self.avg_pool(x)], 1)
 
     def init_attention(self) -> None:
-        """Initialise its convolutions as EDVR does, from a uniform law."""
+        """Initialise the convolutions uniformly, as in EDVR."""
         for layer in self.children():
             if isinstance(layer, ConvAct):
                 nn.init.kaiming_uniform_(

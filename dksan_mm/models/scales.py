@@ -1,33 +1,33 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The factors that a network upscales by."""
+"""Scale factors of a network."""
 from typing import Any
 
 from torch import nn
 
 
 def scales_of(network: nn.Module) -> tuple[int, ...]:
-    """Factors that a network upscales by; ``scale``, unless it has several.
+    """Return the scale factors of a network; one unless it has ``scales``.
 
     Args:
-        network (nn.Module): A network with ``scale``, and ``scales`` if it has
-            levels that give smaller frames.
+        network (nn.Module): Network with ``scale``, and ``scales`` if it can
+            stop at smaller levels.
     """
     return tuple(getattr(network, 'scales', (network.scale, )))
 
 
 def choose_scale(network: nn.Module, scale: int | None) -> int:
-    """Choose the factor that frames are upscaled by.
+    """Choose the scale factor of the output.
 
     Args:
-        network (nn.Module): A network with ``scale``, and ``scales`` if it has
-            levels that give smaller frames.
-        scale (int, optional): What is asked for; None: the network's.
+        network (nn.Module): Network with ``scale``, and ``scales`` if it can
+            stop at smaller levels.
+        scale (int, optional): Requested factor; None for the network's.
 
     Returns:
-        int: The factor.
+        int: The scale factor.
 
     Raises:
-        ValueError: If the network has no such scale.
+        ValueError: If the network does not support ``scale``.
     """
     scales = scales_of(network)
     if scale is not None and scale not in scales:
@@ -39,18 +39,18 @@ def choose_scale(network: nn.Module, scale: int | None) -> int:
 
 
 def scale_argument(network: nn.Module, scale: int | None) -> dict[str, int]:
-    """Return the argument that makes a network upscale by a factor.
+    """Return the keyword argument that selects a network's scale factor.
 
     Args:
-        network (nn.Module): As for :func:`choose_scale`.
-        scale (int, optional): What is asked for; None: the network's.
+        network (nn.Module): As in :func:`choose_scale`.
+        scale (int, optional): Requested factor; None for the network's.
 
     Returns:
-        dict[str, int]: ``scale``; empty for the network's own, since networks
-        of one scale have no such argument.
+        dict[str, int]: ``scale``; empty for the network's default, since
+        networks with one scale have no such argument.
 
     Raises:
-        ValueError: If the network has no such scale.
+        ValueError: If the network does not support ``scale``.
     """
     chosen = choose_scale(network, scale)
     return {} if chosen == network.scale else dict(scale=chosen)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Questions to a module."""
+"""Predicates on modules."""
 from torch import nn
 from torch.nn.modules import module as torch_module
 
@@ -7,9 +7,9 @@ from .checkpointing import only_checkpoints
 
 
 def is_untouched(module: nn.Module) -> bool:
-    """Return whether calling a module does what its class says, no more.
+    """Return whether a module has neither hooks nor a replaced ``forward``.
 
-    A hook, or a ``forward`` of its own, must not be passed over.
+    Callers must not bypass either of them.
     """
     hooks = (module._forward_hooks, module._forward_pre_hooks,
              torch_module._global_forward_hooks,
@@ -18,10 +18,10 @@ def is_untouched(module: nn.Module) -> bool:
 
 
 def is_plain(layer: nn.Module) -> bool:
-    """Return whether a layer is torch's own, and untouched.
+    """Return whether a layer is an untouched layer of torch.
 
-    Of a subclass, such as a quantised, low-rank adapted or parametrised
-    convolution, the weights must not be used without calling it.
+    The weights of a subclass, such as a quantised, low-rank adapted or
+    parametrised convolution, must not be used without calling it.
     """
     return type(layer).__module__.startswith('torch.nn.modules.') and \
         is_untouched(layer)

@@ -1,12 +1,12 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Weights of a wider network that computes what a trained, narrow one does."""
+"""Initial weights of a wide network from those of a trained, narrow one."""
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-# Convolutions in front of a PixelShuffle(2): four channels in a row become
-# one, and are repeated together.
+# Convolutions before a PixelShuffle(2), which merges groups of four
+# consecutive channels: the groups are repeated as a whole.
 _SHUFFLED = ('.upscale.0.', '.expand.')
 
 
@@ -15,28 +15,28 @@ def widen(weights: Mapping[str, Tensor],
           *,
           noise: float = 0.25,
           seed: int = 0) -> dict[str, Tensor]:
-    """Make weights of a network with a multiple of the channels.
+    """Compute weights for a network with a multiple of the channels.
 
-    Each channel is repeated, and what reads the copies has its weights
-    divided among them (Net2WiderNet, Chen et al., 2016), so that the training
-    of a large network starts where that of a small one has ended. Equal
-    shares would have equal gradients for ever: noise is added to them whose
-    sum over the copies is zero.
+    Each channel is repeated, and the weights that read it are divided among
+    the copies (Net2WiderNet, Chen et al., 2016). The training of a large
+    network thus starts where that of a small one has ended. Equal copies would
+    receive equal gradients forever, so noise is added whose sum over the
+    copies is zero.
 
     Args:
-        weights (dict[str, Tensor]): Of a narrow DKSANNet.
-        network (nn.Module): The wide one, of as many blocks and hidden
-            channels of the channel attention; it stays as it is.
-        noise (float): Standard deviation of the noise before division, as a
-            share of that of the parameter. *Chosen here*.
-        seed (int): Of the noise.
+        weights (dict[str, Tensor]): Weights of a narrow DKSANNet.
+        network (nn.Module): Wide network with as many blocks and hidden
+            channels of the channel attention; it is not changed.
+        noise (float): Standard deviation of the noise before division,
+            relative to that of the parameter. *Chosen here*.
+        seed (int): Seed of the noise.
 
     Returns:
-        dict[str, Tensor]: For ``network.load_state_dict``.
+        dict[str, Tensor]: State dict for ``network``.
 
     Raises:
-        ValueError: If a parameter is missing, unknown, or of a shape that is
-            no multiple.
+        ValueError: If a parameter is missing or unknown, or its new shape is
+            not a multiple of the old one.
     """
     wide = network.state_dict()
     different = sorted(wide.keys() ^ weights.keys())
@@ -54,7 +54,7 @@ def widen(weights: Mapping[str, Tensor],
 
 
 def _repeat(name: str, old: Tensor, shape: torch.Size) -> Tensor:
-    """Repeat the channels of a parameter, those that are put out and read."""
+    """Repeat the output and input channels of a parameter."""
     fits = old.ndim == len(shape) and old.shape[2:] == shape[2:]
     if not fits or any(new % size for new, size in zip(shape, old.shape)):
         raise ValueError(f'{name} is {tuple(old.shape)}, of which '
@@ -70,7 +70,7 @@ def _repeat(name: str, old: Tensor, shape: torch.Size) -> Tensor:
 
 def _balanced(weight: Tensor, copies: int,
               generator: torch.Generator) -> Tensor:
-    """Noise in the weight's size that cancels out over a channel's copies."""
+    """Draw noise scaled to the weight that sums to 0 over the copies."""
     noise = torch.randn(
         weight.shape, generator=generator).unflatten(1, (-1, copies))
     return (noise - noise.mean(2, keepdim=True)).flatten(1, 2) * weight.std()

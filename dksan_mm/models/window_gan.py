@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Adversarial training of a network of windows, on consecutive outputs."""
+"""Adversarial training of a window network on consecutive outputs."""
 from typing import Any
 
 import torch
@@ -14,45 +14,45 @@ from .window_vsr import WindowVSR
 
 @MODELS.register_module()
 class WindowGAN(WindowVSR):
-    """Video super-resolution whose frames look sharp and move steadily.
+    """Video super-resolution with sharp and temporally stable frames.
 
-    The paper trains on pixel errors alone; all that is in addition to
+    The paper uses only a pixel loss; everything that this class adds to
     WindowVSR is *chosen here*. The network upscales two overlapping windows,
-    one a frame later than the other. To the pixel loss come
+    one frame apart. The pixel loss is combined with
 
-    * a perceptual loss of the later frame (the other is much the same),
-    * an adversarial loss of the two frames of a sample, which the
-      discriminator sees together, 6 channels, so that it rejects a detail
-      that is in one of them only,
+    * a perceptual loss of the later frame (the earlier one is very similar),
+    * an adversarial loss of both frames of a sample, which the discriminator
+      receives together as 6 channels, so that it rejects detail that is in
+      only one of them,
     * a :func:`~dksan_mm.models.losses.temporal_loss` by the known motion,
-    * a :func:`~dksan_mm.models.losses.grid_loss`: without it, the PixelShuffle
-      leaves a grid.
+    * a :func:`~dksan_mm.models.losses.grid_loss`, without which the
+      PixelShuffle leaves a grid.
 
-    As in mmagic's SRGAN with one step of each, both networks are updated from
-    gradients at the same point: the generator's with the discriminator as it
-    is, the discriminator's with the frames as they are. One optimizer does
-    both, so that a training is resumed, distributed, cut into parts and run
-    in bfloat16 as any other; its constructor gives the discriminator a
-    learning rate of its own (``discriminator_lr_mult``).
+    As in mmagic's SRGAN with one step of each, both networks are updated at
+    once: the generator's gradients use the discriminator before the update,
+    and the discriminator's gradients use the frames before the update. A
+    single optimizer updates both, so that resuming, distributed training,
+    gradient accumulation and bfloat16 work as usual; its constructor sets the
+    discriminator's learning rate (``discriminator_lr_mult``).
 
-    Released weights and tests need the generator alone.
+    Released weights and tests need only the generator.
 
     Args:
         generator (dict): As in WindowVSR.
-        pixel_loss (dict): As in WindowVSR; its weight is in its config.
-        discriminator (dict): Config of a network that takes ``(n, 6, h, w)``.
+        pixel_loss (dict): As in WindowVSR; the config includes its weight.
+        discriminator (dict): Config of a network with input ``(n, 6, h, w)``.
         gan_loss (dict): Config of mmagic's ``GANLoss``.
         perceptual_loss (dict): Config of :class:`~dksan_mm.models.losses.
             STLPIPSLoss` or mmagic's ``PerceptualLoss``.
         temporal_weight (float): Weight of the temporal loss.
         grid_weight (float): Weight of the grid loss.
-        critic_size (int): Height and width, in HR pixels, of the random part
-            of the outputs that the perceptual and the adversarial loss see:
-            the generator needs more surroundings than they do.
+        critic_size (int): Side, in HR pixels, of the random crop of the
+            outputs for the perceptual and the adversarial loss, which need
+            less context than the generator.
         **kwargs: As in WindowVSR.
 
     Raises:
-        ValueError: If a weight is negative or the size not positive.
+        ValueError: If a weight is negative or the size is not positive.
     """
 
     def __init__(self,
@@ -88,17 +88,17 @@ class WindowGAN(WindowVSR):
         Args:
             inputs (Tensor[n, t + 1, 3, h, w]): LR frames of two windows, RGB
                 in [0, 1].
-            data_samples (DataSample): With ``gt_img``, the HR frames of the
-                later window's centre and the frame before it, ``(n, 2, 3,
-                scale * h, scale * w)``, and ``motion``, ``(n, t + 1, 2, h,
-                w)``, from the former; as :class:`~dksan_mm.datasets.
-                SyntheticMotion` makes them with ``pairs``.
+            data_samples (DataSample): ``gt_img``, the HR frames of the later
+                window's centre and of the frame before it, ``(n, 2, 3,
+                scale * h, scale * w)``, and ``motion`` from the former,
+                ``(n, t + 1, 2, h, w)``, as from :class:`~dksan_mm.datasets.
+                SyntheticMotion` with ``pairs``.
 
         Returns:
-            dict[str, Tensor]: Losses to add up.
+            dict[str, Tensor]: Losses to be summed.
 
         Raises:
-            ValueError: If the windows are no pairs, or something is missing.
+            ValueError: If the windows are not pairs, or data is missing.
         """
         target: Any = getattr(data_samples, 'gt_img', None)
         motion: Any = getattr(data_samples, 'motion', None)
@@ -108,7 +108,7 @@ class WindowGAN(WindowVSR):
         losses, outputs = self.window_losses(
             torch.cat([inputs[:, 1:], inputs[:, :-1]]),
             frames,
-            # From the earlier centre, it is not known.
+            # The motion from the earlier centre frame is unknown.
             torch.cat([later, torch.full_like(later, torch.nan)]))
         if self.grid_weight:
             losses['loss_grid'] = self.grid_weight * self._grid_loss(
@@ -122,14 +122,14 @@ class WindowGAN(WindowVSR):
         return losses
 
     def _grid_loss(self, outputs: Tensor, frames: Tensor) -> Tensor:
-        """One grid in all frames, and ones of the last levels in places."""
+        """Compute losses of a grid in all frames and of finer, local grids."""
         scale = self.generator.scale
         return grid_loss(outputs, frames, scale) + grid_loss(
             outputs, frames, min(4, scale), min(4 * scale, *frames.shape[-2:]))
 
     def _critic_losses(self, outputs: Tensor,
                        target: Tensor) -> dict[str, Tensor]:
-        """Perceptual and adversarial losses of pairs (n, 2, 3, h, w)."""
+        """Compute perceptual and GAN losses of pairs (n, 2, 3, h, w)."""
         perceptual, style = self.perceptual_loss(outputs[:, 0], target[:, 0])
         losses = dict(loss_perceptual=perceptual, loss_style=style)
         fake, real = outputs.flatten(1, 2), target.flatten(1, 2)
@@ -144,7 +144,7 @@ class WindowGAN(WindowVSR):
         return {name: v for name, v in losses.items() if v is not None}
 
     def _random_part(self, *images: Tensor) -> list[Tensor]:
-        """Cut the same square out of all images (..., h, w)."""
+        """Crop the same random square from all images (..., h, w)."""
         sizes = images[0].shape[-2:]
         part = [min(self.critic_size, size) for size in sizes]
         top, left = (int(torch.randint(size - kept + 1, ()))
@@ -156,7 +156,7 @@ class WindowGAN(WindowVSR):
 
     def _check_pairs(self, inputs: Tensor, target: Tensor | None,
                      motion: Tensor | None) -> None:
-        """Reject what is no batch of pairs of windows."""
+        """Check that a batch consists of pairs of windows."""
         frames = self.generator.num_frames + 1
         if inputs.ndim != 5 or inputs.shape[1] != frames:
             raise ValueError(f'expected pairs of windows (n, {frames}, 3, h, '

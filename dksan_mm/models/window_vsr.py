@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The model that mmagic trains and tests: any network of windows."""
+"""mmagic model for training and testing any network of windows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,46 +21,46 @@ from .scales import choose_scale, scale_argument
 
 @MODELS.register_module()
 class WindowVSR(BaseEditModel):
-    """Video super-resolution that turns a window of frames into one frame.
+    """Video super-resolution from a window of frames to one frame.
 
-    It checks every shape, since a ground truth of 7 frames would broadcast
-    against the one predicted frame without a word, and pads LR frames to what
-    the network needs (its ``size_divisor``), cropping the output again.
+    It checks all shapes, since ground truth of 7 frames would silently
+    broadcast against the single predicted frame. It pads LR frames to the
+    network's ``size_divisor`` and crops the output.
 
     Args:
-        generator (dict): Config of the network. Its class states ``scale``,
+        generator (dict): Config of the network, whose class states ``scale``,
             ``num_frames`` and ``size_divisor``.
         pixel_loss (dict): Config of the loss.
-        evaluator (dict, optional): Config of the object that runs the network
-            where no gradients are wanted; see :mod:`dksan_mm.inference`.
-            None: the network is called.
+        evaluator (dict, optional): Config of the evaluator, which runs the
+            network without gradients; see :mod:`dksan_mm.inference`. None:
+            the network is called directly.
         train_cfg (dict, optional): As in mmagic's BaseEditModel.
-        test_cfg (dict, optional): ``scale``, the factor of frames outside of
-            training, where the network has several; default: its largest.
+        test_cfg (dict, optional): ``scale``, the scale factor outside of
+            training for networks with several. Default: the largest one.
         init_cfg (dict, optional): mmengine's initialisation config.
-        data_preprocessor (dict, optional): Config; must not pad, for mmagic
-            would take LR rows off the HR output.
+        data_preprocessor (dict, optional): Config; it must not pad, because
+            mmagic would crop LR rows from the HR output.
         motion_weight (float): Weight of the
             :func:`~dksan_mm.models.losses.motion_loss` in training, for data
             samples with ``motion`` (:class:`~dksan_mm.datasets.
             SyntheticMotion`) and networks with an ``offset_predictor``.
-        level_weights (Sequence[float]): Weights of the losses of the frames
-            between the input and the output: x2, x4 and x8. The paper trains
-            the last frame alone, hence none. *Chosen here*: networks with a
-            ``pyramid`` learn every factor by it.
-        channels_last (bool): Keep the network's parameters in torch's
-            ``channels_last`` order of memory, which convolutions then choose
-            for their outputs. The numbers change by rounding.
+        level_weights (Sequence[float]): Loss weights of the intermediate
+            frames: x2, x4 and x8. The default is none, as the paper supervises
+            only the last frame. *Chosen here*: with weights, networks with a
+            ``pyramid`` learn every scale factor.
+        channels_last (bool): Whether to store parameters in torch's
+            ``channels_last`` memory format, which convolutions then choose
+            for their outputs. Results change only by rounding.
 
     Attributes:
-        train_scale (int, optional): Train the network's first levels alone,
-            up to this scale, against smaller ground truth; None: all. Set by
-            :class:`~dksan_mm.engine.hooks.ProgressiveScaleHook`.
+        train_scale (int, optional): Scale factor up to which only the first
+            levels are trained, with downscaled ground truth; None: all. Set
+            by :class:`~dksan_mm.engine.hooks.ProgressiveScaleHook`.
 
     Raises:
         ValueError: If the data preprocessor pads, a weight is negative, there
-            are weights for levels that the network does not have, or it has
-            no such scale.
+            are weights for levels that the network does not have, or it does
+            not support the scale.
     """
 
     train_scale: int | None = None
@@ -107,14 +107,14 @@ class WindowVSR(BaseEditModel):
 
     def train_step(self, data: dict,
                    optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
-        """Update the parameters once, from a batch in one part or several.
+        """Update the parameters once from a batch in one or several parts.
 
         Args:
-            data (dict): A batch as the data loader makes it.
-            optim_wrapper (OptimWrapper): Says how many parts.
+            data (dict): Batch from the data loader.
+            optim_wrapper (OptimWrapper): Wrapper that states how many parts.
 
         Returns:
-            dict[str, Tensor]: What to log.
+            dict[str, Tensor]: Values to log.
         """
         return train_in_parts(super().train_step, data, optim_wrapper)
 
@@ -125,18 +125,18 @@ class WindowVSR(BaseEditModel):
         """Upscale the centre frame of each window.
 
         Args:
-            inputs (Tensor[n, t, 3, h, w]): LR frames, RGB in [0, 1]; or what
-                StackWindows makes of clips for mmagic's inferencer: all
-                windows of each clip, ``(n, m, t, 3, h, w)``, or those around
-                the one that is meant, ``(n, t, 3 * t, h, w)``.
+            inputs (Tensor[n, t, 3, h, w]): LR frames, RGB in [0, 1]; or the
+                output of StackWindows for mmagic's inferencer: all windows of
+                each clip, ``(n, m, t, 3, h, w)``, or the windows around the
+                requested one, ``(n, t, 3 * t, h, w)``.
             data_samples (DataSample, optional): Not used.
 
         Returns:
-            Tensor[n, 3, scale * h, scale * w]: RGB, about [0, 1], of the
-            test's scale; for whole clips ``(n, m, 3, ...)``.
+            Tensor[n, 3, scale * h, scale * w]: RGB, about [0, 1], at the test
+            scale; for whole clips ``(n, m, 3, ...)``.
 
         Raises:
-            ValueError: If the shape does not fit the network.
+            ValueError: If the shape is invalid for the network.
         """
         t = self.generator.num_frames
         if inputs.ndim == 6:
@@ -149,7 +149,7 @@ class WindowVSR(BaseEditModel):
     def _upscale(self, inputs: Tensor, scale: int) -> Tensor:
         self._check_inputs(inputs)
         h, w = inputs.shape[-2:]
-        # The one door to evaluation; training and compilers see the network.
+        # Evaluators run only here; training and compilers call the network.
         plain = torch.is_grad_enabled() or torch.compiler.is_compiling()
         run = self.generator if plain else self.evaluator or self.generator
         other = scale_argument(self.generator, scale)
@@ -164,22 +164,22 @@ class WindowVSR(BaseEditModel):
 
         Args:
             inputs (Tensor[n, t, 3, h, w]): LR frames, RGB in [0, 1].
-            data_samples (DataSample): With ``gt_img``, the centre HR frames,
-                ``(n, 3, scale * h, scale * w)``; where motion is known, with
+            data_samples (DataSample): ``gt_img``, the centre HR frames
+                ``(n, 3, scale * h, scale * w)``, and, where motion is known,
                 ``motion``, ``(n, t, 2, h, w)``.
 
         Returns:
-            dict[str, Tensor]: The loss, or losses to add up.
+            dict[str, Tensor]: The loss, or losses to be summed.
 
         Raises:
-            ValueError: If there is no ground truth, or of another shape.
+            ValueError: If the ground truth is missing or has a wrong shape.
         """
         target = getattr(data_samples, 'gt_img', None)
         if target is None:
             raise ValueError('training needs a ground truth, got none')
         motion = getattr(data_samples, 'motion', None)
         losses, _ = self.window_losses(inputs, target, motion)
-        # Alone, it has mmagic's name.
+        # A single loss gets mmagic's name.
         return losses if len(losses) > 1 else dict(loss=losses['loss_pixel'])
 
     def window_losses(
@@ -187,7 +187,7 @@ class WindowVSR(BaseEditModel):
             inputs: Tensor,
             target: Tensor,
             motion: Tensor | None = None) -> tuple[dict[str, Tensor], Tensor]:
-        """Compute the losses of windows, each with its own ground truth.
+        """Compute the losses of windows, each with one ground truth frame.
 
         Args:
             inputs (Tensor[n, t, 3, h, w]): LR frames, RGB in [0, 1].
@@ -196,10 +196,10 @@ class WindowVSR(BaseEditModel):
                 models.losses.motion_loss`.
 
         Returns:
-            tuple: The losses, to add up, and the last level's frames.
+            tuple: Losses to be summed, and the frames of the last level.
 
         Raises:
-            ValueError: If the ground truth has another shape.
+            ValueError: If the ground truth has a wrong shape.
         """
         self._check_inputs(inputs)
         self._check_target(inputs, target)
@@ -209,24 +209,24 @@ class WindowVSR(BaseEditModel):
         with watch_offsets(predictor) as offsets:
             *others, last = self._train_frames(inputs)
         losses = self._frame_losses(others, last, target)
-        # Checkpointing runs it again in the backward pass only.
+        # Checkpointing calls the predictor again, but only in backward.
         if offsets and motion is not None:
             losses['loss_motion'] = self.motion_weight * motion_loss(
                 offsets[0], motion)
         return losses, last
 
     def _train_frames(self, inputs: Tensor) -> list[Tensor]:
-        """Frames of the levels that have a loss, the last level's last."""
+        """Return the frames of the levels that have a loss, in order."""
         if self.level_weights or self.train_scale is not None:
             return self.generator.pyramid(inputs, self.train_scale)
         return [self._upscale(inputs, self.generator.scale)]
 
     def _frame_losses(self, others: list[Tensor], last: Tensor,
                       target: Tensor) -> dict[str, Tensor]:
-        """Losses of the levels' frames, up to the one that is trained.
+        """Compute losses of the frames up to the last trained level.
 
-        The ground truth is shrunk as LR frames are made, by a bicubic filter
-        with a = -0.5 that is widened (antialiasing).
+        The ground truth is downscaled like LR frames, by an antialiased
+        bicubic filter with a = -0.5.
         """
         losses: dict[str,
                      Any] = dict(loss_pixel=self._shrunk_loss(last, target))
@@ -235,7 +235,7 @@ class WindowVSR(BaseEditModel):
                 weight * self._shrunk_loss(frame, target)
                 for weight, frame in zip(self.level_weights, others))
         if self.train_scale is not None and is_distributed():
-            # DDP waits for a gradient of every parameter.
+            # DDP expects a gradient for every parameter.
             losses['loss_pixel'] = losses['loss_pixel'] + 0 * sum(
                 weight.sum() for weight in self.generator.parameters())
         return losses
@@ -251,7 +251,7 @@ class WindowVSR(BaseEditModel):
         return self.pixel_loss(output, target)
 
     def _check_target(self, inputs: Tensor, target: Tensor) -> None:
-        """Reject a ground truth of another shape, which might broadcast."""
+        """Reject ground truth of a wrong shape, which might broadcast."""
         scale = self.generator.scale
         n, _, _, h, w = inputs.shape
         if target.shape != (n, 3, scale * h, scale * w):
@@ -260,7 +260,7 @@ class WindowVSR(BaseEditModel):
                              f'{tuple(target.shape)}')
 
     def _check_inputs(self, inputs: Tensor) -> None:
-        """Reject what is no batch of windows of the network's length."""
+        """Check that the inputs are windows of the network's length."""
         t = self.generator.num_frames
         if inputs.ndim != 5 or inputs.shape[1:3] != (t, 3) or \
                 min(inputs.shape[-2:]) < 1:

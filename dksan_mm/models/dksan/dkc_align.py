@@ -14,22 +14,22 @@ from dksan_mm.utils.registration import register
 class DKCAlign(nn.Module):
     """DKC Align (paper, sec. 3, Fig. 2, eq. 9-11).
 
-    Both frames' features pass a convolution and several DKC layers, which
-    give the offset feature; from it a convolution predicts the offsets and
-    the mask of a modulated deformable convolution of the neighbour.
+    A convolution and several DKC layers compute the offset feature from both
+    frames' features. A further convolution predicts the offsets and mask of a
+    modulated deformable convolution of the neighbour.
 
     Choices the paper leaves open:
 
     * 4 DKC layers: its parameter table allows no other number.
     * 8 deformable groups, a mask, and LeakyReLU(0.1), as in EDVR.
-    * The mask starts at 0.5. The deformable convolution's weights make up for
-      it; mmcv's own start, a fifth as large, left features so small that
-      training took longer to begin.
+    * The initial mask is 0.5, for which the deformable convolution's initial
+      weights compensate. mmcv's initial weights, a fifth as large, gave
+      features so small that training took longer to begin.
 
     Args:
-        channels (int): Channels of the features.
-        deform_groups (int): Channel groups that share offsets.
-        num_layers (int): DKC layers.
+        channels (int): Number of feature channels.
+        deform_groups (int): Number of channel groups with their own offsets.
+        num_layers (int): Number of DKC layers.
         scope (int): Scope of the DKC layers.
 
     Raises:
@@ -60,10 +60,10 @@ class DKCAlign(nn.Module):
 
         Args:
             neighbour (Tensor[n, channels, h, w]): Features to align.
-            reference (Tensor[n, channels, h, w]): The centre frame's.
+            reference (Tensor[n, channels, h, w]): Centre frame's features.
 
         Returns:
-            Tensor[n, channels, h, w]: ``neighbour`` on the reference grid.
+            Tensor[n, channels, h, w]: Aligned features of the neighbour.
 
         Raises:
             ValueError: If the two shapes differ.
@@ -77,12 +77,12 @@ class DKCAlign(nn.Module):
 
 
 class PlainAlign(nn.Sequential):
-    """One plain convolution in the place of DKC Align (ablation).
+    """Plain convolution instead of DKC Align (ablation).
 
-    *Chosen here*, and what the paper's parameter table has room for.
+    *Chosen here*, as the paper's parameter table leaves room for it.
 
     Args:
-        channels (int): Channels of the features.
+        channels (int): Number of feature channels.
     """
 
     def __init__(self, channels: int) -> None:

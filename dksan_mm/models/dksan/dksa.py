@@ -15,13 +15,13 @@ from dksan_mm.utils.registration import register
 class ExpandToOneMap(nn.Module):
     """conv C->4C, PixelShuffle(2), 1x1 conv C->1 (paper, end of Fig. 3).
 
-    Nothing lies between the two convolutions, so they are one: the second's
-    sum over channels is taken of the first's filters, and 4 maps are computed
-    instead of ``4 * channels``. Where a convolution is not torch's own, or
-    has hooks, all three layers are called.
+    No activation separates the two convolutions, so they are merged: the 1x1
+    convolution is applied to the filters of the first, and 4 feature maps are
+    computed instead of ``4 * channels``. If a convolution is not a plain layer
+    of torch, or has hooks, all three layers are called.
 
     Args:
-        channels (int): Channels of the input.
+        channels (int): Number of input channels.
     """
 
     def __init__(self, channels: int) -> None:
@@ -31,13 +31,13 @@ class ExpandToOneMap(nn.Module):
         self.merge = nn.Conv2d(channels, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Make one map of twice the size.
+        """Compute one feature map of twice the size.
 
         Args:
             x (Tensor[n, channels, h, w]): Features.
 
         Returns:
-            Tensor[n, 1, 2h, 2w]: The map.
+            Tensor[n, 1, 2h, 2w]: Feature map.
         """
         if not all(map(is_plain, (self.expand, self.merge))):
             return self.merge(self.shuffle(self.expand(x)))
@@ -53,8 +53,8 @@ class SpatialAttention(nn.Module):
     """Product of features and one factor per pixel.
 
     Args:
-        *layers (nn.Module): Layers that make the factor, in (0, 1), from the
-            features. It may exceed them at the right and the bottom.
+        *layers (nn.Module): Layers that compute the factor, in (0, 1), from
+            the features. Excess rows and columns of the factor are cropped.
     """
 
     def __init__(self, *layers: nn.Module) -> None:
@@ -81,16 +81,16 @@ class SpatialAttention(nn.Module):
 class DKSA(SpatialAttention):
     """Deformable kernel spatial attention (paper, sec. 3, Fig. 3).
 
-    A strided convolution, DKC layers and a PixelShuffle give one factor in
-    (0, 1) per pixel; the features are multiplied by it.
+    A strided convolution, DKC layers and a PixelShuffle compute one factor in
+    (0, 1) per pixel, by which the features are multiplied.
 
     Choices the paper leaves open: the stride of 2 and the PixelShuffle that
-    undoes it follow the authors' challenge code; 2 DKC layers ("a couple")
-    are what the parameter table allows; odd sizes are cropped after the
-    PixelShuffle.
+    reverses it follow the authors' challenge code; 2 DKC layers ("a couple")
+    follow from the parameter table; for odd sizes, the output of the
+    PixelShuffle is cropped.
 
     Args:
-        channels (int): Channels of the features.
+        channels (int): Number of feature channels.
         scope (int): Scope of the DKC layers.
     """
 
@@ -108,13 +108,13 @@ class DKSA(SpatialAttention):
 
 @register('MODELS')
 class LightDKSA(SpatialAttention):
-    """The light form of DKSA, for the first level (paper, sec. 3).
+    """Light form of DKSA for the first level (paper, sec. 3).
 
-    The paper says that it exists; its body, one DKC layer and a 1x1
-    convolution, is *chosen here* as what the parameter table has room for.
+    The paper mentions it without layers. One DKC layer and a 1x1 convolution
+    are *chosen here*, as the parameter table leaves room for them.
 
     Args:
-        channels (int): Channels of the features.
+        channels (int): Number of feature channels.
         scope (int): Scope of the DKC layer.
     """
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The network of the paper: seven LR frames in, the x16 centre frame out."""
+"""Network of the paper: from seven LR frames to the x16 centre frame."""
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,17 +17,17 @@ from .dksa import DKSA, LightDKSA
 
 
 class Level(nn.Module):
-    """One x2 step of the cascade (paper, eq. 5-8 and 12).
+    """One x2 level of the cascade (paper, eq. 5-8 and 12).
 
-    ``U(A(R(F)) + F) + bicubic(x)``, with F from the level's frame x.
+    ``U(A(R(F)) + F) + bicubic(x)`` with features F of the level's frame x.
 
     Args:
-        channels (int): Channels of the features.
-        blocks (Sequence[nn.Module]): Residual blocks, R.
-        attention (nn.Module): DKSA or LightDKSA, A; without it, an identity.
-        extractor (nn.Module, optional): E_2 to E_4; None: the features are
-            given.
-        mean (float): Taken off the frame that features are made from.
+        channels (int): Number of feature channels.
+        blocks (Sequence[nn.Module]): Residual blocks R.
+        attention (nn.Module): DKSA or LightDKSA, A; or an identity.
+        extractor (nn.Module, optional): Feature extraction E_2 to E_4; None
+            if the features are given.
+        mean (float): Value subtracted from the frame before the extractor.
     """
 
     def __init__(self,
@@ -45,7 +45,7 @@ class Level(nn.Module):
         self.upscale = UpscaleX2(channels)
 
     def forward(self, frame: Tensor, features: Tensor | None = None) -> Tensor:
-        """Double the size of ``frame``, ``(n, 3, h, w)``, from features."""
+        """Upscale ``frame``, ``(n, 3, h, w)``, by 2."""
         if self.extractor is not None:  # E_2 to E_4
             features = self.extractor(frame - self.mean)
         given: Any = features
@@ -56,38 +56,38 @@ class Level(nn.Module):
 
 @register('MODELS')
 class DKSANNet(BaseModule):
-    """DKSAN (paper, sec. 3): alignment, fusion, a cascade of x2 levels.
+    """DKSAN (paper, sec. 3): alignment, fusion and a cascade of x2 levels.
 
-    docs/dksan.md lists under "Fidelity" what the paper gives, what follows
+    docs/dksan.md lists under "Fidelity" what the paper states, what follows
     from its parameter table and what is chosen here. With the default
-    arguments the network has 29,512,268 parameters (paper: 29.5 M).
+    arguments, the network has 29,512,268 parameters (paper: 29.5 M).
 
     Args:
-        channels (int): Channels of all features; paper's table: 128.
+        channels (int): Number of feature channels; paper's table: 128.
         num_blocks (Sequence[int]): RCABs of each x2 level; paper, sec. 4:
-            30, 20, 15, 10. Their number decides the scale.
-        num_frames (int): Frames of a window, an odd number; paper: 7.
+            30, 20, 15, 10. The number of levels determines the scale factor.
+        num_frames (int): Frames of a window, odd; paper: 7.
         num_extract_blocks (int): Residual blocks of the feature extraction;
             paper: 5.
         deform_groups (int): Deformable groups of DKC Align.
         reduction (int): Reduction of the RCABs' attention; paper: 16.
-        channel_attention (bool): False: residual blocks without attention in
-            the place of RCABs (ablation).
-        align (bool): False: one plain convolution in the place of DKC Align
+        channel_attention (bool): Whether the residual blocks have channel
+            attention, i.e. are RCABs (ablation).
+        align (bool): Whether to use DKC Align instead of a plain convolution
             (ablation).
-        dksa (bool): False: no spatial attention (ablation).
-        mean (float): Taken off the frames that features are made from, in
-            all channels. *Chosen here*: the paper names none, hence 0; with
-            the data's mean, ReLUs that never open are rarer.
-        min_scale (int): The smallest factor that is offered. *Chosen here*:
-            earlier levels are of no use where nothing trains their frames.
-        with_cp (bool): Activation checkpointing: less memory in training,
-            the same gradients, more time.
+        dksa (bool): Whether to use spatial attention (ablation).
+        mean (float): Value subtracted from all channels of frames before
+            feature extraction. *Chosen here*: 0, as the paper states none; the
+            mean of the data makes ReLUs that never open rarer.
+        min_scale (int): Smallest supported scale factor. *Chosen here*:
+            earlier levels are useless if no loss trains their frames.
+        with_cp (bool): Whether to checkpoint activations: less memory in
+            training, the same gradients, more time.
         init_cfg (dict, optional): mmengine's initialisation config.
 
     Raises:
-        ValueError: If ``num_frames`` is even, there is no level, or none
-            gives ``min_scale``.
+        ValueError: If ``num_frames`` is even, there is no level, or no level
+            has the scale factor ``min_scale``.
     """
 
     size_divisor = 1
@@ -152,15 +152,14 @@ class DKSANNet(BaseModule):
         Args:
             frames (Tensor[n, t, 3, h, w]): Windows of ``num_frames``
                 consecutive LR frames, RGB in [0, 1], of any size >= 1 x 1.
-            scale (int, optional): Stop at the level whose frame is so many
-                times as large; one of ``level_scales``. Default: the last
-                one.
+            scale (int, optional): Scale factor of the level at which the
+                cascade stops, one of ``level_scales``. Default: the last one.
 
         Returns:
             Tensor[n, 3, scale * h, scale * w]: RGB, not clipped.
 
         Raises:
-            ValueError: If the shape is another, or no level has this scale.
+            ValueError: If the shape is invalid, or no level has this scale.
         """
         return self.pyramid(frames, scale)[-1]
 
@@ -174,7 +173,7 @@ class DKSANNet(BaseModule):
             scale (int, optional): As in :meth:`forward`.
 
         Returns:
-            list[Tensor]: The frames of the levels, x2, x4 and so on.
+            list[Tensor]: Frames of the levels: x2, x4 and so on.
 
         Raises:
             ValueError: As in :meth:`forward`.
@@ -191,7 +190,7 @@ class DKSANNet(BaseModule):
         return upscaled
 
     def extract(self, frames: Tensor) -> Tensor:
-        """Make features of single frames, the same for every window.
+        """Extract features of single frames, the same for every window.
 
         Args:
             frames (Tensor[m, 3, h, w]): RGB in [0, 1].
@@ -202,10 +201,10 @@ class DKSANNet(BaseModule):
         return self.features(frames - self.mean)
 
     def fuse(self, features: Tensor) -> Tensor:
-        """Align every frame with the centre one and merge them (eq. 4).
+        """Align every frame with the centre frame and fuse them (eq. 4).
 
         Args:
-            features (Tensor[n, t, channels, h, w]): From :meth:`extract`.
+            features (Tensor[n, t, channels, h, w]): Output of :meth:`extract`.
 
         Returns:
             Tensor[n, channels, h, w]: Fused features.
@@ -213,11 +212,11 @@ class DKSANNet(BaseModule):
         n, t, channels, h, w = features.shape
         centre = features[:, t // 2, None].expand_as(features)
         aligned = self.align(features.flatten(0, 1), centre.flatten(0, 1))
-        # Not unflatten, which torch.onnx exports for one size.
+        # Not unflatten, which torch.onnx exports with a fixed size.
         return self.fusion(aligned.reshape(n, t * channels, h, w))
 
     def levels_to(self, scale: int | None) -> nn.ModuleList:
-        """Return the levels up to a scale; None: all.
+        """Return the levels up to a scale factor, or all for None.
 
         Raises:
             ValueError: If no level has this scale.
@@ -231,7 +230,7 @@ class DKSANNet(BaseModule):
 
     @property
     def offset_predictor(self) -> nn.Module | None:
-        """The convolution that predicts the alignment's offsets, if any."""
+        """Convolution that predicts the alignment's offsets, if any."""
         pack = getattr(self.align, 'deform_conv', None)
         return pack and pack.conv_offset
 

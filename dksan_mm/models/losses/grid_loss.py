@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A loss on patterns that an upscaling layer leaves in every frame."""
+"""Loss on grid patterns that upscaling layers leave in every frame."""
 from torch import Tensor
 
 
@@ -7,31 +7,31 @@ def grid_loss(outputs: Tensor,
               target: Tensor,
               period: int,
               area: int | None = None) -> Tensor:
-    """Measure the mean error of each place within an LR pixel.
+    """Measure the mean error at each position within an LR pixel.
 
-    *Chosen here*: each of the places that a PixelShuffle makes of one pixel
-    has filters of its own. Where pixels need not be right but look sharp,
-    these become lighter or darker than their neighbours: a grid, which eyes
-    see in flat parts and perceptual distances do not mind. No scene lies on
-    that grid, so that over a batch the errors of a place must cancel out.
-    A grid that follows the picture, lighter here and darker there, cancels
-    out, too: within an ``area`` it cannot.
+    *Chosen here*: a PixelShuffle computes each of these positions by separate
+    filters. When a GAN loss rewards sharpness rather than accuracy, some
+    positions become brighter or darker than their neighbours. The result is a
+    grid, visible in flat regions but hardly penalized by perceptual losses.
+    Scenes are not aligned to this grid, so the errors at each position must
+    cancel out over a batch. A grid whose sign varies within the image cancels
+    out over the batch, but not within an ``area``.
 
     Args:
-        outputs (Tensor[n, c, h, w]): Frames.
-        target (Tensor[n, c, h, w]): Their ground truth.
-        period (int): Distance of places that are alike: the scale.
+        outputs (Tensor[n, c, h, w]): Output frames.
+        target (Tensor[n, c, h, w]): Ground truth.
+        period (int): Period of the grid in pixels, i.e. the scale factor.
         area (int, optional): Side of the squares within which errors must
-            cancel out, a multiple of the period. Default: over the batch.
+            cancel out, a multiple of the period. Default: the whole batch.
 
     Returns:
-        Tensor: The root mean square, over the places, channels and areas, of
-        their mean errors; a scalar. A mean error of all places, a shift of
-        colour, counts too.
+        Tensor: Root mean square of the mean errors over positions, channels
+        and areas; a scalar. It includes a mean error common to all positions,
+        i.e. a colour shift.
 
     Raises:
         ValueError: If the frames are smaller than a period or an area, or the
-            area is no multiple.
+            area is not a multiple of the period.
     """
     if area is not None and area % period:
         raise ValueError(f'area must be a multiple of {period}, got {area}')
@@ -48,5 +48,5 @@ def grid_loss(outputs: Tensor,
         count = area // period
         tiles = tiles.unflatten(4, (-1, count)).unflatten(2, (-1, count))
         pattern = tiles.mean((3, 6))
-    # The root of zero has no gradient.
+    # The square root has no gradient at zero.
     return (pattern.square().mean() + 1e-12).sqrt()

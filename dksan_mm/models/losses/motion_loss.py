@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A loss on the offsets of an alignment, where the motion is known."""
+"""Loss on the offsets of an alignment where the motion is known."""
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 @contextmanager
 def watch_offsets(predictor: nn.Module | None) -> Iterator[list[Tensor]]:
-    """Collect what an offset predictor puts out.
+    """Collect the outputs of an offset predictor.
 
     Args:
-        predictor (nn.Module, optional): Puts out ``(m, 27 * groups, h, w)``:
-            18 offsets, then 9 masks, of each deformable group. None: nothing
-            is collected.
+        predictor (nn.Module, optional): Module with output ``(m, 27 * groups,
+            h, w)``: 18 offsets, then 9 masks, of each deformable group. None:
+            nothing is collected.
 
     Yields:
-        list[Tensor]: To which each output is added.
+        list[Tensor]: List to which each output is appended.
     """
     seen: list[Tensor] = []
     if predictor is None:
@@ -32,24 +32,24 @@ def watch_offsets(predictor: nn.Module | None) -> Iterator[list[Tensor]]:
 
 
 def motion_loss(outputs: Tensor, motion: Tensor) -> Tensor:
-    """Measure how far an alignment's offsets are from known motion.
+    """Measure the error of an alignment's offsets against known motion.
 
-    *Chosen here*: the mean over all taps and groups of the offsets of a place
-    is where it looks; around that mean, taps may spread as they like.
+    *Chosen here*: only the mean offset over all taps and groups of a position
+    is compared with the motion; the taps may spread freely around it.
 
     Args:
-        outputs (Tensor[n * t, 27 * groups, h, w]): Of the offset predictor,
-            for all frames of all windows; offsets (dy, dx) in pixels.
-        motion (Tensor[n, t, 2, h, w]): (dy, dx) from a place in the centre
-            frame to the same thing in each frame, in the same pixels; NaN
-            where it is not known.
+        outputs (Tensor[n * t, 27 * groups, h, w]): Outputs of the offset
+            predictor for all frames of all windows; (dy, dx) in pixels.
+        motion (Tensor[n, t, 2, h, w]): (dy, dx) from each position in the
+            centre frame to the corresponding one in each frame, in the same
+            pixels; NaN where unknown.
 
     Returns:
-        Tensor: The mean absolute error, in pixels, errors being 0 where the
-        motion is not known; a scalar.
+        Tensor: Mean absolute error in pixels, where errors at unknown motion
+        count as 0; a scalar.
 
     Raises:
-        ValueError: If the shapes do not fit.
+        ValueError: If the shapes do not match.
     """
     taps = outputs.shape[1] // 3
     motion = motion.flatten(0, 1)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A perceptual loss whose network needs no download."""
+"""Perceptual loss whose network needs no download."""
 from typing import Any
 
 import torch
@@ -14,20 +14,20 @@ class STLPIPSLoss(nn.Module):
     """Shift-tolerant perceptual distance (Ghildyal and Liu, 2022) as a loss.
 
     *Chosen here* instead of plain VGG features: the package
-    ``stlpips_pytorch`` holds its weights, and their differences are weighted
-    by what people see. It takes the place of mmagic's ``PerceptualLoss``,
-    which downloads torchvision's VGG19, and returns the same.
+    ``stlpips_pytorch`` includes the weights, and feature differences are
+    weighted by human judgements. It replaces mmagic's ``PerceptualLoss``,
+    which downloads torchvision's VGG19, and returns the same tuple.
 
-    The network is neither trained nor part of checkpoints. It is loaded for
-    the first frames, so that tests do without the package.
+    The network is neither trained nor saved in checkpoints. It is loaded at
+    the first call, so that tests do not need the package.
 
     Args:
         perceptual_weight (float): Weight of the loss.
-        net (str): ``'vgg'`` or ``'alex'``. Train with one, measure with the
-            other (:class:`~dksan_mm.evaluation.metrics.VideoSTLPIPS`).
+        net (str): ``'vgg'`` or ``'alex'``. Train with one and evaluate with
+            the other (:class:`~dksan_mm.evaluation.metrics.VideoSTLPIPS`).
 
     Raises:
-        ValueError: If there is no such network.
+        ValueError: If the network does not exist.
     """
 
     networks = ('vgg', 'alex')
@@ -42,18 +42,18 @@ class STLPIPSLoss(nn.Module):
                              f'{net!r}')
         self.perceptual_weight = perceptual_weight
         self.net = net
-        # In a list it is no submodule: no buffers, states or averages of it.
+        # A list hides it from state dicts, buffers and weight averaging.
         self._loaded: list[nn.Module] = []
 
     def distance(self) -> nn.Module:
-        """Load the network, once.
+        """Return the network, which is loaded at the first call.
 
         Raises:
             UserError: If the package is not installed.
         """
         if not self._loaded:
             network: Any = load_stlpips(self.net).requires_grad_(False)
-            # A quarter faster in bfloat16.
+            # channels_last is a quarter faster in bfloat16.
             self._loaded.append(network.to(memory_format=torch.channels_last))
         return self._loaded[0]
 
@@ -66,8 +66,8 @@ class STLPIPSLoss(nn.Module):
             target (Tensor[n, 3, h, w]): RGB in [0, 1].
 
         Returns:
-            tuple: The mean distance times its weight, and None in the place
-            of mmagic's style loss.
+            tuple: The weighted mean distance, and None instead of mmagic's
+            style loss.
 
         Raises:
             UserError: If the package is not installed.

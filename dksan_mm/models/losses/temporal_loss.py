@@ -1,30 +1,30 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A loss on what flickers between two frames, where the motion is known."""
+"""Loss on flicker between two frames where the motion is known."""
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
 def temporal_loss(outputs: Tensor, target: Tensor, motion: Tensor) -> Tensor:
-    """Measure how much the error of a moving thing changes between frames.
+    """Measure how much errors change between frames along the motion.
 
-    *Chosen here*: the earlier frame's error, moved to where things are in the
-    later one, is compared with that one's error. Detail that is invented is
-    an error; it costs nothing as long as it moves with the scene. What is
-    hidden in one of the frames has errors of its own in both the outputs and
-    the ground truth; it counts, but teaches nothing.
+    *Chosen here*: the error of the earlier frame is warped to the later frame
+    and compared with the error there. Invented detail is an error, but it has
+    no cost as long as it moves with the scene. Content that is hidden in one
+    of the frames has unrelated errors; it adds to the loss but teaches
+    nothing.
 
     Args:
-        outputs (Tensor[n, 2, c, h, w]): The frame that motion starts from,
-            and the one before it.
-        target (Tensor[n, 2, c, h, w]): Their ground truth.
-        motion (Tensor[n, 2, k, l]): (dy, dx) from a place in the former to
-            the same thing in the latter, in pixels of its own grid, which is
-            coarser by ``h / k``.
+        outputs (Tensor[n, 2, c, h, w]): Frame from which the motion starts,
+            and the frame before it.
+        target (Tensor[n, 2, c, h, w]): Ground truth of both.
+        motion (Tensor[n, 2, k, l]): (dy, dx) from each position in the first
+            to the corresponding one in the second, in pixels of the motion's
+            own grid, which is coarser by ``h / k``.
 
     Returns:
-        Tensor: The mean absolute difference over all places that are in both
-        frames; a scalar.
+        Tensor: Mean absolute difference over all positions that are inside
+        both frames; a scalar.
     """
     error = outputs - target
     error = error.to(torch.promote_types(error.dtype, torch.float32))
@@ -37,9 +37,9 @@ def temporal_loss(outputs: Tensor, target: Tensor, motion: Tensor) -> Tensor:
 
 def _moved_places(motion: Tensor, height: int,
                   width: int) -> tuple[Tensor, Tensor]:
-    """Places (x, y) in [-1, 1] to look at, and whether they are inside."""
+    """Return sampling positions (x, y) in [-1, 1] and which are inside."""
     sizes = motion.new_tensor([height, width])
-    # A share of the frame's size is the same on every grid.
+    # Motion relative to the frame size is the same on every grid.
     coarse = motion.new_tensor(motion.shape[-2:])
     flow = F.interpolate(
         motion / coarse.view(1, 2, 1, 1), (height, width),
