@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""From videos and frame folders to the layout that the data sets read.
+"""Conversion of videos and frame folders to the layout of the data sets.
 
 Used by ``tools/prepare_data.py``; needs numpy, OpenCV and PyAV, not mmagic.
 """

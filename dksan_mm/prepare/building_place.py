@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Folder that a clip is built in: which of its files are ours to delete."""
+"""Temporary folder of a clip, and which of its files may be deleted."""
 import os
 import os.path as osp
 import re
@@ -10,14 +10,14 @@ SOURCE_FILE = 'source.json'
 
 
 def is_ours(path: str) -> bool:
-    """Return whether a file is called as those that are written here."""
+    """Return whether a file has a name that is written here."""
     name = osp.basename(path)
     return name == SOURCE_FILE or is_temporary(name) or \
         re.fullmatch(r'[0-9]{6,}\.png', name) is not None
 
 
 def remove_ours(folder: str) -> None:
-    """Remove a building place; a file of the user and its folders stay."""
+    """Remove a temporary folder but keep files and folders of the user."""
     for place, _, names in os.walk(folder, topdown=False):
         for path in [osp.join(place, name) for name in names]:
             if is_ours(path):
@@ -29,7 +29,7 @@ def remove_ours(folder: str) -> None:
 
 
 def remove_leftovers(folder: str) -> None:
-    """Remove the half-written temporary files of a killed run."""
+    """Remove the unfinished files that a killed run left."""
     for name in os.listdir(folder):
         if is_temporary(name):
             os.remove(osp.join(folder, name))

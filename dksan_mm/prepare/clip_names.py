@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Names of clips and of their frames, and what they tell."""
+"""Names of clips and frames, and the layout and split that they imply."""
 import os
 import os.path as osp
 import re
@@ -12,11 +12,11 @@ _JOINED = re.compile(r'([0-9]{3}_)[0-9]+\.[a-z]+')
 
 
 def guess_layout(clips: Sequence[Clip]) -> str:
-    """Guess the layout of clips that lie in no folders of splits.
+    """Guess the layout of clips that are not in split folders.
 
     Returns:
-        str: 'vid3oc' or 'intvid' if clips and frames are numbered like
-        theirs, else 'videos'.
+        str: 'vid3oc' or 'intvid' if clips and frames are numbered as in these
+        data sets, else 'videos'.
     """
     names = {clip.name for clip in clips}
     if not all(re.fullmatch('[0-9]{3}', name) for name in names):
@@ -31,7 +31,7 @@ def guess_layout(clips: Sequence[Clip]) -> str:
 
 
 def _frame_digits(clip: Clip) -> int:
-    """Digits of a clip's frame numbers, 0 for a video file."""
+    """Return the number of digits of frame numbers; 0 for a video file."""
     if clip.is_video:
         return 0
     names = [
@@ -43,10 +43,10 @@ def _frame_digits(clip: Clip) -> int:
 
 
 def split_of_number(clip: Clip) -> str:
-    """Vid3oC's split of a video (paper, sec. 4).
+    """Return the split of a video in Vid3oC (paper, sec. 4).
 
     Raises:
-        ValueError: If its name is no number of three digits.
+        ValueError: If its name is not a number of three digits.
     """
     if not re.fullmatch('[0-9]{3}', clip.name):
         raise ValueError(f'{clip.path}: a clip of Vid3oC is named by three '
@@ -57,10 +57,10 @@ def split_of_number(clip: Clip) -> str:
 
 
 def check_name(clip: Clip, others: Mapping[str, Clip]) -> None:
-    """Check that a clip's name can be used.
+    """Check that the name of a clip can be used.
 
     Raises:
-        ValueError: If it is not printable, or another clip's.
+        ValueError: If it is not printable or taken by another clip.
     """
     if not clip.name.isprintable():
         raise ValueError(f'{clip.path!r}: tabs, line breaks and other '
@@ -73,16 +73,16 @@ def check_name(clip: Clip, others: Mapping[str, Clip]) -> None:
 
 def joined_clips(folder: str, images: list[str],
                  split: str) -> dict[str, Clip]:
-    """Find clips whose frames lie side by side, ``050_000019.png``.
+    """Find clips whose frames share one folder, ``050_000019.png``.
 
     Args:
-        folder (str): Their folder.
-        images (list[str]): Names of all images in it.
+        folder (str): Path of the folder.
+        images (list[str]): Names of all images in the folder.
         split (str): Split of the clips.
 
     Returns:
-        dict[str, Clip]: By name; none if an image is named otherwise, or all
-        are of one clip.
+        dict[str, Clip]: Clips by name; empty if an image has another form of
+        name, or all belong to one clip.
     """
     found = [_JOINED.fullmatch(name.lower()) for name in images]
     matches = [match for match in found if match]

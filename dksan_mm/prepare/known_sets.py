@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Folders of well-known data sets: where in them the clips are."""
+"""Location of the clips in copies of well-known data sets."""
 import os
 import os.path as osp
 import re
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dksan_mm.io.listing import read_folder
 from .sources import Clip
 
-# DAVIS: frames and masks, which are images too; the largest come first.
+# DAVIS: frames and masks, which are images too; the largest size comes first.
 _DAVIS, _SIZES = 'JPEGImages', ('Full-Resolution', '1080p', '480p')
-# SPMCS, UDM10 and GoPro: a clip's frames next to the LR or blurred ones.
+# SPMCS, UDM10 and GoPro: HR frames of a clip next to LR or blurred ones.
 _TRUTH = ('truth', 'gt', 'original', 'sharp', 'hr')
-# Vimeo-90K: lists of clips, 00001/0001, and the splits that they are.
+# Vimeo-90K: lists of clips, such as 00001/0001, and their splits.
 _VIMEO = 'sequences'
 _LISTS = {
     'sep_trainlist.txt': 'train',
@@ -23,10 +23,10 @@ _LISTS = {
 
 
 def find_root(path: str) -> str:
-    """The folder of clips in a copy of DAVIS; ``path`` for all else.
+    """Return the folder of clips in a copy of DAVIS, else ``path``.
 
     Args:
-        path (str): A source as the user named it.
+        path (str): Source as the user named it.
     """
     inner = osp.join(path, _DAVIS)
     if osp.basename(osp.abspath(path)) == _DAVIS:
@@ -38,12 +38,12 @@ def find_root(path: str) -> str:
 
 
 def clip_at(path: str, split: str) -> Clip:
-    """The clip that a video file or a folder is, named after it.
+    """Make a clip of a video file or a folder and name it accordingly.
 
     Args:
         path (str): A video file or a folder of frames; or, as in SPMCS and
-            UDM10, one that has a folder ``truth`` of them next to LR ones.
-        split (str): The clip's split.
+            UDM10, a folder with the HR frames in ``truth`` next to LR ones.
+        split (str): Split of the clip.
     """
     name = osp.basename(osp.abspath(path))
     if not osp.isdir(path):
@@ -52,7 +52,7 @@ def clip_at(path: str, split: str) -> Clip:
 
 
 def _find_truth(path: str) -> str:
-    """The folder of HR frames in a clip's folder; ``path`` for all else."""
+    """Return the folder of HR frames in a clip's folder, else ``path``."""
     if not osp.isdir(path) or _has_images(path):
         return path
     names = {name.lower(): name for name in reversed(_folders(path))}
@@ -64,15 +64,15 @@ def _find_truth(path: str) -> str:
 
 
 def find_vimeo(path: str) -> dict[str, list[tuple[str, str]]] | None:
-    """Clips of a copy of Vimeo-90K.
+    """Find the clips of a copy of Vimeo-90K.
 
     Args:
-        path (str): A source as the user named it.
+        path (str): Source as the user named it.
 
     Returns:
-        dict[str, list[tuple[str, str]]] | None: Of each split, names of its
-        clips, ``00001_0001``, and their folders. Without lists of clips all
-        are of the split ``train``. None for other sources.
+        dict[str, list[tuple[str, str]]] | None: For each split, pairs of clip
+        name, ``00001_0001``, and folder. Without lists of clips, all belong
+        to the split ``train``. None for other sources.
     """
     root = osp.join(path, _VIMEO)
     if not osp.isdir(root):
@@ -96,9 +96,9 @@ def find_vimeo(path: str) -> dict[str, list[tuple[str, str]]] | None:
 
 
 def blurred_lr(names: Sequence[str]) -> list[str]:
-    """Folders of blurred LR, ``BDx4``, that have ``BIx4`` next to them.
+    """Return the folders of blurred LR, ``BDx4``, next to ``BIx4``.
 
-    The bicubic LR is the one that networks are trained on here.
+    Networks here are trained on the bicubic LR instead.
 
     Args:
         names (Sequence[str]): Names of all folders in a folder.
@@ -111,14 +111,14 @@ def blurred_lr(names: Sequence[str]) -> list[str]:
 
 
 def find_deeper(path: str, depth: int = 3) -> str:
-    """The first folder below a folder that holds folders of images or videos.
+    """Find the first nested folder that holds folders of images or videos.
 
     Args:
         path (str): A folder without clips.
-        depth (int): How far to look.
+        depth (int): Maximum depth of the search.
 
     Returns:
-        str: Its path, '' if there is none.
+        str: Path of the folder; '' if there is none.
     """
     level = [path]
     for _ in range(depth):

@@ -1,26 +1,26 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Clips of a source folder, whatever way it is laid out.
+"""Search for the clips of a source folder of any layout.
 
 ``vid3oc``
-    Folders of splits (``train``, ``val``, ``test``, also ``training``,
-    ``valid``, ``validation``, ``testing``), with clips in them or in ``HR``
-    (``GT``) and ``LRx16`` (``LR``, ``X16``) of theirs; or ``train_HR``,
+    Split folders (``train``, ``val``, ``test``, also ``training``, ``valid``,
+    ``validation``, ``testing``) that hold clips, directly or in ``HR``
+    (``GT``) and ``LRx16`` (``LR``, ``X16``); or ``train_HR``,
     ``train_LRx16`` and so on. Or clips named by three digits: 000-049 train,
     050-065 val, the others test (the paper's videos, sec. 4).
 ``intvid``
-    Clips 050-059, frames of four digits: the split test.
+    Clips 050-059 with frames of four digits: the split test.
 ``videos``
     Anything: video files and folders of frames, one split.
 
-Copies of other data sets are taken as they are unpacked: REDS
-(``train_sharp``), Vimeo-90K (``sequences`` and its lists of clips), DAVIS
-(the largest frames of ``JPEGImages``), Vid4, UDM10 and SPMCS (``GT``, or a
-folder ``truth`` in each clip's).
+Other data sets are used as unpacked: REDS (``train_sharp``), Vimeo-90K
+(``sequences`` and its lists of clips), DAVIS (the largest frames of
+``JPEGImages``), Vid4, UDM10 and SPMCS (``GT``, or a folder ``truth`` in each
+clip).
 
-Of photographs, each image of a folder is a clip of one frame.
+With photographs, each image of a folder is a clip of one frame.
 
-Clips may also be frames side by side in one folder, named
-``{clip}_{frame}.png`` as in the paper's figures.
+Frames of several clips may also share a folder if they are named
+``{clip}_{frame}.png``, as in the paper's figures.
 """
 import dataclasses
 import os
@@ -51,26 +51,26 @@ _HR = ('hr', 'gt', 'sharp')  # REDS has train_sharp and train_blur
 
 
 class Source:
-    """A source folder, its layout found out or given.
+    """A source folder of known or detected layout.
 
     Args:
         path (str): A folder, one video file, or one folder of frames.
-        scale (int): HR pixels per LR pixel along each axis.
-        layout (str): 'vid3oc', 'intvid', 'videos', or 'auto' to find out;
-            of photographs, which have none, 'photos'.
-        keep_lr (bool): Whether LR clips next to HR clips are taken over, not
-            made again.
-        skip_bad (bool): Whether clips that cannot be named are left out.
+        scale (int): Scale factor, HR pixels per LR pixel along each axis.
+        layout (str): 'vid3oc', 'intvid', 'videos', 'photos' for photographs,
+            or 'auto' to detect it.
+        keep_lr (bool): Whether to use LR clips next to HR clips instead of
+            making LR from HR.
+        skip_bad (bool): Whether to leave out clips with unusable names.
         photos (bool): Whether each image file is a clip of one frame.
 
     Attributes:
-        left_out (list[str]): Such clips, each with its reason.
-        notes (list[str]): Sentences about files that are not taken.
+        left_out (list[str]): Clips that were left out, each with its reason.
+        notes (list[str]): Sentences about files that are ignored.
 
     Raises:
-        FileNotFoundError: If ``path`` is not there.
-        ValueError: If two folders or clips claim one place, or LR has another
-            scale or has no HR next to it; names the path.
+        FileNotFoundError: If ``path`` does not exist.
+        ValueError: If two folders or clips have the same role or name, or LR
+            has another scale or no HR; names the path.
     """
 
     def __init__(self,
@@ -110,25 +110,25 @@ class Source:
         if not any(
                 clip.is_photo or clip.is_video or clip.prefix
                 or read_folder(clip.path).images for clip in self.clips):
-            self.clips = []  # folders of folders
+            self.clips = []  # they are folders of folders
 
     def select(self, splits: Sequence[str],
                names: Sequence[str] = ()) -> list[Clip]:
-        """The clips with their splits.
+        """Return the clips with their splits.
 
         Args:
-            splits (Sequence[str]): Splits to take. Empty: all that are there.
-                For the layouts intvid and videos without folders of splits:
-                the one split that the clips become.
-            names (Sequence[str]): Names of the clips to take. Empty: all.
+            splits (Sequence[str]): Splits to take; all by default. For the
+                layouts intvid and videos without split folders, the one split
+                to which the clips are assigned.
+            names (Sequence[str]): Names of the clips to take; all by default.
 
         Returns:
-            list[Clip]: Sorted by split and name.
+            list[Clip]: Clips sorted by split and name.
 
         Raises:
-            FileNotFoundError: If a split asked for is not there.
-            ValueError: If clips cannot be told apart into splits, or there
-                is none, or none of a name asked for.
+            FileNotFoundError: If a requested split does not exist.
+            ValueError: If clips cannot be assigned to splits, or there is no
+                clip, or none with a requested name.
         """
         for split in splits if self.splits else ():
             if split not in self.splits:
@@ -152,7 +152,7 @@ class Source:
         return sorted(clips, key=lambda c: (SPLITS.index(c.split), c.name))
 
     def _split(self, splits: Sequence[str]) -> list[Clip]:
-        """All clips with their splits."""
+        """Return all clips with their splits."""
         if self.splits:
             return self.clips
         if self.layout == 'vid3oc':
@@ -172,7 +172,7 @@ class Source:
         return 'vid3oc' if self.splits else guess_layout(self.clips)
 
     def _find_split_folders(self) -> dict[str, dict[str, str]]:
-        """Split to its folders of clips by kind, 'HR' and 'LR'."""
+        """Map each split to its folders of clips by kind, 'HR' and 'LR'."""
         roots: dict[str, dict[str, str]] = {}
         for name in _folders(self.path):
             match = _SPLIT.fullmatch(name.lower())
@@ -193,7 +193,7 @@ class Source:
         return {split: roots[split] for split in SPLITS if split in roots}
 
     def _find_kinds(self, folder: str) -> dict[str, str]:
-        """HR and LR folders in a folder, or the folder itself as HR."""
+        """Find HR and LR folders in a folder; HR is itself by default."""
         kinds: dict[str, str] = {}
         names = _folders(folder)
         for name in (n for n in names if n not in blurred_lr(names)):
@@ -205,7 +205,7 @@ class Source:
         return kinds or {'HR': folder}
 
     def _kind(self, path: str, name: str) -> str | None:
-        """Return what a folder's name says: 'HR', 'LR' or nothing known."""
+        """Return the kind of a folder by its name: 'HR', 'LR' or None."""
         if name in _HR:
             return 'HR'
         match = _LR.fullmatch(name)
@@ -216,12 +216,12 @@ class Source:
         names = [n.lower() for n in _folders(osp.dirname(path))]
         prefix = osp.basename(path).lower()[:-len(name)]
         if any(prefix + hr in names for hr in _HR):
-            return None  # of another scale; LR is made from HR
+            return None  # LR of another scale; LR is made from HR instead
         raise ValueError(f'{path}: holds LR of scale {match[1]}, not '
                          f'{self.scale}; --scale {match[1]} takes it')
 
     def _pair(self, split: str, folders: dict[str, str]) -> list[Clip]:
-        """Return the clips of a split, with their LR where it is there."""
+        """Return the clips of a split, with their LR if there is any."""
         hr = self._clips_in(folders['HR'], split) if 'HR' in folders else {}
         lr = self._clips_in(folders['LR'], split) if 'LR' in folders else {}
         if not hr:
@@ -242,7 +242,7 @@ class Source:
         return [_replace(hr[n], split, lr=lr[n]) for n in hr]
 
     def _clips_in(self, folder: str, split: str) -> dict[str, Clip]:
-        """Clips in a folder, or the one that it is itself."""
+        """Return the clips in a folder, or the folder itself as a clip."""
         if self.photos:
             photos, notes = find_photos(folder, split)
             self.notes += notes
@@ -267,7 +267,7 @@ class Source:
             [clip_at(folder, split)])
 
     def _add_clips(self, found: Sequence[Clip]) -> dict[str, Clip]:
-        """Clips by their names, those with an unfit one left out or raised."""
+        """Key clips by name; leave out or refuse those with unusable names."""
         clips: dict[str, Clip] = {}
         for clip in found:
             try:
@@ -290,7 +290,7 @@ def _replace(clip: Clip,
 
 
 def _folders(path: str) -> list[str]:
-    """Names of the folders in a folder, none in a file."""
+    """List the names of the folders in a folder; none for a file."""
     if not osp.isdir(path):
         return []
     return sorted(

@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
-"""``{split}/manifest.json``: what each prepared clip was made from, and
-``{split}/clips.txt`` and ``{split}/photos.txt``: which clips there are."""
+"""Files of a prepared split: the origin of each clip (``manifest.json``), and
+the lists of clips and photographs (``clips.txt``, ``photos.txt``)."""
 import json
 import os.path as osp
 
@@ -12,7 +12,7 @@ ANNOTATION_FILE, PHOTOS_FILE = 'clips.txt', 'photos.txt'
 
 
 def manifest_path(out: str, split: str) -> str:
-    """Path of a split's manifest in the prepared data set ``out``."""
+    """Return the path of a split's manifest in the data set ``out``."""
     return osp.join(out, split, 'manifest.json')
 
 
@@ -24,7 +24,7 @@ def read_manifest(out: str, split: str) -> dict[str, dict]:
         split (str): 'train', 'val' or 'test'.
 
     Returns:
-        dict[str, dict]: Clip name to its entry; empty without a manifest.
+        dict[str, dict]: Entries by clip name; empty without a manifest.
 
     Raises:
         ValueError: If the file is damaged; names the path.
@@ -51,14 +51,14 @@ def read_manifest(out: str, split: str) -> dict[str, dict]:
 def write_manifest(out: str, split: str, clips: dict[str, dict]) -> None:
     """Write a split's manifest and annotation files, each in one step.
 
-    An annotation file has a line a clip: its name, a tab, its number of
-    frames; ``ann_file`` of the data sets reads it, or a part of it.
+    An annotation file has one line per clip: name, tab, number of frames. The
+    option ``ann_file`` of the data sets reads it, or a part of it.
     Photographs have a file of their own.
 
     Args:
         out (str): Root of the prepared data set.
         split (str): 'train', 'val' or 'test'.
-        clips (dict[str, dict]): Clip name to its entry.
+        clips (dict[str, dict]): Entries by clip name.
     """
     content = dict(kernel=KERNEL, clips=dict(sorted(clips.items())))
     text = json.dumps(content, indent=1, ensure_ascii=False) + '\n'
@@ -67,14 +67,14 @@ def write_manifest(out: str, split: str, clips: dict[str, dict]) -> None:
 
 
 def write_annotation(out: str, split: str, clips: dict[str, dict]) -> None:
-    """Write a split's annotation files that are not there as they should be.
+    """Write those of a split's annotation files that are missing or outdated.
 
     A run may have been killed after it wrote the manifest.
 
     Args:
         out (str): Root of the prepared data set.
         split (str): 'train', 'val' or 'test'.
-        clips (dict[str, dict]): Clip name to its entry.
+        clips (dict[str, dict]): Entries by clip name.
     """
     for file in (ANNOTATION_FILE, PHOTOS_FILE):
         names = sorted(name for name, entry in clips.items()
@@ -84,7 +84,7 @@ def write_annotation(out: str, split: str, clips: dict[str, dict]) -> None:
 
 
 def _write_list(path: str, content: bytes) -> None:
-    """Write a file unless it has that content, or would be new and empty."""
+    """Write a file unless it is up to date, or would be new and empty."""
     if osp.isfile(path):
         with open(path, 'rb') as file:
             if file.read() == content:

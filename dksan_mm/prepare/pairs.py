@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""LR and HR frames of a clip: HR cropped, LR made from it or given."""
+"""LR and HR frames of a clip: HR is cropped, LR is given or made from HR."""
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 from dksan_mm.utils.resize import matlab_resize
 from .sources import Clip, iter_frames
 
-# A frame's number and a function that gives LR and, if there is any, HR.
+# Frame number, and a function that returns LR and, if there is any, HR.
 LazyImages = tuple[int, Callable[[], list[np.ndarray]]]
 Load = Callable[[], np.ndarray]
 
@@ -19,22 +19,22 @@ def iter_pairs(clip: Clip,
                *,
                deinterlace: bool = True,
                notes: list[str] | None = None) -> Iterator[LazyImages]:
-    """Iterate over a clip's frames; they are read when asked for.
+    """Iterate over a clip's frames, which are read on demand.
 
     Args:
         clip (Clip): The clip.
-        scale (int): HR pixels per LR pixel along each axis.
-        deinterlace (bool): Whether interlaced videos are deinterlaced.
-        notes (list[str], optional): Gets what is not as in the source.
+        scale (int): Scale factor, HR pixels per LR pixel along each axis.
+        deinterlace (bool): Whether to deinterlace interlaced videos.
+        notes (list[str], optional): List to which notes on changes are added.
 
     Yields:
-        tuple: A frame's number, and a function that returns the LR frame and,
-        if the clip has any, the HR frame, both ``(h, w, 3)``, BGR, uint8. It
-        raises ValueError if they do not fit each other.
+        tuple: Frame number, and a function that returns the LR frame and, if
+        the clip has any, the HR frame, both ``(h, w, 3)``, BGR, uint8. It
+        raises a ValueError if their sizes do not match.
 
     Raises:
-        ValueError: If given LR frames are out of step with HR, or the source
-            is damaged.
+        ValueError: If the frame numbers of given LR and HR differ, or the
+            source is damaged.
     """
     options: dict[str, Any] = dict(
         deinterlace=deinterlace, notes=[] if notes is None else notes)
@@ -59,7 +59,7 @@ def iter_pairs(clip: Clip,
 
 def _make_pair(clip: Clip, scale: int, load: Load,
                number: int) -> list[np.ndarray]:
-    """LR and, unless the clip is LR already, the cropped HR frame."""
+    """Return LR and, unless the clip has only LR, the cropped HR frame."""
     image = load()
     if not clip.has_hr:
         return [image]
@@ -69,9 +69,9 @@ def _make_pair(clip: Clip, scale: int, load: Load,
 
 def _fit_pair(clip: Clip, scale: int, load: Load, load_lr: Load,
               number: int) -> list[np.ndarray]:
-    """The given LR frame and the HR frame, cropped to cover each other.
+    """Return the given LR and the HR frame, cropped to the same area.
 
-    HR that is no multiple of the scale may have LR rounded up.
+    If HR is not a multiple of the scale, the size of LR may be rounded up.
     """
     full, lr = load(), load_lr()
     hr = _crop(clip, scale, full, number)
@@ -89,7 +89,7 @@ def _fit_pair(clip: Clip, scale: int, load: Load, load_lr: Load,
 
 def _crop(clip: Clip, scale: int, image: np.ndarray,
           number: int) -> np.ndarray:
-    """HR without the rows and columns beyond a multiple of the scale."""
+    """Crop HR to a multiple of the scale."""
     height, width = (n // scale * scale for n in image.shape[:2])
     if not height or not width:
         raise ValueError(

@@ -15,7 +15,7 @@ _shared: dict = {}
 
 
 class Stopped(Exception):
-    """The run was asked to stop; raised inside the worker processes."""
+    """The run was interrupted; raised inside the worker processes."""
 
 
 def run_parallel(function: Callable[..., Any], tasks: Sequence[Any],
@@ -23,17 +23,17 @@ def run_parallel(function: Callable[..., Any], tasks: Sequence[Any],
                  jobs: int) -> Generator[tuple[Any, Any], None, None]:
     """Call ``function(task, tick)`` for each task in worker processes.
 
-    ``tick()`` is to be called after each frame: it counts, and raises
-    :class:`Stopped` when the run is interrupted.
+    The function must call ``tick()`` after each frame, which counts it and
+    raises :class:`Stopped` when the run is interrupted.
 
     Args:
         function (Callable): A module-level function.
-        tasks (Sequence): Its first arguments.
-        progress (Progress): Shown while waiting.
+        tasks (Sequence): First arguments of the calls.
+        progress (Progress): Display to update while waiting.
         jobs (int): Number of processes.
 
     Yields:
-        tuple: The task and what the function returned or, if it failed, the
+        tuple: The task and the result of the function or, if it failed, the
         exception.
     """
     context = multiprocessing.get_context('spawn')
@@ -66,7 +66,7 @@ def _start_worker(counter: Any, stop: Any, parent: int) -> None:
 
 
 def _watch_parent() -> None:
-    """End an idle worker, too, when the parent was killed."""
+    """End the worker, even an idle one, when the parent was killed."""
     while os.getppid() == _shared['parent']:
         time.sleep(0.5)
     os._exit(1)
@@ -78,7 +78,7 @@ def _call(function: Callable[..., Any], task: Any) -> Any:
 
 def _tick() -> None:
     if os.getppid() != _shared['parent']:
-        os._exit(1)  # at once: the next run may already be at this clip
+        os._exit(1)  # at once: the next run may already process this clip
     if _shared['stop'].is_set():
         raise Stopped
     with _shared['counter'].get_lock():

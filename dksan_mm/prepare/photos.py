@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Photographs, which have nothing to do with one another, as clips."""
+"""Unrelated photographs as clips of one frame."""
 import os.path as osp
 from collections import Counter
 
@@ -8,18 +8,18 @@ from .sources import Clip
 
 
 def find_photos(path: str, split: str) -> tuple[list[Clip], list[str]]:
-    """Make a clip of each image of a folder.
+    """Make a clip of each image in a folder.
 
-    Clips are named as their files, without the suffix where that is enough
-    to tell them apart.
+    A clip has the name of its file, without the suffix if the names remain
+    unique.
 
     Args:
-        path (str): A folder, or one image.
-        split (str): The split that the clips become.
+        path (str): A folder or one image.
+        split (str): Split of the clips.
 
     Returns:
-        tuple[list[Clip], list[str]]: The clips, and sentences about files
-        that are not taken.
+        tuple[list[Clip], list[str]]: Clips, and sentences about files that
+        are ignored.
     """
     if not osp.isdir(path):
         names = [osp.basename(path)] if is_image_name(path) else []

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Settings of a preparation, and whose fault an error of it is."""
+"""Settings of a preparation, and the classification of its errors."""
 import os
 import os.path as osp
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings that decide a prepared clip's content, with its source.
+    """Settings that, with the source, determine a prepared clip.
 
     Attributes:
-        scale (int): HR pixels per LR pixel along each axis.
-        max_frames (int | None): Frames to take from each clip's beginning.
-        store (str): 'png', or what to add to the frames, 'array' or 'tiles'
-            (see :mod:`dksan_mm.io.stores.stores`).
-        deinterlace (bool): Whether interlaced videos are deinterlaced.
+        scale (int): Scale factor, HR pixels per LR pixel along each axis.
+        max_frames (int | None): Maximum number of frames per clip.
+        store (str): 'png' for frames alone, or a store to add, 'array' or
+            'tiles' (see :mod:`dksan_mm.io.stores.stores`).
+        deinterlace (bool): Whether to deinterlace interlaced videos.
     """
     scale: int = 16
     max_frames: int | None = None
@@ -23,10 +23,10 @@ class Settings:
 
 
 def is_of_source(error: Exception, out: str) -> bool:
-    """Return whether it is one clip that is wrong, not target or machine.
+    """Return whether an error is due to one clip, not target or machine.
 
     Args:
-        error (Exception): What the preparation of a clip raised.
+        error (Exception): Error of the preparation of a clip.
         out (str): Root of the prepared data set.
     """
     if isinstance(error, OSError):

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Sources as users have them: video files and folders of frames."""
+"""Source clips: video files and folders of frames."""
 import os.path as osp
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from dksan_mm.io.layout import frame_number, list_frames
 from dksan_mm.io.listing import list_frames_of, read_folder
 from dksan_mm.io.video.decoder import Decoder
 
-# A frame's number and a function that gives its pixels, 8-bit BGR (h, w, 3).
+# Frame number, and a function that returns its pixels, 8-bit BGR (h, w, 3).
 LazyFrame = tuple[int, Callable[[], np.ndarray]]
 
 PHOTOS = 'if these are photographs, --photos makes a clip of each'
@@ -22,18 +22,18 @@ PHOTOS = 'if these are photographs, --photos makes a clip of each'
 
 @dataclass(frozen=True)
 class Clip:
-    """One clip of the source.
+    """A clip of the source.
 
     Attributes:
         name (str): Folder name in the prepared layout.
         split (str): 'train', 'val' or 'test'.
-        path (str): A video file, a folder of frames, or a photograph.
-        has_hr (bool): False for a clip that comes as LR frames only (the
-            test split of Vid3oC); its frames are taken over unchanged.
-        prefix (str): Beginning of its frames' names where several clips
-            share a folder; such clips have several of them.
-        lr (Clip | None): The LR clip that the source has of this one.
-        is_photo (bool): Whether it is one image file.
+        path (str): Path of a video file, a folder of frames, or a photograph.
+        has_hr (bool): False for a clip of LR frames only (the test split of
+            Vid3oC), which are copied unchanged.
+        prefix (str): Prefix of its frames' names, if several clips share the
+            folder.
+        lr (Clip | None): LR clip of the source that belongs to this one.
+        is_photo (bool): Whether it is a single image file.
     """
     name: str
     split: str
@@ -48,10 +48,10 @@ class Clip:
         return not self.is_photo and not osp.isdir(self.path)
 
     def frames(self) -> list[str]:
-        """Paths of its frames in order, if it is not a video.
+        """Return the paths of the frames in order, if it is not a video.
 
         Raises:
-            ValueError: If there is no telling the order, or frames are
+            ValueError: If the order cannot be determined, or frames are
                 missing.
         """
         if self.is_photo:
@@ -66,7 +66,7 @@ class Clip:
             raise ValueError(f'{error}; {PHOTOS}') from error
 
     def fingerprint(self) -> dict[str, object]:
-        """Enough to notice that a name now stands for another source."""
+        """Return data that change if the name stands for another source."""
         if self.lr is not None:
             given = self.lr.fingerprint()
             return dict(
@@ -79,7 +79,7 @@ class Clip:
                 source_bytes=osp.getsize(self.path),
                 **(dict(photo=True) if self.is_photo else {}))
         frames, source = self.frames(), osp.basename(osp.abspath(self.path))
-        if source != self.name and not self.prefix:  # of SPMCS: clip/truth
+        if source != self.name and not self.prefix:  # as in SPMCS: clip/truth
             source = f'{self.name}/{source}'
         return dict(
             source=f'{source}/{self.prefix}',
@@ -88,10 +88,10 @@ class Clip:
 
 
 def count_frames(clip: Clip) -> int:
-    """Number of frames as far as it is known without decoding.
+    """Return the number of frames, if it is known without decoding.
 
     Args:
-        clip (Clip): A clip.
+        clip (Clip): The clip.
 
     Returns:
         int: An estimate for the progress display; 0 if unknown.
@@ -101,25 +101,25 @@ def count_frames(clip: Clip) -> int:
             return len(clip.frames())
         return Decoder(clip.path).num_frames
     except (OSError, ValueError, av.FFmpegError):
-        return 0  # reported with its reason when the clip is read
+        return 0  # reading the clip reports the reason
 
 
 def iter_frames(clip: Clip,
                 *,
                 deinterlace: bool = True,
                 notes: list[str] | None = None) -> Iterator[LazyFrame]:
-    """Go through a clip's frames without converting those not asked for.
+    """Iterate over a clip's frames, which are converted on demand.
 
     Args:
-        clip (Clip): A clip.
-        deinterlace (bool): Whether interlaced videos are deinterlaced.
-        notes (list[str], optional): Gets a sentence for each thing that is
-            not as in the source.
+        clip (Clip): The clip.
+        deinterlace (bool): Whether to deinterlace interlaced videos.
+        notes (list[str], optional): List to which sentences about changes are
+            added.
 
     Yields:
-        tuple[int, Callable[[], np.ndarray]]: The frame's number (videos count
-        from 0, frame folders keep their numbers) and a function that gives
-        its pixels: ``(h, w, 3)``, uint8, BGR.
+        tuple[int, Callable[[], np.ndarray]]: Frame number (from 0 for videos;
+        frame folders keep their numbers) and a function that returns its
+        pixels, ``(h, w, 3)``, uint8, BGR.
 
     Raises:
         ValueError: If the clip is empty or damaged; names the path.
@@ -141,7 +141,7 @@ def iter_frames(clip: Clip,
 
     try:
         for path in frames:
-            # Frames that are listed have numbers.
+            # Listed frames always have a number.
             yield number_of(path) or 0, partial(load, path)
     finally:
         if notes is not None:
@@ -152,8 +152,8 @@ def iter_frames(clip: Clip,
 
 def _iter_video(path: str, deinterlace: bool,
                 notes: list[str] | None) -> Iterator[LazyFrame]:
-    """Decode from beginning to end: seeking is not frame-accurate."""
-    # One process per core, so one thread.
+    """Decode from beginning to end, since seeking is not frame-accurate."""
+    # One thread, since there is one process per core.
     decoder = Decoder(path, deinterlace=deinterlace, threads=1)
     number = -1
     try:

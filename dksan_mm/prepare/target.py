@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The folder that a run prepares: one run at a time, no empty folders left."""
+"""The target folder: locked for one run, and without empty folders later."""
 import os
 import os.path as osp
 from collections.abc import Iterator
@@ -12,18 +12,18 @@ from .writer import PARTIAL_DIR
 
 @contextmanager
 def open_target(out: str, scale: int) -> Iterator[None]:
-    """Make the target folder and keep other runs away from it.
+    """Create the target folder and keep other runs away from it.
 
-    Afterwards it is gone again if it was made for nothing, and so are folders
-    of clips that none came into.
+    On exit, the folder is removed if it stayed empty, and so are empty
+    folders of clips.
 
     Args:
         out (str): Root of the prepared data set.
-        scale (int): HR pixels per LR pixel along each axis.
+        scale (int): Scale factor, HR pixels per LR pixel along each axis.
 
     Raises:
         ValueError: If another run is preparing the folder.
-        OSError: If it cannot be made or written.
+        OSError: If the folder cannot be created or written.
     """
     made = not osp.exists(out)
     os.makedirs(out, exist_ok=True)
@@ -40,9 +40,9 @@ def open_target(out: str, scale: int) -> Iterator[None]:
 
 @contextmanager
 def _lock(out: str) -> Iterator[None]:
-    """Keep a second run away from the same target, until this one ends.
+    """Keep a second run away from the same target until this one ends.
 
-    The system lets go of a killed run's lock; its file is taken over.
+    The system releases the lock of a killed run; the lock file is reused.
     """
     path = osp.join(out, '.prepare.lock')
     handle = lock_file(path)
@@ -51,13 +51,13 @@ def _lock(out: str) -> Iterator[None]:
     try:
         yield
     finally:
-        if not os.fstat(handle).st_size:  # else it is the user's
+        if not os.fstat(handle).st_size:  # otherwise it is the user's file
             os.remove(path)
         os.close(handle)
 
 
 def _remove_empty_folders(out: str, scale: int) -> None:
-    """Remove folders of clips that none came into."""
+    """Remove empty folders of clips."""
     for split in SPLITS:
         for name in (PARTIAL_DIR, HR_DIR, lr_dir(scale), ''):
             _remove_if_empty(osp.join(out, split, name))

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Check prepared clips frame by frame."""
+"""Verification of prepared clips, frame by frame."""
 import os
 import os.path as osp
 from collections.abc import Callable
@@ -20,16 +20,16 @@ from .writer import PARTIAL_DIR
 
 @dataclass(frozen=True)
 class PreparedClip:
-    """One clip to check.
+    """A prepared clip to check.
 
     Attributes:
         split (str): 'train', 'val' or 'test'.
-        name (str): The clip's folder name.
-        hr (str | None): Folder of its HR frames; None for a clip that has
-            none and needs none (of the test split, or taken over as LR).
+        name (str): Folder name of the clip.
+        hr (str | None): Folder of its HR frames; None if it needs none (in
+            the test split, or for a copy of LR frames).
         lr (str): Folder of its LR frames.
-        entry (dict | None): Its entry in the manifest, None for LR frames
-            that another program made.
+        entry (dict | None): Its entry in the manifest; None for LR frames of
+            another program.
     """
     split: str
     name: str
@@ -40,15 +40,15 @@ class PreparedClip:
 
 def find_prepared(out: str, splits: list[str],
                   scale: int) -> list[PreparedClip]:
-    """List the clips of a prepared data set, also those half there.
+    """List the clips of a prepared data set, including incomplete ones.
 
     Args:
         out (str): Root of the prepared data set.
-        splits (list[str]): Splits to check. Empty: those that are there.
-        scale (int): HR pixels per LR pixel along each axis.
+        splits (list[str]): Splits to check; all existing ones by default.
+        scale (int): Scale factor, HR pixels per LR pixel along each axis.
 
     Returns:
-        list[PreparedClip]: Sorted by split and name.
+        list[PreparedClip]: Clips sorted by split and name.
 
     Raises:
         FileNotFoundError: If there is nothing to check; names the path.
@@ -80,7 +80,7 @@ def find_prepared(out: str, splits: list[str],
 
 
 def find_unfinished(out: str, splits: list[str]) -> list[str]:
-    """Paths of clips whose preparation was interrupted."""
+    """List the paths of clips whose preparation was interrupted."""
     found = []
     for split in splits or SPLITS:
         partial = osp.join(out, split, PARTIAL_DIR)
@@ -98,11 +98,11 @@ def verify_clip(clip: PreparedClip,
 
     Args:
         clip (PreparedClip): The clip.
-        scale (int): HR pixels per LR pixel along each axis.
+        scale (int): Scale factor, HR pixels per LR pixel along each axis.
         on_frame (Callable[[], None]): Called after each frame.
 
     Returns:
-        list[str]: One sentence per problem, each beginning with a path.
+        list[str]: One sentence per problem, which begins with a path.
     """
     problems: list[str] = []
     frames: dict[str, dict[int, str]] = {}
@@ -134,7 +134,7 @@ def verify_clip(clip: PreparedClip,
 
 
 class _FrameChecker:
-    """Checks frames against one another and against the clip's first."""
+    """Checks a clip's frames against each other and against the first one."""
 
     def __init__(self, clip: PreparedClip, scale: int) -> None:
         self.clip = clip
@@ -144,13 +144,13 @@ class _FrameChecker:
         self.index: dict[str, dict[int, int]] = {}
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the stores."""
         for store in sum(self.stores.values(), []):
             store.close()
 
     def open_stores(self, folder: str, numbers: list[int]) -> list[str]:
-        """Open the files next to a folder for :meth:`check`, those that are
-        there and those that the manifest says are."""
+        """Open the stores next to a folder for :meth:`check`: existing ones
+        and those that the manifest states."""
         self.index[folder] = {n: i for i, n in enumerate(numbers)}
         self.stores[folder], problems = [], []
         kind = osp.basename(osp.dirname(folder))
@@ -185,7 +185,7 @@ class _FrameChecker:
 
     def _check_stores(self, folder: str, number: int,
                       image: np.ndarray) -> list[str]:
-        """Compare a frame with those of the files, bit for bit."""
+        """Compare a frame with its copies in the stores, bit for bit."""
         problems, index = [], self.index[folder][number]
         for store in self.stores[folder]:
             if index >= len(store):
@@ -201,7 +201,7 @@ class _FrameChecker:
         return problems
 
     def check(self, paths: dict[str, str | None], number: int) -> list[str]:
-        """Check the frames of one number: folder -> path, None if absent."""
+        """Check the frames of one number; ``paths`` maps folder to file."""
         problems, images = [], {}
         for folder, path in paths.items():
             if path is None:
@@ -224,7 +224,7 @@ class _FrameChecker:
 
     def _check_sums(self, paths: dict[str, str | None],
                     number: int) -> list[str]:
-        """Compare whole, fitting frames with the manifest's checksums."""
+        """Compare intact frames with the checksums of the manifest."""
         entry = self.clip.entry or {}
         problems = []
         for folder, path in paths.items():
@@ -256,7 +256,7 @@ class _FrameChecker:
                 'that'
             ]
         entry = self.clip.entry
-        if entry is None or 'lr_source' in entry:  # of another program
+        if entry is None or 'lr_source' in entry:  # LR of another program
             return []
         made = matlab_resize(hr, 1 / self.scale)
         apart = int(np.abs(made.astype(int) - lr).max())

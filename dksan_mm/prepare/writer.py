@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""One clip of the source becomes one clip of the prepared layout.
+"""Writer of one clip of the source to the prepared layout.
 
-A clip is built in ``{split}/.partial/{clip}`` and moved to its place when it
-is complete, so that training never sees a part of one.
+A clip is built in ``{split}/.partial/{clip}`` and moved to its final folder
+when it is complete, so that training never sees an incomplete clip.
 """
 import json
 import os
@@ -28,14 +28,14 @@ PARTIAL_DIR = '.partial'
 
 
 class ClipWriter:
-    """Prepares one clip; call :meth:`run`, again after an interruption.
+    """Prepares one clip; :meth:`run` can be repeated after an interrupt.
 
     Args:
         clip (Clip): The clip.
         out (str): Root of the prepared data set.
-        settings (Settings): Scale and number of frames.
+        settings (Settings): Scale, number of frames and so on.
         on_frame (Callable[[], None]): Called after each frame; may raise to
-            stop, what is written stays for the next run.
+            stop, which keeps the written frames for the next run.
     """
 
     def __init__(self,
@@ -55,7 +55,7 @@ class ClipWriter:
         self.finals = [osp.join(split, f, clip.name) for f in folders]
 
     def recipe(self) -> dict[str, object]:
-        """Source and settings: equal recipes give equal frames."""
+        """Return source and settings; equal recipes yield equal frames."""
         return dict(
             self.clip.fingerprint(),
             scale=self.settings.scale,
@@ -69,17 +69,17 @@ class ClipWriter:
                                       and self.clip.lr.is_video)
 
     def run(self, known: dict | None = None) -> dict[str, object]:
-        """Write what is missing of the clip and put it in its place.
+        """Write the missing frames of the clip and move it to its folder.
 
         Args:
             known (dict | None): The clip's entry in the manifest, if any.
 
         Returns:
-            dict: The clip's entry for the manifest.
+            dict: New entry of the clip for the manifest.
 
         Raises:
             ValueError: If the source is damaged, too small or changes its
-                frame size, or the target holds something else.
+                frame size, or the target holds another clip.
             OSError: If the target cannot be written.
         """
         recipe = self.recipe()
@@ -101,7 +101,7 @@ class ClipWriter:
         except (OSError, ValueError) as error:
             if not is_of_source(error, self.out):
                 raise
-            # A damaged clip adds nothing to the target.
+            # A damaged clip must not add frames to a finished one.
             if ours and known is not None:
                 self._drop_added(known['frames'])
                 self._move_in_place()
@@ -127,17 +127,17 @@ class ClipWriter:
                 }))
 
     def _notes(self) -> dict[str, object]:
-        """Return what is not as in the source, which may be moved later."""
+        """Return notes on changes, without the path, which may change."""
         path, name = self.clip.path, osp.basename(self.clip.path)
         notes = [note.replace(path, name) for note in self.notes]
         return dict(notes=notes) if notes else {}
 
     def close(self) -> None:
-        """Forget the building place, once the manifest knows the clip."""
+        """Remove the temporary folder once the manifest has the clip."""
         remove_ours(self.partial)
 
     def _refuse_foreign_stores(self, known: dict | None) -> None:
-        """Raise if a file of the user stands where one would be written."""
+        """Refuse to replace a file of the user by a store."""
         for final in self.finals if self.settings.store != 'png' else ():
             suffix = suffix_of(final, self.settings.store)
             path = store_path(final, suffix)
@@ -149,7 +149,7 @@ class ClipWriter:
                     'move or delete it, or choose another target folder')
 
     def _with_stores(self, entry: dict[str, Any]) -> dict[str, Any]:
-        """Make the files asked for; the clip's entry with those there."""
+        """Write the requested stores and return the entry with all stores."""
         stated = entry.get('stores', {})
         stores, store = {}, self.settings.store
         for final in self.finals:
@@ -160,14 +160,14 @@ class ClipWriter:
                 if known and is_as_stated(store_path(final, suffix), known):
                     stores[kind + suffix] = known
                 elif store != 'png' and suffix == suffix_of(final, store):
-                    # HR is what takes time.
+                    # Only HR is slow enough to show progress.
                     tick = self.on_frame if kind == HR_DIR else _nothing
                     stores[kind + suffix] = write_store(final, suffix, tick)
         entry = {key: entry[key] for key in entry if key != 'stores'}
         return dict(entry, stores=stores) if stores else entry
 
     def _refuse_other_fields(self, known: dict, recipe: dict) -> None:
-        """Raise if the clip differs only in whether it was deinterlaced."""
+        """Refuse a clip that differs only in how it was deinterlaced."""
         others = {'max_frames', 'deinterlace'}
         if all(
                 known.get(key) == recipe[key]
@@ -194,7 +194,7 @@ class ClipWriter:
 
     def _open_partial(self, recipe: dict[str, object],
                       known: dict | None) -> None:
-        """Start the building place, or take up one of the same recipe."""
+        """Create the temporary folder, or resume one of the same recipe."""
         note = osp.join(self.partial, SOURCE_FILE)
         if _read_json(note) != recipe:
             present = [f for f in self.finals if osp.exists(f)]
@@ -210,15 +210,15 @@ class ClipWriter:
             os.makedirs(self.partial)
             write_bytes(note, json.dumps(recipe).encode(), sync=True)
         for part, final in zip(self.parts, self.finals):
-            # Before the frames that it copies change.
+            # The stores would no longer match once frames are added.
             remove_stores(final, _stated(known, final))
-            if known and osp.isdir(final):  # frames are missing: add them
+            if known and osp.isdir(final):  # continue it: frames are missing
                 os.rename(final, part)
             if not osp.isdir(final):
                 os.makedirs(part, exist_ok=True)
 
     def _write_frames(self) -> None:
-        """Write the frames that are not there yet."""
+        """Write the missing frames."""
         if not any(osp.isdir(part) for part in self.parts):
             return  # killed after the moves, before the manifest
         size, count = None, 0
@@ -232,7 +232,7 @@ class ClipWriter:
             count += 1
             name = f'{number:06d}.png'
             there = self._has_frame(name)
-            # The size needs the first frame even when it is on disk.
+            # The first frame is needed for the size even if it exists.
             if size is None or not there:
                 images = load()
                 size = self._check_size(images[0], size, name)
@@ -241,7 +241,7 @@ class ClipWriter:
             self.on_frame()
 
     def _drop_added(self, frames: int) -> None:
-        """Keep of a clip only the frames that were there before."""
+        """Keep only the frames that the clip had before."""
         for part in filter(osp.isdir, self.parts):
             numbered = number_frames(part)
             for number, path in numbered.items():
@@ -258,9 +258,9 @@ class ClipWriter:
                 sync_path(osp.dirname(final))
 
     def _has_frame(self, name: str) -> bool:
-        """Return whether LR and HR are there.
+        """Return whether LR and HR frame exist.
 
-        They are decoded where they are not synced yet: after a power cut such
+        Frames that are not synced yet are decoded: after a power cut such
         files may be empty or full of zeros.
         """
         return all(
@@ -270,7 +270,7 @@ class ClipWriter:
 
     def _check_size(self, lr: np.ndarray, size: tuple[int, int] | None,
                     name: str) -> tuple[int, int]:
-        """Raise if the LR frame is not of the clip's size (h, w)."""
+        """Check that an LR frame has the clip's size (h, w)."""
         height, width = lr.shape[:2]
         if size is not None and (height, width) != size:
             raise ValueError(
@@ -299,7 +299,7 @@ def _read_json(path: str) -> dict | None:
 
 
 def _stated(known: dict | None, final: str) -> list[str]:
-    """Suffixes of the files that the manifest states for a folder."""
+    """Return the suffixes of a folder's stores in the manifest."""
     kind, stores = osp.basename(osp.dirname(final)), {}
     if known:
         stores = known.get('stores', {})
