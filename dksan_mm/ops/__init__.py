@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Deformable kernel convolution. This package needs torch alone.
+"""Deformable kernel convolution, which needs only torch.
 
-``ModulatedDeformConv2d`` is a subclass of mmcv's where that is imported.
+``ModulatedDeformConv2d`` becomes a subclass of mmcv's once mmcv is imported.
 """
 
 from .backend import get_backend, set_backend

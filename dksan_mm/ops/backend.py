@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Which implementation the operators use."""
+"""Choice of the operators' implementation."""
 
 import os
 import sys
@@ -16,29 +16,28 @@ from .triton import self_check
 
 BACKENDS = ('auto', 'torch', 'cpp', 'triton')
 VARIABLE = 'DKSAN_MM_BACKEND'
-# Where 'auto' takes Triton once its kernels have been compared.
+# Devices on which 'auto' uses Triton after the self-check.
 CHECKED_DEVICES = ('cuda', )
 
 _chosen: str | None = None
 
 
 class set_backend:
-    """Choose the implementation, for good or for a ``with`` block.
+    """Choose the implementation permanently or for a ``with`` block.
 
-    ``'cpp'``: compiled C++ on CPU tensors, an error where it cannot be built.
-    ``'triton'``: Triton on CUDA tensors (float64: pure torch), an error where
-    it is not installed and for tensors elsewhere. ``'torch'``: pure torch.
+    ``'cpp'``: compiled C++ on CPU tensors, an error if it cannot be built.
+    ``'triton'``: Triton on CUDA tensors (float64: pure torch), an error if it
+    is not installed or the tensors are elsewhere. ``'torch'``: pure torch.
     ``'auto'`` (the default, unless the environment variable
-    ``DKSAN_MM_BACKEND`` says otherwise): C++ on CPU tensors if it can be
-    built; Triton on CUDA tensors once a small comparison with pure torch has
-    gone well, unless torch is to use deterministic algorithms; else pure
-    torch.
+    ``DKSAN_MM_BACKEND`` is set): C++ on CPU tensors if it can be built; Triton
+    on CUDA tensors if a small comparison with pure torch succeeds and torch
+    does not require deterministic algorithms; else pure torch.
 
     Args:
         name (str): ``'auto'``, ``'torch'``, ``'cpp'`` or ``'triton'``.
 
     Raises:
-        ValueError: If there is no such implementation.
+        ValueError: If ``name`` is not one of these.
     """
 
     def __init__(self, name: str) -> None:
@@ -56,7 +55,7 @@ class set_backend:
 
 
 def get_backend() -> str:
-    """The name chosen: 'auto', 'torch', 'cpp' or 'triton'."""
+    """Return the chosen name: 'auto', 'torch', 'cpp' or 'triton'."""
     return _chosen or _checked(os.environ.get(VARIABLE, 'auto'))
 
 
@@ -67,10 +66,10 @@ def _checked(name: str) -> str:
 
 
 def constant_for_compile(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let torch.compile call ``function`` instead of tracing it.
+    """Make torch.compile call ``function`` instead of tracing it.
 
-    What ``torch.compiler.assume_constant_result`` does, without its import of
-    the whole compiler, which takes seconds.
+    Like ``torch.compiler.assume_constant_result``, but without importing the
+    whole compiler, which takes seconds.
     """
     setattr(function, '_dynamo_marked_constant', True)
     return function
@@ -78,20 +77,20 @@ def constant_for_compile(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @constant_for_compile
 def exporting_onnx() -> bool:
-    """Return whether ``torch.onnx.export`` is at work.
+    """Return whether ``torch.onnx.export`` is running.
 
-    It knows standard operators alone, whatever has been chosen.
+    It supports only standard operators, whatever backend is chosen.
     """
-    onnx = sys.modules.get('torch.onnx')  # not imported to find out
+    onnx = sys.modules.get('torch.onnx')  # avoids importing it
     return onnx is not None and onnx.is_in_onnx_export()
 
 
 @constant_for_compile
 def cpp_available() -> bool:
-    """Return whether CPU tensors go through C++: wanted, and built if need be.
+    """Return whether CPU tensors use C++, building it if necessary.
 
     Raises:
-        RuntimeError: If C++ is demanded and cannot be built.
+        RuntimeError: If the backend is 'cpp' and C++ cannot be built.
     """
     name = get_backend()
     if name in ('torch', 'triton'):
@@ -104,9 +103,9 @@ def cpp_available() -> bool:
 
 
 def use_cpp(x: Tensor) -> bool:
-    """Return whether ``x``, float32 or float64, goes through C++.
+    """Return whether ``x``, float32 or float64, uses the C++ operators.
 
-    On the meta device they compute shapes.
+    On the meta device, they compute shapes.
     """
     return x.device.type in ('cpu', 'meta') and cpp_available()
 
@@ -114,15 +113,15 @@ def use_cpp(x: Tensor) -> bool:
 @constant_for_compile
 def triton_available(device: torch.device, dtype: torch.dtype,
                      form: str) -> bool:
-    """Return whether tensors go through Triton: demanded, or it has passed.
+    """Return whether tensors use Triton: required, or self-check passed.
 
     Args:
-        device (torch.device): Where they are.
-        dtype (torch.dtype): Type of the images.
+        device (torch.device): Device of the tensors.
+        dtype (torch.dtype): Data type of the images.
         form (str): ``'depthwise'`` or ``'dense'``.
 
     Raises:
-        RuntimeError: If Triton is demanded and does not work there.
+        RuntimeError: If the backend is 'triton' and does not work there.
     """
     name = get_backend()
     if name == 'auto':
@@ -138,19 +137,19 @@ def triton_available(device: torch.device, dtype: torch.dtype,
 
 
 def _passes(dtype: torch.dtype, device: torch.device, form: str) -> bool:
-    """Return whether Triton may be taken unasked.
+    """Return whether 'auto' may use Triton.
 
-    Not where results must repeat exactly: it adds atomically.
+    Not with deterministic algorithms: the kernels use atomic additions.
     """
     if not triton_path.available() or \
             torch.are_deterministic_algorithms_enabled():
         return False
     if device.type == 'cuda' and not torch.cuda.is_available():
-        return False  # tensors without numbers, as FakeTensorMode's
+        return False  # tensors without data, as of FakeTensorMode
     return self_check.passes(dtype, device, form)
 
 
 def use_triton(x: Tensor, weight: Tensor, form: str) -> bool:
-    """Return whether these go through the Triton kernels of a form."""
+    """Return whether the arguments use the Triton kernels of a form."""
     return ({x.dtype, weight.dtype} <= triton_path.DTYPES
             and triton_available(x.device, x.dtype, form))

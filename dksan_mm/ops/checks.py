@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Argument checks of the operators, shared by all their implementations."""
+"""Argument checks of the operators, shared by all implementations."""
 
 import operator
 from dataclasses import dataclass
@@ -11,25 +11,25 @@ from torch import Tensor
 IntOrPair = int | tuple[int, int]
 # x, weight, image offsets, kernel offsets and mask.
 Inputs = tuple[Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None]
-# The last three, of each pixel.
+# The last three of them, per pixel.
 PixelInputs = tuple[Tensor | None, Tensor | None, Tensor | None]
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Numbers that say which sample each tap reads.
+    """Settings that determine which sample each tap reads.
 
     Attributes:
         kernel_size (tuple[int, int]): Rows and columns of taps.
-        stride (tuple[int, int]): Pixels between output pixels.
+        stride (tuple[int, int]): Vertical and horizontal stride.
         padding (tuple[int, int]): Zero rows and columns around the input.
-        dilation (tuple[int, int]): Pixels between taps.
-        groups (int): Channel groups.
+        dilation (tuple[int, int]): Distance between taps in pixels.
+        groups (int): Number of channel groups.
         out_shape (tuple[int, int, int]): n, h_out, w_out.
-        offset_groups (int): Groups of channels with offsets of their own.
-        flat_edge (bool): What the slope of a sample is that lies exactly one
-            pixel above or left of the image: 0 as in mmcv, or the slope to
-            its right (False).
+        offset_groups (int): Number of channel groups with their own offsets.
+        flat_edge (bool): Whether the gradient of a sample exactly one pixel
+            above or left of the image is 0, as in mmcv, instead of the
+            right-hand derivative.
     """
 
     kernel_size: tuple[int, int]
@@ -48,12 +48,12 @@ class Geometry:
 
 
 def pair(name: str, value: IntOrPair, least: int) -> tuple[int, int]:
-    """Turn an int or a pair of ints into a pair, at least ``least`` each.
+    """Convert an int or a pair of ints to a pair, each at least ``least``.
 
     Args:
         name (str): Name for the error message.
         value (int | tuple[int, int]): One number, or rows and columns.
-        least (int): Smallest value allowed.
+        least (int): Minimum value.
 
     Returns:
         tuple[int, int]: Rows and columns.
@@ -81,11 +81,11 @@ def check_arguments(x: Tensor, weight: Tensor, image_offset: Tensor | None,
     """Check the arguments of ``deform_kernel_conv2d``.
 
     Returns:
-        Geometry: The settings as pairs, groups and the output's shape.
+        Geometry: Settings as pairs, number of groups and output shape.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If shapes, devices or numbers do not fit together.
+        ValueError: If shapes, devices or numbers are inconsistent.
     """
     named = dict(
         x=x,
@@ -109,7 +109,7 @@ def check_arguments(x: Tensor, weight: Tensor, image_offset: Tensor | None,
 
 
 def _check_tensors(named: dict[str, Any], x: Tensor) -> None:
-    """Reject what is no float tensor of four axes on the device of x."""
+    """Check that all are 4D float tensors on the device of ``x``."""
     for name, tensor in named.items():
         if tensor is None and name not in ('x', 'weight'):
             continue
@@ -127,7 +127,7 @@ def _check_tensors(named: dict[str, Any], x: Tensor) -> None:
 
 
 def _count_groups(x: Tensor, weight: Tensor) -> int:
-    """Number of groups, from the shapes of input and weight."""
+    """Return the number of groups, given the input and weight shapes."""
     out_channels, group_channels, rows, cols = weight.shape
     if rows != cols or rows < 1:
         raise ValueError('weight must have a square scope, got shape '
@@ -147,22 +147,22 @@ def _count_groups(x: Tensor, weight: Tensor) -> int:
 def output_size(x: Tensor, kernel_size: tuple[int, int],
                 stride: tuple[int, int], padding: tuple[int, int],
                 dilation: tuple[int, int]) -> tuple[int, int]:
-    """Rows and columns of the output, as of ``torch.nn.Conv2d``.
+    """Compute the output height and width as in ``torch.nn.Conv2d``.
 
     Args:
         x (Tensor[n, c, h, w]): Input.
         kernel_size (tuple[int, int]): Rows and columns of taps.
-        stride (tuple[int, int]): Pixels between output pixels.
+        stride (tuple[int, int]): Vertical and horizontal stride.
         padding (tuple[int, int]): Zero rows and columns around the input.
-        dilation (tuple[int, int]): Pixels between taps.
+        dilation (tuple[int, int]): Distance between taps in pixels.
 
     Raises:
-        ValueError: If the input is too small for a single output pixel.
+        ValueError: If the input is too small for one output pixel.
     """
     rows, cols = ((length + 2 * p - d * (k - 1) - 1) // s + 1
                   for length, k, s, p, d in zip(x.shape[2:], kernel_size,
                                                 stride, padding, dilation))
-    # Not min(): it would tie torch.export to one order of the sizes.
+    # Not min(), which would fix the order of the sizes in torch.export.
     if any(length < 1 for length in (*x.shape[2:], rows, cols)):
         raise ValueError(
             f'x of {x.shape[2]} x {x.shape[3]} pixels is too small for '
@@ -173,7 +173,7 @@ def output_size(x: Tensor, kernel_size: tuple[int, int],
 
 def _check_shape(name: str, tensor: Tensor | None, shape: tuple[int,
                                                                 ...]) -> None:
-    """Reject a tensor of another shape than the one named."""
+    """Check that a tensor has the given shape."""
     if tensor is not None and tuple(tensor.shape) != shape:
         raise ValueError(f'{name} must have shape {shape}, got '
                          f'{tuple(tensor.shape)}')

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Compiling C++ by the compiler alone.
+"""Compilation of C++ without ninja.
 
-torch does it with ninja, which is not installed with torch.
+torch compiles with ninja, which is not installed together with torch.
 """
 import os
 import subprocess
@@ -16,16 +16,16 @@ ROOT = Path(torch.__file__).parent
 
 def compile_library(name: str, sources: Sequence[Path], flags: Sequence[str],
                     folder: Path) -> None:
-    """Compile a library of operators; the files side by side.
+    """Compile a library of operators, its source files in parallel.
 
     Args:
-        name (str): Of the library, without '.so'.
+        name (str): Name of the library, without '.so'.
         sources (Sequence[Path]): C++ files.
-        flags (Sequence[str]): Flags of the compiler.
-        folder (Path): Where the library and what it is made of are written.
+        flags (Sequence[str]): Compiler flags.
+        folder (Path): Folder for the library and its object files.
 
     Raises:
-        RuntimeError: If the compiler fails; names its first complaint.
+        RuntimeError: If the compiler fails; names its first error.
         OSError: If there is no compiler.
     """
     abi = int(torch.compiled_with_cxx11_abi())
@@ -45,7 +45,7 @@ def compile_library(name: str, sources: Sequence[Path], flags: Sequence[str],
 
 
 def _standard() -> str:
-    """Return the flag of the C++ that torch's headers are written in."""
+    """Return the compiler flag for the C++ standard of torch's headers."""
     major, minor = map(int, torch.__version__.split('.')[:2])
     return f'-std=c++{20 if (major, minor) > (2, 11) else 17}'
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The C++ operators: their gradients and what torch.compile must know."""
+"""C++ operators with their gradients and support of torch.compile."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -20,22 +20,22 @@ _library = torch.library.Library('dksan_mm', 'FRAGMENT')
 def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
              kernel_offset: Tensor | None, mask: Tensor | None,
              geometry: Geometry) -> Tensor:
-    """Deformable kernel convolution of CPU tensors, all of one type.
+    """Apply the deformable kernel convolution to CPU tensors of one dtype.
 
     Args:
         x (Tensor[n, c, h, w]): Input, float32 or float64.
-        weight (Tensor[c_out, c / groups, s, s]): The scope, or without kernel
-            offsets the kernel at rest, with as many rows and columns as it
-            has taps.
+        weight (Tensor[c_out, c / groups, s, s]): Scope; without kernel
+            offsets, the kernel at rest with one row and column for each row
+            and column of taps.
         image_offset (Tensor[n, 2GK, h_out, w_out], optional): Image offsets
             of G offset groups.
         kernel_offset (Tensor[n, 2GK, h_out, w_out], optional): Kernel
             offsets.
         mask (Tensor[n, GK, h_out, w_out], optional): Factor of each tap.
-        geometry (Geometry): As checked.
+        geometry (Geometry): Checked settings.
 
     Returns:
-        Tensor[n, c_out, h_out, w_out]: Output, in the memory format of ``x``.
+        Tensor[n, c_out, h_out, w_out]: Output in the memory format of ``x``.
     """
     plain_form.refuse_tracing()
     pixel_inputs = (image_offset, kernel_offset, mask)
@@ -64,10 +64,10 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
 
 @functools.lru_cache(maxsize=None)
 def load() -> bool:
-    """Load the operators, and tell torch of their shapes and gradients.
+    """Load the operators and register their shapes and gradients.
 
     Returns:
-        bool: Whether they are there; if not, a warning said why.
+        bool: Whether they are available; if not, a warning says why.
     """
     if not extension.load():
         return False
@@ -101,7 +101,7 @@ def _gradients(grad_out: Tensor, x: Tensor, weight: Tensor,
 
 
 def _like(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """An empty tensor in the memory format that the operators give."""
+    """Create an empty tensor in the memory format of the operators."""
     last = not x.is_contiguous() and x.is_contiguous(
         memory_format=torch.channels_last)
     return torch.empty(
@@ -112,7 +112,7 @@ def _like(x: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 class _Operator(torch.autograd.Function):
-    """The forward operator, with the backward operator as its gradient."""
+    """Forward operator with the backward operator as its gradient."""
 
     @staticmethod
     def forward(ctx: Any, forward: Callable[..., Any], backward: Callable[...,
@@ -139,7 +139,7 @@ def _forward_rule(forward: Callable[..., Any], backward: Callable[..., Any],
                   x: Tensor, weight: Tensor, image_offset: Tensor | None,
                   kernel_offset: Tensor | None, mask: Tensor | None,
                   settings: list[int]) -> Tensor:
-    """The forward operator as torch's derivatives see it."""
+    """Dispatch the forward operator, also for higher derivatives."""
     tensors = (x, weight, image_offset, kernel_offset, mask)
     if plain_form.needs_plain():
         geometry, whole = plain_terms(tensors, settings)
@@ -156,14 +156,14 @@ def _backward_rule(forward: Callable[..., Any], backward: Callable[..., Any],
                    grad_out: Tensor, x: Tensor, weight: Tensor,
                    image_offset: Tensor | None, kernel_offset: Tensor | None,
                    mask: Tensor | None, settings: list[int]) -> list[Tensor]:
-    """The backward operator as torch's derivatives see it."""
+    """Dispatch the backward operator, also for higher derivatives."""
     tensors = (x, weight, image_offset, kernel_offset, mask)
     if torch._C._are_functorch_transforms_active():
         raise NotImplementedError(
             'torch.func cannot look into the gradient operators of a '
             'deformable convolution; apply it to the convolution itself')
     if plain_form.needs_plain() or _recorded([grad_out, *tensors]):
-        # Asked for by create_graph=True: gradients of gradients.
+        # Gradients of gradients, for create_graph=True.
         grads = differentiable(grad_out, tensors, settings)
         return [grad for grad in grads if grad is not None]
     with torch._C._AutoDispatchBelowAutograd():
@@ -172,6 +172,6 @@ def _backward_rule(forward: Callable[..., Any], backward: Callable[..., Any],
 
 
 def _recorded(tensors: Sequence[Tensor | None]) -> bool:
-    """Return whether a gradient will be asked for."""
+    """Return whether autograd records operations on the tensors."""
     return torch.is_grad_enabled() and any(t is not None and t.requires_grad
                                            for t in tensors)

@@ -1,48 +1,48 @@
 # Copyright (c) DKSAN-MM contributors.
-r"""The deformable kernel convolution (DKC).
+r"""Deformable kernel convolution (DKC).
 
 Definition (paper, eq. 10 and 11), for output pixel p, tap k of the kernel,
 channel c and the stored weights W, the S x S *scope*::
 
     out_c(p) = sum_k W_c(k + dk_k(p)) * m_k(p) * x_c(p + k + dp_k(p))
 
-``W`` and ``x`` are read bilinearly. Where the paper is silent: kernel
-coordinates are clamped to the scope, [0, S - 1], as the global form of Gao
-et al. (Deformable Kernels, ICLR 2020) does; image samples outside the frame
+``W`` and ``x`` are sampled bilinearly. The paper does not specify borders.
+Kernel coordinates are clamped to the scope, [0, S - 1], as in the global form
+of Gao et al. (Deformable Kernels, ICLR 2020); image samples outside the frame
 are 0, as in every deformable convolution.
 
-Bilinear reading of the scope is linear in its cells, hence the sum
-factorises, and the dense form costs one matrix product::
+Bilinear sampling of the scope is linear in its cells, so the sum factorises,
+and the dense form needs one matrix product::
 
     A[p,k,s] = bilinear weight of scope cell s for tap k, from dk alone
     z[p,s,c] = sum_k A[p,k,s] * m_k(p) * x_c(p + k + dp_k(p))
     out[p,o] = sum_{s,c} W[o,c,s] * z[p,s,c]
 
-Which implementation computes it (see :func:`dksan_mm.ops.set_backend`):
+Implementations (see :func:`dksan_mm.ops.set_backend`):
 
-* no offsets and no mask: ``torch.nn.functional.conv2d``;
-* CPU tensors: C++ (``csrc/``), compiled at first use. Depthwise, each tap's
-  image row and scope row are read, multiplied and summed in registers,
-  channels last, from a ring of those lines of the image that the offsets
-  reach just now: no copy of the whole image is made. Backward, tall images
-  are cut into strips for several threads; what a strip has for its
-  neighbours' lines is added afterwards, in a fixed order. With more than one
-  input channel a filter, a band of columns ``z`` is made in cache and
-  multiplied with the weights. The backward pass makes both again; no tensor
-  of the columns of an image ever exists;
-* CUDA tensors: Triton's kernels (``triton/``), compared with pure torch at
-  first use; the dense form's columns are mixed in registers and multiplied
-  on tensor cores;
-* anything else, and where there is no compiler: pure torch in bands
-  (``torch_path.py``);
-* inside ``torch.compile``: C++ as one operator, or one plain graph;
-* inside ``torch.onnx.export``: standard operators (``onnx_path.py``);
-* second derivatives (``create_graph=True``), forward mode and ``torch.func``:
-  pure torch of the whole image, which needs several times the memory.
+* No offsets and no mask: ``torch.nn.functional.conv2d``.
+* CPU tensors: C++ (``csrc/``), compiled at first use. The depthwise form
+  reads, multiplies and sums each tap's image row and scope row in registers,
+  channels last, from a ring buffer of the image rows within reach of the
+  offsets, without copying the whole image. The backward pass splits tall
+  images into strips for several threads; contributions to rows of adjacent
+  strips are added afterwards in a fixed order. With several input channels
+  per filter, a band of columns ``z`` is computed in cache and multiplied with
+  the weights. The backward pass recomputes the samples and columns; the
+  columns of a whole image are never stored.
+* CUDA tensors: Triton kernels (``triton/``), compared with pure torch at
+  first use. The dense form computes its columns in registers and multiplies
+  them on tensor cores.
+* Other tensors, or without a compiler: pure torch in bands
+  (``torch_path.py``).
+* Inside ``torch.compile``: C++ as one operator, or one plain graph.
+* Inside ``torch.onnx.export``: standard operators (``onnx_path.py``).
+* Second derivatives (``create_graph=True``), forward mode and ``torch.func``:
+  pure torch on the whole image, which needs several times the memory.
 
-Measured by ``tools/benchmark_ops.py`` on two cores of an AMD EPYC (Zen 5,
-AVX-512), 128 channels, 64x64, float32, medians of 30 rounds; a dense 3x3
-``conv2d`` in the same round is 1:
+Time relative to a dense 3x3 ``conv2d`` in the same round, measured by
+``tools/benchmark_ops.py`` on two cores of an AMD EPYC (Zen 5, AVX-512) with
+128 channels, 64x64, float32, medians of 30 rounds:
 
 ========================================  =======  ================
 operator                                  forward  forward+backward
@@ -56,9 +56,9 @@ depthwise DKC in pure torch                   9.0                13
 dense DKC in pure torch                       9.8                14
 ========================================  =======  ================
 
-A training step of the depthwise form needs 1.4 to 1.9 times the bytes of
-input and output together at its peak (its output and gradients included, the
-incoming one not), and 1.6 to 2.4 us a pixel, from 32x32 to 512x512.
+From 32x32 to 512x512, a training step of the depthwise form needs 1.6 to
+2.4 us per pixel. Its peak memory is 1.4 to 1.9 times that of input and output,
+including its output and gradients but not the incoming gradient.
 """
 
 import torch
@@ -83,22 +83,22 @@ def deform_kernel_conv2d(x: Tensor,
                          stride: IntOrPair = 1,
                          padding: IntOrPair = 1,
                          dilation: IntOrPair = 1) -> Tensor:
-    """Convolve with a kernel that deforms, and whose samples move.
+    """Convolve with deformable kernels at deformable sampling positions.
 
-    With K = ``kernel_size[0] * kernel_size[1]`` taps. Offsets hold (dy, dx)
-    per tap, taps in row-major order. The arithmetic is done in float32 for
-    half-precision input, else in the promoted type of ``x`` and ``weight``.
+    There are K = ``kernel_size[0] * kernel_size[1]`` taps in row-major order;
+    offsets are (dy, dx) per tap. Arithmetic is in float32 for half-precision
+    input, else in the promoted dtype of ``x`` and ``weight``.
 
     Args:
-        x (Tensor[n, c, h, w]): Input of any float type.
-        weight (Tensor[c_out, c / groups, s, s]): The scope. Depthwise is
-            ``(c, 1, s, s)``, dense ``(c_out, c, s, s)``; the second dimension
-            decides the number of groups. Tap (i, j) reads at row
-            ``i + (s - kernel_size[0]) / 2`` when its offset is 0.
-        image_offset (Tensor[n, 2K, h_out, w_out], optional): Shift of each
-            tap's sample, in pixels of ``x``. None: no shift.
-        kernel_offset (Tensor[n, 2K, h_out, w_out], optional): Shift of each
-            tap's coordinate in the scope, in cells. None: no shift.
+        x (Tensor[n, c, h, w]): Input of any float dtype.
+        weight (Tensor[c_out, c / groups, s, s]): Scope: depthwise
+            ``(c, 1, s, s)``, dense ``(c_out, c, s, s)``. The second dimension
+            determines the number of groups. At zero offset, tap (i, j) reads
+            row ``i + (s - kernel_size[0]) / 2``.
+        image_offset (Tensor[n, 2K, h_out, w_out], optional): Offsets of the
+            samples in pixels of ``x``. None: zero.
+        kernel_offset (Tensor[n, 2K, h_out, w_out], optional): Offsets of the
+            taps' coordinates in the scope, in cells. None: zero.
         mask (Tensor[n, K, h_out, w_out], optional): Factor of each tap.
         kernel_size (int | tuple[int, int]): Rows and columns of taps.
         stride (int | tuple[int, int]): As in ``torch.nn.Conv2d``.
@@ -106,11 +106,11 @@ def deform_kernel_conv2d(x: Tensor,
         dilation (int | tuple[int, int]): As in ``torch.nn.Conv2d``.
 
     Returns:
-        Tensor[n, c_out, h_out, w_out]: In the type of ``x``.
+        Tensor[n, c_out, h_out, w_out]: Output with the dtype of ``x``.
 
     Raises:
-        TypeError: If an argument is no float tensor.
-        ValueError: If shapes, devices or numbers do not fit together.
+        TypeError: If an argument is not a float tensor.
+        ValueError: If shapes, devices or numbers are inconsistent.
     """
     geometry = check_arguments(x, weight, image_offset, kernel_offset, mask,
                                kernel_size, stride, padding, dilation)
@@ -124,7 +124,7 @@ def deform_kernel_conv2d(x: Tensor,
 def _convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
               kernel_offset: Tensor | None, mask: Tensor | None,
               geometry: Geometry) -> Tensor:
-    """Choose the implementation."""
+    """Run the implementation for these tensors."""
     if kernel_offset is None:
         weight = kernel_at_rest(weight, geometry)
     at_rest = image_offset is kernel_offset is mask is None
@@ -132,7 +132,7 @@ def _convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
     exporting = backend.exporting_onnx()
     if not at_rest and not exporting and not plain_form.needs_plain() and \
             backend.use_triton(x, weight, form):
-        # Reads every float type itself.
+        # The kernels read every float dtype.
         run = triton_path.convolve if form == 'depthwise' else \
             dense_path.convolve
         return run(x, weight, image_offset, kernel_offset, mask, geometry)

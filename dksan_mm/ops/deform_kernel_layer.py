@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The deformable kernel convolution as a layer (paper, sec. 3, eq. 11)."""
+"""Deformable kernel convolution as a layer (paper, sec. 3, eq. 11)."""
 
 import math
 from typing import TypedDict
@@ -13,7 +13,7 @@ from .precision import no_autocast
 
 
 class _Settings(TypedDict):
-    """Rows and columns of each, as of ``torch.nn.Conv2d``."""
+    """Vertical and horizontal settings, as in ``torch.nn.Conv2d``."""
     kernel_size: tuple[int, int]
     stride: tuple[int, int]
     padding: tuple[int, int]
@@ -21,41 +21,41 @@ class _Settings(TypedDict):
 
 
 class DeformKernelConv2d(nn.Module):
-    """DKC layer: predicts both kinds of offsets from its input, then samples.
+    """DKC layer, which predicts both kinds of offsets from its input.
 
     Choices the paper leaves open:
 
-    * One filter per channel (``groups=None``), a scope of 4 x 4 weights: its
+    * One filter per channel (``groups=None``), a scope of 4 x 4 weights: the
       parameter table allows no more.
-    * Offsets come from one convolution each, initialised with zeros, so a
-      fresh layer is an ordinary convolution.
-    * No bias: the parameter table has no room for one.
-    * The scope is drawn so that a fresh layer followed by LeakyReLU(0.1)
-      keeps the variance of its input; reading between cells averages them,
-      and the spread makes up for it.
-    * The offsets are predicted in float32 under autocast: bfloat16 resolves
-      no more than 1/64 pixel at a shift of 2.
+    * Each kind of offset is predicted by one convolution, initialised with
+      zeros, so that a new layer is an ordinary convolution.
+    * No bias: the parameter table leaves no room for one.
+    * The initial scope is scaled so that a new layer followed by
+      LeakyReLU(0.1) keeps the variance of its input; the scale compensates
+      for the averaging between cells.
+    * Offsets are predicted in float32 under autocast: at a shift of 2, the
+      resolution of bfloat16 is only 1/64 pixel.
 
     Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
+        in_channels (int): Number of input channels.
+        out_channels (int): Number of output channels.
         kernel_size (int | tuple[int, int]): Rows and columns of taps.
-        scope (int): Rows (and columns) of stored weights.
+        scope (int): Number of rows, and of columns, of stored weights.
         stride (int | tuple[int, int]): As in ``torch.nn.Conv2d``.
         padding (int | tuple[int, int]): As in ``torch.nn.Conv2d``.
         dilation (int | tuple[int, int]): As in ``torch.nn.Conv2d``.
-        groups (int, optional): Channel groups; None: ``in_channels``, that
-            is depthwise.
-        image_offsets (bool): Move the samples (False: the local deformable
-            kernel of Gao et al., ICLR 2020).
-        kernel_offsets (bool | str): Move the taps in the scope. True: each
-            pixel's taps by offsets of its own. ``'global'``: all pixels'
-            alike, from the mean of the features (their global deformable
-            kernel). False: what the code released by Gao et al. computes.
+        groups (int, optional): Number of channel groups. Default:
+            ``in_channels``, i.e. depthwise.
+        image_offsets (bool): Whether to predict image offsets. False: the
+            local deformable kernel of Gao et al., ICLR 2020.
+        kernel_offsets (bool | str): Kernel offsets. True: predicted for each
+            pixel. ``'global'``: the same for all pixels, predicted from the
+            mean of the features (the global deformable kernel of Gao et al.).
+            False: none, as in the code released by Gao et al.
 
     Raises:
-        ValueError: If channels and groups do not fit, a size is < 1, or
-            ``kernel_offsets`` is something else.
+        ValueError: If channels and groups are inconsistent, a size is < 1, or
+            ``kernel_offsets`` has any other value.
     """
 
     def __init__(self,
@@ -98,12 +98,12 @@ class DeformKernelConv2d(nn.Module):
         self.init_weights()
 
     def _predictor(self) -> nn.Conv2d:
-        """A convolution that gives (dy, dx) for each tap."""
+        """Build a convolution that predicts (dy, dx) for each tap."""
         rows, cols = self.geometry['kernel_size']
         return nn.Conv2d(self.in_channels, 2 * rows * cols, **self.geometry)
 
     def init_weights(self) -> None:
-        """Zero offsets; a scope that keeps the variance (class docstring)."""
+        """Initialise offsets to 0 and the scope to keep the variance."""
         for predictor in (self.image_offset, self.kernel_offset):
             if predictor is not None:
                 nn.init.zeros_(predictor.weight)
@@ -144,7 +144,7 @@ class DeformKernelConv2d(nn.Module):
 
     def _predict(self, predictor: nn.Conv2d | None,
                  x: Tensor) -> Tensor | None:
-        """Offsets in the predictor's own precision, whatever autocast says."""
+        """Predict offsets in the predictor's dtype, also under autocast."""
         if predictor is None:
             return None
         with no_autocast(x.device.type):
@@ -152,7 +152,7 @@ class DeformKernelConv2d(nn.Module):
         return offset
 
     def extra_repr(self) -> str:
-        """Settings that the submodules do not show."""
+        """Return the settings that the submodules do not show."""
         settings = ', '.join(f'{k}={v}' for k, v in self.geometry.items())
         out_channels, _, scope, _ = self.weight.shape
         return (f'{self.in_channels}, {out_channels}, scope={scope}, '

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Gradients of compiled operators that can be differentiated again."""
+"""Differentiable gradients of compiled operators."""
 from torch import Tensor
 
 from . import torch_path
@@ -8,18 +8,18 @@ from .checks import Geometry, Inputs
 
 def plain_terms(tensors: Inputs,
                 settings: list[int]) -> tuple[Geometry, Inputs]:
-    """Arguments of a compiled operator as pure torch takes them.
+    """Convert arguments of a compiled operator to those of pure torch.
 
     Args:
-        tensors (tuple): x, weight with its cells in one row, image offsets,
-            kernel offsets and mask.
-        settings (list[int]): Rows and columns of the kernel, stride, padding,
-            dilation and output size; the scope, whether the edge is flat,
-            groups of channels and of offsets.
+        tensors (tuple): x, weight with flattened cells, image offsets, kernel
+            offsets and mask.
+        settings (list[int]): Rows and columns of the kernel size, stride,
+            padding, dilation and output size; then scope, flat edge, channel
+            groups and offset groups.
 
     Returns:
-        tuple: The geometry, and the tensors with the weight's cells in rows
-        and columns.
+        tuple: Geometry, and the tensors with the weight's cells in rows and
+        columns.
     """
     x, weight, image_offset, kernel_offset, mask = tensors
     kernel, stride, padding, dilation, size = ((settings[i], settings[i + 1])
@@ -34,7 +34,7 @@ def plain_terms(tensors: Inputs,
 
 def differentiable(grad_out: Tensor, tensors: Inputs,
                    settings: list[int]) -> list[Tensor | None]:
-    """Gradients in pure torch; arguments as of :func:`plain_terms`."""
+    """Compute gradients in pure torch; arguments as in :func:`plain_terms`."""
     geometry, whole = plain_terms(tensors, settings)
     grads = torch_path.differentiable_gradients(grad_out, whole, geometry)
     by_x, by_weight, *others = grads

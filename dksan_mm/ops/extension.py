@@ -1,10 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The C++ operators of ``csrc/``, compiled for this machine at first use.
+"""C++ operators of ``csrc/``, compiled for this machine at first use.
 
-The library lies in torch's extension cache, in a folder named by the sources,
-the flags, torch, Python and the processor, so that none of them can meet a
-library made for another. It is built in a folder of its own under a lock and
-moved into place: processes that start at once wait for one build.
+The library is stored in torch's extension cache. Its folder name is a hash of
+sources, flags, torch, Python and processor, so that a library built for other
+ones is never loaded. It is built in a temporary folder under a lock and then
+moved: concurrent processes wait for one build.
 """
 
 import functools
@@ -34,11 +34,11 @@ logger = logging.getLogger(__name__)
 
 @functools.lru_cache(maxsize=None)
 def load() -> bool:
-    """Load the library into ``torch.ops.dksan_mm``, building it if need be.
+    """Load the library into ``torch.ops.dksan_mm``; build it if necessary.
 
     Returns:
-        bool: Whether the operators are there. If not, one warning says why,
-        except on Windows, whose compilers do not take the sources.
+        bool: Whether the operators are available. If not, one warning says
+        why, except on Windows, whose compilers do not support the sources.
     """
     if sys.platform == 'win32':
         return False
@@ -47,7 +47,7 @@ def load() -> bool:
         if not path.exists():
             _build(path)
         torch.ops.load_library(str(path))
-    except Exception as error:  # whatever a foreign tool chain comes up with
+    except Exception as error:  # tool chains raise any kind of error
         reason = str(error).strip().splitlines() or [repr(error)]
         logger.warning(
             'The C++ operators could not be built, the slower pure torch '
@@ -58,7 +58,7 @@ def load() -> bool:
 
 def _library_path() -> Path:
     """Return the path of these sources' library on this machine."""
-    # Importing torch.utils.cpp_extension, which knows this too, takes long.
+    # torch.utils.cpp_extension also knows this, but its import is slow.
     cache = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
     root = os.environ.get(
         'TORCH_EXTENSIONS_DIR') or f'{cache}/torch_extensions'
@@ -67,7 +67,7 @@ def _library_path() -> Path:
 
 
 def _fingerprint() -> str:
-    """Of everything that the library depends on."""
+    """Hash everything that the library depends on."""
     parts = [torch.__version__, sys.version, platform.machine(), _processor()]
     parts += FLAGS
     parts += [path.read_text() for path in _source_files('*')]
@@ -75,7 +75,7 @@ def _fingerprint() -> str:
 
 
 def _processor() -> str:
-    """Model and instruction sets, which ``-march=native`` reads."""
+    """Return model and instruction sets, which ``-march=native`` uses."""
     try:
         lines = Path('/proc/cpuinfo').read_text().splitlines()
     except OSError:
@@ -91,9 +91,9 @@ def _source_files(pattern: str) -> list[Path]:
 def _build(path: Path) -> None:
     """Compile into a temporary folder, then move the library to ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Without locks in the file system: an error, and pure torch.
+    # A file system without locks raises an error: pure torch is used.
     with FileLock(path.with_suffix('.lock'), fallback_to_soft=False):
-        if path.exists():  # another process was faster
+        if path.exists():  # built by another process
             return
         logger.warning('Building the C++ operators for this processor, once: '
                        'about half a minute')
@@ -103,7 +103,7 @@ def _build(path: Path) -> None:
 
 
 def _compile(folder: str) -> None:
-    """Compile into a folder, as torch does where there is ninja."""
+    """Compile into a folder, by torch if ninja is installed."""
     sources = _source_files('*.cpp')
     if shutil.which('ninja') is None:
         compile_library(LIBRARY, sources, FLAGS, Path(folder))

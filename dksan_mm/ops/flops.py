@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Cost of the C++ operators, as ``torch.utils.flop_counter`` counts.
+"""FLOPs of the C++ operators for ``torch.utils.flop_counter``.
 
-Two FLOPs are one multiply-add. Per tap, channel and output pixel, a bilinear
-sample is 4 multiply-adds, as is reading the kernel between its cells.
+One multiply-add counts as two FLOPs. Per tap, channel and output pixel, a
+bilinear sample takes 4 multiply-adds, as does interpolating the scope.
 """
 import functools
 import math
@@ -16,14 +16,14 @@ Shape = tuple[int, ...]
 
 @functools.lru_cache(maxsize=None)
 def register_formulas() -> bool:
-    """Let torch's ``FlopCounterMode`` count the C++ operators.
+    """Register the C++ operators with torch's ``FlopCounterMode``.
 
     Returns:
-        bool: Whether the operators are there; if not, a warning said why.
+        bool: Whether the operators are available; if not, a warning says why.
     """
     if not cpp.load():
         return False
-    from torch.utils.flop_counter import register_flop_formula  # slow
+    from torch.utils.flop_counter import register_flop_formula  # slow import
     register_flop_formula([
         getattr(torch.ops.dksan_mm, f'{form}_forward') for form in cpp.FORMS
     ])(
@@ -36,13 +36,13 @@ def _forward_flops(x_shape: Shape, weight_shape: Shape,
                    kernel_offset_shape: Shape | None, mask_shape: Shape | None,
                    settings: list[int], *, out_shape: Shape,
                    **_: object) -> int:
-    """Count one call; see ``cpp.py`` for the arguments."""
+    """Count the FLOPs of one call; see ``cpp.py`` for the arguments."""
     taps, channels = settings[0] * settings[1], x_shape[1]
     weights = math.prod(weight_shape)
     count = 0 if image_offset_shape is None else 4 * taps * channels
     if kernel_offset_shape is None:
         count += weights
-    elif len(weight_shape) == 2:  # depthwise: each tap's weight is read alone
+    elif len(weight_shape) == 2:  # depthwise: one weight is read per tap
         count += 5 * taps * channels
     else:
         count += 4 * taps * channels + weights

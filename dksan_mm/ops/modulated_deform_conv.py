@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""mmcv's modulated deformable convolution, faster."""
+"""Faster implementations of mmcv's modulated deformable convolution."""
 
 import math
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from .triton import dense_path
 
 
 class _PlainModulatedDeformConv2d(nn.Module):
-    """mmcv's layer without mmcv: arguments, parameters and their start."""
+    """Copy of mmcv's layer: its arguments, parameters and initialisation."""
 
     def __init__(self,
                  in_channels: int,
@@ -45,7 +45,7 @@ class _PlainModulatedDeformConv2d(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Initialise as mmcv does: weights from a uniform law, biases 0."""
+        """Initialise as in mmcv: uniform weights, zero biases."""
         reach = 1 / math.sqrt(self.in_channels * math.prod(self.kernel_size))
         nn.init.uniform_(self.weight, -reach, reach)
         if self.bias is not None:
@@ -59,33 +59,33 @@ class _PlainModulatedDeformConv2d(nn.Module):
 class ModulatedDeformConv2d(_PlainModulatedDeformConv2d):
     """``mmcv.ops.ModulatedDeformConv2d`` with faster implementations.
 
-    Same arguments, parameters, state dict and numbers (to rounding). CPU
-    tensors go through this package's C++ operator, CUDA tensors through its
-    Triton kernels (see :func:`dksan_mm.ops.set_backend`); all others, and all
-    after ``set_backend('torch')``, through mmcv's own, whose subclass this is
-    once ``mmcv.ops`` has been imported, and through pure torch before. Inside
-    ``torch.onnx.export`` it is standard operators.
+    Arguments, parameters, state dict and results (up to rounding) are those of
+    mmcv. CPU tensors use this package's C++ operator, CUDA tensors its Triton
+    kernels (see :func:`dksan_mm.ops.set_backend`). Other tensors, and all
+    tensors after ``set_backend('torch')``, use mmcv's operator if ``mmcv.ops``
+    has been imported, which also makes this class a subclass of mmcv's, else
+    pure torch. ``torch.onnx.export`` gets standard operators.
 
-    But for mmcv's own, tensors of different types are computed in the
-    promoted one, half precision in float32, and the output has the type of
-    ``x``, also under autocast; mmcv's own computes in the type of ``offset``,
-    and has no bfloat16.
+    All of these but mmcv's operator compute in the promoted dtype, half
+    precision in float32, and return the dtype of ``x``, also under autocast.
+    mmcv's operator computes in the dtype of ``offset`` and does not support
+    bfloat16.
     """
 
     def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
-        """Convolve.
+        """Apply the layer.
 
         Args:
             x (Tensor[n, in_channels, h, w]): Input.
-            offset (Tensor[n, 2GK, h_out, w_out]): (dy, dx) for each of K taps
-                in each of G groups of channels (``deform_groups``), in pixels.
+            offset (Tensor[n, 2GK, h_out, w_out]): (dy, dx) in pixels for each
+                of K taps in each of G channel groups (``deform_groups``).
             mask (Tensor[n, GK, h_out, w_out]): Factor of each tap.
 
         Returns:
             Tensor[n, out_channels, h_out, w_out]: Output.
 
         Raises:
-            ValueError: If the shapes do not fit together.
+            ValueError: If the shapes are inconsistent.
         """
         if backend.exporting_onnx():
             return _convolve(self, onnx_path.convolve, x, offset, mask)
@@ -101,7 +101,7 @@ def _convolve(layer: _PlainModulatedDeformConv2d, run: Callable[..., Tensor],
               x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
     geometry = _checked_geometry(layer, x, offset, mask)
     tensors: tuple[Tensor, ...] = x, layer.weight, offset, mask
-    if run is not dense_path.convolve:  # which reads every float type
+    if run is not dense_path.convolve:  # which reads every float dtype
         dtype = torch.float32
         for tensor in tensors:
             dtype = torch.promote_types(dtype, tensor.dtype)
@@ -116,7 +116,7 @@ def _convolve(layer: _PlainModulatedDeformConv2d, run: Callable[..., Tensor],
 
 def _checked_geometry(layer: _PlainModulatedDeformConv2d, x: Tensor,
                       offset: Tensor, mask: Tensor) -> Geometry:
-    """The settings in the operator's terms, once the shapes fit."""
+    """Check the shapes and return the operator's settings."""
     if x.ndim != 4 or x.shape[1] != layer.in_channels:
         raise ValueError(f'x must have shape (n, {layer.in_channels}, h, '
                          f'w), got {tuple(x.shape)}')
@@ -138,9 +138,9 @@ def _checked_geometry(layer: _PlainModulatedDeformConv2d, x: Tensor,
 
 
 def _inherit_from_mmcv(ops: ModuleType) -> None:
-    """Make the layer, and those there are already, mmcv's."""
+    """Make the class, and thus existing layers, a subclass of mmcv's."""
     ModulatedDeformConv2d.__bases__ = (ops.ModulatedDeformConv2d, )
 
 
-# mmcv takes seconds to import, which upscaling does without.
+# Importing mmcv takes seconds, and upscaling does not need it.
 when_imported('mmcv.ops', _inherit_from_mmcv)

@@ -1,9 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The operator by standard operators of ONNX, while a network is exported.
+"""Standard ONNX operators for exported networks.
 
-``GridSample`` reads the image for all taps at once, one below the other; the
-scope is read by arithmetic. Sizes are those of the tensors at run time: the
-graph leaves them open.
+One ``GridSample`` reads the image for all taps, stacked vertically; the scope
+is interpolated by arithmetic. Sizes are taken from the tensors at run time, so
+that they remain dynamic in the graph.
 """
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,7 @@ from .checks import Geometry
 def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
              kernel_offset: Tensor | None, mask: Tensor | None,
              geometry: Geometry) -> Tensor:
-    """Deformable kernel convolution; as :func:`.torch_path.convolve`."""
+    """Apply the convolution; arguments as in :func:`.torch_path.convolve`."""
     n, channels = x.shape[:2]
     present = (image_offset, kernel_offset, mask)
     h, w = next(one for one in present if one is not None).shape[2:]
@@ -25,7 +25,7 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
     samples = _sample(x, image_offset, geometry)
     if mask is not None:
         samples = samples * mask.reshape(n * groups, 1, taps * h, w)
-    if kernel_offset is None:  # the kernel has a weight for each tap
+    if kernel_offset is None:  # the kernel has one weight per tap
         return F.conv2d(
             samples.reshape(n, channels * taps, h, w),
             weight.flatten(1)[..., None, None],
@@ -37,7 +37,7 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
 
 
 def _sample(x: Tensor, offset: Tensor, geometry: Geometry) -> Tensor:
-    """Read an image where the taps lie, 0 outside of it.
+    """Sample an image at the taps, with 0 outside of it.
 
     Args:
         x (Tensor[n, c, height, width]): Image.
@@ -52,8 +52,8 @@ def _sample(x: Tensor, offset: Tensor, geometry: Geometry) -> Tensor:
     taps, groups = geometry.taps, geometry.offset_groups
     offset = offset.reshape(n * groups, taps, 2, h, w)
     rows, cols = _tap_positions(h, w, geometry, offset)
-    # GridSample's -1 and 1 are the outer edges of the outermost pixels, a
-    # form that, other than their centres, suits an image of one pixel.
+    # -1 and 1 are the outer edges of the image rather than pixel centres, so
+    # that an image of one pixel works too.
     rows = (2 * (offset[:, :, 0] + rows) + 1) / height - 1
     cols = (2 * (offset[:, :, 1] + cols) + 1) / width - 1
     return F.grid_sample(
@@ -66,7 +66,7 @@ def _sample(x: Tensor, offset: Tensor, geometry: Geometry) -> Tensor:
 
 def _tap_positions(h: int, w: int, geometry: Geometry,
                    like: Tensor) -> tuple[Tensor, Tensor]:
-    """Row, ``(k, h, 1)``, and column, ``(k, 1, w)``, where taps rest."""
+    """Compute rows ``(k, h, 1)`` and columns ``(k, 1, w)`` of taps at rest."""
     first, second = (
         torch.arange(size, device=like.device) * stride +
         like.new_tensor([place * dilation - padding
@@ -78,7 +78,7 @@ def _tap_positions(h: int, w: int, geometry: Geometry,
 
 
 def _places(geometry: Geometry) -> tuple[list[int], list[int]]:
-    """Row and column of each tap in the kernel."""
+    """Return the row and column of each tap in the kernel."""
     k_h, k_w = geometry.kernel_size
     return ([tap // k_w for tap in range(k_h * k_w)],
             [tap % k_w for tap in range(k_h * k_w)])
@@ -111,16 +111,16 @@ def _cell_weights(offset: Tensor, scope: int, geometry: Geometry) -> Tensor:
 
 def _multiply(samples: Tensor, cells: Tensor, weight: Tensor,
               groups: int) -> Tensor:
-    """Multiply samples by the weights that their taps read.
+    """Multiply samples by the interpolated weights of their taps.
 
     Args:
         samples (Tensor[n, c, K * h, w]): Samples.
-        cells (Tensor[n, s * s, K * h, w]): From :func:`_cell_weights`.
-        weight (Tensor[c_out, c / groups, s, s]): The scope.
-        groups (int): Groups of channels.
+        cells (Tensor[n, s * s, K * h, w]): Output of :func:`_cell_weights`.
+        weight (Tensor[c_out, c / groups, s, s]): Scope.
+        groups (int): Number of channel groups.
 
     Returns:
-        Tensor[n, c_out, K * h, w]: Summed over each group's channels.
+        Tensor[n, c_out, K * h, w]: Products, summed over each channel group.
     """
     flat = weight.flatten(1)[..., None, None]
     depthwise = weight.shape[:2] == (groups, 1)

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The operator in pure torch for all pixels at once, which torch sees into.
+"""Operator in pure torch for all pixels at once.
 
-Its derivatives of every order and torch's transforms come from this form.
+torch derives derivatives of every order and its transforms from this form.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,8 @@ def refuse_tracing() -> None:
     """Raise an error inside ``torch.jit.trace``.
 
     Raises:
-        RuntimeError: If it is at work: the settings hold the output's size,
-            which would be that of the traced input ever after.
+        RuntimeError: If it is running, because the settings contain the output
+            size, which the trace would fix.
     """
     if torch.jit.is_tracing():
         raise RuntimeError('torch.jit.trace would keep the size of the traced '
@@ -29,20 +29,20 @@ def refuse_tracing() -> None:
 
 
 def needs_plain() -> bool:
-    """Return whether derivatives beyond plain backpropagation are asked for.
+    """Return whether derivatives beyond plain backpropagation are needed.
 
-    Forward-mode derivatives and ``torch.func``'s transforms: they look into
-    the plain form, as they cannot into an operator of our own.
+    Forward-mode derivatives and the transforms of ``torch.func`` need the
+    plain form; they cannot differentiate a custom operator.
     """
     return (forward_ad._current_level >= 0
             or bool(torch._C._are_functorch_transforms_active()))
 
 
 def in_legacy_vmap(grad_out: Tensor) -> bool:
-    """Return whether ``grad_out`` holds several gradients at once.
+    """Return whether ``grad_out`` is a batch of gradients.
 
-    ``torch.autograd.grad(is_grads_batched=True)`` makes such tensors, and
-    with it ``torch.autograd.functional`` where ``vectorize=True``.
+    ``torch.autograd.grad(is_grads_batched=True)`` creates such tensors, and so
+    does ``torch.autograd.functional`` with ``vectorize=True``.
     """
     keys = torch._C._dispatch_keys(grad_out)
     return bool(keys.has(torch._C._dispatch_key_parse('Batched')))
@@ -51,7 +51,7 @@ def in_legacy_vmap(grad_out: Tensor) -> bool:
 def plain(x: Tensor, weight: Tensor, image_offset: Tensor | None,
           kernel_offset: Tensor | None, mask: Tensor | None,
           geometry: Geometry) -> Tensor:
-    """Output ``(p, c_out)`` of all pixels at once."""
+    """Compute the output ``(p, c_out)`` of all pixels at once."""
     n, h_out, w_out = geometry.out_shape
     pixels = torch.arange(n * h_out * w_out, device=x.device)
     return plain_rows(pixels, image_rows(x), x, weight, image_offset,
@@ -61,7 +61,7 @@ def plain(x: Tensor, weight: Tensor, image_offset: Tensor | None,
 def plain_rows(pixels: Tensor, rows: Tensor, x: Tensor, weight: Tensor,
                image_offset: Tensor | None, kernel_offset: Tensor | None,
                mask: Tensor | None, geometry: Geometry) -> Tensor:
-    """Output of some pixels, whose per-pixel inputs are given."""
+    """Compute the output of some pixels from their per-pixel inputs."""
     groups = geometry.offset_groups
     sets = rows.chunk(groups, 1)
     offsets, kernel_offsets, masks = ([None] * groups
@@ -71,7 +71,7 @@ def plain_rows(pixels: Tensor, rows: Tensor, x: Tensor, weight: Tensor,
     parts = []
     for group in range(groups):
         index, corner = image_corners(pixels, offsets[group], x, geometry)
-        # Not rows[index], whose gradient no vmap can batch.
+        # Not rows[index], whose gradient vmap cannot batch.
         read = sets[group].index_select(0, index.flatten())
         columns = (read.unflatten(0, index.shape) * corner[..., None]).sum(2)
         parts.append(
@@ -81,13 +81,13 @@ def plain_rows(pixels: Tensor, rows: Tensor, x: Tensor, weight: Tensor,
 
 
 def image_rows(x: Tensor) -> Tensor:
-    """The channels of each pixel, and a row of zeros for what is outside."""
+    """Arrange pixels as rows of channels, and append a row of zeros."""
     return F.pad(x.permute(0, 2, 3, 1).flatten(0, 2), (0, 0, 0, 1))
 
 
 def cells(columns: Tensor, weight: Tensor, kernel_offset: Tensor | None,
           mask: Tensor | None, geometry: Geometry) -> Tensor:
-    """Share the taps of ``(p, k, c)`` columns out to the weight's cells."""
+    """Distribute the taps of ``(p, k, c)`` columns to the weight's cells."""
     if mask is not None:
         columns = columns * mask
     if kernel_offset is None:
@@ -97,7 +97,7 @@ def cells(columns: Tensor, weight: Tensor, kernel_offset: Tensor | None,
 
 
 def contract(columns: Tensor, weight: Tensor) -> Tensor:
-    """Sum ``(p, cell, c)`` columns over cells and each group's channels."""
+    """Contract ``(p, cell, c)`` columns with the weight."""
     p, cells, channels = columns.shape
     c_out, width = weight.shape[:2]
     if (c_out, width) == (channels, 1):
@@ -115,7 +115,7 @@ def contract(columns: Tensor, weight: Tensor) -> Tensor:
 
 def plain_gradients(grad_out: Tensor, tensors: Inputs,
                     geometry: Geometry) -> list[Tensor | None]:
-    """Gradients of ``plain`` that can be differentiated again."""
+    """Compute differentiable gradients of ``plain``."""
 
     def run(x: Tensor, weight: Tensor, *present: Tensor) -> Tensor:
         given = iter(present)

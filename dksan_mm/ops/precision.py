@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Arithmetic in the type of the tensors, whatever autocast says."""
+"""Arithmetic in the dtype of the tensors, regardless of autocast."""
 
 import contextlib
 from typing import Any, ContextManager
@@ -8,14 +8,14 @@ import torch
 
 
 def no_autocast(device: str) -> ContextManager[Any]:
-    """Switch autocast off inside a ``with`` block.
+    """Disable autocast inside a ``with`` block.
 
     Args:
-        device (str): Type of the device that computes. The meta device knows
-            no autocast, and ``torch.autocast`` refuses its name.
+        device (str): Device type. ``torch.autocast`` rejects ``'meta'``, which
+            has no autocast.
 
     Returns:
-        ContextManager: For one ``with`` block.
+        ContextManager: Context manager for one ``with`` block.
     """
     if device == 'meta':
         return contextlib.nullcontext()
@@ -23,6 +23,6 @@ def no_autocast(device: str) -> ContextManager[Any]:
 
 
 def has_autocast(x: torch.Tensor) -> bool:
-    """Return whether autocast is on where ``x`` is; never on meta."""
+    """Return whether autocast is enabled on the device of ``x``."""
     device = x.device.type
     return device != 'meta' and torch.is_autocast_enabled(device)

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Sampling of the taps in pure torch: indices and weights.
 
-Pixels are numbered over images, then output rows and columns (``p``).
+Output pixels are numbered by image, row and column (``p``).
 """
 
 import torch
@@ -16,7 +16,7 @@ def per_pixel(tensor: Tensor | None, size: int) -> Tensor | None:
 
 
 def pixel_rows(tensor: Tensor, size: int) -> Tensor:
-    """What :func:`per_pixel` does with a tensor that is there."""
+    """Implement :func:`per_pixel` for a tensor."""
     n, channels, h, w = tensor.shape
     return tensor.permute(0, 2, 3, 1).reshape(n * h * w, channels // size,
                                               size)
@@ -24,18 +24,18 @@ def pixel_rows(tensor: Tensor, size: int) -> Tensor:
 
 def image_corners(pixels: Tensor, offset: Tensor | None, like: Tensor,
                   geometry: Geometry) -> tuple[Tensor, Tensor]:
-    """Rows of the image that the taps read, and their bilinear weights.
+    """Compute the image rows that the taps read, and their weights.
 
     Args:
-        pixels (Tensor[p]): Numbers of output pixels.
-        offset (Tensor[p, k, 2], optional): Their image offsets.
-        like (Tensor[n, c, h, w]): The image.
+        pixels (Tensor[p]): Indices of output pixels.
+        offset (Tensor[p, k, 2], optional): Image offsets of these pixels.
+        like (Tensor[n, c, h, w]): Image.
         geometry (Geometry): Settings.
 
     Returns:
-        tuple: Numbers of rows (the channels of a pixel) and weights, both
-        ``(p, k, 4)``. Outside the image it is row ``n * h * w``, which must
-        hold zeros: a weight of 0 would let a NaN at the border spread.
+        tuple: Indices of rows (the channels of a pixel) and bilinear weights,
+        both ``(p, k, 4)``. Outside the image, the index is ``n * h * w``, a
+        row of zeros: a weight of 0 would spread a NaN at the border.
     """
     n, _, h, w = like.shape
     image, position = _tap_positions(pixels, geometry, like.dtype)
@@ -53,7 +53,7 @@ def image_corners(pixels: Tensor, offset: Tensor | None, like: Tensor,
 
 def _tap_positions(pixels: Tensor, geometry: Geometry,
                    dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Image of each pixel, (p), and where its taps rest, (p, k, 2)."""
+    """Compute image (p,) and tap positions at rest (p, k, 2) of pixels."""
     _, h_out, w_out = geometry.out_shape
     corner = torch.stack([pixels // w_out % h_out, pixels % w_out], -1)
     taps = torch.cartesian_prod(*[
@@ -69,8 +69,8 @@ def _tap_positions(pixels: Tensor, geometry: Geometry,
 
 def _neighbours(position: Tensor, size: int,
                 flat_edge: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Indices, weights and presence of the two neighbours along one axis."""
-    # Far offsets read nothing; clamped, they cannot overflow an integer.
+    """Compute indices, weights and validity of both neighbours on an axis."""
+    # Far offsets read zeros; clamping avoids an integer overflow.
     position = position.clamp(-2, size + 1)
     low = position.detach().floor()
     fraction = position - low
@@ -83,7 +83,7 @@ def _neighbours(position: Tensor, size: int,
 
 
 def scope_matrix(offset: Tensor, scope: int, geometry: Geometry) -> Tensor:
-    """Bilinear weight of every scope cell for every tap.
+    """Compute the bilinear weight of each scope cell for each tap.
 
     Args:
         offset (Tensor[p, k, 2]): Kernel offsets.
@@ -100,14 +100,14 @@ def scope_matrix(offset: Tensor, scope: int, geometry: Geometry) -> Tensor:
 
 
 def kernel_at_rest(weight: Tensor, geometry: Geometry) -> Tensor:
-    """The ordinary kernel that the scope is when nothing moves it.
+    """Compute the ordinary kernel that a scope forms at zero offset.
 
     Args:
-        weight (Tensor[c_out, c / groups, s, s]): The scope.
+        weight (Tensor[c_out, c / groups, s, s]): Scope.
         geometry (Geometry): Settings.
 
     Returns:
-        Tensor[c_out, c / groups, rows, cols]: One weight for each tap.
+        Tensor[c_out, c / groups, rows, cols]: One weight per tap.
     """
     scope = weight.shape[-1]
     rest = weight.new_zeros(1, geometry.taps, 2)
@@ -119,7 +119,7 @@ def kernel_at_rest(weight: Tensor, geometry: Geometry) -> Tensor:
 
 def _rest_coordinates(scope: int, geometry: Geometry,
                       like: Tensor) -> tuple[Tensor, Tensor]:
-    """Scope coordinates (row, column) of each tap at zero offset, (k,)."""
+    """Compute scope rows and columns (k,) of the taps at zero offset."""
     rows, cols = [
         torch.arange(taps, device=like.device, dtype=like.dtype) +
         (scope - taps) / 2 for taps in geometry.kernel_size
@@ -128,11 +128,11 @@ def _rest_coordinates(scope: int, geometry: Geometry,
 
 
 def _scope_weights(coordinate: Tensor, scope: int) -> Tensor:
-    """One axis' bilinear weights, ``(...)`` to ``(..., scope)``.
+    """Compute bilinear weights on one axis, ``(...)`` to ``(..., scope)``.
 
-    Written with the cell to the left and its right neighbour, not with
-    ``1 - abs(...)``: the latter has no slope at whole numbers, where an odd
-    scope's taps rest, so zero-initialised offsets would never learn.
+    The weights use the cell to the left and its right neighbour instead of
+    ``1 - abs(...)``, whose gradient is 0 at integers. These are the taps'
+    initial positions in an odd scope, so the offsets would never learn.
     """
     coordinate = coordinate.clamp(0, scope - 1).unsqueeze(-1)
     if scope == 1:

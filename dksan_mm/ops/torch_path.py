@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The operator in pure torch, in bands of output pixels.
+"""Operator in pure torch, in bands of output pixels.
 
-The columns of a whole image would take 9 to 25 times the image. A band's are
-made, used and forgotten, and made again for the gradients.
+The columns of a whole image would need 9 to 25 times its memory. Those of a
+band are computed, used and freed, and computed again for the gradients.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,26 +16,26 @@ from . import plain_form
 from .checks import Geometry, Inputs, PixelInputs
 from .sampling import image_corners, per_pixel, pixel_rows
 
-# Bytes of the largest tensor of a band: what stays in a processor's cache,
-# and what keeps a GPU busy.
+# Bytes of the largest tensor of a band: small enough for a CPU's cache, large
+# enough to keep a GPU busy.
 BAND_BYTES = dict(cpu=2**21, cuda=2**27)
 
 
 def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
              kernel_offset: Tensor | None, mask: Tensor | None,
              geometry: Geometry) -> Tensor:
-    """Deformable kernel convolution, all tensors of one type.
+    """Apply the deformable kernel convolution to tensors of one dtype.
 
     Args:
         x (Tensor[n, c, h, w]): Input.
-        weight (Tensor[c_out, c / groups, s, s]): The scope, or without kernel
-            offsets the kernel at rest.
+        weight (Tensor[c_out, c / groups, s, s]): Scope; without kernel
+            offsets, the kernel at rest.
         image_offset (Tensor[n, 2GK, h_out, w_out], optional): Image offsets
             of G offset groups.
         kernel_offset (Tensor[n, 2GK, h_out, w_out], optional): Kernel
             offsets.
         mask (Tensor[n, GK, h_out, w_out], optional): Factor of each tap.
-        geometry (Geometry): As checked.
+        geometry (Geometry): Checked settings.
 
     Returns:
         Tensor[n, c_out, h_out, w_out]: Output.
@@ -44,7 +44,7 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
     pixel_inputs = (per_pixel(image_offset,
                               2), per_pixel(kernel_offset,
                                             2), per_pixel(mask, 1))
-    # torch.compile fuses the plain form, and cannot see into bands.
+    # torch.compile fuses the plain form but cannot trace the bands.
     inputs = (x, weight, *pixel_inputs)
     run: Callable[..., Tensor] = _Banded.apply
     if torch.compiler.is_compiling() or plain_form.needs_plain() or x.is_meta:
@@ -61,18 +61,18 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
 
 def differentiable_gradients(grad_out: Tensor, tensors: Inputs,
                              geometry: Geometry) -> list[Tensor | None]:
-    """Gradients that can be differentiated again, as often as wanted.
+    """Compute gradients that can be differentiated any number of times.
 
-    From the plain form of the whole image: several times the memory of the
-    operators.
+    The plain form of the whole image is used, which needs several times the
+    memory of the operators.
 
     Args:
         grad_out (Tensor[n, c_out, h_out, w_out]): Gradient of the output.
-        tensors (tuple): The first five arguments of :func:`convolve`.
-        geometry (Geometry): As checked.
+        tensors (tuple): First five arguments of :func:`convolve`.
+        geometry (Geometry): Checked settings.
 
     Returns:
-        list[Tensor | None]: One for each tensor.
+        list[Tensor | None]: Gradient of each tensor.
     """
     x, weight, image_offset, kernel_offset, mask = tensors
     rows = pixel_rows(grad_out, 1).squeeze(2)
@@ -89,7 +89,7 @@ def differentiable_gradients(grad_out: Tensor, tensors: Inputs,
 def _plain_bands(x: Tensor, weight: Tensor, image_offset: Tensor | None,
                  kernel_offset: Tensor | None, mask: Tensor | None,
                  geometry: Geometry) -> Tensor:
-    """``_plain`` band by band, where nothing is kept for gradients."""
+    """Compute ``plain`` band by band, without support of gradients."""
     rows, inputs = plain_form.image_rows(x), (image_offset, kernel_offset,
                                               mask)
     parts = [
@@ -101,9 +101,9 @@ def _plain_bands(x: Tensor, weight: Tensor, image_offset: Tensor | None,
 
 
 def _bands(x: Tensor, geometry: Geometry) -> Iterator[slice]:
-    """Bands of the output pixels."""
+    """Split the output pixels into bands."""
     n, h_out, w_out = geometry.out_shape
-    # Four corners of each tap are held together for the gradients.
+    # The gradients need all four corners of each tap at once.
     size = 4 * geometry.taps * x.shape[1] * x.element_size()
     limit = BAND_BYTES.get(x.device.type, BAND_BYTES['cuda'])
     step = max(1, limit // size)
@@ -112,19 +112,19 @@ def _bands(x: Tensor, geometry: Geometry) -> Iterator[slice]:
 
 
 def _numbers(band: slice, like: Tensor) -> Tensor:
-    """Numbers of a band's pixels."""
+    """Return the indices of a band's pixels."""
     return torch.arange(band.start, band.stop, device=like.device)
 
 
 def _part(tensors: PixelInputs, band: slice) -> PixelInputs:
-    """A band of per-pixel inputs."""
+    """Select a band of per-pixel inputs."""
     offset, kernel_offset, mask = (None if t is None else t[band]
                                    for t in tensors)
     return offset, kernel_offset, mask
 
 
 def _take(tensors: PixelInputs, band: slice) -> PixelInputs:
-    """A band of per-pixel inputs, ready to collect gradients."""
+    """Select a band of per-pixel inputs as leaves that require gradients."""
     offset, kernel_offset, mask = (None if t is None else
                                    t.detach().requires_grad_()
                                    for t in _part(tensors, band))
@@ -132,7 +132,7 @@ def _take(tensors: PixelInputs, band: slice) -> PixelInputs:
 
 
 class _Banded(torch.autograd.Function):
-    """``_plain`` band by band, forwards and backwards."""
+    """``plain`` band by band, forward and backward."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor,
@@ -182,7 +182,7 @@ class _Banded(torch.autograd.Function):
 
 
 def _gather(rows: Tensor, index: Tensor, corner: Tensor) -> Tensor:
-    """Columns ``(p, k, c)``: weighted sums of four rows each."""
+    """Compute columns ``(p, k, c)``, weighted sums of four rows each."""
     columns = F.embedding_bag(
         index.flatten(0, 1),
         rows,
@@ -195,9 +195,9 @@ def _gather(rows: Tensor, index: Tensor, corner: Tensor) -> Tensor:
 def _band_backward(rows: Tensor, grad_rows: Tensor, x: Tensor, weight: Tensor,
                    leaves: PixelInputs, pixels: Tensor, grad_out: Tensor,
                    geometry: Geometry) -> tuple[Tensor, list[Tensor | None]]:
-    """Gradients of one band.
+    """Compute the gradients of one band.
 
-    Adds to ``grad_rows``; returns that of the weights, and those of the
+    Adds to ``grad_rows`` and returns the gradients of the weights and of the
     band's image offsets, kernel offsets and mask.
     """
     offset, kernel_offset, mask = leaves
