@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Frames to compare on: a prepared data set, or one made here."""
+"""Frames to compare on: an existing prepared data set, or a new one."""
 import os
 import os.path as osp
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from dksan_mm.utils.errors import UserError
 from ..prepare.manifest import read_manifest
 from .request import DataSpec
 
-# Frames prepared beyond the last that is scored: windows reach there.
+# Frames to prepare after the last scored one, for its window.
 MARGIN = 10
 
 
@@ -21,18 +21,18 @@ def is_prepared(folder: str, split: str, scale: int) -> bool:
 
 
 def find_split(folder: str, split: str | None, scale: int) -> str:
-    """The split to compare on.
+    """Find the split to compare on.
 
     Args:
-        folder (str): What ``--data`` names.
-        split (str | None): What ``--split`` names.
-        scale (int): HR pixels per LR pixel along each axis.
+        folder (str): Value of ``--data``.
+        split (str | None): Value of ``--split``.
+        scale (int): Scale factor, HR pixels per LR pixel along each axis.
 
     Returns:
-        str: ``split``, else 'val', else the one that is prepared.
+        str: ``split``, else 'val' if it exists, else the only existing split.
 
     Raises:
-        UserError: If there is nothing at ``folder``, or several other splits.
+        UserError: If ``folder`` does not exist, or the choice is ambiguous.
     """
     if not osp.exists(folder):
         raise UserError(f'--data: there is no {folder}')
@@ -48,19 +48,19 @@ def find_split(folder: str, split: str | None, scale: int) -> str:
 
 def preparation(source: str, target: str, split: str, scale: int,
                 max_frames: int | None) -> list[str]:
-    """Arguments of tools/prepare_data.py that make the frames.
+    """Return the arguments of tools/prepare_data.py to make the frames.
 
     Args:
-        source (str): Videos, or folders of frames.
-        target (str): Folder for the prepared data set; what an earlier run
-            prepared there stays, and is not prepared again.
-        split (str): The split that the clips become.
-        scale (int): HR pixels per LR pixel along each axis.
-        max_frames (int | None): Frames that are scored of each clip.
+        source (str): Videos or folders of frames.
+        target (str): Folder for the prepared data set; clips that an earlier
+            run prepared there are kept.
+        split (str): Split of the clips.
+        scale (int): Scale factor, HR pixels per LR pixel along each axis.
+        max_frames (int | None): Number of frames per clip to score.
     """
     before = read_manifest(target, split).values()
     limit = max_frames and max_frames + MARGIN
-    for entry in before:  # the tool refuses to take frames away
+    for entry in before:  # the tool refuses to remove frames
         limit = limit and entry['max_frames'] and max(limit,
                                                       entry['max_frames'])
     arguments = [source, target, '--split', split, '--scale', str(scale)]
@@ -68,7 +68,7 @@ def preparation(source: str, target: str, split: str, scale: int,
 
 
 def source_clips(source: str, split: str, scale: int) -> list[str]:
-    """Names of the clips in a folder of videos or frames.
+    """List the names of the clips in a folder of videos or frames.
 
     Raises:
         UserError: If there are none.
@@ -81,7 +81,7 @@ def source_clips(source: str, split: str, scale: int) -> list[str]:
 
 
 def prepared_clips(folder: str, split: str, scale: int) -> list[str]:
-    """Names of the clips of a prepared data set.
+    """List the names of the clips of a prepared data set.
 
     Raises:
         UserError: If there are none.
@@ -95,10 +95,10 @@ def prepared_clips(folder: str, split: str, scale: int) -> list[str]:
 
 def choose_clips(there: Sequence[str],
                  wanted: Sequence[str] | None) -> list[str]:
-    """The clips to compare on, sorted.
+    """Return the clips to compare on, sorted.
 
     Raises:
-        UserError: If one that ``--videos`` names is not there.
+        UserError: If a clip that ``--videos`` names does not exist.
     """
     for name in wanted or ():
         if name not in there:
@@ -108,6 +108,6 @@ def choose_clips(there: Sequence[str],
 
 
 def write_clips(path: str, clips: Sequence[str]) -> None:
-    """Write the annotation file that limits every data set to the clips."""
+    """Write the annotation file that restricts each data set to the clips."""
     os.makedirs(osp.dirname(path), exist_ok=True)
     write_bytes(path, ''.join(f'{name}\n' for name in clips).encode())

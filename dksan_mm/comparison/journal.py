@@ -1,10 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Journal of what one model has done, to continue an interrupted run.
+"""Journal of a model's finished work, to resume an interrupted comparison.
 
 A journal is a file of JSON lines. The first holds the fingerprint of all that
-the frames depend on; the others say which frames are written and which clips
-are scored. A line is added after what it speaks of is on the disk, so a run
-that is killed loses the frame it was at and nothing else.
+the frames depend on; the others list the frames written and the clips scored.
+A line is added only after its frame is on the disk, so a killed run loses no
+more than the current frame.
 """
 import ast
 import hashlib
@@ -23,7 +23,7 @@ from dksan_mm.utils.errors import UserError
 
 FILE = 'journal.jsonl'
 _PACKAGE = osp.dirname(osp.dirname(osp.abspath(__file__)))
-# What frames depend on, and what scores do: with all that these import.
+# Packages that frames and scores depend on, including their imports.
 _CODE = ('models', 'inference', 'datasets')
 _SCORING_CODE = ('evaluation.metrics', )
 
@@ -32,17 +32,17 @@ class Journal:
     """The journal of one model, and its restored frames.
 
     Args:
-        folder (str): Where the journal lies.
-        frames (str): The model's folder of restored frames.
-        fingerprint (dict[str, str]): What frames depend on: name, such as
-            'checkpoint' -> digest. When it is another than the journal's, the
-            frames are deleted and the journal starts again.
+        folder (str): Folder of the journal.
+        frames (str): Folder of the model's restored frames.
+        fingerprint (dict[str, str]): Digests of all that the frames depend
+            on, by names such as 'checkpoint'. If it differs from that of the
+            journal, frames and journal are deleted.
 
     Attributes:
         changed (list[str]): Names in the fingerprint that have changed.
 
     Raises:
-        UserError: If frames are there that no journal knows.
+        UserError: If there are frames without a journal.
     """
 
     def __init__(self, folder: str, frames: str,
@@ -82,16 +82,16 @@ class Journal:
             file.flush()
 
     def path_of(self, key: str) -> str:
-        """Path of a restored frame; ``key`` is 'clip/000012'."""
+        """Return the path of a restored frame; ``key`` is 'clip/000012'."""
         return osp.join(self.folder, f'{key}.png')
 
     def add_frame(self, key: str, image: np.ndarray, **facts) -> None:
-        """Write a frame, and note it.
+        """Write a frame and record it.
 
         Args:
             key (str): 'clip/000012'.
             image (ndarray[h, w, 3]): uint8, BGR.
-            **facts: What :meth:`facts` shall return.
+            **facts: Values that :meth:`facts` returns later.
         """
         path = self.path_of(key)
         os.makedirs(osp.dirname(path), exist_ok=True)
@@ -104,16 +104,16 @@ class Journal:
         self._append(record)
 
     def facts(self, key: str) -> dict:
-        """Return what was noted with a frame, {} if it never was written."""
+        """Return the values recorded with a frame; {} for a new frame."""
         return self._frames.get(key, {})
 
     def read_frame(self, key: str, source: str) -> np.ndarray | None:
-        """A frame written before, None if it is not there as it was written.
+        """Read a recorded frame; None if it is missing or has changed.
 
         Args:
             key (str): 'clip/000012'.
-            source (str): Digest of what it was made from, noted as
-                ``source`` when it was added.
+            source (str): Digest of its source, recorded as ``source`` when
+                the frame was added.
         """
         if not self.has_frame(key, source):
             return None
@@ -125,7 +125,7 @@ class Journal:
         return decode_image(content, path)
 
     def has_frame(self, key: str, source: str) -> bool:
-        """Return whether a frame is there; its bytes are counted, not read."""
+        """Return whether a frame exists, by its file size, without reading."""
         record = self._frames.get(key)
         try:
             return record is not None and record.get('source') == source and \
@@ -134,28 +134,28 @@ class Journal:
             return False
 
     def add_scores(self, clip: str, key: str, scores: list) -> None:
-        """Note the scores of a finished clip.
+        """Record the scores of a finished clip.
 
         Args:
-            clip (str): Its name.
-            key (str): Digest of what they depend on besides the frames.
-            scores (list): Anything that JSON can hold.
+            clip (str): Name of the clip.
+            key (str): Digest of all that they depend on except the frames.
+            scores (list): Any value that JSON can represent.
         """
         record = dict(clip=clip, key=key, scores=scores)
         self._remember(record)
         self._append(record)
 
     def scores(self, clip: str, key: str) -> list | None:
-        """Scores of a finished clip, None without or with another key."""
+        """Return the scores of a clip; None if missing or of another key."""
         record = self._scores.get(clip)
         return record['scores'] if record and record['key'] == key else None
 
     def tidy(self, clip: str, keep: Sequence[str]) -> None:
-        """Remove of a clip's folder all but some frames.
+        """Delete all frames of a clip but some.
 
         Args:
-            clip (str): Its name.
-            keep (Sequence[str]): Keys of the frames that stay.
+            clip (str): Name of the clip.
+            keep (Sequence[str]): Keys of the frames to keep.
         """
         folder = osp.join(self.folder, clip)
         names = {osp.basename(self.path_of(key)) for key in keep}
@@ -165,13 +165,13 @@ class Journal:
 
 
 def _is_ours(name: str) -> bool:
-    """Return whether a file is called as those that are written here."""
+    """Return whether a file has a name that is written here."""
     return is_temporary(name) or \
         re.fullmatch(r'[0-9]+\.png', name) is not None
 
 
 def _remove_frames(folder: str) -> None:
-    """Remove all clips; a file of the user and its folders stay."""
+    """Remove all clips but keep files and folders of the user."""
     for place, _, names in os.walk(folder, topdown=False):
         for name in filter(_is_ours, names):
             os.remove(osp.join(place, name))
@@ -182,7 +182,7 @@ def _remove_frames(folder: str) -> None:
 
 
 def _read_lines(path: str) -> Iterator[dict]:
-    """The whole lines of a file; what a killed run left of one is cut off."""
+    """Yield the lines of a file; truncate an incomplete last line."""
     if not osp.exists(path):
         return
     with open(path, 'rb+') as file:
@@ -199,13 +199,13 @@ def _read_lines(path: str) -> Iterator[dict]:
 
 
 def digest(value: object) -> str:
-    """A digest of anything that JSON can hold; other objects by ``str``."""
+    """Return a digest of any JSON value; other objects count as ``str``."""
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def file_digest(path: str) -> str:
-    """SHA-256 of a file."""
+    """Return the SHA-256 of a file."""
     total = hashlib.sha256()
     with open(path, 'rb') as file:
         while block := file.read(1 << 20):
@@ -214,7 +214,7 @@ def file_digest(path: str) -> str:
 
 
 def content_digest(paths: Sequence[str]) -> str:
-    """Digest of some files' names and contents."""
+    """Return a digest of the names and contents of files."""
     total = hashlib.sha256()
     for path in paths:
         total.update(osp.basename(path).encode() + b'\0')
@@ -223,26 +223,26 @@ def content_digest(paths: Sequence[str]) -> str:
 
 
 def stat_digest(paths: Sequence[str]) -> str:
-    """Digest of files' names, sizes and times, for files too many to read."""
+    """Return a digest of names, sizes and times, if files are too many."""
     return digest([(osp.basename(path), stat.st_size, stat.st_mtime_ns)
                    for path in paths for stat in [os.stat(path)]])
 
 
 def code_digest() -> str:
-    """Digest of the package's code that restored frames depend on."""
+    """Return a digest of the package's code that frames depend on."""
     return content_digest(_sources(_CODE))
 
 
 def scoring_digest() -> str:
-    """Digest of the package's code that scores depend on."""
+    """Return a digest of the package's code that scores depend on."""
     return content_digest(_sources(_SCORING_CODE))
 
 
 def _sources(names: Sequence[str]) -> list[str]:
-    """Source files of modules, and of all of the package that they import.
+    """List the source files of modules and of what they import from here.
 
     Raises:
-        FileNotFoundError: If there is no such module.
+        FileNotFoundError: If a module does not exist.
     """
     found, waiting = set(), [f'dksan_mm.{name}' for name in names]
     while waiting:
@@ -254,7 +254,7 @@ def _sources(names: Sequence[str]) -> list[str]:
 
 
 def _files(module: str) -> list[str]:
-    """Return the files of a module, or of a package, C++ included."""
+    """List the source files of a module or package, including C++."""
     path = osp.join(osp.dirname(_PACKAGE), *module.split('.'))
     if osp.isfile(f'{path}.py'):
         return [f'{path}.py']
@@ -267,7 +267,7 @@ def _files(module: str) -> list[str]:
 
 
 def _imports(path: str) -> list[str]:
-    """Modules of the package that a source file imports, at any place."""
+    """List the modules of this package that a source file imports."""
     if not path.endswith('.py'):
         return []
     with open(path, encoding='utf-8') as file:
@@ -290,6 +290,6 @@ def _imports(path: str) -> list[str]:
 
 
 def _is_module(name: str) -> bool:
-    """Tell a module from a class or function of one."""
+    """Return whether a name is a module, not a class or function."""
     path = osp.join(osp.dirname(_PACKAGE), *name.split('.'))
     return osp.isfile(f'{path}.py') or osp.isdir(path)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A model from its config and checkpoint, and where it runs."""
+"""Building of a model from config and checkpoint, and its device."""
 from collections.abc import Sequence
 
 import torch
@@ -15,33 +15,33 @@ from .request import ModelSpec
 
 
 def find_device(name: str | None) -> torch.device:
-    """The device of that name; by default a GPU if there is one.
+    """Return the device with a name; by default a GPU if there is one.
 
     Raises:
-        UserError: If there is no such device.
+        UserError: If the device does not exist.
     """
     name = name or ('cuda' if torch.cuda.is_available() else 'cpu')
     try:
         return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:  # as torch was built
+    except (RuntimeError, AssertionError) as error:  # depends on torch's build
         raise UserError(f'--device {name}: {last_line(error)}') from error
 
 
 def build_model(config: Config,
                 spec: ModelSpec) -> tuple[torch.nn.Module, bool]:
-    """The config's model with its weights, and whether it has none.
+    """Build the config's model and load its weights.
 
     Args:
-        config (Config): Its config.
+        config (Config): Config of the model.
         spec (ModelSpec): Names the checkpoint, if any.
 
     Returns:
-        tuple: The model, and True if it has parameters and no checkpoint was
-        named: it is then initialised as a training would begin.
+        tuple: The model, and whether it is untrained: it has parameters but
+        no checkpoint, and is initialised as for training.
 
     Raises:
         UserError: If the config describes no model, or the checkpoint cannot
-            be read or is another model's.
+            be read or belongs to another model.
     """
     set_random_seed(config.get('randomness', {}).get('seed') or 0)
     try:
@@ -58,7 +58,7 @@ def build_model(config: Config,
 
 def count_multiply_adds(model: torch.nn.Module,
                         lr_size: Sequence[int]) -> int | None:
-    """Multiply-adds of one frame, None where they cannot be counted.
+    """Count the multiply-adds of one frame; None if that is not possible.
 
     Args:
         model (nn.Module): The model.
@@ -67,12 +67,12 @@ def count_multiply_adds(model: torch.nn.Module,
     try:
         height, width = lr_size
         return count_cost(model, (height, width))['multiply_adds']
-    except (RuntimeError, ValueError):  # no C++ operators, or no windows
+    except (RuntimeError, ValueError):  # no C++ operators, or not windowed
         return None
 
 
 def device_name(device: torch.device) -> str:
-    """'cpu', or the GPU's name."""
+    """Return 'cpu' or the name of the GPU."""
     if device.type == 'cuda':
         return torch.cuda.get_device_name(device)
     return device.type

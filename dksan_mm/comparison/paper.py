@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The paper's printed numbers (tables 1-3), where the data set is its own."""
+"""Numbers of the paper's tables 1-3, for the paper's data sets."""
 import json
 import os.path as osp
 from collections.abc import Mapping
@@ -8,16 +8,16 @@ PATH = osp.join(osp.dirname(osp.abspath(__file__)), 'paper.json')
 
 
 def find_paper(available: Mapping[str, int]) -> dict | None:
-    """The paper's numbers for a data set, if it is one of the paper's.
+    """Return the paper's numbers if a data set is one of the paper's.
 
-    Vid3oC's validation split is 050-065 of 120 frames each, IntVID is
-    050-059, of other lengths (paper, sec. 4).
+    The validation split of Vid3oC is 050-065 of 120 frames each; IntVID is
+    050-059 of other lengths (paper, sec. 4).
 
     Args:
-        available (dict[str, int]): Each clip's name and number of frames.
+        available (dict[str, int]): Number of frames by clip name.
 
     Returns:
-        dict | None: ``name``, ``tables``, ``frames`` (scored of each video),
+        dict | None: ``name``, ``tables``, ``frames`` (scored per video),
         ``videos``, ``columns`` (each with ``title``, ``psnr``, ``average``
         and, if printed, ``parameters_million`` and ``seconds_per_frame``),
         ``source`` and ``timing``.

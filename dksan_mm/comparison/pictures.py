@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The pictures of the report: whole frames, and the crop that tells most."""
+"""Pictures of the report: whole frames, and the crop that differs most."""
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ from dksan_mm.io.images import read_image
 from dksan_mm.utils.resize import matlab_resize
 
 Box = tuple[int, int, int, int]  # top, left, height, width
-# Widest side of the crop, in HR pixels; a card shows it at about this size.
+# Longest side of the crop in HR pixels; a card shows it at about this size.
 CROP = 256
-# Width and quality of whole frames, the first that fits the budget.
+# Width and quality of whole frames; the first pair within the budget is used.
 STEPS = ((1280, 90), (960, 85), (640, 80), (480, 70), (320, 60))
 
 
 @dataclass
 class Panel:
-    """One method's picture of a video's frame.
+    """Picture of a frame by one method.
 
     Attributes:
-        title (str): The method.
+        title (str): Name of the method.
         image (ndarray[h, w, 3]): uint8, BGR, at HR size.
-        psnr (float | None): Against HR, RGB; None for LR and HR.
+        psnr (float | None): PSNR to HR in RGB; None for LR and HR.
         kind (str): 'model', 'bicubic', 'LR' or 'HR'.
-        block (int): Side of the blocks that it consists of.
+        block (int): Side of its uniform blocks in pixels.
         frame, crop (str): Data URLs.
     """
     title: str
@@ -44,13 +44,13 @@ def make_panels(lr_path: str, hr_path: str, models: Mapping[str, str], *,
     """Read the pictures of one frame.
 
     Args:
-        lr_path, hr_path (str): The frame's files.
-        models (Mapping[str, str]): Title -> restored frame's file.
-        with_bicubic (bool): Whether to add MATLAB's bicubic, because none of
-            the models is it.
+        lr_path, hr_path (str): Paths of the LR and the HR frame.
+        models (Mapping[str, str]): Paths of the restored frames by title.
+        with_bicubic (bool): Whether to add MATLAB's bicubic, if it is not
+            among the models.
 
     Returns:
-        list[Panel]: LR, bicubic if asked for, the models, HR.
+        list[Panel]: LR, bicubic if requested, the models, HR.
     """
     lr, truth = read_image(lr_path), read_image(hr_path)
     scale = len(truth) // len(lr)
@@ -68,17 +68,17 @@ def make_panels(lr_path: str, hr_path: str, models: Mapping[str, str], *,
 
 
 def choose_crop(images: Sequence[np.ndarray], size: int = CROP) -> Box:
-    """The place where images of one frame differ most.
+    """Find the crop in which the images of one frame differ most.
 
     Args:
-        images (Sequence[ndarray[h, w, 3]]): The restored frames.
-        size (int): Longest side of the crop; never more than half the frame's
-            shorter side, unless that is tiny.
+        images (Sequence[ndarray[h, w, 3]]): Restored frames.
+        size (int): Longest side of the crop; at most half the frame's shorter
+            side, unless that is tiny.
 
     Returns:
         tuple[int, int, int, int]: Top, left, height and width of the square
         with the largest mean variance of grey levels over the images; the
-        middle if all are equal.
+        centre if all are equal.
     """
     height, width = images[0].shape[:2]
     side = min(size, max(min(height, width) // 2, min(64, height, width)))
@@ -99,15 +99,15 @@ def choose_crop(images: Sequence[np.ndarray], size: int = CROP) -> Box:
 def encode_panels(panels: Sequence[Panel], box: Box, budget: int) -> bool:
     """Fill in the panels' data URLs.
 
-    Crops are lossless; whole frames get as narrow and coarse as it takes.
+    Crops are lossless; whole frames are reduced in size and quality to fit.
 
     Args:
-        panels (Sequence[Panel]): Of one video.
+        panels (Sequence[Panel]): Panels of one video.
         box (tuple): The crop.
-        budget (int): Bytes that all URLs together may take.
+        budget (int): Maximum number of bytes of all URLs together.
 
     Returns:
-        bool: False if they do not fit; the panels are then left empty.
+        bool: False if they do not fit, which leaves the panels empty.
     """
     top, left, height, width = box
     crops = [
@@ -125,7 +125,7 @@ def encode_panels(panels: Sequence[Panel], box: Box, budget: int) -> bool:
 
 
 def _frame_url(panel: Panel, width: int, quality: int) -> str:
-    """A whole frame; LR in its own size, since blocks need no pixels."""
+    """Encode a whole frame; LR at its own size, since its blocks scale."""
     if panel.kind == 'LR':
         small = panel.image[::panel.block, ::panel.block]
         return _data_url(np.ascontiguousarray(small))
@@ -138,7 +138,7 @@ def _frame_url(panel: Panel, width: int, quality: int) -> str:
 
 
 def _data_url(image: np.ndarray, quality: int = 101) -> str:
-    """An image as WebP; a quality above 100 is lossless."""
+    """Encode an image as WebP; a quality above 100 is lossless."""
     ok, content = cv2.imencode('.webp', image,
                                (cv2.IMWRITE_WEBP_QUALITY, quality))
     if not ok:

@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Each model in a process of its own, one after the other.
+"""Runs of the models, each in its own process, one after the other.
 
-Memory and failures are then one model's alone. mmagic's import (15 s) is paid
-once: a server process imports it and is forked for every model.
+This isolates memory and failures of each model. The import of mmagic (15 s) is
+paid once: a server process imports it and is forked for every model.
 """
 import contextlib
 import multiprocessing
@@ -24,7 +24,7 @@ from dksan_mm.utils.progress import Progress
 from .request import Task
 
 LOG = 'log.txt'
-# What the configs import, and what takes a second in itself.
+# Modules that the configs import or that take a second to import.
 _PRELOAD = [
     'dksan_mm.models', 'dksan_mm.inference', 'dksan_mm.datasets',
     'dksan_mm.evaluation.metrics', 'dksan_mm.engine.hooks',
@@ -36,27 +36,27 @@ _ROOT = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
 
 
 class Failure(NamedTuple):
-    """Why a model has no results.
+    """Failure of a model.
 
     Attributes:
         reason (str): One sentence.
-        is_input (bool): Whether what the user named is wrong.
+        is_input (bool): Whether the user's input is wrong.
     """
     reason: str
     is_input: bool = False
 
 
 def run_models(tasks: Sequence[Task]) -> dict[str, object]:
-    """Run every task; a failure ends its own model only.
+    """Run all tasks; a failure ends only its own model.
 
-    Prints progress.
+    Prints the progress.
 
     Args:
-        tasks (Sequence[Task]): One for each model.
+        tasks (Sequence[Task]): One task per model.
 
     Returns:
-        dict: Model name -> the result of
-        :meth:`~dksan_mm.comparison.worker.ModelRun.run`, or a
+        dict: By model name, the result of
+        :meth:`~dksan_mm.comparison.worker.ModelRun.run` or a
         :class:`Failure`.
     """
     context = _start_server()
@@ -68,13 +68,13 @@ def run_models(tasks: Sequence[Task]) -> dict[str, object]:
 
 
 def check_any(outcomes: Mapping[str, object]) -> None:
-    """Refuse a comparison of which every model was named wrongly.
+    """Raise an error if the input of every model is wrong.
 
     Args:
-        outcomes (Mapping): What :func:`run_models` returned.
+        outcomes (Mapping): Result of :func:`run_models`.
 
     Raises:
-        UserError: If there is nothing to report but that.
+        UserError: If all models failed because of the user's input.
     """
     reasons = [
         f'{name}: {outcome.reason}' for name, outcome in outcomes.items()
@@ -85,14 +85,14 @@ def check_any(outcomes: Mapping[str, object]) -> None:
 
 
 def _start_server() -> multiprocessing.context.BaseContext:
-    """Start the process that imports mmagic, and is forked."""
+    """Start the process that imports mmagic and is then forked."""
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(_PRELOAD)
     paths = [_ROOT, *filter(None, [os.environ.get('PYTHONPATH')])]
     with _environment(
             PYTHONPATH=os.pathsep.join(paths), PYTHONWARNINGS='ignore'):
-        # Ctrl-C is for this process, which ends the others. The tracker
-        # first: starting it would lift the block.
+        # Only this process handles Ctrl-C and ends the others. Starting the
+        # tracker would unblock the signal, so it comes first.
         resource_tracker.ensure_running()
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -117,7 +117,7 @@ def _environment(**variables: str) -> Iterator[None]:
 
 
 def _run_one(task: Task, context, label: str) -> object:
-    """Start a model's process, show what it tells, return its outcome."""
+    """Start a model's process, show its messages, return its outcome."""
     log = osp.join(task.notes, LOG)
     print(f'{label}: importing mmagic and building the model ...', flush=True)
     ours, theirs = context.Pipe(duplex=False)
@@ -143,7 +143,7 @@ def _run_one(task: Task, context, label: str) -> object:
 
 
 def _listen(connection: Connection, label: str) -> object:
-    """Show progress until the outcome comes; None if none does."""
+    """Show progress until the outcome arrives; None if there is none."""
     progress = Progress(label, 0, 0)
     try:
         return _follow(connection, progress)
@@ -187,14 +187,14 @@ def _work(task: Task, connection: Connection, log: str) -> None:
         target=_watch_parent, args=(os.getppid(), ), daemon=True).start()
     os.makedirs(task.notes, exist_ok=True)
     with open(log, 'w', encoding='utf-8') as file:
-        # mmengine and mmagic log to both.
+        # mmengine and mmagic log to both streams.
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
         connection.send(_attempt(task, connection, log))
 
 
 def _attempt(task: Task, connection: Connection, log: str) -> tuple:
-    """The model's result, or why there is none."""
+    """Return the model's result or its failure."""
 
     def tell(*message) -> None:
         connection.send(message)
@@ -207,7 +207,7 @@ def _attempt(task: Task, connection: Connection, log: str) -> tuple:
         return 'result', ModelRun(task, tell).run()
     except UserError as error:
         return 'failed', Failure(str(error), is_input=True)
-    except Exception as error:  # whatever it is, the other models run
+    except Exception as error:  # the other models still run
         traceback.print_exc()
         kind = '' if isinstance(error, (OSError, ValueError)) else \
             f'{type(error).__name__}: '
@@ -216,7 +216,7 @@ def _attempt(task: Task, connection: Connection, log: str) -> tuple:
 
 
 def _watch_parent(parent: int) -> None:
-    """End when the server ends, which ends when the tool does."""
+    """Exit when the server exits, which happens when the tool does."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The report: one HTML file with its pictures, which loads nothing else."""
+"""The report: a single HTML file with embedded pictures."""
 import base64
 import hashlib
 import os.path as osp
@@ -13,9 +13,9 @@ from .request import Task
 from .tables import (AVERAGE, COSTS, costs_of, format_cost, make_tables, notes,
                      title_of)
 
-# Bytes of all pictures together: a page that browsers open at once.
+# Bytes of all pictures together, so that browsers open the page quickly.
 BUDGET = 20_000_000
-MAX_VIDEOS = 40  # with pictures; more of them would get too coarse
+MAX_VIDEOS = 40  # with pictures; with more the pictures would be too coarse
 _FOLDER = osp.dirname(osp.abspath(__file__))
 _TEMPLATES = Environment(
     loader=FileSystemLoader(_FOLDER),
@@ -29,15 +29,15 @@ class Video(NamedTuple):
     """A video with pictures.
 
     Attributes:
-        name (str): Its name.
+        name (str): Name of the video.
         frame (str): Name of the frame that is shown.
-        panels (list[Panel]): The frame, by each method.
+        panels (list[Panel]): Pictures of the frame, one per method.
         box (Box): The crop.
-        fits (bool): Whether the pictures fit into the page.
-        left (int): Number of the panel that the slider shows first, left.
-        right (int): The same of the right.
-        best (float): The highest PSNR, if there are several models; else -1,
-            which no panel has.
+        fits (bool): Whether the pictures are within the page's budget.
+        left (int): Index of the panel shown first on the slider's left.
+        right (int): Index of the panel shown first on its right.
+        best (float): Highest PSNR if there are several models, else -1, which
+            no panel has.
     """
     name: str
     frame: str
@@ -50,11 +50,11 @@ class Video(NamedTuple):
 
 
 def write_report(results: dict, tasks: Sequence[Task]) -> str:
-    """Make the report.
+    """Create the report.
 
     Args:
         results (dict): See :func:`dksan_mm.comparison.results.collect`.
-        tasks (Sequence[Task]): The models with their restored frames.
+        tasks (Sequence[Task]): Models with their restored frames.
 
     Returns:
         str: The page. Its pictures take at most :data:`BUDGET` bytes.
@@ -70,7 +70,7 @@ def write_report(results: dict, tasks: Sequence[Task]) -> str:
 
 
 def _fill_page(results: dict, videos: list[Video]) -> str:
-    """Put everything into the template, which escapes all text."""
+    """Fill in the template, which escapes all text."""
     parts = {name: _read(f'report.{name}') for name in ('css', 'js')}
     names = [
         title_of(name, model) for name, model in results['models'].items()
@@ -107,13 +107,13 @@ def _read(name: str) -> str:
 
 
 def _policy_hash(text: str) -> str:
-    """For the page's policy: only this style and script, nothing injected."""
+    """Hash a style or script for the page's content security policy."""
     sum_ = hashlib.sha256(text.encode()).digest()
     return 'sha256-' + base64.b64encode(sum_).decode()
 
 
 def _model_rows(results: dict) -> list[dict]:
-    """Describe each model and its costs, then the paper's."""
+    """Describe each model and its costs, then those of the paper."""
     rows = [
         dict(
             title=title_of(name, model),
@@ -129,7 +129,7 @@ def _model_rows(results: dict) -> list[dict]:
 
 
 def _model_words(model: dict) -> list[str]:
-    """The model's config, and its checkpoint or why it has no results."""
+    """Return the model's config, and its checkpoint or error."""
     if 'error' in model:
         return [model['config'], f'failed: {model["error"]}']
     missing = 'none' if model.get('parameters') == 0 else 'untrained'
@@ -138,7 +138,7 @@ def _model_words(model: dict) -> list[str]:
 
 def _video_panels(video: str, results: dict,
                   tasks: Sequence[Task]) -> tuple[list[Panel], Box, str]:
-    """The pictures of a video's middle frame, the crop, the frame's name."""
+    """Return panels, crop and name of a video's middle frame."""
     data, frame = tasks[0].data, results['data']['videos'][video]['shown']
     models = {
         title_of(t.model.name, results['models'][t.model.name]):
@@ -155,10 +155,10 @@ def _video_panels(video: str, results: dict,
 
 
 def _telling(panels: Sequence[Panel], results: dict) -> list:
-    """Images among which the crop looks for differences.
+    """Select the images in which the crop looks for differences.
 
-    Untrained models differ everywhere from all others and would decide; they
-    are left out where two others remain.
+    Untrained models differ everywhere and would determine the crop; they are
+    left out if two other images remain.
     """
     restored = [p for p in panels if p.kind in ('model', 'bicubic')]
     untrained = {
@@ -171,10 +171,10 @@ def _telling(panels: Sequence[Panel], results: dict) -> list:
 
 def _video(name: str, panels: list[Panel], box: Box, frame: str,
            budget: int) -> Video:
-    """Encode a video's pictures, and choose what its slider shows first."""
+    """Encode a video's pictures and choose the first two of its slider."""
     models = [i for i, panel in enumerate(panels) if panel.kind == 'model']
     scores = [panels[i].psnr or 0. for i in models]
-    # The first method after LR, and the best of the models or HR.
+    # The first method after LR, and the best model or else HR.
     left = 1 if len(panels) > 2 else 0
     right = models[scores.index(max(scores))]
     return Video(
@@ -189,7 +189,7 @@ def _video(name: str, panels: list[Panel], box: Box, frame: str,
 
 
 def _score(panel: Panel) -> str:
-    """The panel's PSNR on this frame, or what it is."""
+    """Return the panel's PSNR on this frame, or its description."""
     if panel.kind == 'LR':
         height, width = panel.image.shape[:2]
         return f'{width // 16}x{height // 16}'

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The request: which models, on which frames. Imports nothing heavy."""
+"""The request: models and frames. Imports nothing slow."""
 import argparse
 import os.path as osp
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ from dksan_mm.cli.scales import set_dataset_scale
 from dksan_mm.io.layout import HR_DIR, lr_dir
 from dksan_mm.utils.errors import UserError
 
-# Titles that the report gives to pictures that are no model's.
+# Titles of pictures in the report that are not of a model.
 RESERVED = ('HR', 'LR', 'paper')
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model of the comparison.
+    """A model of the comparison.
 
     Attributes:
-        name (str): Its name in tables, and of its folder of frames.
+        name (str): Name in tables and of its folder of frames.
         config (str): Path of its config.
         checkpoint (str | None): Path of its weights.
     """
@@ -32,15 +32,15 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class DataSpec:
-    """The frames that every model gets.
+    """The frames that every model restores.
 
     Attributes:
-        root (str): A prepared data set, absolute.
+        root (str): Absolute path of a prepared data set.
         split (str): 'train', 'val' or 'test'.
-        clips_file (str): Annotation file with the clips' names, absolute.
-        max_frames (int | None): Frames to score of each clip's beginning;
-            windows of the last ones reach beyond them.
-        scale (int): HR pixels per LR pixel along each axis.
+        clips_file (str): Absolute path of the annotation file.
+        max_frames (int | None): Number of frames per clip to score; windows
+            may reach beyond the last one.
+        scale (int): Scale factor, HR pixels per LR pixel along each axis.
     """
     root: str
     split: str
@@ -50,12 +50,12 @@ class DataSpec:
 
     @property
     def lr(self) -> str:
-        """Folder of the LR clips, below the root."""
+        """Folder of the LR clips, relative to the root."""
         return f'{self.split}/{lr_dir(self.scale)}'
 
     @property
     def hr(self) -> str:
-        """Folder of the HR clips, below the root."""
+        """Folder of the HR clips, relative to the root."""
         return f'{self.split}/{HR_DIR}'
 
 
@@ -69,9 +69,9 @@ class Task:
         out (str): Folder of the whole comparison.
         metrics (tuple[str]): Keys of
             :data:`dksan_mm.comparison.scores.METRICS`.
-        device (str | None): 'cpu', 'cuda', 'cuda:1'; None: a GPU if there is
-            one.
-        keep_all (bool): Whether all restored frames stay on the disk, not
+        device (str | None): 'cpu', 'cuda' or 'cuda:1'; by default a GPU if
+            there is one.
+        keep_all (bool): Whether to keep all restored frames on the disk, not
             just those of the report.
     """
     model: ModelSpec
@@ -93,14 +93,14 @@ class Task:
 
 
 def parse_model(text: str) -> ModelSpec:
-    """Read ``NAME=CONFIG[:CHECKPOINT]``.
+    """Parse ``NAME=CONFIG[:CHECKPOINT]``.
 
     Args:
-        text (str): As on the command line; paths may hold ``=`` and ``:``.
+        text (str): Value of the option; paths may contain ``=`` and ``:``.
 
     Raises:
-        UserError: If it has another form, the name cannot be a folder's, or a
-            file is missing.
+        UserError: If the form is wrong, the name cannot be that of a folder,
+            or a file is missing.
     """
     name, _, rest = text.partition('=')
     if not name or not rest:
@@ -123,7 +123,7 @@ def parse_model(text: str) -> ModelSpec:
 
 
 def _check_name(name: str) -> None:
-    """Refuse what cannot be a folder, or is the title of something else."""
+    """Refuse a name that cannot be a folder or that is reserved."""
     if name[0] == '.' or '/' in name or not name.isprintable() or \
             len(name.encode()) > 100:
         raise UserError(f'--model {name!r}: the name becomes a folder\'s; it '
@@ -135,10 +135,10 @@ def _check_name(name: str) -> None:
 
 
 def parse_models(texts: Sequence[str]) -> list[ModelSpec]:
-    """Read all ``--model`` options.
+    """Parse all ``--model`` options.
 
     Raises:
-        UserError: As :func:`parse_model`, or if two have one name.
+        UserError: As :func:`parse_model`, or if two names are equal.
     """
     models = [parse_model(text) for text in texts]
     names = [model.name for model in models]
@@ -149,11 +149,11 @@ def parse_models(texts: Sequence[str]) -> list[ModelSpec]:
 
 
 def read_config(model: ModelSpec) -> Config:
-    """The model's config; nothing heavy is imported.
+    """Read the model's config without importing anything slow.
 
     Raises:
-        UserError: If it cannot be read, or describes no test of windows of
-            frames.
+        UserError: If it cannot be read, or does not describe a test on
+            windows of frames.
     """
     config = load_config(
         argparse.Namespace(
@@ -172,10 +172,10 @@ def read_config(model: ModelSpec) -> Config:
 
 
 def dataset_config(config: Config, data: DataSpec) -> ConfigDict:
-    """The config's test data set, on the frames of the comparison.
+    """Return the config's test data set, set to the comparison's frames.
 
-    Its class, pipeline and window stay; which clips and frames it gives is
-    replaced, so that all models are scored on the same.
+    Class, pipeline and window stay; clips and frames are replaced, so that
+    all models are scored on the same ones.
     """
     dataset = ConfigDict(config.test_dataloader.dataset)
     dataset.update(
@@ -185,7 +185,7 @@ def dataset_config(config: Config, data: DataSpec) -> ConfigDict:
         first_frame=0,
         max_frames=data.max_frames,
         frame_step=1,
-        store='png',  # what is read is what the fingerprints are of
+        store='png',  # the fingerprints are of these files
         test_mode=True)
     set_dataset_scale(dataset, data.scale, 'test_dataloader.dataset')
     return dataset

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""All that a comparison found out, as one dict that JSON can hold."""
+"""Results of a comparison as a dict that JSON can represent."""
 import datetime
 import os
 import os.path as osp
@@ -22,25 +22,25 @@ PACKAGES = ('torch', 'mmcv', 'mmagic', 'mmengine', 'numpy', 'opencv-python')
 
 def collect(models: Sequence[ModelSpec], outcomes: Mapping[str, object],
             data: DataSpec, command: Sequence[str]) -> dict:
-    """Put the outcomes together.
+    """Collect the outcomes of all models.
 
     Args:
-        models (Sequence[ModelSpec]): The models, in the order of columns.
-        outcomes (Mapping): What
-            :func:`~dksan_mm.comparison.processes.run_models` returned.
+        models (Sequence[ModelSpec]): Models in the order of columns.
+        outcomes (Mapping): Result of
+            :func:`~dksan_mm.comparison.processes.run_models`.
         data (DataSpec): The frames.
-        command (Sequence[str]): The tool's arguments.
+        command (Sequence[str]): Arguments of the tool.
 
     Returns:
-        dict: ``data``, ``metrics`` (name -> how it is read), ``models``
-        (name -> ``averages``, ``videos``, ``frames``, costs; or ``error``),
+        dict: ``data``, ``metrics`` (unit and direction by name), ``models``
+        (by name ``averages``, ``videos``, ``frames``, costs; or ``error``),
         ``paper``, ``versions``, ``machine``, ``command``, ``date``.
     """
     good: list[Any] = [
         o for o in outcomes.values() if not isinstance(o, Failure)
     ]
     clips = good[0]['clips'] if good else {}
-    # A metric may be undefined for all of a model's frames.
+    # A metric may be undefined for all frames of a model.
     names = list(dict.fromkeys(name for o in good for name in o['averages']))
     return dict(
         data=dict(
@@ -67,7 +67,7 @@ def collect(models: Sequence[ModelSpec], outcomes: Mapping[str, object],
 
 
 def _describe(model: ModelSpec, outcome: Any) -> dict:
-    """One model's part of the results."""
+    """Return the results of one model."""
     known = dict(config=model.config, checkpoint=model.checkpoint)
     if isinstance(outcome, Failure):
         return dict(known, error=outcome.reason)
@@ -79,7 +79,7 @@ def _describe(model: ModelSpec, outcome: Any) -> dict:
 
 
 def versions() -> dict:
-    """Versions of this project and of what the numbers depend on."""
+    """Return the versions of this project and its main dependencies."""
     found: dict[str, str | None] = dict(dksan_mm=__version__)
     for name in PACKAGES:
         try:
@@ -95,7 +95,7 @@ def versions() -> dict:
 
 
 def _git(*arguments: str) -> str | None:
-    """Return git's state of the project's own checkout, None without one."""
+    """Query git about the project's own checkout; None without one."""
     root = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
     if not osp.exists(osp.join(root, '.git')):
         return None
@@ -109,7 +109,7 @@ def _git(*arguments: str) -> str | None:
 
 
 def machine() -> dict:
-    """The processor, its cores and the memory."""
+    """Describe the processor, its cores and the memory."""
     memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
     return dict(
         cpu=_cpu_model(),

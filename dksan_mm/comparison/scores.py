@@ -1,13 +1,13 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The metrics that can be asked for, and how their values are read."""
+"""Available metrics, and how to read their values."""
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import NamedTuple
 
 from dksan_mm.utils.errors import UserError
 
-# Name on the command line -> config. They are the test_evaluator of
-# configs/_base_/datasets/vid3oc_x16.py, so tools/test.py gives the same.
+# Config by name on the command line. They equal the test_evaluator of
+# configs/_base_/datasets/vid3oc_x16.py, so that tools/test.py agrees.
 METRICS: dict[str, dict] = dict(
     psnr=dict(type='VideoPSNR'),
     ssim=dict(type='VideoSSIM'),
@@ -16,8 +16,7 @@ METRICS: dict[str, dict] = dict(
     lpips=dict(type='VideoLPIPS'),
     stlpips=dict(type='VideoSTLPIPS'),
     cvvdp=dict(type='VideoCVVDP'))
-# What a metric that is an extra imports, and its package; LPIPS downloads its
-# weights.
+# Module and package of each optional metric; LPIPS downloads its weights.
 PACKAGES = dict(
     lpips=('lpips', 'lpips'),
     stlpips=('stlpips_pytorch', 'stlpips_pytorch'),
@@ -26,12 +25,12 @@ DEFAULT = ('psnr', 'ssim', 'temporal', 'niqe')
 
 
 class Kind(NamedTuple):
-    """Name, unit and direction of a metric's value.
+    """Unit and direction of a metric's value.
 
     Attributes:
         better (str): 'higher' or 'lower'.
-        digits (int): Decimals in tables.
-        unit (str): '' for a plain number.
+        digits (int): Number of decimals in tables.
+        unit (str): Unit; '' for a plain number.
     """
     better: str
     digits: int
@@ -49,15 +48,15 @@ _KINDS = dict(
 
 
 def kind_of(value: str) -> Kind:
-    """Return how to read a value of a name, such as ``'PSNR_Y'``."""
+    """Return the kind of a named value, such as ``'PSNR_Y'``."""
     return _KINDS[value.removesuffix('_Y')]
 
 
 def check_metrics(names: Sequence[str]) -> None:
-    """Refuse a metric whose package is not there, before anything runs.
+    """Check that the packages of the metrics are installed.
 
     Raises:
-        UserError: If the package of one that is asked for is not installed.
+        UserError: If a package is missing.
     """
     for name, (module, package) in PACKAGES.items():
         if name in names and find_spec(module) is None:

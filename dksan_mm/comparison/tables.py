@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Results in the form of the paper's tables 1-3: a row for each video."""
+"""Results in the form of the paper's tables 1-3: one row per video."""
 import csv
 import io
 from dataclasses import dataclass, field
@@ -10,14 +10,14 @@ COSTS = ('parameters', 'multiply-adds', 'seconds per frame', 'peak memory')
 
 @dataclass
 class Column:
-    """One method of a table.
+    """A method in a table.
 
     Attributes:
-        title (str): Its name, '(untrained)' and '(paper)' included.
-        values (dict[str, float]): By row: videos and :data:`AVERAGE`.
-        costs (dict[str, float]): By :data:`COSTS`; bytes and plain counts.
-        paper (bool): Whether the numbers are the paper's.
-        best (set[str]): Rows in which no other of our columns is better, as
+        title (str): Name, including '(untrained)' or '(paper)'.
+        values (dict[str, float]): Values by row: videos and :data:`AVERAGE`.
+        costs (dict[str, float]): Values by :data:`COSTS`; bytes and counts.
+        paper (bool): Whether the numbers are from the paper.
+        best (set[str]): Rows in which no other column of ours is better, as
             printed.
     """
     title: str
@@ -29,15 +29,15 @@ class Column:
 
 @dataclass
 class Table:
-    """The values of one metric.
+    """Values of one metric.
 
     Attributes:
-        metric (str): Its name.
+        metric (str): Name of the metric.
         better (str): 'higher' or 'lower'.
-        digits (int): Decimals to print.
-        unit (str): '' for a plain number.
-        rows (list[str]): The videos.
-        columns (list[Column]): Ours, then the paper's.
+        digits (int): Number of decimals to print.
+        unit (str): Unit; '' for a plain number.
+        rows (list[str]): Names of the videos.
+        columns (list[Column]): Ours, then those of the paper.
     """
     metric: str
     better: str
@@ -48,23 +48,23 @@ class Table:
 
     @property
     def title(self) -> str:
-        """The metric, with its unit and direction."""
+        """Name of the metric with its unit and direction."""
         unit = f'{self.unit}, ' if self.unit else ''
         return f'{self.metric} ({unit}{self.better} is better)'
 
     def text(self, column: Column, row: str) -> str:
-        """A value as it is printed; '' where there is none."""
+        """Return a value as printed; '' if there is none."""
         value = column.values.get(row)
         return '' if value is None else f'{value:.{self.digits}f}'
 
 
 def title_of(name: str, model: dict) -> str:
-    """A model's name as it stands everywhere in the results."""
+    """Return a model's title in all outputs."""
     return f'{name} (untrained)' if model.get('untrained') else name
 
 
 def make_tables(results: dict) -> list[Table]:
-    """One table for each metric.
+    """Make one table per metric.
 
     Args:
         results (dict): See :func:`dksan_mm.comparison.results.collect`.
@@ -89,7 +89,7 @@ def _make_table(results: dict, metric: str, kind: dict) -> Table:
 
 
 def _values(model: dict, metric: str) -> dict[str, float]:
-    """A model's values by row; some may be undefined, and are left out."""
+    """Return a model's values by row, without undefined ones."""
     rows = dict(model['videos'], **{AVERAGE: model['averages']})
     return {
         row: values[metric]
@@ -98,7 +98,7 @@ def _values(model: dict, metric: str) -> dict[str, float]:
 
 
 def costs_of(model: dict) -> dict[str, float | None]:
-    """A model's costs by :data:`COSTS`."""
+    """Return a model's costs by :data:`COSTS`."""
     keys = ('parameters', 'multiply_adds', 'seconds_per_frame', 'peak_memory')
     return dict(zip(COSTS, map(model.get, keys)))
 
@@ -117,7 +117,7 @@ def _paper_columns(paper: dict) -> list[Column]:
 
 
 def _mark_best(table: Table) -> None:
-    """Mark the best of our columns in each row, as printed."""
+    """Mark the best of our columns in each row, compared as printed."""
     choose = max if table.better == 'higher' else min
     for row in [*table.rows, AVERAGE]:
         ours = [(float(table.text(column, row)), column)
@@ -130,7 +130,7 @@ def _mark_best(table: Table) -> None:
 
 
 def format_cost(name: str, value: float | None) -> str:
-    """A cost as people read it; '' where there is none."""
+    """Format a cost with its unit; '' if there is none."""
     if value is None:
         return ''
     if name == 'peak memory':
@@ -143,7 +143,7 @@ def format_cost(name: str, value: float | None) -> str:
 
 
 def to_csv(results: dict) -> str:
-    """All tables and costs in full precision; the first column says which."""
+    """Write all tables and costs in full precision, named in column one."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator='\n')
     for number, table in enumerate(make_tables(results)):
@@ -162,7 +162,7 @@ def to_csv(results: dict) -> str:
 
 
 def to_markdown(results: dict) -> str:
-    """The tables, the costs below the first of them, and what they mean."""
+    """Write the tables, the costs below the first one, and notes."""
     lines = ['# Comparison', '', *(f'* {note}' for note in notes(results))]
     for number, table in enumerate(make_tables(results)):
         lines += ['', f'## {table.title}', '']
@@ -201,13 +201,13 @@ def _markdown_row(cells) -> str:
 
 
 def _escape(text: str) -> str:
-    """Text that Markdown and the HTML in it leave as it is."""
+    """Escape text for Markdown and for HTML in it."""
     text = text.replace('&', '&amp;').replace('<', '&lt;')
     return ''.join(f'\\{c}' if c in '\\`*_|[]#~' else c for c in text)
 
 
 def notes(results: dict) -> list[str]:
-    """Return what a reader has to know of the numbers, a sentence each."""
+    """Return sentences that explain the numbers."""
     data, models = results['data'], results['models']
     counts = [len(clip['frames']) for clip in data['videos'].values()]
     found = []
@@ -234,7 +234,7 @@ def notes(results: dict) -> list[str]:
 
 
 def _cost_notes(results: dict, model: dict) -> list[str]:
-    """Describe how the costs were measured."""
+    """Return sentences on how the costs were measured."""
     height, width = model['multiply_adds_lr_size']
     machine = results['machine']
     where = machine['cpu'] if model['device'] == 'cpu' else model['device']

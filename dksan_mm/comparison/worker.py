@@ -1,10 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
-"""One model of the comparison: restores frames, writes and scores them.
+"""Restoration and scoring of the frames by one model.
 
-What it does with a frame is what tools/test.py does: the config's data set
-and pipeline, mmagic's preprocessing, the same metric classes. A frame that is
-there from an interrupted run is read instead of computed; metrics are of
-8-bit frames, so its scores are the same.
+Frames are processed as in tools/test.py: the config's data set and pipeline,
+mmagic's preprocessing, the same metric classes. Frames of an interrupted run
+are read instead of computed; metrics use 8-bit frames, so the scores are
+equal.
 """
 import statistics
 from collections.abc import Callable
@@ -32,10 +32,10 @@ class ModelRun:
     """Runs one model over all frames; call :meth:`run` once.
 
     Args:
-        task (Task): The model, the frames, and what is wanted of them.
+        task (Task): Model, frames and options.
         tell (Callable): Called as ``tell('frames', clips, total, there)`` at
             the start, ``tell('tick', clips, frames)`` after each computed
-            frame, ``tell('note', text)`` with what the user should know.
+            frame, and ``tell('note', text)`` with messages for the user.
     """
 
     def __init__(self, task: Task, tell: Tell) -> None:
@@ -67,9 +67,9 @@ class ModelRun:
         """Restore and score all frames.
 
         Returns:
-            dict: ``averages`` (name -> value), ``videos`` (video -> name ->
-            value), ``frames`` (video -> frame -> name -> value), ``clips``
-            (video -> what is known of its frames), and what the model costs.
+            dict: ``averages`` (value by metric), ``videos`` (by video and
+            metric), ``frames`` (by video, frame and metric), ``clips``
+            (description of each video's frames), and the model's costs.
         """
         self._announce()
         rows: list[list] = [[] for _ in self.metrics]
@@ -85,7 +85,7 @@ class ModelRun:
             **self._costs())
 
     def _average(self, rows: list[list]) -> dict[str, dict]:
-        """Averages, each video's values and each frame's, of all rows."""
+        """Compute averages of all rows: in total, by video and by frame."""
         averages: dict[str, float] = {}
         videos: dict[str, dict] = {clip: {} for clip in self.clips}
         frames: dict[str, dict] = {clip: {} for clip in self.clips}
@@ -99,7 +99,7 @@ class ModelRun:
         return dict(averages=averages, videos=videos, frames=frames)
 
     def _fingerprint(self) -> dict[str, str]:
-        """Return what the restored frames depend on but for LR frames."""
+        """Return digests of what restored frames depend on, except LR."""
         model, config = self.task.model, self.config
         dataset = config.test_dataloader.dataset
         found = dict(
@@ -118,7 +118,7 @@ class ModelRun:
         return found
 
     def _list_clips(self) -> dict[str, dict]:
-        """Return each clip's indices and keys of samples, and digests."""
+        """Return sample indices, sample keys and digests of each clip."""
         clips: dict[str, dict] = {}
         for index in range(len(self.dataset)):
             info = self.dataset.get_data_info(index)
@@ -138,7 +138,7 @@ class ModelRun:
         return clips
 
     def _announce(self) -> None:
-        """Say how much there is to do, and what is not reused, and why."""
+        """Report the amount of work, and what is not reused and why."""
         if self.journal.changed:
             self.tell(
                 'note', 'its frames are computed again: changed since they '
@@ -152,7 +152,7 @@ class ModelRun:
             self._warm_up()
 
     def _needed(self, name: str) -> list[str]:
-        """Frames of a clip that have to be on the disk now."""
+        """Return the frames of a clip that must be on the disk now."""
         clip = self.clips[name]
         if self.task.keep_all or self.journal.scores(name,
                                                      clip['scored']) is None:
@@ -161,12 +161,12 @@ class ModelRun:
 
     @torch.no_grad()
     def _warm_up(self) -> None:
-        """Let operators be compiled before time is taken."""
+        """Let operators compile before times are measured."""
         window = torch.zeros(1, self.network.num_frames, 3, 32, 32)
         self.model.forward_tensor(window.to(self.device))
 
     def _score_clip(self, name: str, number: int) -> list[list]:
-        """Rows of each metric for one clip; its frames are on the disk."""
+        """Return the rows of each metric for a clip with written frames."""
         clip = self.clips[name]
         rows = self.journal.scores(name, clip['scored'])
         there = all(
@@ -188,9 +188,9 @@ class ModelRun:
         return rows
 
     def _load(self, indices: list[int]) -> DataLoader:
-        """The clip's samples in order, from the config's pipeline."""
-        # On a CPU, processes that decode would share the cores with the
-        # network whose time is taken.
+        """Load the clip's samples in order, by the config's pipeline."""
+        # On a CPU, decoding processes would compete with the network whose
+        # time is measured.
         workers = 0
         if self.device.type == 'cuda':
             workers = self.config.test_dataloader.get('num_workers', 0)
@@ -202,7 +202,7 @@ class ModelRun:
 
     @torch.no_grad()
     def _restore(self, key: str, data: dict, source: str, number: int) -> dict:
-        """One sample with its prediction, as metrics want it."""
+        """Return a sample with its prediction, as metrics expect it."""
         image = self.journal.read_frame(key, source)
         if image is not None:
             data = self.model.data_preprocessor(data, False)
@@ -220,7 +220,7 @@ class ModelRun:
         return sample
 
     def _describe(self, name: str) -> dict:
-        """Return what is known of one clip's frames."""
+        """Describe the frames of one clip."""
         clip = self.clips[name]
         height, width = read_image(clip['lr'][0]).shape[:2]
         return dict(
@@ -230,7 +230,7 @@ class ModelRun:
             shown=shown(clip['keys']).rpartition('/')[2])
 
     def _costs(self) -> dict:
-        """Parameters, multiply-adds, time and memory."""
+        """Return parameters, multiply-adds, time and memory."""
         noted = [
             self.journal.facts(key) for clip in self.clips.values()
             for key in clip['keys']
@@ -251,5 +251,5 @@ class ModelRun:
 
 
 def shown(keys: list[str]) -> str:
-    """The frame of a clip that the report shows: the middle one."""
+    """Return the frame of a clip that the report shows, the middle one."""
     return keys[len(keys) // 2]

@@ -1,2 +1,2 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Errors, versions, resizing and the process that a program runs in."""
+"""Errors, versions, resizing and the environment of the process."""

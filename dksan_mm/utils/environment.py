@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Processes as they are started: users without names, closed streams."""
+"""Environments of a process: users without names, closed streams."""
 import errno
 import io
 import os
@@ -12,37 +12,37 @@ _FOLDER = 'dksan_mm'
 
 
 def user_number() -> int | None:
-    """Return the number of this process's user; None on Windows."""
+    """Return the user ID of this process; None on Windows."""
     return os.getuid() if hasattr(os, 'getuid') else None
 
 
 def name_user() -> None:
-    """Make up what torch and others ask for: a user name and a home folder.
+    """Set the user name and the home folder that torch and others ask for.
 
-    Containers run under numbers that have no entry in the list of users, and
-    torch ends with a traceback there. What exists is left as it is.
+    Containers may run under a user ID without an entry in the user database,
+    for which torch ends with a traceback. Existing values are kept.
     """
     try:
         import pwd
-    except ImportError:  # Windows names each user
+    except ImportError:  # Windows names every user
         return
     number = os.getuid()
     try:
         entry: Any = pwd.getpwuid(number)
     except KeyError:
         entry = None
-        # The first that getpass.getuser() looks at.
+        # The first variable that getpass.getuser() reads.
         os.environ.setdefault('LOGNAME', f'user{number}')
     home = os.environ.get('HOME') or (entry.pw_dir if entry else '')
     if not os.path.isdir(home):
         os.environ['HOME'] = private_folder()
     elif not os.access(home, os.W_OK):
-        # matplotlib warns of it else, on every start.
+        # Otherwise matplotlib warns on every start.
         os.environ.setdefault('MPLCONFIGDIR', private_folder())
 
 
 def private_folder() -> str:
-    """A folder for temporary files that only this user can write to."""
+    """Return a temporary folder that only this user can write to."""
     number = user_number()
     path = os.path.join(tempfile.gettempdir(), f'{_FOLDER}-{number}')
     try:
@@ -57,11 +57,11 @@ def private_folder() -> str:
 
 
 class _Output(io.FileIO):
-    """A stream that ends nothing: what cannot be written is given up."""
+    """A stream that drops output which cannot be written."""
     error: OSError | None = None
 
     def write(self, content: Any, /) -> int:
-        """Write, or find out that this is not possible any more."""
+        """Write, and drop all further output after an error."""
         try:
             return super().write(content)
         except OSError as error:
@@ -73,18 +73,18 @@ class _Output(io.FileIO):
 
 
 def prepare_streams() -> None:
-    """Let a tool's output end no run, whatever the streams are.
+    """Keep output errors from ending the run of a tool.
 
-    Closed streams lead nowhere. Of a stream that cannot be written any more
-    (a full disk, ``| head -1``) the rest is given up. Letters that a terminal
-    has not are written as escapes.
+    Output to closed streams is dropped, and so is the rest of a stream that
+    fails (a full disk, ``| head -1``). Characters that a terminal cannot
+    encode are escaped.
     """
-    if os.name == 'nt':  # whose consoles take letters, not bytes
+    if os.name == 'nt':  # whose consoles take characters, not bytes
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors='backslashreplace')
         return
-    # No file that is opened later shall get the number of a closed stream.
+    # No file opened later may get the number of a closed stream.
     while True:
         number = os.open(os.devnull, os.O_RDWR)
         if number > 2:
@@ -97,7 +97,7 @@ def prepare_streams() -> None:
 
 def _prepared(stream: Any, original: Any, number: int) -> Any:
     if stream is not None and stream is not original:
-        return stream  # somebody has replaced it, such as a test
+        return stream  # replaced by somebody else, such as a test
     if stream is not None and isinstance(
             getattr(stream.buffer, 'raw', None), _Output):
         return stream
@@ -118,13 +118,13 @@ def _flush(stream: Any) -> None:
     try:
         stream.flush()
     except OSError:
-        pass  # found out again at the next write
+        pass  # the next write fails as well
 
 
 def lost_output() -> str:
-    """Say that standard output is lost, '' if it is not.
+    """Return a message if standard output was lost, else ''.
 
-    A reader that has seen enough (``| head -1``) has lost nothing.
+    A closed pipe (``| head -1``) does not count.
     """
     if sys.stdout is not None:
         _flush(sys.stdout)

@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The error that a user can act on."""
+"""Error that a user can act on."""
 
 
 class UserError(Exception):
-    """One sentence for the user; the tools print it and nothing else."""
+    """An error for which the tools print its one sentence, no traceback."""

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Configs of this project, read without mmengine."""
+"""Reading of this project's configs without mmengine."""
 import os
 import runpy
 from pathlib import Path
@@ -7,14 +7,14 @@ from typing import Any
 
 
 def read_model(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read ``model`` of a config and of those that it is based on.
+    """Read ``model`` of a config and of its base configs.
 
     Args:
-        path (str | PathLike): A config. Those of other packages that it is
-            based on, such as ``mmagic::...``, are left out.
+        path (str | PathLike): Path of a config. Its bases in other packages,
+            such as ``mmagic::...``, are ignored.
 
     Returns:
-        dict: As mmengine merges it; empty if there is none.
+        dict: The model, merged as by mmengine; empty if there is none.
     """
     content = runpy.run_path(os.fspath(path))
     bases = content.get('_base_', [])
@@ -26,7 +26,7 @@ def read_model(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Change a dict, and dicts in it, key by key."""
+    """Update a dict and its nested dicts, key by key."""
     changes = dict(changes)
     merged = {} if changes.pop('_delete_', False) else dict(base)
     for key, value in changes.items():

@@ -1,23 +1,23 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Memory that this process has in use, as Linux counts it.
+"""Resident memory of this process, in bytes, as Linux counts it.
 
-Resident memory, in bytes. Importing this module is quick. It reads what Linux
-tells by itself, since psutil tells no peak there.
+The import is fast. /proc is read directly, since psutil does not report the
+peak on Linux.
 """
 import resource
 
 
 def resident_memory() -> int:
-    """Return what is in use now.
+    """Return the memory in use now.
 
     Raises:
-        OSError: If the system does not tell; Linux does.
+        OSError: If the system does not report it; Linux does.
     """
     return _status('VmRSS')
 
 
 def peak_resident_memory() -> int:
-    """The most that was in use since :func:`forget_peak`, or ever."""
+    """Return the peak since :func:`forget_peak`, or since the start."""
     try:
         return _status('VmHWM')
     except OSError:
@@ -25,11 +25,11 @@ def peak_resident_memory() -> int:
 
 
 def forget_peak() -> bool:
-    """Start a new record of the peak.
+    """Reset the peak.
 
     Returns:
-        bool: False where the system cannot: the record is then of all that
-        the process has done.
+        bool: False if the system cannot reset it: the peak is then that of
+        the whole process.
     """
     try:
         with open('/proc/self/clear_refs', 'w', encoding='ascii') as file:

@@ -7,15 +7,15 @@ from rich import progress
 
 
 class Progress:
-    """Shows how far the work is, how fast it is, and how long it still takes.
+    """Shows the progress, the speed and the remaining time.
 
-    In a terminal that is rich's bar; elsewhere, such as in a log, a line every
-    5 seconds and at the end.
+    In a terminal this is rich's bar; elsewhere, such as in a log, it is a
+    line every 5 seconds and at the end.
 
     Args:
-        label (str): What is being done.
+        label (str): Name of the work.
         clips (int): Number of clips.
-        frames (int): Estimated number of frames, 0 if unknown.
+        frames (int): Estimated number of frames; 0 if unknown.
     """
 
     def __init__(self, label: str, clips: int, frames: int) -> None:
@@ -30,12 +30,12 @@ class Progress:
         self.close()
 
     def begin(self, clips: int, frames: int) -> None:
-        """Start counting, to these numbers of clips and frames."""
+        """Start counting up to numbers of clips and frames."""
         self.clips, self.frames = clips, frames
         self.start = self.shown = time.monotonic()
 
     def close(self) -> None:
-        """Give the terminal back."""
+        """Release the terminal."""
         if self._bar:
             self._bar.stop()
         self._bar = None
@@ -44,9 +44,9 @@ class Progress:
         """Show a state.
 
         Args:
-            clips (int): Clips that are done.
-            frames (int): Frames that are done.
-            last (bool): Whether it is to stay, for other lines will follow.
+            clips (int): Number of finished clips.
+            frames (int): Number of finished frames.
+            last (bool): Whether to keep it, since other lines follow.
         """
         if sys.stdout.isatty():
             self._update(clips, frames)

@@ -1,9 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Classes in mmagic's registries, as soon as there are registries.
+"""Deferred registration of classes in mmagic's registries.
 
-mmagic takes ten seconds to import, and upscaling does without it. A class is
-therefore registered when somebody else imports mmagic, such as a config's
-``default_scope``: at once if that has happened already.
+mmagic takes ten seconds to import, and upscaling does not need it. A class is
+therefore registered when something else imports mmagic, such as the
+``default_scope`` of a config, or at once if mmagic is already imported.
 """
 import sys
 from collections import defaultdict
@@ -21,13 +21,13 @@ _waiting: defaultdict[str, list[Call]] = defaultdict(list)
 
 
 def register(registry: str) -> Callable[[Class], Class]:
-    """Decorate a class that one of mmagic's registries shall hold.
+    """Register the decorated class in one of mmagic's registries.
 
     Args:
-        registry (str): Its name in ``mmagic.registry``, such as 'MODELS'.
+        registry (str): Name in ``mmagic.registry``, such as 'MODELS'.
 
     Returns:
-        Callable: A decorator that returns the class as it is.
+        Callable: A decorator that returns the class unchanged.
     """
 
     def decorate(kind: Class) -> Class:
@@ -40,18 +40,18 @@ def register(registry: str) -> Callable[[Class], Class]:
 
 
 def register_module(registry: str, name: str) -> None:
-    """Let one of mmagic's registries import a module before it is searched.
+    """Make one of mmagic's registries import a module before any look-up.
 
-    For modules that import mmagic themselves.
+    This is for modules that import mmagic themselves.
 
     Args:
-        registry (str): Its name in ``mmagic.registry``, such as 'MODELS'.
-        name (str): The module's full name.
+        registry (str): Name in ``mmagic.registry``, such as 'MODELS'.
+        name (str): Full name of the module.
     """
 
     def add(module: ModuleType) -> None:
         found = getattr(module, registry)
-        if found._imported:  # what it knows, and will not look again
+        if found._imported:  # it will not import its locations again
             import_module(name)
         else:
             found._locations.append(name)
@@ -60,14 +60,14 @@ def register_module(registry: str, name: str) -> None:
 
 
 def when_imported(name: str, call: Call) -> None:
-    """Call a function with a module, once it has been imported.
+    """Call a function with a module once it has been imported.
 
-    Nothing is imported here. What the function raises is raised where the
+    Nothing is imported here. Errors of the function are raised where the
     module is imported.
 
     Args:
-        name (str): The module's full name.
-        call (Callable): Called at once if the module is there.
+        name (str): Full name of the module.
+        call (Callable): The function; called at once if the module is loaded.
     """
     module = sys.modules.get(name)
     if module is not None and not getattr(module.__spec__, '_initializing',
@@ -80,13 +80,13 @@ def when_imported(name: str, call: Call) -> None:
 
 
 class _Watch(MetaPathFinder):
-    """Finds nothing itself; notices when a module is that is waited for."""
+    """Finds no modules, but notices when an awaited module is imported."""
 
     def find_spec(self,
                   name: str,
                   path: Sequence[str] | None,
                   target: ModuleType | None = None) -> ModuleSpec | None:
-        """Let the other finders find the module, and its loader call."""
+        """Let the other finders find it, and extend its loader."""
         if name not in _waiting:
             return None
         for finder in sys.meta_path:
@@ -99,7 +99,7 @@ class _Watch(MetaPathFinder):
 
 
 def _call_after(spec: ModuleSpec) -> None:
-    """Have a module's loader call what waits, when it has run the module."""
+    """Make a module's loader run the waiting calls after the module."""
     loader: Any = spec.loader
     load = loader.exec_module
 

@@ -1,31 +1,31 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Place and names of what is released with the package."""
+"""Location and names of the files that are released with the package."""
 from pathlib import Path
 
-#: Name of a released network: name of its config, and of its weights if any.
+#: Config name and, if any, weights name of each released network.
 RELEASED = {
     'dksan-s': 'dksan-s_vid3oc_x16',
     'dksan-s-gan': 'dksan-s_gan_vid3oc_x16',
     'bicubic': 'bicubic_vid3oc_x16'
 }
-#: Name of a network trained for the eye: the one trained on pixel errors that
-#: its training began from. Weights between both can be had.
+#: Networks trained for perceptual quality, each with the network trained on
+#: pixel errors that it started from; weights of both can be interpolated.
 PIXEL_NETWORKS = {'dksan-s-gan': 'dksan-s'}
-#: Share of the former where none is asked for: the largest at which no fine
-#: mesh shows in flat parts.
+#: Default share of the former: the largest without a visible mesh pattern in
+#: flat regions.
 DETAIL = 0.6
 
 
 def default_detail(name: str, *, own_weights: bool) -> float | None:
-    """Return the detail of a network where none is asked for.
+    """Return the default detail of a network.
 
     Args:
         name (str): Name of a released network.
-        own_weights (bool): Whether it has weights of a user's own training,
-            which are taken as they are.
+        own_weights (bool): Whether the user's own weights are loaded, which
+            are never interpolated.
 
     Returns:
-        float | None: 0 to 1; None: the weights as they are.
+        float | None: Detail from 0 to 1; None for unchanged weights.
     """
     return None if own_weights or name not in PIXEL_NETWORKS else DETAIL
 
@@ -33,9 +33,9 @@ def default_detail(name: str, *, own_weights: bool) -> float | None:
 def release_folder() -> Path:
     """Return the folder of ``configs``, ``tools`` and ``weights``.
 
-    In an installed package it is ``.mim``, where MIM looks. In a clone of the
-    project it is the project's own; links in ``.mim`` lead there, which not
-    every system has.
+    In an installed package this is ``.mim``, where MIM looks. In a clone it
+    is the root of the project, to which ``.mim`` only links: not every system
+    supports links.
     """
     package = Path(__file__).resolve().parents[1]
     configs = package / '.mim' / 'configs'

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""MATLAB's ``imresize`` in float64; bicubic, it makes the field's LR.
+"""MATLAB's ``imresize`` in float64; its bicubic makes the LR of the field.
 
 Only numpy is imported, so that tools can resize without mmagic.
 """
@@ -28,7 +28,7 @@ def cubic_kernel(x: NDArray[Any]) -> NDArray[Any]:
 
 
 def lanczos_kernel(x: NDArray[Any]) -> NDArray[Any]:
-    """Lanczos' windowed sinc of three lobes.
+    """Lanczos kernel with three lobes.
 
     Args:
         x (np.ndarray): Distances in samples, any shape.
@@ -42,14 +42,14 @@ def lanczos_kernel(x: NDArray[Any]) -> NDArray[Any]:
 
 @lru_cache(maxsize=64)
 def bicubic_weights(in_size: int, out_size: int, scale: float) -> NDArray[Any]:
-    """Resize along one axis as a matrix.
+    """Compute the matrix that resizes along one axis by bicubic.
 
-    When shrinking, the kernel is widened by ``1 / scale`` (antialiasing).
-    Beyond the border the signal is mirrored with the border sample repeated.
+    For downscaling, the kernel is widened by ``1 / scale`` (antialiasing).
+    Beyond the border the signal is mirrored, and the border sample repeated.
 
     Args:
-        in_size (int): Samples before.
-        out_size (int): Samples after.
+        in_size (int): Number of input samples.
+        out_size (int): Number of output samples.
         scale (float): Output samples per input sample. It fixes the sampling
             grid; MATLAB rounds ``out_size`` up and keeps the given scale.
 
@@ -65,14 +65,14 @@ def bicubic_weights(in_size: int, out_size: int, scale: float) -> NDArray[Any]:
 
 @lru_cache(maxsize=64)
 def lanczos_weights(in_size: int, out_size: int) -> NDArray[Any]:
-    """Resize along one axis as a matrix, by Lanczos' kernel.
+    """Compute the matrix that resizes along one axis by Lanczos.
 
     Args:
-        in_size (int): Samples before.
-        out_size (int): Samples after.
+        in_size (int): Number of input samples.
+        out_size (int): Number of output samples.
 
     Returns:
-        np.ndarray: As :func:`bicubic_weights`.
+        np.ndarray: See :func:`bicubic_weights`.
 
     Raises:
         ValueError: If a size is not positive.
@@ -89,7 +89,7 @@ def _kernel_weights(in_size: int, out_size: int, scale: float,
                          f'{in_size}, out_size={out_size}, scale={scale}')
     shrink = min(scale, 1.)
     width = support / shrink
-    # Centre of each output sample on the input's axis, both counted from 0.
+    # Centre of each output sample on the input axis, both counted from 0.
     centre = (np.arange(out_size) + 0.5) / scale - 0.5
     first = np.floor(centre - width / 2).astype(np.int64)
     taps = first[:, None] + np.arange(math.ceil(width) + 2)
@@ -105,13 +105,13 @@ def _kernel_weights(in_size: int, out_size: int, scale: float,
 
 
 def to_uint8(img: NDArray[Any]) -> NDArray[Any]:
-    """Round to the nearest 8-bit grey level (halves up) and clip.
+    """Round to the nearest 8-bit value (halves up) and clip.
 
     Args:
         img (np.ndarray): Grey levels on the 0-255 scale, any shape.
 
     Returns:
-        np.ndarray: The same shape, uint8.
+        np.ndarray: uint8, of the same shape.
     """
     levels: NDArray[Any] = np.clip(np.floor(img + 0.5), 0, 255)
     return levels.astype(np.uint8)
@@ -120,10 +120,10 @@ def to_uint8(img: NDArray[Any]) -> NDArray[Any]:
 def matlab_resize(img: NDArray[Any], scale: float) -> NDArray[Any]:
     """Bicubic resize like MATLAB's ``imresize(img, scale)``.
 
-    Both axes are resized in float64 and the result is rounded once, as
-    ``imresize`` of a double image stored with 8 bits gives. (Called on a
-    uint8 image, MATLAB also rounds between the axes: at most one grey level
-    of difference.)
+    Both axes are resized in float64 and the result is rounded once, as for a
+    double image that is then stored with 8 bits. (For a uint8 image, MATLAB
+    also rounds between the axes, which differs by at most one grey level.)
+
 
     Args:
         img (np.ndarray): ``(h, w)`` or ``(h, w, c)``, uint8 or floating.
@@ -151,16 +151,16 @@ def matlab_resize(img: NDArray[Any], scale: float) -> NDArray[Any]:
 
 
 def lanczos_resize(img: NDArray[Any], height: int, width: int) -> NDArray[Any]:
-    """Resize to a size by Lanczos' kernel, widened when shrinking.
+    """Resize to a given size by Lanczos, antialiased when downscaling.
 
     Args:
         img (np.ndarray): ``(h, w, c)``, uint8.
-        height (int): Rows of the result.
-        width (int): Columns of the result.
+        height (int): Number of output rows.
+        width (int): Number of output columns.
 
     Returns:
         np.ndarray: ``(height, width, c)``, uint8, rounded once and clipped;
-        the image itself if it has the size.
+        ``img`` itself if it has this size.
 
     Raises:
         ValueError: If a size is not positive.
@@ -180,7 +180,7 @@ def _resize_rows(img: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:
     if weights.shape[0] >= weights.shape[1]:
         out = weights @ flat.astype(np.float64)
     else:
-        # When shrinking, rows of weights are short: skip the zeros.
+        # For downscaling, rows of weights are sparse: skip the zeros.
         out = np.empty((weights.shape[0], flat.shape[1]))
         for row, taps in enumerate(weights):
             used = np.flatnonzero(taps)

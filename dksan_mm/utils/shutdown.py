@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The end of a process that trained together with others."""
+"""Clean exit of a process after distributed training."""
 import atexit
 import os
 import sys
@@ -7,26 +7,26 @@ import threading
 from types import ModuleType
 from typing import NoReturn
 
-PATIENCE = 20  # seconds for the other processes to let go of the group
+PATIENCE = 20  # seconds to wait for the other processes of the group
 
 
 def finish(code: int) -> NoReturn:
     """End the process with an exit code.
 
-    gloo's threads outlive its process group where DDP has used it. When the
-    interpreter goes away below them, about one run in seven ended by
-    ``terminate called without an active exception``, after all was done. A
-    process that had a group therefore leaves it, runs its exit handlers and
-    ends without the interpreter's own clean-up.
+    After DDP, gloo's threads outlive the process group. When the interpreter
+    shut down under them, about one run in seven ended with ``terminate called
+    without an active exception`` after all work was done. A process with a
+    group therefore leaves the group, runs its exit handlers and ends without
+    the interpreter's own clean-up.
 
     Args:
-        code (int): The exit code, which nothing here changes.
+        code (int): Exit code of the process.
     """
     distributed = sys.modules.get('torch.distributed')
     if distributed is None or not distributed.is_available() or \
             not distributed.is_initialized():
         sys.exit(code)
-    # Not waited for without end: another process may be dead.
+    # With a timeout: another process may be dead.
     leaving = threading.Thread(
         target=_leave, args=(distributed, ), daemon=True)
     leaving.start()
@@ -36,12 +36,12 @@ def finish(code: int) -> NoReturn:
         try:
             stream.flush()
         except (OSError, ValueError, AttributeError):
-            pass  # closed, or full
+            pass  # the stream is closed or the disk is full
     os._exit(code)
 
 
 def _leave(distributed: ModuleType) -> None:
     try:
         distributed.destroy_process_group()
-    except Exception:  # its other processes have gone
+    except Exception:  # the other processes have ended
         pass

@@ -1,22 +1,22 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Sizes that frames are brought to, whatever factors the network has."""
+"""Output sizes, independent of the scale factors of the network."""
 from collections.abc import Sequence
 
 Size = tuple[int | None, int | None]  # width and height
 
 
 def fit_size(frame: tuple[int, int], size: Size) -> tuple[int, int]:
-    """Fit a frame into a size, its proportions kept.
+    """Compute the output size of a frame, with its aspect ratio kept.
 
-    A side that the proportions give is rounded to an even number, as videos
-    need it.
+    A side that follows from the aspect ratio is rounded to an even number, as
+    videos require.
 
     Args:
         frame (tuple[int, int]): Height and width of the LR frame.
-        size (tuple): Width and height, one of them None if the other decides.
+        size (tuple): Width and height; one of them may be None.
 
     Returns:
-        tuple[int, int]: Height and width of the result.
+        tuple[int, int]: Height and width of the output.
 
     Raises:
         ValueError: If the size is not above the frame's, or has no side.
@@ -42,21 +42,21 @@ def _even(length: float) -> int:
 
 
 def name_size(size: Size) -> str:
-    """Write a size as on the command line: ``'1920x1080'``, ``'x1080'``."""
+    """Format a size as on the command line: ``'1920x1080'``, ``'x1080'``."""
     return 'x'.join('' if side is None else str(side) for side in size)
 
 
 def choose_sufficient(scales: Sequence[int], frame: tuple[int, int],
                       target: tuple[int, int]) -> int:
-    """Choose the smallest factor that does not stay below a size.
+    """Choose the smallest scale factor that reaches a size.
 
     Args:
-        scales (Sequence[int]): The network's factors.
+        scales (Sequence[int]): Scale factors of the network.
         frame (tuple[int, int]): Height and width of the LR frame.
-        target (tuple[int, int]): Height and width of the result.
+        target (tuple[int, int]): Height and width of the output.
 
     Returns:
-        int: The factor.
+        int: The scale factor.
 
     Raises:
         ValueError: If none is large enough.

@@ -9,11 +9,11 @@ def named_steps(pipeline: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         pipeline (Sequence | Mapping): mmengine's list of configs or
-            functions; or, so that configs can change a step by its name, a
-            dict of them. An empty step keeps a place.
+            functions; or a dict of them, so that configs can change a step by
+            its name. An empty step is a placeholder.
 
     Returns:
-        dict[str, Any]: Steps by their names; those of a list are numbers.
+        dict[str, Any]: Steps by name; those of a list by number.
     """
     steps = pipeline if isinstance(pipeline, Mapping) else {
         str(number): step

@@ -1,26 +1,26 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Memory of systems that are not Linux, which says it in /proc/meminfo."""
+"""Available memory on systems without Linux's /proc/meminfo."""
 import ctypes
 import os
 
-UNKNOWN = 2**32  # bytes: *chosen here*, what nearly every machine has
+UNKNOWN = 2**32  # bytes, *chosen here*: nearly every machine has them
 
 
 class _Status(ctypes.Structure):
-    """Windows' MEMORYSTATUSEX; ``words`` are of 8 bytes, the second what is
-    available."""
+    """Windows' MEMORYSTATUSEX; ``words`` are of 8 bytes, the second one is
+    the available memory."""
     _fields_ = [('length', ctypes.c_uint32), ('load', ctypes.c_uint32),
                 ('words', ctypes.c_uint64 * 7)]
 
 
 def available_memory() -> int:
-    """Return the bytes that can be had, as far as the system tells.
+    """Return the available memory in bytes, as far as the system tells.
 
-    macOS tells what there is in all: half of that.
+    macOS only tells the total memory: half of it is returned.
     """
     if os.name == 'nt':
         status = _Status(ctypes.sizeof(_Status))
-        kernel = getattr(ctypes, 'windll').kernel32  # Windows' alone
+        kernel = getattr(ctypes, 'windll').kernel32  # only on Windows
         if kernel.GlobalMemoryStatusEx(ctypes.byref(status)):
             return int(status.words[1])
         return UNKNOWN

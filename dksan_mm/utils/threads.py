@@ -1,22 +1,22 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Decoding and encoding while the network computes."""
+"""Threads that decode and encode while the network computes."""
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 _END = object()
-POLL = 0.1  # seconds between looks at whether the other side has stopped
+POLL = 0.1  # seconds between checks whether the other side has stopped
 
 
 class Prefetch:
-    """Iterates ahead in a thread of its own.
+    """Iterates ahead in its own thread.
 
-    An exception of the iterable is raised where its item would have come.
+    An exception of the iterable is raised in place of its item.
 
     Args:
-        items (Iterable): Iterated once.
-        depth (int): Items held ready at most.
+        items (Iterable): Items, iterated once.
+        depth (int): Maximum number of items held ready.
     """
 
     def __init__(self, items: Iterable[Any], depth: int = 4) -> None:
@@ -48,7 +48,7 @@ class Prefetch:
             for item in self._items:
                 if not self._put(item, None):
                     return
-        except BaseException as raised:  # raised again where it is awaited
+        except BaseException as raised:  # raised again in the consumer
             error = raised
         self._put(_END, error)
 
@@ -63,14 +63,14 @@ class Prefetch:
 
 
 class Background:
-    """Calls a function in a thread of its own, in order.
+    """Calls a function in its own thread, in order.
 
     Leaving the ``with`` block waits for all calls. An exception of the
-    function is raised at the next call, or there.
+    function is raised at the next call or there.
 
     Args:
-        function (Callable): What is called.
-        depth (int): Calls that may wait.
+        function (Callable): Function to call.
+        depth (int): Maximum number of waiting calls.
     """
 
     def __init__(self, function: Callable[..., Any], depth: int = 4) -> None:
@@ -90,7 +90,7 @@ class Background:
             self._check()
 
     def __call__(self, *arguments: Any) -> None:
-        """Call the function with these arguments, soon."""
+        """Queue a call of the function with these arguments."""
         self._check()
         self._queue.put(arguments)
 
@@ -104,8 +104,8 @@ class Background:
             if arguments is _END:
                 return
             if self._error is not None:
-                continue  # nobody waits for the rest
+                continue  # drop the remaining calls
             try:
                 self._function(*arguments)
-            except BaseException as error:  # raised again by the caller
+            except BaseException as error:  # raised again in the caller
                 self._error = error

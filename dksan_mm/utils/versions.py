@@ -1,9 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Say in one sentence what is wrong with the installed packages.
+"""Checks of the installed packages; each problem is one sentence.
 
-Nothing is imported to find out: wrong versions fail while they are imported,
+Nothing is imported for the checks: wrong versions fail during their import,
 some seconds later and far from the cause. Versions are compared by hand, since
-``packaging`` is not there where torch alone is, which ``dksan_mm.ops`` needs.
+``packaging`` may be missing next to torch, all that ``dksan_mm.ops`` needs.
 """
 
 import os
@@ -13,18 +13,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-#: Set to 1, this variable turns the checks off.
+#: Set to 1, this environment variable turns the checks off.
 SKIP_VARIABLE = 'DKSAN_MM_ANY_VERSION'
 
 
 class Requirement(NamedTuple):
-    """The versions of a package that are supported.
+    """Supported versions of a package.
 
     Attributes:
-        package (str): Its name on PyPI, and of its module.
-        lowest (str): The first supported version.
-        below (str): The first one that will not any more.
-        reason (str): Why others will not do.
+        package (str): Name on PyPI and of the module.
+        lowest (str): First supported version.
+        below (str): First unsupported version after it.
+        reason (str): Reason for these limits.
     """
 
     package: str
@@ -34,7 +34,7 @@ class Requirement(NamedTuple):
 
 
 TORCH = Requirement('torch', '2.0', '3', 'older ones were never tried')
-# In the order in which a user would fix them.
+# In the order in which a user should fix them.
 OPENMMLAB = (
     TORCH,
     Requirement('numpy', '1.22', '2', 'mmagic 1.2 uses names that 2 removed'),
@@ -49,26 +49,26 @@ _CURE = ('run `make setup` in the project\'s folder, or install what its '
 
 
 def check_torch(*, optional: bool = False) -> None:
-    """Check for a usable torch, all that ``dksan_mm.ops`` needs.
+    """Check for a usable torch, which is all that ``dksan_mm.ops`` needs.
 
     Args:
-        optional (bool): Whether it may be missing, as for the runner of
-            exported networks.
+        optional (bool): Whether torch may be missing, as for exported
+            networks.
 
     Raises:
-        ImportError: With one sentence that says what to do.
+        ImportError: If torch is unusable; one sentence says what to do.
     """
     if not optional or _found(TORCH) is not None:
         _raise_first(_complaint(TORCH))
 
 
 def check_openmmlab() -> None:
-    """Check all that mmagic's models, data sets and tools need.
+    """Check the packages that mmagic's models, data sets and tools need.
 
     Modules that import mmagic call this first.
 
     Raises:
-        ImportError: With one sentence that says what to do.
+        ImportError: If one is unusable; one sentence says what to do.
     """
     _raise_first(*map(_complaint, OPENMMLAB), _operators_complaint())
 
@@ -84,7 +84,7 @@ def _complaint(need: Requirement) -> str | None:
     found = _found(need)
     if found is None:
         return f'dksan_mm needs {wanted}, and it is not installed'
-    # A package built by hand may lack a version; let it try.
+    # A package built by hand may lack a version; accept it.
     if not found:
         return None
     if _numbers(need.lowest) <= _numbers(found) < _numbers(need.below):
@@ -94,7 +94,7 @@ def _complaint(need: Requirement) -> str | None:
 
 
 def _found(need: Requirement) -> str | None:
-    """Return the installed version, '' if it tells none; None: nothing."""
+    """Return the installed version, '' if unknown, None if not installed."""
     try:
         return version(need.package)
     except PackageNotFoundError:
@@ -102,13 +102,13 @@ def _found(need: Requirement) -> str | None:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    """Turn ``2.11.0+cu130`` into ``(2, 11, 0)``."""
+    """Convert ``2.11.0+cu130`` to ``(2, 11, 0)``."""
     release = re.match(r'\d+(\.\d+)*', text)
     return tuple(map(int, release.group().split('.'))) if release else ()
 
 
 def _operators_complaint() -> str | None:
-    """Look for mmcv's compiled file, which its 'lite' build lacks."""
+    """Check for mmcv's compiled file, which its 'lite' build lacks."""
     spec = find_spec('mmcv')
     places = (spec.submodule_search_locations if spec else None) or []
     if any(any(Path(place).glob('_ext.*')) for place in places):
