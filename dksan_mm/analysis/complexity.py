@@ -2,24 +2,24 @@
 """Costs of a network by part: parameters, multiply-adds, activations, time.
 
 All but the time is counted, not measured: the network runs on tensors that
-have a shape and no data, so a count takes seconds and no memory at any size.
+have a shape but no data, so a count takes seconds and no memory at any size.
 
 One *multiply-add* is one product added to a sum, in
 
-* convolutions and matrix products, as torch's own ``flop_counter`` counts
-  them (two of its FLOPs are one multiply-add; biases are not counted), which
-  :mod:`dksan_mm.ops.flops` teaches the other two:
-* deformable convolutions: those of the plain convolution, and 4 for each
-  bilinear sample, that is 4 per tap, input channel and output pixel;
+* convolutions and matrix products, as torch's ``flop_counter`` counts them
+  (one multiply-add is two of its FLOPs; biases are not counted), to which
+  :mod:`dksan_mm.ops.flops` adds the other two;
+* deformable convolutions: those of the plain convolution, and 4 per bilinear
+  sample, that is 4 per tap, input channel and output pixel;
 * deformable kernels, per tap, channel and output pixel: 4 for the sample, 4
-  to read the kernel between its cells, 1 for their product. In the dense form
-  the last is one for each cell of the scope, input and output channel.
+  to interpolate the kernel, 1 for their product. In the dense form the last
+  is one per cell of the scope, input channel and output channel.
 
-Their offset predictors are convolutions like any other. Not counted: fixed
-interpolation (the bicubic skips), pooling, activation functions, and factors
-multiplied in (attention, masks).
+Their offset predictors count as plain convolutions. Not counted: fixed
+interpolation (the bicubic skips), pooling, activation functions, and
+elementwise products (attention, masks).
 
-*Activations* are the numbers that these operations put out.
+*Activations* are the number of output elements of these operations.
 """
 import time
 from collections.abc import Callable, Iterator
@@ -34,34 +34,34 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from dksan_mm.ops import set_backend
 from dksan_mm.ops.flops import register_formulas
 
-REST = 'rest'  # what happens in none of the parts
+REST = 'rest'  # everything outside of the parts
 
 
 def count_cost(model: nn.Module,
                lr_size: tuple[int, int],
                *,
                within: str = '') -> dict:
-    """Count what one window of frames costs.
+    """Count the costs of one window of frames.
 
     Args:
-        model (nn.Module): A network of windows, or a model around one
-            (``WindowVSR``). It is left as it is.
+        model (nn.Module): A windowed network, or a model around one
+            (``WindowVSR``). It is not changed.
         lr_size (tuple[int, int]): Height and width of the LR frames. The
-            window is padded to the network's ``size_divisor`` as the model
-            pads it.
-        within (str): Name of a submodule: tell its parts apart, and count all
-            else as the rest.
+            window is padded to the network's ``size_divisor``, as by the
+            model.
+        within (str): Name of a submodule whose parts are counted separately;
+            everything else is the rest.
 
     Returns:
         dict: ``parameters``, ``multiply_adds``, ``activations``, and
-        ``parts``: name -> these three of each part (see
-        :func:`network_parts`) and of the ``'rest'``. Terms as defined above.
+        ``parts``, which maps each part (see :func:`network_parts`) and
+        ``'rest'`` to these three. Terms are defined above.
 
     Raises:
-        ValueError: If the size is not positive, the model is none of windows,
-            or has no such submodule.
-        RuntimeError: If it needs the C++ operators, whose shapes are known to
-            torch, and they cannot be built here.
+        ValueError: If the size is not positive, the model is not windowed, or
+            there is no such submodule.
+        RuntimeError: If it needs the C++ operators, whose shape functions
+            torch uses, and they cannot be built here.
     """
     network = network_of(model)
     named = network_parts(network, within)
@@ -92,20 +92,20 @@ def time_parts(model: nn.Module,
                *,
                rounds: int = 3,
                within: str = '') -> dict:
-    """Measure how long one window takes on the CPU, without gradients.
+    """Measure the time of one window on the CPU, without gradients.
 
     Args:
-        model (nn.Module): As in :func:`count_cost`.
-        lr_size (tuple[int, int]): As in :func:`count_cost`.
-        rounds (int): Runs, after one that is not counted.
-        within (str): As in :func:`count_cost`.
+        model (nn.Module): See :func:`count_cost`.
+        lr_size (tuple[int, int]): See :func:`count_cost`.
+        rounds (int): Number of runs after a warm-up.
+        within (str): See :func:`count_cost`.
 
     Returns:
-        dict: ``seconds`` of the run with the median time, and ``parts``: name
-        -> seconds of each part and of the ``'rest'``.
+        dict: ``seconds`` of the run with the median time, and ``parts``, the
+        seconds of each part and of ``'rest'``.
 
     Raises:
-        ValueError: As :func:`count_cost`.
+        ValueError: See :func:`count_cost`.
     """
     network = network_of(model)
     window = torch.rand(window_shape(network, lr_size))
@@ -124,10 +124,10 @@ def time_parts(model: nn.Module,
 
 
 def network_of(model: nn.Module) -> nn.Module:
-    """The network inside a model, or the network itself.
+    """Return the network inside a model, or the network itself.
 
     Raises:
-        ValueError: If it is no network of windows.
+        ValueError: If it is not a windowed network.
     """
     network = getattr(model, 'generator', model)
     if not isinstance(getattr(network, 'num_frames', None), int):
@@ -138,18 +138,18 @@ def network_of(model: nn.Module) -> nn.Module:
 
 def network_parts(network: nn.Module,
                   within: str = '') -> dict[str, nn.Module]:
-    """The parts that costs are given for.
+    """Return the parts whose costs are reported.
 
-    These are the network's submodules that have parameters; a list of modules
-    stands for its elements, and each of these for its own submodules, so the
-    parts of each level of a cascade are told apart.
+    These are the submodules that have parameters; a list of modules is
+    replaced by its elements, and each element by its own submodules, which
+    separates the levels of a cascade.
 
     Args:
         network (nn.Module): Any network.
-        within (str): Name of a submodule, whose parts are wanted.
+        within (str): Name of a submodule to split instead.
 
     Returns:
-        dict[str, nn.Module]: Name, such as ``'levels.0.blocks'``, -> part.
+        dict[str, nn.Module]: Parts by name, such as ``'levels.0.blocks'``.
 
     Raises:
         ValueError: If there is no such submodule.
@@ -181,7 +181,7 @@ def _parts(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 @contextmanager
 def _hooks(parts: dict[str, nn.Module], enter: Callable[[str], None],
            leave: Callable[[str], None]) -> Iterator[None]:
-    """Call these with a part's name before and after each of its runs."""
+    """Call functions with the name of a part before and after it runs."""
     handles = []
     for name, part in parts.items():
         handles += [
@@ -196,7 +196,7 @@ def _hooks(parts: dict[str, nn.Module], enter: Callable[[str], None],
 
 
 def window_shape(network: nn.Module, lr_size: tuple[int, int]) -> list[int]:
-    """Shape of the padded window that the network gets for one LR size.
+    """Return the shape of the network's padded window for an LR size.
 
     Raises:
         ValueError: If the size is not positive.
@@ -211,24 +211,24 @@ def window_shape(network: nn.Module, lr_size: tuple[int, int]) -> list[int]:
 
 
 class _Clock:
-    """Sums up the seconds spent in each part."""
+    """Sums the seconds spent in each part."""
 
     def __init__(self) -> None:
         self.parts: dict[str, float] = {}
         self._start = 0.
 
     def enter(self, name: str) -> None:
-        """A part begins."""
+        """Start timing a part."""
         self._start = time.perf_counter()
 
     def leave(self, name: str) -> None:
-        """It ends."""
+        """Stop timing the part."""
         seconds = time.perf_counter() - self._start
         self.parts[name] = self.parts.get(name, 0.) + seconds
 
 
 class _Counter(TorchDispatchMode):
-    """Counts the operations of torch that pass, by the part they are in."""
+    """Counts the operations of torch, by the part that calls them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -237,11 +237,11 @@ class _Counter(TorchDispatchMode):
         self.activations: dict[str, int] = {}
 
     def enter(self, name: str) -> None:
-        """Count under this part's name from now on."""
+        """Assign the following operations to a part."""
         self.part = name
 
     def leave(self, name: str) -> None:
-        """Count under the rest again."""
+        """Assign the following operations to the rest."""
         self.part = REST
 
     def __torch_dispatch__(self,
@@ -261,7 +261,7 @@ class _Counter(TorchDispatchMode):
 
 def _multiply_adds(function, args: tuple, kwargs: dict,
                    out: Tensor) -> int | None:
-    """Multiply-adds of one operation; None if it is not counted."""
+    """Return the multiply-adds of one operation; None if not counted."""
     from torch.utils.flop_counter import flop_registry
     formula = flop_registry.get(function._overloadpacket)
     return formula and formula(*args, **kwargs, out_val=out) // 2
@@ -271,7 +271,7 @@ def _run_on_shapes(network: nn.Module, shape: list[int],
                    counter: _Counter) -> None:
     """Run the network on a window without data, on the CPU's code path."""
     register_formulas()
-    # Takes a second to import.
+    # This import takes a second.
     from torch._subclasses.fake_tensor import FakeTensorMode
     with torch.no_grad(), set_backend('cpp'), \
             FakeTensorMode(allow_non_fake_inputs=True):

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Measurement of the time and memory that a network takes."""
+"""Measurement of a network's time and memory."""
 import functools
 import time
 from collections.abc import Callable
@@ -12,17 +12,17 @@ from dksan_mm.utils.process_memory import forget_peak, peak_resident_memory
 
 
 class Meter:
-    """Measures every forward pass of a network, nothing around it.
+    """Measures each forward pass of a network, and nothing around it.
 
     Args:
-        device (torch.device): Where it runs.
-        base (int): On a CPU, bytes in use before the network was built; what
-            the process has more than that is the network's.
+        device (torch.device): Device of the network.
+        base (int): On a CPU, bytes in use before the network was built, which
+            are subtracted.
 
     Attributes:
         last (tuple[float, int] | None): Seconds and bytes of the last pass:
-            on a CPU, the growth of resident memory over ``base`` at its peak;
-            on a GPU, the peak of torch's allocations, weights included.
+            on a CPU, the peak of resident memory above ``base``; on a GPU,
+            the peak of torch's allocations, including weights.
     """
 
     def __init__(self, device: torch.device, base: int) -> None:
@@ -32,16 +32,16 @@ class Meter:
 
     @property
     def kind(self) -> str:
-        """Return in words what the bytes are."""
+        """Description of the measured bytes."""
         if self.device.type == 'cuda':
             return 'peak of CUDA allocations'
         return 'growth of resident memory'
 
     def watch(self, model: nn.Module) -> None:
-        """Measure what a model calls for a window from now on.
+        """Measure the calls of a model for each window from now on.
 
-        That is its evaluator, or else its network: padding, rounding, files
-        and metrics are not counted.
+        These are calls of its evaluator or else its network: padding,
+        rounding, files and metrics are not included.
         """
         if getattr(model, 'evaluator', None) is not None:
             evaluator: Any = model.evaluator
@@ -51,7 +51,7 @@ class Meter:
             network.forward = self.wrap(network.forward)
 
     def wrap(self, function: Callable) -> Callable:
-        """Return a function that calls this one and measures it."""
+        """Return a function that calls and measures another one."""
 
         @functools.wraps(function, updated=())
         def measured(*arguments: Any, **settings: Any) -> Any:

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The peak memory of one forward pass, each in a process of its own."""
+"""Peak memory of a forward pass in a process of its own."""
 import contextlib
 import multiprocessing
 from collections.abc import Callable
@@ -14,25 +14,24 @@ def peak_memory(config: Config,
                 lr_size: tuple[int, int],
                 *,
                 threads: int | None = None) -> int:
-    """Measure what a network needs for one window on the CPU.
+    """Measure the peak memory of one window on the CPU.
 
-    A new process builds the network and runs it once, without gradients: what
-    an earlier run left behind does not count.
+    A new process builds the network and runs it once without gradients, so
+    that earlier runs have no influence.
 
     Args:
-        config (Config): With ``model`` and ``custom_imports``.
+        config (Config): Config with ``model`` and ``custom_imports``.
         lr_size (tuple[int, int]): Height and width of the LR frames.
-        threads (int, optional): Threads of torch.
+        threads (int, optional): Number of torch threads.
 
     Returns:
-        int: Bytes by which resident memory has grown at its peak since before
-        the network was built: weights, activations, output.
+        int: Growth of resident memory in bytes, from before the network was
+        built to the peak: weights, activations, output.
 
     Raises:
-        ValueError: If the size is not positive, or the model is none of
-            windows.
-        MemoryError: If the process was killed, for want of memory most
-            likely.
+        ValueError: If the size is not positive, or the model is not windowed.
+        MemoryError: If the process was killed, most likely for lack of
+            memory.
     """
     try:
         return in_new_process(_measure, config, lr_size, threads)
@@ -46,14 +45,14 @@ Result = TypeVar('Result')
 
 def in_new_process(function: Callable[..., Result], *arguments:
                    object) -> Result:
-    """Call a function of a module in a process that has done nothing else.
+    """Call a module-level function in a fresh process.
 
     Args:
         function (Callable): The function.
-        *arguments: Its arguments, which are sent there.
+        *arguments: Its arguments, which must be picklable.
 
     Returns:
-        object: Its result, sent back.
+        object: Its result.
 
     Raises:
         BrokenProcessPool: If the process was killed.
@@ -65,7 +64,7 @@ def in_new_process(function: Callable[..., Result], *arguments:
 
 def _measure(config: Config, lr_size: tuple[int, int],
              threads: int | None) -> int:
-    """The measurement, in the process that was started for it."""
+    """Measure in the process that was started for it."""
     import torch
     from mmengine.registry import init_default_scope
 
@@ -85,5 +84,5 @@ def _measure(config: Config, lr_size: tuple[int, int],
     run = meter.wrap(getattr(model, 'evaluator', None) or network)
     with torch.no_grad():
         run(torch.rand(window_shape(network, lr_size)))
-    _, peak = meter.last or (0., 0)  # it has seen one run
+    _, peak = meter.last or (0., 0)  # one run has been measured
     return peak

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Memory that tensors will take on a GPU, counted without one."""
+"""Prediction of the memory of tensors on a GPU, without a GPU."""
 import contextlib
 import weakref
 from collections.abc import Callable, Sequence
@@ -18,19 +18,18 @@ from .training_cost import build_step
 
 
 class PeakBytes(TorchDispatchMode):
-    """Counts the bytes of the tensors that are alive at a time.
+    """Counts the bytes of all tensors alive at the same time.
 
-    Only what operators make within it is counted. On the meta device tensors
-    have sizes and no numbers, so that counting takes neither memory nor time.
-    What an operator takes for itself meanwhile is not known: cuDNN's
-    workspaces, the CUDA context (some 0.5 GB) and gaps between blocks come on
-    top.
+    Only tensors that operators create inside the block count. On the meta
+    device tensors have sizes but no data, so that counting takes neither
+    memory nor time. The temporary memory of operators is unknown: cuDNN's
+    workspaces, the CUDA context (some 0.5 GB) and fragmentation come on top.
 
     Args:
-        tensors (Sequence[Tensor]): What is there already, such as parameters.
+        tensors (Sequence[Tensor]): Existing tensors, such as parameters.
 
     Attributes:
-        peak (int): The largest sum so far.
+        peak (int): Largest sum so far, in bytes.
     """
 
     def __init__(self, tensors: Sequence[Tensor] = ()) -> None:
@@ -45,10 +44,10 @@ class PeakBytes(TorchDispatchMode):
                            types: Sequence[type],
                            args: tuple[Any, ...] = (),
                            kwargs: dict[str, Any] | None = None) -> Any:
-        """Call an operator, and count what it returns.
+        """Call an operator and count its results.
 
-        A number that is read from the meta device, such as the gradients'
-        norm for the log, is 1.
+        Scalars read from the meta device, such as the gradient norm for the
+        log, are replaced by 1.
         """
         if func is torch.ops.aten._local_scalar_dense.default and \
                 args[0].is_meta:
@@ -75,16 +74,16 @@ class PeakBytes(TorchDispatchMode):
 
 
 def plan_step(config: Config, batch: int = 4, lr_size: int = 32) -> int:
-    """Predict the memory of a training step, in float32.
+    """Predict the memory of a training step in float32.
 
     Args:
-        config (Config): With ``model`` and ``optim_wrapper``.
-        batch (int): Windows of a step.
+        config (Config): Config with ``model`` and ``optim_wrapper``.
+        batch (int): Number of windows.
         lr_size (int): Height and width of the LR frames.
 
     Returns:
-        int: Bytes of parameters, gradients, the optimizer's state, data and
-        activations at their peak.
+        int: Peak of parameters, gradients, optimizer state, data and
+        activations in bytes.
     """
     model, optimizer = _build(config)
     network = model.generator
@@ -96,7 +95,7 @@ def plan_step(config: Config, batch: int = 4, lr_size: int = 32) -> int:
         dict(gt_img=torch.rand(batch, 3, hr_size, hr_size, device='meta')))
     there = [*model.parameters(), frames, sample.gt_img]
     with set_backend('triton'), PeakBytes(there) as count:
-        for _ in range(2):  # the optimizer's state is there from the second
+        for _ in range(2):  # the optimizer has its state from the second on
             losses = model.forward_train(frames, sample)
             optimizer.update_params(sum(losses.values()))
             del losses
@@ -104,14 +103,14 @@ def plan_step(config: Config, batch: int = 4, lr_size: int = 32) -> int:
 
 
 def plan_frame(config: Config, lr_size: tuple[int, int]) -> int:
-    """Predict the memory of upscaling one window as a whole, in float32.
+    """Predict the memory of upscaling one window without tiles, in float32.
 
     Args:
-        config (Config): With ``model``.
+        config (Config): Config with ``model``.
         lr_size (tuple[int, int]): Height and width of the LR frames.
 
     Returns:
-        int: Bytes of parameters, input, activations and output at their peak.
+        int: Peak of parameters, input, activations and output in bytes.
     """
     model, _ = _build(config)
     network = model.generator.eval()

@@ -12,23 +12,23 @@ from mmengine.config import Config
 from dksan_mm.utils.steps import named_steps
 from .peak_memory import in_new_process
 
-NUM_COPIES = 4  # of parameters: they, gradients, Adam's two moments
+NUM_COPIES = 4  # of the parameters: with gradients and Adam's two moments
 
 
 class StepCost(NamedTuple):
-    """The cost of one training step of one process.
+    """Costs of a training step in one process.
 
     Attributes:
-        parameters (int): Of the network.
-        precision (str): Type that autocast uses, or float32.
-        batch (int): Samples of the step.
-        lr_size (int): Side of the LR crops.
-        seconds (float): Median time of a step on a batch at hand.
-        memory (int): Bytes at the peak, beyond those before the network was
+        parameters (int): Number of parameters of the network.
+        precision (str): dtype of autocast, or float32.
+        batch (int): Number of samples.
+        lr_size (int): Side of the LR crops in pixels.
+        seconds (float): Median time of a step on a loaded batch.
+        memory (int): Peak in bytes above the memory before the network was
             built: weights, gradients, optimizer, activations. On a GPU, of
             torch's allocations.
-        data_share (float, optional): Share of the time of a step that is
-            spent waiting for the data loader; None: no data were given.
+        data_share (float, optional): Share of the time spent waiting for the
+            data loader; None without data.
     """
     parameters: int
     precision: str
@@ -45,24 +45,24 @@ def measure_step(config: Config,
                  device: str = 'cpu',
                  threads: int | None = None,
                  with_data: bool = False) -> StepCost:
-    """Measure training steps as tools/train.py makes them.
+    """Measure training steps as in tools/train.py.
 
-    A new process builds the model and the optimizer of the config and trains
-    on noise; its ``compile``, ``optim_wrapper`` and batch size are heeded.
+    A new process builds the config's model and optimizer and trains on noise,
+    with its ``compile``, ``optim_wrapper`` and batch size.
 
     Args:
         config (Config): The whole config.
-        steps (int): Steps timed, after two that warm up.
+        steps (int): Number of timed steps, after two warm-up steps.
         device (str): ``'cpu'`` or ``'cuda'``.
-        threads (int, optional): Threads of torch on the CPU.
-        with_data (bool): Train as many steps on the config's data besides.
+        threads (int, optional): Number of torch threads on the CPU.
+        with_data (bool): Whether to train as many steps on the config's data.
 
     Returns:
-        StepCost: The cost.
+        StepCost: The costs.
 
     Raises:
-        MemoryError: If the process was killed, for want of memory most
-            likely.
+        MemoryError: If the process was killed, most likely for lack of
+            memory.
     """
     try:
         return in_new_process(measure_here, config, steps, device, threads,
@@ -73,7 +73,7 @@ def measure_step(config: Config,
 
 def measure_here(config: Config, steps: int, device: str, threads: int | None,
                  with_data: bool) -> StepCost:
-    """:func:`measure_step`, in this process."""
+    """Run :func:`measure_step` in this process."""
     import torch
 
     from dksan_mm.cli import launch
@@ -95,7 +95,7 @@ def measure_here(config: Config, steps: int, device: str, threads: int | None,
         return time.perf_counter() - start
 
     seconds = [step(batch) for _ in range(steps + 2)][2:]
-    # The system's counts lag by some pages: a peak may seem to be below.
+    # The system's counters lag by some pages: the peak may seem lower.
     memory = max(_peak_memory(device) - base, 0)
     return StepCost(
         sum(parameter.numel() for parameter in model.generator.parameters()),
@@ -105,14 +105,14 @@ def measure_here(config: Config, steps: int, device: str, threads: int | None,
 
 
 def build_step(config: Config, device: str) -> tuple:
-    """The model on its device, and the optimizer wrapper."""
+    """Build the model on its device, and the optimizer wrapper."""
     import torch
     from mmagic.registry import MODELS
     from mmengine.optim import build_optim_wrapper
     model = MODELS.build(config.model).to(device).train()
     optim_wrapper = build_optim_wrapper(model, config.optim_wrapper)
     settings = config.get('compile')
-    if settings:  # as mmengine's Runner does it
+    if settings:  # as in mmengine's Runner
         settings = settings if isinstance(settings, dict) else {}
         model.train_step = torch.compile(model.train_step, **settings)
     return model, optim_wrapper
@@ -124,7 +124,7 @@ def _precision(optim_wrapper) -> str:
 
 
 def _noise(config: Config, network) -> dict:
-    """A batch of noise as the data loader makes it."""
+    """Make a batch of noise in the form of the data loader's."""
     import torch
     from mmagic.structures import DataSample
     hr_size, scale = crop_size(config), network.scale
@@ -139,10 +139,10 @@ def _noise(config: Config, network) -> dict:
 
 
 def crop_size(config: Config) -> int:
-    """Side of the HR crops that a config trains on.
+    """Return the side of the HR crops that a config trains on, in pixels.
 
     Raises:
-        ValueError: If its pipeline does not state it.
+        ValueError: If the pipeline does not state it.
     """
     steps = named_steps(config.train_dataloader.dataset.pipeline)
     sizes = [
@@ -150,13 +150,13 @@ def crop_size(config: Config) -> int:
         if 'gt_patch_size' in step
     ]
     if sizes:
-        return min(sizes)  # SyntheticMotion leaves the middle of a crop
+        return min(sizes)  # SyntheticMotion keeps the centre of a crop
     raise ValueError('the pipeline of train_dataloader states no '
                      'gt_patch_size')
 
 
 def _data_share(config: Config, step, steps: int) -> float:
-    """Share of the time between steps in a training on real data."""
+    """Measure the share of time spent waiting in training on real data."""
     from mmengine.runner import Runner
     loader = Runner.build_dataloader(config.train_dataloader, seed=0)
     times = list(_waiting_and_working(iter(loader), step, steps + 2))[2:]
@@ -166,7 +166,7 @@ def _data_share(config: Config, step, steps: int) -> float:
 
 def _waiting_and_working(batches: Iterator[dict], step,
                          steps: int) -> Iterator[tuple[float, float]]:
-    """Seconds until each batch is there, and of the step on it."""
+    """Yield the seconds of waiting for each batch and of its step."""
     for _ in range(steps):
         start = time.perf_counter()
         batch = next(batches)
@@ -174,7 +174,7 @@ def _waiting_and_working(batches: Iterator[dict], step,
 
 
 def _begin_memory(device: str) -> int:
-    """Return the bytes in use; start a new record of the peak."""
+    """Return the bytes in use and reset the peak."""
     from dksan_mm.utils.process_memory import forget_peak, resident_memory
     if device == 'cuda':
         import torch
@@ -193,13 +193,13 @@ def _peak_memory(device: str) -> int:
 
 
 class RunCost(NamedTuple):
-    """A whole training on some GPUs, computed from one's step.
+    """Predicted costs of a whole training on several GPUs.
 
     Attributes:
         step_seconds (float): Time of an update.
-        sent (int): Bytes that each GPU sends for an update.
-        samples_per_second (float): Of all GPUs.
-        hours (float): Of all updates.
+        sent (int): Bytes that each GPU sends per update.
+        samples_per_second (float): Throughput of all GPUs.
+        hours (float): Time of all updates.
     """
     step_seconds: float
     sent: int
@@ -211,16 +211,16 @@ def predict_run(cost: StepCost, gpus: int, *, total_batch: int, updates: int,
                 bandwidth: float) -> RunCost:
     """Extrapolate a measured step to a training on several GPUs.
 
-    Assumes that a step's time is in proportion to its samples, that the
-    gradients (4 bytes each) are sent by a ring all-reduce, 2 (N - 1) / N
-    times their size from each of N GPUs, and none of it while computing.
+    Assumes that the time of a step is proportional to its samples, and that
+    the gradients (4 bytes each) are exchanged by a ring all-reduce, in which
+    each of N GPUs sends 2 (N - 1) / N times their size, without overlap.
 
     Args:
-        cost (StepCost): Of one GPU.
-        gpus (int): N.
-        total_batch (int): Samples of an update, shared equally.
-        updates (int): Updates of the training.
-        bandwidth (float): Bytes that a GPU sends in a second.
+        cost (StepCost): Costs of a step on one GPU.
+        gpus (int): Number of GPUs, N.
+        total_batch (int): Number of samples per update, shared equally.
+        updates (int): Number of updates of the training.
+        bandwidth (float): Bytes per second that a GPU can send.
 
     Returns:
         RunCost: The prediction.

@@ -1,2 +1,2 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Parts of the tools before and around the Runner."""
+"""Parts that the command-line tools share."""

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Values on the tools' command lines, for argparse's ``type``."""
+"""Parsers of command-line values, for argparse's ``type``."""
 import argparse
 import os.path as osp
 import re
@@ -9,10 +9,10 @@ from fractions import Fraction
 
 
 def positive(text: str) -> int:
-    """A whole number of at least 1.
+    """Parse an integer of at least 1.
 
     Raises:
-        ArgumentTypeError: If it is none.
+        ArgumentTypeError: If it is not one.
     """
     if not re.fullmatch('[0-9]+', text) or not int(text):
         raise argparse.ArgumentTypeError(f'must be at least 1, got {text}')
@@ -20,10 +20,10 @@ def positive(text: str) -> int:
 
 
 def frame_size(text: str) -> tuple[int, int]:
-    """Height and width: ``'67x120'``, or ``'64'`` for a square.
+    """Parse height and width: ``'67x120'``, or ``'64'`` for a square.
 
     Raises:
-        ArgumentTypeError: If it is neither.
+        ArgumentTypeError: If it has another form.
     """
     match = re.fullmatch(r'([1-9][0-9]*)(?:x([1-9][0-9]*))?', text)
     if not match:
@@ -34,10 +34,10 @@ def frame_size(text: str) -> tuple[int, int]:
 
 
 def video_size(text: str) -> tuple[int | None, int | None]:
-    """Width and height: ``'1920x1080'``, ``'1920x'`` or ``'x1080'``.
+    """Parse width and height: ``'1920x1080'``, ``'1920x'`` or ``'x1080'``.
 
     Raises:
-        ArgumentTypeError: If it is none of these.
+        ArgumentTypeError: If it has another form.
     """
     match = re.fullmatch('([1-9][0-9]*)?x([1-9][0-9]*)?', text)
     if not match or text == 'x':
@@ -49,10 +49,10 @@ def video_size(text: str) -> tuple[int | None, int | None]:
 
 
 def tile_side(text: str) -> int | str | None:
-    """Side of tiles: ``'auto'``, ``'none'`` (None) or a number of pixels.
+    """Parse a tile size: ``'auto'``, ``'none'`` (None) or pixels.
 
     Raises:
-        ArgumentTypeError: If it is none of these.
+        ArgumentTypeError: If it has another form.
     """
     if text in ('auto', 'none'):
         return text if text == 'auto' else None
@@ -63,10 +63,10 @@ def tile_side(text: str) -> int | str | None:
 
 
 def frame_rate(text: str) -> Fraction:
-    """Frames per second: ``'24'``, ``'30000/1001'``.
+    """Parse a frame rate in Hz: ``'24'``, ``'30000/1001'``.
 
     Raises:
-        ArgumentTypeError: If it is no number above 0 and at most 1000.
+        ArgumentTypeError: If it is not a number above 0 and at most 1000.
     """
     try:
         rate = Fraction(text)
@@ -79,10 +79,10 @@ def frame_rate(text: str) -> Fraction:
 
 
 def share_of_one(text: str) -> float:
-    """A number from 0 to 1.
+    """Parse a number from 0 to 1.
 
     Raises:
-        ArgumentTypeError: If it is none.
+        ArgumentTypeError: If it is not one.
     """
     try:
         share = float(text)
@@ -99,9 +99,9 @@ def add_output_options(parser: argparse.ArgumentParser, metavar: str,
     """Add ``--out`` and ``--overwrite``.
 
     Args:
-        parser (ArgumentParser): Gets the options.
-        metavar (str): What ``--out`` is called, such as ``'FILE.json'``.
-        options: Of ``--out``, as in ``add_argument``.
+        parser (ArgumentParser): Parser to extend.
+        metavar (str): Placeholder of ``--out``, such as ``'FILE.json'``.
+        options: Options of ``--out``, as in ``add_argument``.
     """
     parser.add_argument('--out', metavar=metavar, **options)
     parser.add_argument(
@@ -112,12 +112,12 @@ def add_output_options(parser: argparse.ArgumentParser, metavar: str,
 
 def name_dashes(parser: argparse.ArgumentParser,
                 argv: Sequence[str] | None) -> None:
-    """Refuse paths that begin with a dash, which argparse takes for options.
+    """Refuse paths with a leading dash, which argparse takes for options.
 
     Args:
-        parser (ArgumentParser): Which refuses them.
-        argv (Sequence[str], optional): Arguments; those of the process if not
-            given. What follows ``--`` is no option.
+        parser (ArgumentParser): Parser that reports the error.
+        argv (Sequence[str], optional): Arguments; by default those of the
+            process. What follows ``--`` is not an option.
     """
     for text in sys.argv[1:] if argv is None else argv:
         if text == '--':

@@ -29,7 +29,7 @@ TOOLS = dict(
     compare='compare',
     analyze='analyze',
     export='export')
-# What tools import that a light installation lacks.
+# Imports of the tools that a light installation lacks.
 NEEDED = dict(
     upscale=('torch', ),
     export=('torch', 'onnx'),
@@ -38,7 +38,7 @@ NEEDED = dict(
     test=('mmagic', ),
     compare=('mmagic', ),
     analyze=('mmagic', ))
-# What brings them.
+# How to install them.
 _CURES = dict(
     torch='torch',
     onnx="'dksan_mm[onnx]'",
@@ -51,10 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand as ``python tools/NAME.py`` would.
 
     Args:
-        argv (Sequence[str], optional): Arguments; None: the process's.
+        argv (Sequence[str], optional): Arguments; None for the process's.
 
     Returns:
-        int: The exit code, unless the tool ends the process with its own.
+        int: Exit code, unless the tool ends the process itself.
     """
     prepare_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -73,15 +73,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(path: Path) -> None:
-    """Run a program as Python does, which gives no other name to it."""
+    """Run a program as ``__main__``, as Python does."""
     program = ModuleType('__main__')
     program.__file__ = str(path)
-    sys.modules['__main__'] = program  # where processes of its own look
+    sys.modules['__main__'] = program  # its worker processes look there
     exec(compile(path.read_bytes(), path, 'exec'), vars(program))
 
 
 def _find_fault(name: str) -> str:
-    """Say why a subcommand cannot be run, '' if it can."""
+    """Return why a subcommand cannot be run, or ''."""
     if name not in TOOLS:
         given = f'there is no command {name!r}' if name else 'name a command'
         return f'{given}; there are {", ".join(TOOLS)}'

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""``--cfg-options``: keys that exist, and values of the right kind."""
+"""``--cfg-options``: check of keys and of the types of values."""
 import argparse
 import difflib
 import inspect
@@ -11,7 +11,7 @@ from mmengine.config import DictAction
 
 from dksan_mm.utils.errors import UserError
 
-# What mmengine's Runner, or a tool, reads at the top of a config.
+# Top-level keys that mmengine's Runner or a tool reads.
 TOP = ('model', 'work_dir', 'train_dataloader', 'val_dataloader',
        'test_dataloader', 'train_cfg', 'val_cfg', 'test_cfg', 'auto_scale_lr',
        'optim_wrapper', 'param_scheduler', 'val_evaluator', 'test_evaluator',
@@ -19,7 +19,7 @@ TOP = ('model', 'work_dir', 'train_dataloader', 'val_dataloader',
        'resume', 'launcher', 'env_cfg', 'log_processor', 'log_level',
        'visualizer', 'default_scope', 'randomness', 'experiment_name',
        'custom_imports', 'model_wrapper_cfg', 'compile')
-# Others that mmagic or a tool reads.
+# Further keys that mmagic or a tool reads.
 READ = ('demo_pipeline', 'find_unused_parameters')
 _LOOP = ('by_epoch', 'max_epochs', 'max_iters', 'val_begin', 'val_interval',
          'dynamic_intervals', 'fp16')
@@ -47,14 +47,14 @@ KNOWN: dict[str, tuple[str, ...]] = dict(
                    'offset_lr_mult', 'align_lr_mult'),
     optim_wrapper=('optimizer', 'accumulative_counts', 'clip_grad', 'dtype',
                    'loss_scale', 'use_fsdp', 'constructor', 'paramwise_cfg'))
-# Dicts whose keys are names of the user's choice.
+# Dicts whose keys the user may choose.
 FREE = ('data_prefix', 'custom_keys', 'default_hooks', 'resource_limit')
-# Keys that are read, and taken away, before a class is built.
+# Keys that are read and removed before a class is built.
 SPECIAL = ('type', '_delete_', '_scope_', 'priority', 'convert_to_iter_based')
 
 
 class OptionAction(DictAction):
-    """mmengine's ``DictAction``; a value without ``=`` is named."""
+    """mmengine's ``DictAction`` with an error for values without ``=``."""
 
     def __call__(self,
                  parser: argparse.ArgumentParser,
@@ -79,13 +79,13 @@ class OptionAction(DictAction):
 
 
 class Place(NamedTuple):
-    """A key of a dict that names a class, and may be an argument of it.
+    """A key in a dict that names a class, possibly an argument of the class.
 
     Attributes:
-        option (str): As on the command line.
+        option (str): Option as on the command line.
         kind (str | type): The class, or its name in a registry.
-        key (str): The last part of the option.
-        known (tuple[str, ...]): Keys that the dict has.
+        key (str): Last part of the option.
+        known (tuple[str, ...]): Existing keys of the dict.
     """
     option: str
     kind: Any
@@ -95,18 +95,18 @@ class Place(NamedTuple):
 
 def check_options(config: Mapping[str, Any],
                   options: Mapping[str, Any]) -> list[Place]:
-    """Refuse keys that nothing reads, and values of another kind.
+    """Refuse keys that nothing reads and values of the wrong type.
 
     Args:
         config (dict): The config without the options.
-        options (dict[str, Any]): Dotted keys and values.
+        options (dict[str, Any]): Values by dotted key.
 
     Returns:
-        list[Place]: Keys that only their classes know; see
+        list[Place]: Keys that only their classes can check; see
         :func:`check_arguments`.
 
     Raises:
-        UserError: Names the key and the nearest right one.
+        UserError: If a key or value is wrong; names the most similar key.
     """
     places = []
     for option, value in options.items():
@@ -124,7 +124,7 @@ def _check(config: Mapping[str, Any], option: str, value: Any,
             here = here[int(part)]
             continue
         if not isinstance(here, Mapping):
-            # Nothing or a value becomes a dict; what it is has to be said.
+            # A new dict in place of None or a value needs a type.
             if here is None and f'{".".join(parts[:depth])}.type' in options:
                 return None
             raise UserError(f'--cfg-options {option}: '
@@ -153,12 +153,12 @@ def _check_index(option: str, part: str, length: int) -> None:
 
 def _find_key(config: Mapping[str, Any], option: str, part: str,
               here: Mapping[str, Any], name: str, prefix: str) -> Place | None:
-    """Accept a key, leave it to its class, or refuse it."""
+    """Accept a key, leave its check to its class, or refuse it."""
     if not prefix:
         if part in TOP:
             return None
         if part in here:
-            # A variable of the config: what was made of it stays as it is.
+            # A variable of the config: changing it later has no effect.
             if part not in READ:
                 _refuse_variable(config, option)
             return None
@@ -183,7 +183,7 @@ def _refuse_variable(config: Mapping[str, Any], option: str) -> None:
 
 
 def _settings_called(config: Mapping[str, Any], option: str) -> str:
-    """Return a hint at the settings of an option's name, or nothing."""
+    """Return a hint at settings with the name of an option, or ''."""
     others = sorted(
         key for key in _leaves(config)
         if key.rpartition('.')[2] == option.rpartition('.')[2]
@@ -192,7 +192,7 @@ def _settings_called(config: Mapping[str, Any], option: str) -> str:
 
 
 def _leaves(value: Any, prefix: str = '') -> Iterator[str]:
-    """Dotted keys of all values."""
+    """Yield the dotted keys of all values."""
     items: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, Mapping):
         items = value.items()
@@ -217,7 +217,7 @@ def _refuse(option: str,
 
 
 def _check_value(option: str, old: Any, new: Any) -> None:
-    """Refuse text in the place of a number, and parts in that of a list."""
+    """Refuse text instead of a number, and an item instead of a list."""
     if isinstance(new, str) and isinstance(old, (numbers.Number, bool)):
         kind = 'True or False' if isinstance(old, bool) else 'a number'
         raise UserError(f'--cfg-options {option}: must be {kind}, such as '
@@ -230,14 +230,14 @@ def _check_value(option: str, old: Any, new: Any) -> None:
 
 
 def check_arguments(places: Iterable[Place]) -> None:
-    """Refuse keys that the classes of a config do not take.
+    """Refuse keys that the classes of a config do not accept.
 
     Args:
-        places (Iterable[Place]): From :func:`check_options`, once the modules
-            are imported that register the classes.
+        places (Iterable[Place]): Result of :func:`check_options`; the modules
+            that register the classes must be imported.
 
     Raises:
-        UserError: Names the key and the nearest right one.
+        UserError: If a key is wrong; names the most similar key.
     """
     for place in places:
         kind = _find_class(place.kind)
@@ -246,13 +246,13 @@ def check_arguments(places: Iterable[Place]) -> None:
         if accepted is None or first in accepted and not rest:
             continue
         if first in accepted:
-            continue  # a dict of its own, which the class looks into
+            continue  # a dict that the class itself reads
         _refuse(place.option, first, accepted | set(place.known),
                 place.option[:-len(place.key) - 1])
 
 
 def _find_class(kind: Any) -> type | None:
-    """A class by its name in any registry; None if there is none."""
+    """Find a class by its name in any registry; None if not found."""
     if not isinstance(kind, str):
         return kind
     from mmagic import registry as own
@@ -268,7 +268,7 @@ def _find_class(kind: Any) -> type | None:
 
 
 def _arguments(kind: Any) -> set[str] | None:
-    """Names of a class's arguments; None if it takes any."""
+    """Return the names of a class's arguments; None if it takes any."""
     names: set[str] = set()
     classes = kind.__mro__ if inspect.isclass(kind) else (kind, )
     takes_more = False
@@ -288,5 +288,5 @@ def _arguments(kind: Any) -> set[str] | None:
         }
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             return names
-        takes_more = True  # its base class gets what is left over
+        takes_more = True  # the rest goes to its base class
     return None

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Checks of the data that a config asks for.
+"""Checks of the data that a config needs.
 
-Before anything slow is imported: a run without data should end at once.
+They run before slow imports, so that a run without data ends at once.
 """
 import os
 import re
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.steps import named_steps
 
-if TYPE_CHECKING:  # launch.py imports mmengine, without its warnings
+if TYPE_CHECKING:  # launch.py imports mmengine without its warnings
     from mmengine.config import Config, ConfigDict
 
 PREPARE = 'python tools/prepare_data.py SOURCE'
@@ -19,15 +19,15 @@ PREPARE = 'python tools/prepare_data.py SOURCE'
 
 def datasets_of(config: 'Config',
                 loaders: Sequence[str]) -> Iterator[tuple[str, 'ConfigDict']]:
-    """Configs of the data sets behind some dataloaders, wrapped ones too.
+    """Yield the data set configs of some dataloaders, including wrapped ones.
 
     Args:
         config (Config): The whole config.
         loaders (Sequence[str]): Names such as ``'train_dataloader'``.
 
     Yields:
-        tuple[str, ConfigDict]: Where the config is, as in --cfg-options, and
-        the config.
+        tuple[str, ConfigDict]: Dotted key as in --cfg-options, and the
+        config.
     """
     found: list = [(name, config.get(name)) for name in loaders]
     while found:
@@ -42,18 +42,18 @@ def datasets_of(config: 'Config',
 
 
 def redirect_data(config: 'Config', root: str) -> None:
-    """Let every data set of the config read below ``root``."""
+    """Make every data set of the config read below ``root``."""
     loaders = [name for name in config if name.endswith('dataloader')]
     for _, dataset in datasets_of(config, loaders):
         dataset['data_root'] = root
 
 
 def check_data(config: 'Config', loaders: Sequence[str]) -> None:
-    """Refuse a run whose frames are not there, before the slow imports.
+    """Refuse a run whose frames are missing, before the slow imports.
 
     Raises:
-        UserError: One sentence: what is missing, and the command that
-            prepares it.
+        UserError: If data are missing; one sentence names them and the
+            command that prepares them.
     """
     for _, dataset in datasets_of(config, loaders):
         root = dataset['data_root']
@@ -71,10 +71,10 @@ def check_data(config: 'Config', loaders: Sequence[str]) -> None:
 
 
 def check_windows(config: 'Config', loaders: Sequence[str]) -> None:
-    """Refuse windows of another length than the network's.
+    """Refuse windows whose length differs from that of the network.
 
     Raises:
-        UserError: Names both settings.
+        UserError: If it does; names both settings.
     """
     frames = config.get('model', {}).get('generator', {}).get('num_frames')
     for place, dataset in datasets_of(config, loaders):
@@ -89,22 +89,22 @@ def check_windows(config: 'Config', loaders: Sequence[str]) -> None:
 def check_crops(config: 'Config') -> None:
     """Refuse clips that are smaller than the training crop.
 
-    Otherwise the run stops when the first of them is drawn, hours later
-    perhaps.
+    Otherwise the run stops, perhaps hours later, when the first of them is
+    sampled.
 
     Raises:
-        UserError: Says how many and names the first, and the option that
-            asks for less.
+        UserError: If there are any; states their number, the first name, and
+            the option for a smaller crop.
     """
     for place, dataset in datasets_of(config, ['train_dataloader']):
         for name, step in named_steps(dataset.get('pipeline', [])).items():
             if 'gt_patch_size' in step:
                 _check_crop(dataset, f'{place}.pipeline.{name}', step)
-                break  # what comes later makes do with that
+                break  # later steps work on the crop
 
 
 def _check_crop(dataset: 'ConfigDict', place: str, step: dict) -> None:
-    """Compare the crop with the first HR frame of every clip."""
+    """Compare the crop with the first HR frame of each clip."""
     name = 'min_gt_patch_size'
     if step.get(name) is None:
         name = 'gt_patch_size'
@@ -124,7 +124,7 @@ def _check_crop(dataset: 'ConfigDict', place: str, step: dict) -> None:
 
 
 def _shorter_sides(dataset: 'ConfigDict') -> dict[str, int]:
-    """Clip name to the shorter side of its first HR frame."""
+    """Map each clip to the shorter side of its first HR frame."""
     from dksan_mm.io.images import read_image
     from dksan_mm.io.layout import list_frames
     folder, sides = _hr_folder(dataset), {}
@@ -142,7 +142,7 @@ def _hr_folder(dataset: 'ConfigDict') -> str:
 
 
 def _clips(dataset: 'ConfigDict', folder: str) -> list[str]:
-    """Names of the clips that a data set takes."""
+    """List the names of the clips that a data set uses."""
     from dksan_mm.io.layout import list_clips, read_annotation
     lists = [source['ann_file'] for source in dataset.get('sources') or ()]
     if dataset.get('ann_file'):
@@ -156,7 +156,7 @@ def _clips(dataset: 'ConfigDict', folder: str) -> list[str]:
 
 
 def _frame_folders(dataset: 'ConfigDict') -> list[str]:
-    """Folders of a data set that must hold clips."""
+    """List the folders of a data set that must hold clips."""
     prefixes = dataset.get('data_prefix') or {}
     return [
         os.path.join(dataset['data_root'], prefix)
@@ -165,7 +165,7 @@ def _frame_folders(dataset: 'ConfigDict') -> list[str]:
 
 
 def _remedy(folders: list[str], root: str) -> str:
-    """Name the step that makes the folders of a data set."""
+    """Name the command that makes the folders of a data set."""
     scale = re.search(r'\bLRx(\d+)', ' '.join(folders))
     if not scale:  # such as BIx4 and GT
         return 'it is read as it is downloaded: unpack it there'

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Ctrl-C and SIGTERM of a tool that saves what is done."""
+"""Ctrl-C and SIGTERM in a tool that saves its work when interrupted."""
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ from typing import NoReturn
 
 @contextmanager
 def stopping_once() -> Iterator[None]:
-    """Within it Ctrl-C and SIGTERM interrupt once.
+    """Let Ctrl-C and SIGTERM interrupt only once inside the block.
 
-    What is done is then being saved, and a second one would spoil that.
+    The work is then being saved, which a second signal would abort.
     """
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [signal.getsignal(number) for number in signals]

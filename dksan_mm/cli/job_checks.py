@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The jobs of tools/super_resolve.py, checked before anything is begun."""
+"""Checks of the jobs of tools/super_resolve.py before the work starts."""
 import argparse
 import os
 import os.path as osp
@@ -16,13 +16,13 @@ from .running import last_line
 
 
 class Plan(NamedTuple):
-    """The work of one run of tools/super_resolve.py.
+    """The work of a run of tools/super_resolve.py.
 
     Attributes:
-        jobs (list[Job]): The share of this process.
-        notes (list[str]): A sentence for each thing that is left out.
-        num_done (int): Videos whose output is there already.
-        num_videos (int): Videos in all.
+        jobs (list[Job]): Jobs of this process.
+        notes (list[str]): Sentences about everything that is left out.
+        num_done (int): Number of videos whose output exists already.
+        num_videos (int): Total number of videos.
     """
     jobs: list[Job]
     notes: list[str]
@@ -34,11 +34,11 @@ def plan_jobs(args: argparse.Namespace) -> Plan:
     """List the jobs of this process.
 
     Args:
-        args (Namespace): ``input``, ``output``, ``overwrite`` and ``size`` of
-            the command line.
+        args (Namespace): Options ``input``, ``output``, ``overwrite`` and
+            ``size`` of the command line.
 
     Raises:
-        UserError: If there is nothing to do it with, or nowhere to write.
+        UserError: If an input or output cannot be used.
     """
     try:
         jobs = find_jobs(args.input, args.output)
@@ -76,7 +76,7 @@ def _check_size(source: Source, size: Size) -> None:
 
 
 def _check_many(jobs: list[Job], args: argparse.Namespace) -> list[Job]:
-    """Leave out what is finished."""
+    """Leave out finished jobs."""
     if osp.exists(args.output) and not osp.isdir(args.output):
         raise UserError(f'{args.output} is a file, and {args.input} holds '
                         'several videos: name a folder')
@@ -87,10 +87,10 @@ def _check_many(jobs: list[Job], args: argparse.Namespace) -> list[Job]:
 
 
 def last_sentence(error: Exception) -> str:
-    """Return one sentence that the user can act on.
+    """Return an error as one sentence that the user can act on.
 
     Args:
-        error (Exception): Of the system, or with a text of its own.
+        error (Exception): A system error, or one with its own text.
     """
     if isinstance(error, OSError) and error.strerror:
         name = error.filename

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Jobs: videos of a folder, their outputs, and who does which."""
+"""Jobs: videos of a folder, their outputs, and their processes."""
 import os
 import os.path as osp
 import unicodedata
@@ -18,25 +18,25 @@ class Job:
     """A video to upscale.
 
     Attributes:
-        source (str): A video file or a folder of frames.
-        target (str): The video file or folder of PNGs to write.
+        source (str): Path of a video file or a folder of frames.
+        target (str): Path of the video file or folder of PNGs to write.
     """
     source: str
     target: str
 
 
 def find_jobs(source: str, target: str) -> list[Job] | None:
-    """List the videos in a folder, or of a pattern.
+    """List the videos in a folder or of a pattern.
 
     Args:
-        source (str): A folder of video files and of folders with frames, or
-            a pattern that stands for such.
-        target (str): The folder for what is written, under the same names.
+        source (str): A folder of video files and folders of frames, or a
+            pattern that matches such files and folders.
+        target (str): Folder for the outputs, which have the same names.
 
     Returns:
-        list[Job] | None: In the order of their names; None if ``source`` is
-        one video, folder of frames or image, or is not there. What lies in
-        ``target`` is a result and none.
+        list[Job] | None: Jobs in natural order; None if ``source`` is a
+        single video, folder of frames or image, or does not exist. Results in
+        ``target`` are not sources.
 
     Raises:
         ValueError: If all videos are in ``target``, or one would be replaced.
@@ -55,10 +55,10 @@ def find_jobs(source: str, target: str) -> list[Job] | None:
 
 
 def is_done(job: Job) -> bool:
-    """Return whether a job's result is there.
+    """Return whether the result of a job exists.
 
-    An empty file or folder is none, nor is a folder of other things than
-    frames that were written here.
+    An empty file or folder is not a result, nor is a folder with anything but
+    frames that this package wrote.
     """
     if not osp.isdir(job.target):
         return osp.isfile(job.target) and osp.getsize(job.target) > 0
@@ -67,10 +67,10 @@ def is_done(job: Job) -> bool:
 
 
 def _sources(paths: Sequence[str], source: str, target: str) -> list[str]:
-    """Leave out what lies in the target: it is a result.
+    """Leave out paths in the target, which are results.
 
     Raises:
-        ValueError: If all does, so that nobody could tell what is.
+        ValueError: If all are in the target: results cannot be told apart.
     """
     inside = [
         path for path in paths
@@ -78,7 +78,7 @@ def _sources(paths: Sequence[str], source: str, target: str) -> list[str]:
     ]
     folder = _common_folder(paths)
     if inside and _is_inside(folder, target) and not _is_same(folder, target):
-        return list(paths)  # the folder of the sources is in the target
+        return list(paths)  # the target contains the folder of sources
     if len(inside) == len(paths):
         raise ValueError(f'{target}: the videos of {source} are in this '
                          'folder; name another one for the output')
@@ -86,7 +86,7 @@ def _sources(paths: Sequence[str], source: str, target: str) -> list[str]:
 
 
 def _is_inside(path: str, folder: str) -> bool:
-    """Return whether a folder is another or lies in it, links followed."""
+    """Return whether a path, with links resolved, is in or equals a folder."""
     folder = osp.realpath(folder)
     return osp.commonpath([osp.realpath(path), folder]) == folder
 
@@ -99,10 +99,10 @@ def _is_same(path: str, other: str) -> bool:
 
 
 def _check_apart(jobs: Sequence[Job]) -> None:
-    """Refuse a target that is a source, or a folder that holds one.
+    """Refuse a target that is a source or a folder that holds one.
 
     Raises:
-        ValueError: If there is one.
+        ValueError: If there is such a target.
     """
     files, folders = {}, {}
     for job in jobs:
@@ -119,7 +119,7 @@ def _check_apart(jobs: Sequence[Job]) -> None:
 
 
 def _identity(path: str) -> tuple[int, int] | None:
-    """Return what all links to a file share; None if there is no file."""
+    """Return device and inode, which links share; None if missing."""
     try:
         state = os.stat(path)
     except OSError:
@@ -132,9 +132,9 @@ def _common_folder(paths: Sequence[str]) -> str:
 
 
 def _target_names(paths: Sequence[str]) -> list[str]:
-    """A name for each source, also where letters' case is not told apart.
+    """Return a unique name for each source, even if case is ignored.
 
-    It depends on the sources alone, so that it is the same in each run.
+    The names depend only on the sources, so they are equal in each run.
     """
     names = [_target_name(path) for path in paths]
     root = _common_folder(paths)
@@ -160,22 +160,22 @@ def _plain(name: str) -> str:
 
 
 def _with_folders(path: str, root: str) -> str:
-    """``b_a.avi.mp4`` for ``root/b/a.avi``."""
+    """Return ``b_a.avi.mp4`` for ``root/b/a.avi``."""
     folders = osp.relpath(osp.dirname(path) or '.', root)
     parts = [part for part in folders.split(os.sep) if part != os.curdir]
     return '_'.join([*parts, _long(path)])
 
 
 def share(jobs: Sequence[Job], rank: int, world_size: int) -> list[Job]:
-    """The jobs of one process: all shares are about the same size.
+    """Return the jobs of one process, so that all have similar work.
 
     Args:
-        jobs (Sequence[Job]): All, the same in every process.
-        rank (int): Which process.
+        jobs (Sequence[Job]): All jobs, the same in every process.
+        rank (int): Rank of the process.
         world_size (int): Number of processes.
 
     Returns:
-        list[Job]: Its share; each job is in one process's.
+        list[Job]: Its jobs; each job belongs to exactly one process.
     """
     shares: list[list[Job]] = [[] for _ in range(world_size)]
     loads = [0] * world_size
@@ -187,10 +187,9 @@ def share(jobs: Sequence[Job], rank: int, world_size: int) -> list[Job]:
 
 
 def _target_name(path: str) -> str:
-    """``a.mkv`` for ``a.mkv``, ``a.mp4`` for ``a.avi``, ``a`` for ``a``.
+    """Name an output: ``a.mkv`` and a folder ``a`` alike, ``a.avi`` as MP4.
 
-    Names of what is left of interrupted outputs, such as ``a.part.mp4``, are
-    nobody's.
+    Names of incomplete outputs, such as ``a.part.mp4``, are never used.
     """
     name = osp.basename(path)
     if PART_NAME.search(name):
@@ -201,13 +200,13 @@ def _target_name(path: str) -> str:
 
 
 def _long(path: str) -> str:
-    """A name that no other video of the folder gets."""
+    """Return a name that no other video of the folder gets."""
     name = osp.basename(path)
     return name if osp.isdir(path) else f'{name}.mp4'
 
 
 def _bytes(path: str) -> int:
-    """Size of a file or of a folder's files; 0 of a pattern."""
+    """Return the size of a file or of a folder's files; 0 for a pattern."""
     if osp.isdir(path):
         with os.scandir(path) as entries:
             return sum(entry.stat().st_size for entry in entries

@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Start of the tools, before and around the Runner.
+"""Start of the tools: configs, checks, imports and the Runner.
 
-Importing this module is quick. mmagic (15 s) is imported by
-:func:`import_modules`, when everything that can be checked has been.
+The import of this module is fast. mmagic (15 s) is imported by
+:func:`import_modules`, after everything that can be checked before.
 """
 import argparse
 import os
@@ -19,14 +19,14 @@ from .config_options import OptionAction  # noqa: E402
 from .config_options import check_arguments, check_options  # noqa: E402
 from .running import last_line, log_traceback, run_tool  # noqa: E402, F401
 
-# What building from a config raises where the config is wrong.
+# Errors that building from a wrong config raises.
 BUILD_ERRORS = (TypeError, KeyError, ValueError, AssertionError,
                 AttributeError, IndexError)
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that mmagic's tools share, and ``--data-root``."""
+    """Add the options that mmagic's tools share, and ``--data-root``."""
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
     parser.add_argument(
         '--data-root',
@@ -48,7 +48,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """``--cfg-options``."""
+    """Add ``--cfg-options``."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -59,7 +59,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """The config with the command line's changes; imports nothing heavy.
+    """Load the config and apply the command line, without slow imports.
 
     Raises:
         UserError: If it is missing or cannot be read, or an option does not
@@ -69,11 +69,11 @@ def load_config(args: argparse.Namespace) -> Config:
         raise UserError(f'there is no config {args.config}')
     try:
         config = Config.fromfile(args.config, import_custom_modules=False)
-    except Exception as error:  # a config is a program: anything may happen
+    except Exception as error:  # a config is a program and may raise any
         raise UserError(f'cannot read the config {args.config}: '
                         f'{last_line(error)}') from error
     if args.cfg_options:
-        # What only the classes know is checked when they are imported.
+        # Arguments of classes are checked after the classes are imported.
         args.unknown_options = check_options(
             dict(config.items()), args.cfg_options)
         try:
@@ -91,10 +91,10 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def check_work_dir(config: Config) -> None:
-    """Refuse a folder for logs and checkpoints that cannot be written.
+    """Refuse a work dir that cannot be written.
 
     Raises:
-        UserError: If it is a file or read-only, or cannot be made.
+        UserError: If it is a file, is read-only or cannot be created.
     """
     path = Path(os.path.abspath(config.work_dir))
     there = next(p for p in (path, *path.parents) if os.path.lexists(p))
@@ -109,8 +109,8 @@ def check_launcher(launcher: str) -> None:
     """Refuse a distributed run that cannot start.
 
     Raises:
-        UserError: If the processes were not started by torchrun, or the
-            launcher needs GPUs that are not there.
+        UserError: If torchrun did not start the processes, or the launcher
+            needs more GPUs than there are.
     """
     import torch
     if launcher == 'pytorch' and 'RANK' not in os.environ:
@@ -122,10 +122,10 @@ def check_launcher(launcher: str) -> None:
 
 
 def start_cpu_group(config: Config) -> None:
-    """Start the processes' group on a machine without a GPU.
+    """Start the process group on a machine without a GPU.
 
-    mmengine always selects a CUDA device there and fails; it leaves a group
-    alone that exists already.
+    mmengine would select a CUDA device and fail; it keeps a group that
+    already exists.
     """
     import torch
     if config.launcher == 'pytorch' and not torch.cuda.is_available():
@@ -133,11 +133,11 @@ def start_cpu_group(config: Config) -> None:
 
 
 def import_modules(config: Config) -> None:
-    """Import mmagic and what the config's ``custom_imports`` name.
+    """Import mmagic and the modules in the config's ``custom_imports``.
 
     Raises:
-        UserError: If one of them cannot be imported, or has a version that
-            does not work, or ``custom_imports`` has another form.
+        UserError: If one cannot be imported or has an unsupported version,
+            or ``custom_imports`` is malformed.
     """
     from mmengine.utils import import_modules_from_strings
 
@@ -145,19 +145,19 @@ def import_modules(config: Config) -> None:
     if _is_first_process():
         print('Importing mmagic (about 15 seconds) ...', flush=True)
     with warnings.catch_warnings():
-        # Of transformers and diffusers, about torch; nobody here can act.
+        # From transformers and diffusers about torch: not for the user.
         warnings.simplefilter('ignore', FutureWarning)
         try:
             check_openmmlab()
             import_modules_from_strings(**_named_imports(config))
         except ImportError as error:
-            # mmengine hides the import that failed in the context.
+            # mmengine hides the failed import in the context.
             reason = f' ({error.__context__})' if error.__context__ else ''
             raise UserError(f'{error}{reason}') from error
 
 
 def _named_imports(config: Config) -> dict:
-    """Arguments of mmengine's import: ``imports`` is there, maybe empty."""
+    """Return mmengine's import arguments; ``imports`` always exists."""
     named = config.get('custom_imports') or {}
     known = {'imports', 'allow_failed_imports'}
     fits = isinstance(named, dict) and named.keys() <= known
@@ -170,7 +170,7 @@ def _named_imports(config: Config) -> dict:
 
 
 def check_imported(args: argparse.Namespace) -> None:
-    """Check options against the classes that they are for, once imported.
+    """Check options against the arguments of their imported classes.
 
     Raises:
         UserError: If a class has no such argument.
@@ -179,17 +179,17 @@ def check_imported(args: argparse.Namespace) -> None:
 
 
 def build_runner(kind: type, config: Config):
-    """Build mmengine's Runner, and with it all that the config describes.
+    """Build mmengine's Runner and everything that the config describes.
 
     Args:
         kind (type): ``Runner`` or a subclass.
         config (Config): The whole config.
 
     Returns:
-        Runner: It.
+        Runner: The runner.
 
     Raises:
-        UserError: If something cannot be built as the config says.
+        UserError: If something cannot be built as configured.
     """
     try:
         runner: Any = _own_runner(kind)
@@ -202,10 +202,9 @@ def build_runner(kind: type, config: Config):
 def _own_runner(kind: type) -> type:
     """Derive a Runner that respects the user's config.
 
-    mmengine dumps the whole config into the work dir under the name of the
-    config's file, which may be that very file, or another one of that name;
-    and a resumed training takes its learning rates from the checkpoint,
-    whatever the config says.
+    mmengine's dumps the config to the work dir under its own file name, which
+    may overwrite that very file or another one; and on resuming, it takes the
+    learning rates from the checkpoint instead of the config.
     """
     from dksan_mm.engine.runner.schedule import Schedule
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The network that a command line names: its options, weights and loading."""
+"""Options for the network of a command line, and its loading."""
 import argparse
 import importlib.util
 import os.path as osp
@@ -21,7 +21,7 @@ DEFAULT = 'dksan-s'
 
 
 class OptionAction(argparse.Action):
-    """``config_options.OptionAction``, imported when the option is given."""
+    """Defers the import of ``config_options.OptionAction`` until used."""
 
     def __call__(self,
                  parser: argparse.ArgumentParser,
@@ -70,10 +70,10 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
 
 def check_network_options(parser: argparse.ArgumentParser,
                           args: argparse.Namespace) -> None:
-    """Refuse options that exclude each other or that mmagic is needed for.
+    """Refuse options that exclude each other or need a missing mmagic.
 
-    With ``--cfg-options`` but no ``--config``, ``args.config`` becomes that
-    of the released network.
+    With ``--cfg-options`` but no ``--config``, ``args.config`` is set to the
+    config of the released network.
     """
     if args.model and args.config:
         parser.error('--model and --config: give one of them')
@@ -94,7 +94,7 @@ def need_openmmlab(parser: argparse.ArgumentParser, option: str) -> None:
 
 
 def network_name(args: argparse.Namespace) -> str:
-    """Return the name of the network: of its config, or as released."""
+    """Return the name of the network, from its config or its release."""
     return Path(args.config).stem if args.config else args.model or DEFAULT
 
 
@@ -106,7 +106,7 @@ def load_network(args: argparse.Namespace,
 
     Args:
         args (argparse.Namespace): Values of :func:`add_network_options`.
-        device (str): Where the model shall run.
+        device (str): Device of the model.
         dtype (torch.dtype, optional): Precision of the network. Default:
             float32.
 
@@ -130,7 +130,7 @@ def load_network(args: argparse.Namespace,
 
 
 def find_checkpoint(args: argparse.Namespace) -> str | None:
-    """Return the path of the user's checkpoint, or else of a released one."""
+    """Return the path of the user's checkpoint or of the released one."""
     if args.checkpoint:
         return args.checkpoint
     config = args.config or RELEASED[args.model or DEFAULT]
@@ -140,7 +140,7 @@ def find_checkpoint(args: argparse.Namespace) -> str | None:
 
 def _load_released(args: argparse.Namespace, checkpoint: str | None,
                    device: str, dtype: 'torch.dtype') -> 'nn.Module':
-    """Load a released network, without mmagic."""
+    """Load a released network without mmagic."""
     from dksan_mm import load_model
     return load_model(
         args.model or DEFAULT,
@@ -152,12 +152,12 @@ def _load_released(args: argparse.Namespace, checkpoint: str | None,
 
 def _load_configured(args: argparse.Namespace, checkpoint: str | None,
                      device: str, dtype: 'torch.dtype') -> 'nn.Module':
-    """Load the network of a config, by mmagic."""
+    """Load the network of a config by mmagic."""
     from dksan_mm.cli import launch
     config = launch.load_config(args)
     if checkpoint:
         from dksan_mm.engine.runner.checkpoint import read_checkpoint
-        read_checkpoint(checkpoint)  # refused before the slow imports
+        read_checkpoint(checkpoint)  # fail before the slow imports
     launch.import_modules(config)
     launch.check_imported(args)
     from dksan_mm.apis import init_model
@@ -176,14 +176,14 @@ def _load_configured(args: argparse.Namespace, checkpoint: str | None,
 
 
 def _detail(args: argparse.Namespace) -> float | None:
-    """Return the detail that is asked for, or the default of the network."""
+    """Return the requested detail, or the default of the network."""
     if args.detail is not None or not args.model:
         return args.detail
     return default_detail(args.model, own_weights=bool(args.checkpoint))
 
 
 def _no_weights(config: str) -> str:
-    """Return what to do without a checkpoint."""
+    """Return the message for a missing checkpoint."""
     return (f'no weights are released for {osp.relpath(config)}: pass your '
             'own with --checkpoint (tools/train.py makes them), omit --config '
             f'to use {DEFAULT}, or pass --model bicubic, which needs none')

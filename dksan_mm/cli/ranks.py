@@ -1,26 +1,26 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The processes of torchrun, each of which does a share of the jobs."""
+"""Processes of torchrun, which share the jobs."""
 import os
 from datetime import timedelta
 
 
 def rank() -> int:
-    """Number of this process, 0 without torchrun."""
+    """Return the rank of this process; 0 without torchrun."""
     return int(os.environ.get('RANK', 0))
 
 
 def world_size() -> int:
-    """Number of processes, 1 without torchrun."""
+    """Return the number of processes; 1 without torchrun."""
     return int(os.environ.get('WORLD_SIZE', 1))
 
 
 def sum_over_ranks(number: int) -> int:
-    """Add up a number over all processes, once all have reached this.
+    """Sum a number over all processes, once all have reached this call.
 
     torchrun stops the others when one fails.
 
     Args:
-        number (int): This process's.
+        number (int): Number of this process.
 
     Returns:
         int: The sum, in every process.

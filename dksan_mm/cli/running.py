@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Runs of tools: exit codes, and one sentence for what the user can fix."""
+"""Runs of tools: exit codes and one-sentence messages."""
 import os
 import sys
 import traceback
@@ -15,16 +15,16 @@ def run_tool(main: Callable[[Sequence[str] | None], None],
              argv: Sequence[str] | None = None,
              *,
              when_interrupted: str = 'interrupted') -> int:
-    """Run a tool; turn what the user can fix into one sentence.
+    """Run a tool and report what the user can fix in one sentence.
 
     Args:
-        main (Callable): The tool; takes the arguments.
-        argv (Sequence[str], optional): Arguments; None: the process's.
-        when_interrupted (str): What to say on Ctrl-C.
+        main (Callable): The tool, called with the arguments.
+        argv (Sequence[str], optional): Arguments; None for the process's.
+        when_interrupted (str): Message on Ctrl-C.
 
     Returns:
-        int: 0, or 2 after a :class:`UserError` or an error in the data or the
-        settings (``OSError``, ``ValueError``), or 130 when interrupted.
+        int: 0; 2 after a :class:`UserError` or an error in data or settings
+        (``OSError``, ``ValueError``); 130 when interrupted.
     """
     _let_threads_sleep()
     prepare_streams()
@@ -47,7 +47,7 @@ def _run(main: Callable[[Sequence[str] | None], None],
     except (OSError, ValueError) as error:
         return _complain(f'{_explain(error)}{log_traceback()}')
     except Exception as error:
-        # A wrong setting shows as any error, anywhere.
+        # A wrong setting may cause any error anywhere.
         if '--cfg-options' not in (sys.argv if argv is None else argv):
             raise
         return _complain(f'with these --cfg-options: {type(error).__name__}: '
@@ -64,9 +64,9 @@ def _explain(error: Exception) -> str:
 def _let_threads_sleep() -> None:
     """Let OpenMP's waiting threads sleep after a short spin.
 
-    They spin for long otherwise, which costs nothing on an idle machine, and
-    where other programs use the cores made a training step on two cores up
-    to seven times slower. OpenMP reads the variable once, when torch loads.
+    By default they spin for long: harmless on an idle machine, but if other
+    programs use the cores, a training step on two cores became up to seven
+    times slower. OpenMP reads the variable once, when torch is loaded.
     """
     os.environ.setdefault('GOMP_SPINCOUNT', '1000')
 
@@ -77,7 +77,7 @@ def _complain(sentence: str) -> int:
 
 
 def log_traceback() -> str:
-    """Write the traceback to the run's log; say where, '' without a log."""
+    """Log the traceback and return the path of the log, or ''."""
     logging = sys.modules.get('mmengine.logging')
     if logging is None:
         return ''
@@ -90,6 +90,6 @@ def log_traceback() -> str:
 
 
 def last_line(error: BaseException) -> str:
-    """Return an error's last line, or the one of a loader's worker."""
+    """Return the last line of an error, even of a loader's worker."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip() if lines else type(error).__name__

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Another factor than 16 for a config's tests."""
+"""Other scale factors than 16 for a config's tests."""
 import re
 from typing import TYPE_CHECKING
 
@@ -15,15 +15,15 @@ SCALES = (2, 4, 8, 16)
 
 
 def set_scale(config: 'Config', scale: int) -> None:
-    """Let a config test the frames of one of its network's factors.
+    """Set the scale factor on which a config is tested.
 
     Args:
-        config (Config): Its model, test data set and its checks are changed.
-        scale (int): HR pixels per LR pixel along each axis.
+        config (Config): Config whose model, test data set and checks are
+            changed.
+        scale (int): Scale factor, HR pixels per LR pixel along each axis.
 
     Raises:
-        UserError: If a test data set reads LR from a folder that no scale is
-            named by.
+        UserError: If the LR folder of a test data set does not name a scale.
     """
     test_cfg = config.model.get('test_cfg') or {}
     config.model.test_cfg = dict(test_cfg, scale=scale)
@@ -32,15 +32,15 @@ def set_scale(config: 'Config', scale: int) -> None:
 
 
 def set_dataset_scale(dataset: 'ConfigDict', scale: int, place: str) -> None:
-    """Let a data set read LR frames of a scale, and check them by it.
+    """Set the scale factor of a data set's LR frames and their check.
 
     Args:
-        dataset (ConfigDict): Modified.
-        scale (int): HR pixels per LR pixel along each axis.
-        place (str): Its name in messages.
+        dataset (ConfigDict): Config, changed in place.
+        scale (int): Scale factor, HR pixels per LR pixel along each axis.
+        place (str): Name of the data set in messages.
 
     Raises:
-        UserError: As :func:`set_scale`.
+        UserError: See :func:`set_scale`.
     """
     prefix = dataset.data_prefix
     folder = re.sub('LRx[0-9]+', lr_dir(scale), prefix.img)
