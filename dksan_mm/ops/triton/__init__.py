@@ -1,2 +1,2 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The operators on a GPU, as Triton's kernels."""
+"""Operators on a GPU, as Triton kernels."""

@@ -1,14 +1,14 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The GPU kernels of the dense form, on tensor cores. Imports triton.
+"""GPU kernels of the dense form on tensor cores. Imports triton.
 
-With any number of groups of channels, and of groups of offsets: the modulated
-deformable convolution is this without kernel offsets. The channels are worked
-on in chunks that lie in one group of each kind.
+Channel groups and offset groups are supported: without kernel offsets, this is
+the modulated deformable convolution. Channels are processed in chunks, each
+within one channel group and one offset group.
 
-With kernel offsets the taps' samples of a chunk are mixed to columns of the
-scope's cells in registers, (pixels, cells, channels), and multiplied with the
-weights, (group, cell, channel, output). Without, each tap's samples are.
-Nothing but the output reaches memory. PRECISION is that of the products.
+With kernel offsets, the samples of a chunk are mixed in registers to columns
+of the scope's cells, (pixels, cells, channels), and multiplied with weights,
+(group, cell, channel, output); without, each tap's samples are multiplied.
+Only the output is written to memory. PRECISION is that of the products.
 """
 
 import triton
@@ -31,7 +31,7 @@ def dense_forward_kernel(
         TABLE: tl.constexpr, CELLS: tl.constexpr, LAST: tl.constexpr,
         TAPS_LAST: tl.constexpr, BLOCK_P: tl.constexpr, BLOCK_C: tl.constexpr,
         BLOCK_O: tl.constexpr, WIDE: tl.constexpr, PRECISION: tl.constexpr):
-    """Output of one block of pixels and of a group's channels."""
+    """Compute the output of a block of pixels and channels of a group."""
     image, pixel, live, row, col = tile(
         tl.program_id(0), pixels, out_width, stride_y, stride_x, padding_y,
         padding_x, BLOCK_P, WIDE)
@@ -40,7 +40,7 @@ def dense_forward_kernel(
     o = tl.program_id(1) % blocks * BLOCK_O + tl.arange(0, BLOCK_O)
     live_o = o < GROUP_OUT
     chunks = tl.cdiv(PIECE, BLOCK_C) * (GROUP_IN // PIECE)
-    # One product a cell, all at once, which are summed at the end.
+    # One product per cell, all at once; their sum follows at the end.
     totals = tl.zeros((CELLS, BLOCK_P, BLOCK_O), tl.float32)
     for step in range(chunks):
         c, end, _, offset_set, _ = chunk(group * chunks + step, PIECE,
@@ -96,9 +96,9 @@ def dense_weight_kernel(
         LAST: tl.constexpr, TAPS_LAST: tl.constexpr, BLOCK_P: tl.constexpr,
         BLOCK_C: tl.constexpr, BLOCK_O: tl.constexpr, WIDE: tl.constexpr,
         PRECISION: tl.constexpr):
-    """A share of the weight's gradient: some blocks of pixels, one chunk.
+    """Compute partial weight gradients of blocks of pixels and one chunk.
 
-    Without kernel offsets, of one tap.
+    Without kernel offsets, each program handles one tap.
     """
     share = tl.program_id(0)
     c, end, group, offset_set, _ = chunk(
@@ -157,10 +157,10 @@ def dense_backward_kernel(
         TABLE: tl.constexpr, CELLS: tl.constexpr, LAST: tl.constexpr,
         TAPS_LAST: tl.constexpr, BLOCK_P: tl.constexpr, BLOCK_C: tl.constexpr,
         BLOCK_O: tl.constexpr, WIDE: tl.constexpr, PRECISION: tl.constexpr):
-    """Gradients of one block of pixels and chunk, all but the weight's.
+    """Compute all but weight gradients of one block of pixels and chunk.
 
-    Those of ``x`` are added atomically; those of offsets and mask are this
-    chunk's share, which the caller sums.
+    Gradients of ``x`` are added atomically; those of offsets and mask are
+    partial gradients of the chunk, which the caller sums.
     """
     image, pixel, live, row, col = tile(
         tl.program_id(0), pixels, out_width, stride_y, stride_x, padding_y,

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Parts of the dense form's GPU kernels: chunks, columns, weights' places.
+"""Parts of the dense form's GPU kernels: chunks, columns, weight indices.
 
 Imports triton.
 """
@@ -13,10 +13,10 @@ from .sampling import block, image_tap, sample, scope_matrix, scope_tap
 @triton.jit
 def chunk(number, PIECE: tl.constexpr, GROUP_IN: tl.constexpr,
           SET_IN: tl.constexpr, BLOCK_C: tl.constexpr):
-    """Channels of a chunk and their end, group, set of offsets and part.
+    """Return channels, their end, group, offset group and part of a chunk.
 
-    Pieces are the channels between any two borders of groups. ``part`` counts
-    the chunks of a set.
+    A piece is the range of channels between adjacent group borders. ``part``
+    counts the chunks of an offset group.
     """
     CHUNKS: tl.constexpr = (PIECE + BLOCK_C - 1) // BLOCK_C
     first = number // CHUNKS * PIECE
@@ -32,7 +32,7 @@ def columns(x, image_offset, kernel_offset, mask, image, pixel, live, row, col,
             SCOPE: tl.constexpr, CELLS: tl.constexpr, FLAT: tl.constexpr,
             TAPS_LAST: tl.constexpr, BLOCK_P: tl.constexpr,
             BLOCK_C: tl.constexpr):
-    """Samples mixed to the scope's cells, (cells, pixels, channels)."""
+    """Mix samples to columns of cells, (cells, pixels, channels)."""
     mixed = tl.zeros((CELLS, BLOCK_P, BLOCK_C), tl.float32)
     for k in tl.range(TAPS):
         top, left, fy, fx = image_tap(image_offset, k, 0, row, col, dilation_y,
@@ -54,7 +54,7 @@ def columns(x, image_offset, kernel_offset, mask, image, pixel, live, row, col,
 def weights_at(group, first_cell, c, o, end, live_o, GROUP_IN: tl.constexpr,
                GROUP_OUT: tl.constexpr, TABLE: tl.constexpr,
                CELLS: tl.constexpr, BLOCK_C: tl.constexpr):
-    """Indices of CELLS cells' weights, (cells * channels, outputs)."""
+    """Return weight indices of CELLS cells, (cells * channels, outputs)."""
     row = tl.arange(0, CELLS * BLOCK_C)
     cell = first_cell + row // BLOCK_C
     channel = tl.reshape(
@@ -72,7 +72,7 @@ def weights_at(group, first_cell, c, o, end, live_o, GROUP_IN: tl.constexpr,
 def cell_weights(group, c, o, end, live_o, GROUP_IN: tl.constexpr,
                  GROUP_OUT: tl.constexpr, TABLE: tl.constexpr,
                  CELLS: tl.constexpr):
-    """Indices of all cells' weights, (cells, channels, outputs)."""
+    """Return weight indices of all cells, (cells, channels, outputs)."""
     cell = tl.arange(0, CELLS)
     at = (group * TABLE + cell)[:, None] * GROUP_IN + (c % GROUP_IN)[None, :]
     inside = (cell < TABLE)[:, None] & (c < end)[None, :]
@@ -86,7 +86,7 @@ def pulled(grad_out, weight, image, pixel, live, pixels, group, cell, c, end,
            TABLE: tl.constexpr, CELLS: tl.constexpr, LAST: tl.constexpr,
            BLOCK_P: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_O: tl.constexpr,
            PRECISION: tl.constexpr):
-    """Gradient of CELLS cells' columns, (pixels, cells * channels)."""
+    """Compute gradients of columns of CELLS, (pixels, cells * channels)."""
     total = tl.zeros((BLOCK_P, CELLS * BLOCK_C), tl.float32)
     for step in range(tl.cdiv(GROUP_OUT, BLOCK_O)):
         o = step * BLOCK_O + tl.arange(0, BLOCK_O)

@@ -1,13 +1,13 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The dense operator on a GPU: deformable convolutions on tensor cores.
+"""Dense operator on a GPU: deformable convolutions on tensor cores.
 
 Checked in the interpreter and compiled for several GPUs (docs/gpu.md), but
 **not yet run on one**.
 
-Products of float32 images are made of three TF32 products each, which is
-float32 but for the last digit; those of half precision are TF32, whose
-rounding is below that of the output. Backward, the gradient of ``x`` is added
-atomically, as in the depthwise form; all others are sums in a fixed order.
+Each product of float32 images consists of three TF32 products, accurate to
+float32 but for the last digit. For half precision, it is one TF32 product,
+whose rounding error is below the output's. The gradient of ``x`` is added
+atomically, as in the depthwise form; all others are summed in a fixed order.
 """
 
 import math
@@ -24,41 +24,41 @@ from .launch import (Launch, by_pixel, channels_last, formatted, is_last,
 
 
 class Block(NamedTuple):
-    """Pixels, channels and outputs of a block, and its warps."""
+    """Number of pixels, channels, outputs and warps of a block."""
     pixels: int
     channels: int
     outputs: int
     warps: int
 
 
-# The largest that fit in registers and shared memory, by whether there are
-# kernel offsets.
+# Largest blocks that fit into registers and shared memory; True: with kernel
+# offsets.
 FORWARD = {True: Block(16, 16, 64, 16), False: Block(64, 16, 128, 16)}
 BACKWARD = {True: Block(16, 16, 16, 8), False: Block(64, 16, 16, 8)}
 WEIGHT = {True: Block(32, 16, 64, 16), False: Block(32, 16, 128, 8)}
-# Programs that share the blocks of pixels for the weight's gradient.
+# Number of programs among which blocks are divided for weight gradients.
 SHARES = 64
 
 
 def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
              kernel_offset: Tensor | None, mask: Tensor | None,
              geometry: Geometry) -> Tensor:
-    """Deformable kernel convolution with several channels a filter.
+    """Apply the convolution with several channels per filter.
 
     Args:
         x (Tensor[n, c, h, w]): Input, float32, bfloat16 or float16.
-        weight (Tensor[c_out, c / groups, s, s]): The scope, or without kernel
-            offsets the kernel at rest, with as many rows and columns as it
-            has taps.
+        weight (Tensor[c_out, c / groups, s, s]): Scope; without kernel
+            offsets, the kernel at rest with one row and column for each row
+            and column of taps.
         image_offset (Tensor[n, 2GK, h_out, w_out], optional): Image offsets
             of G offset groups.
         kernel_offset (Tensor[n, 2K, h_out, w_out], optional): Kernel offsets;
             then G = 1.
         mask (Tensor[n, GK, h_out, w_out], optional): Factor of each tap.
-        geometry (Geometry): As checked.
+        geometry (Geometry): Checked settings.
 
     Returns:
-        Tensor[n, c_out, h_out, w_out]: Output, in the type and memory format
+        Tensor[n, c_out, h_out, w_out]: Output with the dtype and memory format
         of ``x``.
     """
     settings = [
@@ -75,7 +75,7 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
 def forward(x: Tensor, weight: Tensor, image_offset: Tensor | None,
             kernel_offset: Tensor | None, mask: Tensor | None,
             settings: list[int]) -> Tensor:
-    """Output; ``weight`` is ``(c_out, c / groups, cells)``."""
+    """Compute the output; ``weight`` is ``(c_out, c / groups, cells)``."""
     tensors = (x, weight, image_offset, kernel_offset, mask)
     out: Tensor = _output(*tensors, settings)
     if out.numel():
@@ -85,7 +85,7 @@ def forward(x: Tensor, weight: Tensor, image_offset: Tensor | None,
 
 def forward_launch(tensors: Inputs, out: Tensor,
                    settings: list[int]) -> Launch:
-    """The kernel's call that computes ``out``."""
+    """Return the kernel launch that computes ``out``."""
     offsets, taps_last = by_pixel(*tensors[2:])
     x, weight = tensors[:2]
     block = FORWARD[offsets[1] is not None]
@@ -105,7 +105,7 @@ def backward(grad_out: Tensor, x: Tensor, weight: Tensor,
              image_offset: Tensor | None, kernel_offset: Tensor | None,
              mask: Tensor | None, settings: list[int],
              wanted: list[bool]) -> list[Tensor]:
-    """Gradients of the inputs that are wanted."""
+    """Compute the wanted gradients."""
     tensors = (x, weight, image_offset, kernel_offset, mask)
     shares = sums(tensors, wanted, settings)
     if grad_out.numel():
@@ -119,7 +119,7 @@ def backward(grad_out: Tensor, x: Tensor, weight: Tensor,
 
 def weight_launch(grad_out: Tensor, tensors: Inputs, shares: Tensor,
                   settings: list[int]) -> Launch:
-    """The kernel's call that fills the shares of the weight's gradient."""
+    """Return the kernel launch that fills the partial weight gradients."""
     x, weight = tensors[:2]
     offsets, taps_last = by_pixel(*tensors[2:])
     block = WEIGHT[offsets[1] is not None]
@@ -138,7 +138,7 @@ def weight_launch(grad_out: Tensor, tensors: Inputs, shares: Tensor,
 def backward_launch(grad_out: Tensor, tensors: Inputs,
                     shares: Sequence[Tensor | None],
                     settings: list[int]) -> Launch:
-    """The kernel's call that fills all other shares."""
+    """Return the kernel launch that fills all other partial gradients."""
     x, weight = tensors[:2]
     offsets, taps_last = by_pixel(*tensors[2:])
     by_x, _, *by_offset = shares
@@ -157,7 +157,7 @@ def backward_launch(grad_out: Tensor, tensors: Inputs,
 
 def sums(tensors: Inputs, wanted: list[bool],
          settings: list[int]) -> list[Tensor | None]:
-    """Allocate room for the shares of the gradients, None if unwanted."""
+    """Allocate the partial gradients; None if unwanted."""
     x, weight, _, kernel_offset, _ = tensors
     mixed = kernel_offset is not None
     constants = _constants(tensors, settings, BACKWARD[mixed])
@@ -173,7 +173,7 @@ def _table_shape(weight: Tensor, groups: int) -> tuple[int, ...]:
 
 
 def _table(weight: Tensor, groups: int) -> Tensor:
-    """``(groups, cells, c / groups, c_out / groups)``, in float32."""
+    """Permute to ``(groups, cells, c / groups, c_out / groups)``, float32."""
     table: Tensor = weight.float().unflatten(0,
                                              (groups, -1)).permute(0, 3, 2, 1)
     return table.contiguous()
@@ -181,7 +181,7 @@ def _table(weight: Tensor, groups: int) -> Tensor:
 
 def _constants(tensors: Inputs, settings: list[int],
                block: Block) -> dict[str, Any]:
-    """Values that kernels are compiled for."""
+    """Return the kernels' compile-time constants."""
     x, weight, _, kernel_offset, _ = tensors
     rows, cols = settings[:2]
     groups, sets = settings[12:]
@@ -208,24 +208,24 @@ def _constants(tensors: Inputs, settings: list[int],
 
 
 def _tiles(x: Tensor, settings: list[int], pixels: int) -> int:
-    """Blocks of pixels; none spans two images."""
+    """Return the number of blocks of pixels; none spans two images."""
     return len(x) * -(-settings[8] * settings[9] // pixels)
 
 
 def _blocks(constants: dict[str, Any]) -> int:
-    """Blocks of outputs of a group."""
+    """Return the number of blocks of a group's outputs."""
     outputs: int = constants['GROUP_OUT']
     return -(-outputs // int(constants['BLOCK_O']))
 
 
 def _chunks(x: Tensor, constants: dict[str, Any]) -> int:
-    """Chunks of channels."""
+    """Return the number of chunks of channels."""
     piece: int = constants['PIECE']
     return x.shape[1] // piece * -(-piece // int(constants['BLOCK_C']))
 
 
 def _sizes(x: Tensor, weight: Tensor, settings: list[int]) -> list[int]:
-    """Sizes and steps that the kernels take at run time."""
+    """Return sizes and strides, the kernels' run-time arguments."""
     channels, height, width = x.shape[1:]
     return [
         height, width, channels, settings[8] * settings[9], settings[9],

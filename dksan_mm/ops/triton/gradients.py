@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Gradients that the kernels' programs share, and what torch knows of them."""
+"""Partial gradients of the kernels, and their registration with autograd."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -18,13 +18,13 @@ Settings = list[int]
 
 def allocate(tensors: Inputs, wanted: list[bool], weight_shape: Sequence[int],
              parts: int) -> list[Tensor | None]:
-    """Allocate room for the shares of the gradients, None if unwanted.
+    """Allocate the partial gradients; None if unwanted.
 
     Args:
-        tensors (tuple): Those of the operator.
-        wanted (list[bool]): Whose gradients are.
-        weight_shape (Sequence[int]): Of all shares of the weight's gradient.
-        parts (int): Shares of the gradients of offsets and mask.
+        tensors (tuple): Input tensors of the operator.
+        wanted (list[bool]): Whether each tensor's gradient is wanted.
+        weight_shape (Sequence[int]): Shape of all partial weight gradients.
+        parts (int): Number of partial gradients of offsets and mask.
     """
     x = tensors[0]
     offsets, last = by_pixel(*tensors[2:])
@@ -42,12 +42,12 @@ def allocate(tensors: Inputs, wanted: list[bool], weight_shape: Sequence[int],
 
 def add_up(tensors: Inputs, shares: Sequence[Tensor | None],
            in_shape: Callable[[Tensor], Tensor]) -> list[Tensor]:
-    """The gradients that are wanted, in the types of their tensors.
+    """Sum the partial gradients, in the dtypes of the tensors.
 
     Args:
-        tensors (tuple): Those of the operator.
-        shares (Sequence[Tensor | None]): As :func:`allocate` gives them.
-        in_shape (Callable): Gives the sum of the weight's shares its shape.
+        tensors (tuple): Input tensors of the operator.
+        shares (Sequence[Tensor | None]): Partial gradients to sum.
+        in_shape (Callable): Function that reshapes the weight gradient.
     """
     x, weight, *offsets = tensors
     grad_x, grad_weight, *others = shares
@@ -69,14 +69,14 @@ def add_up(tensors: Inputs, shares: Sequence[Tensor | None],
 def connect(forward: torch.library.CustomOpDef,
             backward: torch.library.CustomOpDef,
             whole_settings: Callable[[Tensor, Settings], Settings]) -> None:
-    """Make one operator the gradient of another, as torch sees them.
+    """Register one operator as the gradient of another.
 
     Args:
-        forward (CustomOpDef): Takes five tensors and settings.
-        backward (CustomOpDef): Takes the output's gradient, the same, and
-            which gradients are wanted.
-        whole_settings (Callable): Makes those of :func:`~dksan_mm.ops.
-            differentiable.plain_terms` from ``x`` and the settings.
+        forward (CustomOpDef): Operator of five tensors and settings.
+        backward (CustomOpDef): Operator of the output's gradient, the
+            arguments of ``forward``, and which gradients are wanted.
+        whole_settings (Callable): Converts ``x`` and the settings to those of
+            :func:`~dksan_mm.ops.differentiable.plain_terms`.
     """
 
     def save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -100,7 +100,7 @@ def _empty(grad_out: Tensor, x: Tensor, weight: Tensor,
            image_offset: Tensor | None, kernel_offset: Tensor | None,
            mask: Tensor | None, settings: Settings,
            wanted: list[bool]) -> list[Tensor]:
-    """Gradients without values."""
+    """Create gradients without data, for tracing."""
     offsets, _ = by_pixel(image_offset, kernel_offset, mask)
     grads: list[Tensor | None] = [
         formatted(torch.empty_like(x), is_last(x)),
@@ -114,7 +114,7 @@ def _empty(grad_out: Tensor, x: Tensor, weight: Tensor,
 
 def _in_torch(grad_out: Tensor, tensors: Inputs,
               settings: Settings) -> list[Tensor | None]:
-    """Gradients that can be differentiated again, computed in float32."""
+    """Compute differentiable gradients in float32."""
     x, weight, *others = tensors
     offset, kernel_offset, mask = (None if t is None else t.float()
                                    for t in others)

@@ -1,15 +1,15 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The fused GPU kernels of the depthwise form. Imports triton.
+"""Fused GPU kernels of the depthwise form. Imports triton.
 
-A program works on a block of output pixels of one image by a block of
-channels. Offsets are read once a pixel and tap; samples of the image are
-gathered with their channels side by side, (n, h, w, c), and the weights of a
-tap are mixed in registers from the table ``(scope * scope, c)``, which stays
-in the innermost cache. Neither columns nor sampled kernels reach memory. All
-arithmetic is in float32; indices into tensors have 32 bits, or 64 if WIDE.
+Each program processes a block of output pixels of one image and a block of
+channels. Offsets are read once per pixel and tap. Image samples are gathered
+in channels-last order, (n, h, w, c), and the weights of a tap are interpolated
+in registers from the table ``(scope * scope, c)``, which stays in the L1
+cache. Neither columns nor sampled kernels are written to memory. Arithmetic is
+in float32; tensor indices have 32 bits, or 64 if WIDE.
 
-Tensors that may be absent are None. ``LAST`` says that a tensor has its
-channels last in memory. Without kernel offsets the table has one row a tap.
+Absent tensors are None. ``LAST`` means that a tensor is stored channels last.
+Without kernel offsets, the table has one row per tap.
 """
 
 import triton
@@ -28,7 +28,7 @@ def forward_kernel(x, table, image_offset, kernel_offset, mask, out, height,
                    SCOPE: tl.constexpr, LAST: tl.constexpr,
                    TAPS_LAST: tl.constexpr, BLOCK_P: tl.constexpr,
                    BLOCK_C: tl.constexpr, WIDE: tl.constexpr):
-    """Output of one block of pixels and channels."""
+    """Compute the output of one block of pixels and channels."""
     image, pixel, live, row, col = tile(
         tl.program_id(0), pixels, out_width, stride_y, stride_x, padding_y,
         padding_x, BLOCK_P, WIDE)
@@ -70,10 +70,10 @@ def backward_kernel(grad_out, x, table, image_offset, kernel_offset, mask,
                     LAST: tl.constexpr, TAPS_LAST: tl.constexpr,
                     BLOCK_P: tl.constexpr, BLOCK_C: tl.constexpr,
                     WIDE: tl.constexpr, PRECISION: tl.constexpr):
-    """Gradients of some blocks of pixels, one after the other.
+    """Compute the gradients of several blocks of pixels in sequence.
 
-    Those of ``x`` are added atomically. Those of the table are this program's
-    share, those of offsets and mask this channel block's; the caller sums.
+    Gradients of ``x`` are added atomically. The caller sums the others: those
+    of the table per program, those of offsets and mask per channel block.
     """
     first, part = tl.program_id(0), tl.program_id(1)
     c = part * BLOCK_C + tl.arange(0, BLOCK_C)
@@ -84,7 +84,7 @@ def backward_kernel(grad_out, x, table, image_offset, kernel_offset, mask,
                                             pixels, out_width, stride_y,
                                             stride_x, padding_y, padding_x,
                                             BLOCK_P, WIDE)
-        # The parts of the tensors of gradients by pixel lie image by image.
+        # Partial gradients per pixel are stored by part, then by image.
         slot = image + part * images
         grad = tl.load(
             grad_out + block(image, pixel, pixels, c, channels, LAST),
@@ -106,7 +106,7 @@ def backward_kernel(grad_out, x, table, image_offset, kernel_offset, mask,
                                            SCOPE)
                 weight = mix(gy, gx, w00, w01, w10, w11)
             else:
-                y, z, gy, gx = top, left, fy, fx  # not used
+                y, z, gy, gx = top, left, fy, fx  # unused
                 weight = table_row(table, k, c, channels)
             factor = tl.full((BLOCK_P, ), 1., tl.float32)
             if mask is not None:
@@ -134,7 +134,7 @@ def backward_kernel(grad_out, x, table, image_offset, kernel_offset, mask,
             if grad_table is not None:
                 matrix = scope_matrix(y, z, gy, gx, k, kernel_offset
                                       is not None, SCOPE, CELLS)
-                # A single TF32 product is 5e-4 off.
+                # A single TF32 product has an error of 5e-4.
                 shares = tl.dot(
                     tl.trans(matrix),
                     by_weight * factor[:, None],

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A call of a kernel as data: to be run, or compiled for a GPU elsewhere."""
+"""Kernel launches as data, to be run or compiled for an absent GPU."""
 
 import dataclasses
 import importlib
@@ -8,21 +8,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# Index arithmetic in 32 bits takes half the registers; larger tensors get 64.
+# 32-bit index arithmetic needs half the registers; larger tensors use 64 bits.
 MAX_NARROW = 2**31 - 2**20
 
 
 @dataclasses.dataclass(frozen=True)
 class Launch:
-    """One call of a kernel.
+    """One kernel launch.
 
     Attributes:
-        module, kernel (str): Where it is, next to this module, and its name.
+        module, kernel (str): Module in this folder and name of the kernel.
         grid (tuple[int, ...]): Number of programs along each axis.
         arguments (tuple): Tensors (None if absent) and integers.
-        constants (dict): Values that the kernel is compiled for.
-        warps (int): Warps of a program.
-        max_registers (int): Registers that a thread may take on Nvidia's.
+        constants (dict): Compile-time constants.
+        warps (int): Number of warps of a program.
+        max_registers (int): Maximum registers per thread on Nvidia GPUs.
     """
 
     module: str
@@ -34,24 +34,24 @@ class Launch:
     max_registers: int = 128
 
     def function(self) -> Any:
-        """The kernel; imports triton."""
+        """Kernel function; imports triton."""
         package = __name__.rpartition('.')[0]
         module = importlib.import_module(f'{package}.{self.module}')
         return getattr(module, self.kernel)
 
     def keywords(self, backend: str) -> dict[str, Any]:
-        """Constants and options for a kind of GPU, ``'cuda'`` or ``'hip'``."""
-        # One stage: copies ahead of the loop's loads would go through shared
-        # memory, and take registers.
+        """Return constants and options for ``'cuda'`` or ``'hip'``."""
+        # One stage: prefetching the loop's loads would need shared memory and
+        # registers.
         keywords = dict(self.constants, num_warps=self.warps, num_stages=1)
         if backend == 'cuda':
             keywords['maxnreg'] = self.max_registers
-        elif 'PRECISION' in keywords:  # of products; AMD's knows no TF32 x 3
+        elif 'PRECISION' in keywords:  # AMD GPUs do not support TF32 x 3
             keywords['PRECISION'] = 'ieee'
         return keywords
 
     def run(self) -> None:
-        """Start the kernel on the device of its first tensor."""
+        """Launch the kernel on the device of its first tensor."""
         backend = 'hip' if torch.version.hip else 'cuda'
         with torch.cuda.device_of(self.arguments[0]):
             self.function()[self.grid](*self.arguments,
@@ -59,34 +59,34 @@ class Launch:
 
 
 def is_wide(*tensors: Tensor | None) -> bool:
-    """Return whether an index into one of them may need 64 bits."""
+    """Return whether indices into any of the tensors may need 64 bits."""
     return any(t is not None and t.numel() > MAX_NARROW for t in tensors)
 
 
 def power_of_2(number: int) -> int:
-    """The smallest one that is not below ``number``."""
+    """Return the smallest power of 2 that is at least ``number``."""
     return 1 << (number - 1).bit_length()
 
 
 def is_last(tensor: Tensor) -> bool:
-    """Return whether its channels lie side by side, not its pixels."""
+    """Return whether a tensor is stored channels last."""
     return not tensor.is_contiguous() and tensor.is_contiguous(
         memory_format=torch.channels_last)
 
 
 def formatted(tensor: Tensor, last: bool) -> Tensor:
-    """Return it with its channels last, or first; copied if need be."""
+    """Return a tensor stored channels last or first, copied if necessary."""
     return tensor.contiguous(
         memory_format=torch.channels_last if last else torch.contiguous_format)
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """``(n, h, w, c)``: no copy of what is in that order already."""
+    """Return ``(n, h, w, c)``, without a copy if stored channels last."""
     return x.permute(0, 2, 3, 1).contiguous()
 
 
 def by_pixel(*tensors: Tensor | None) -> tuple[list[Tensor | None], bool]:
-    """Offsets and mask in one memory format, and whether it is NHWC."""
+    """Return tensors in one memory format, and whether it is NHWC."""
     present = [t for t in tensors if t is not None]
     last = all(is_last(t) for t in present)
     return [None if t is None else formatted(t, last) for t in tensors], last

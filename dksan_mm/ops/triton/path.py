@@ -1,18 +1,18 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The depthwise operator on a GPU, in one Triton kernel each way.
+"""Depthwise operator on a GPU: one Triton kernel per direction.
 
 Checked in the interpreter and compiled for several GPUs (docs/gpu.md), but
 **not yet run on one**: block sizes come from register counts, not timings.
 
-*Forward* reads each input and writes the output once, plus the neighbours
-that the caches do not hold. Half-precision images are read and written as
-such, everything between is float32. Channels-last images need no copy.
+The forward kernel reads each input and writes the output once, plus neighbours
+that are not in the caches. Half-precision images are read and written as such;
+intermediate values are float32. Channels-last images are not copied.
 
-*Backward* makes the samples again instead of storing them. The gradient of
-``x`` is collected by atomic additions in a float32 image, so that its last
-digits depend on the order of additions and differ from run to run; all other
-gradients are sums in a fixed order. The weight's is a small matrix product a
-tap and block of pixels, on the tensor cores.
+The backward kernel recomputes the samples instead of storing them. The
+gradient of ``x`` is accumulated by atomic additions in float32, so its last
+digits depend on their order and differ between runs. All other gradients are
+summed in a fixed order. The weight gradient is a small matrix product per tap
+and block of pixels, on the tensor cores.
 """
 
 import functools
@@ -31,12 +31,12 @@ from .launch import (Launch, by_pixel, channels_last, formatted, is_last,
 
 DTYPES = {torch.float32, torch.bfloat16, torch.float16}
 
-# Pixels times channels of a block, and its warps: four neighbouring channels
-# a thread, the widest load that a GPU has. More do not fit in the registers.
+# Pixels times channels of a block, and its warps: each thread handles four
+# adjacent channels, the widest load of a GPU. More exceed the registers.
 BLOCK, WARPS = 1024, 8
-# Of a block. The backward kernel's matrix product needs 16 pixels a block.
+# Per block; the backward kernel's matrix product needs 16 pixels per block.
 MAX_FORWARD_CHANNELS, MAX_BACKWARD_CHANNELS = 128, 64
-# Backward programs on each multiprocessor, all running at once.
+# Concurrent backward programs on each multiprocessor.
 PROGRAMS = 2
 
 
@@ -47,26 +47,26 @@ def available() -> bool:
 
 
 def interpreted() -> bool:
-    """Return whether Triton's interpreter, for CPUs, was asked for."""
+    """Return whether Triton's interpreter for CPUs is enabled."""
     return os.environ.get('TRITON_INTERPRET') == '1'
 
 
 def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
              kernel_offset: Tensor | None, mask: Tensor | None,
              geometry: Geometry) -> Tensor:
-    """Depthwise deformable kernel convolution.
+    """Apply the depthwise deformable kernel convolution.
 
     Args:
         x (Tensor[n, c, h, w]): Input, float32, bfloat16 or float16.
-        weight (Tensor[m * c, 1, s, s]): The scope, or without kernel offsets
-            the kernel at rest, with as many rows and columns as it has taps.
+        weight (Tensor[m * c, 1, s, s]): Scope; without kernel offsets, the
+            kernel at rest with one row and column for each of the taps'.
         image_offset (Tensor[n, 2K, h_out, w_out], optional): Image offsets.
         kernel_offset (Tensor[n, 2K, h_out, w_out], optional): Kernel offsets.
         mask (Tensor[n, K, h_out, w_out], optional): Factor of each tap.
-        geometry (Geometry): As checked.
+        geometry (Geometry): Checked settings.
 
     Returns:
-        Tensor[n, m * c, h_out, w_out]: Output, in the type and memory format
+        Tensor[n, m * c, h_out, w_out]: Output with the dtype and memory format
         of ``x``.
     """
     settings = [
@@ -87,7 +87,7 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
 def forward(x: Tensor, weight: Tensor, image_offset: Tensor | None,
             kernel_offset: Tensor | None, mask: Tensor | None,
             settings: list[int]) -> Tensor:
-    """Output; ``weight`` is ``(c, cells)``, settings as in ``convolve``."""
+    """Compute the output; ``weight`` is ``(c, cells)``."""
     tensors = (x, weight, image_offset, kernel_offset, mask)
     out: Tensor = _output(*tensors, settings)
     if out.numel():
@@ -97,7 +97,7 @@ def forward(x: Tensor, weight: Tensor, image_offset: Tensor | None,
 
 def forward_launch(tensors: Inputs, out: Tensor,
                    settings: list[int]) -> Launch:
-    """The kernel's call that computes ``out``."""
+    """Return the kernel launch that computes ``out``."""
     x, weight = tensors[:2]
     offsets, taps_last = by_pixel(*tensors[2:])
     blocks = _Blocks.forward(x, settings)
@@ -120,7 +120,7 @@ def backward(grad_out: Tensor, x: Tensor, weight: Tensor,
              image_offset: Tensor | None, kernel_offset: Tensor | None,
              mask: Tensor | None, settings: list[int],
              wanted: list[bool]) -> list[Tensor]:
-    """Gradients of the inputs that are wanted."""
+    """Compute the wanted gradients."""
     tensors = (x, weight, image_offset, kernel_offset, mask)
     shares = sums(tensors, wanted, settings)
     if grad_out.numel():
@@ -131,7 +131,7 @@ def backward(grad_out: Tensor, x: Tensor, weight: Tensor,
 def backward_launch(grad_out: Tensor, tensors: Inputs,
                     shares: Sequence[Tensor | None],
                     settings: list[int]) -> Launch:
-    """The kernel's call that fills ``shares``."""
+    """Return the kernel launch that fills ``shares``."""
     x, weight = tensors[:2]
     offsets, taps_last = by_pixel(*tensors[2:])
     blocks = _Blocks.backward(x, settings)
@@ -156,7 +156,7 @@ def backward_launch(grad_out: Tensor, tensors: Inputs,
 
 def sums(tensors: Inputs, wanted: list[bool],
          settings: list[int]) -> list[Tensor | None]:
-    """Allocate room for the shares of the gradients, None if unwanted."""
+    """Allocate the partial gradients; None if unwanted."""
     x, weight = tensors[:2]
     blocks = _Blocks.backward(x, settings)
     programs = min(blocks.tiles, _programs(x))
@@ -165,12 +165,12 @@ def sums(tensors: Inputs, wanted: list[bool],
 
 
 class _Blocks:
-    """How the work is cut.
+    """Division of the work into blocks.
 
     Attributes:
         channels, pixels (int): Size of a block, powers of 2.
-        tiles (int): Blocks of pixels; none spans two images.
-        parts (int): Blocks of channels.
+        tiles (int): Number of blocks of pixels; none spans two images.
+        parts (int): Number of blocks of channels.
     """
 
     def __init__(self, x: Tensor, settings: list[int], least: int,
@@ -184,17 +184,17 @@ class _Blocks:
 
     @classmethod
     def forward(cls, x: Tensor, settings: list[int]) -> '_Blocks':
-        """Cut the work of the forward kernel."""
+        """Divide the work of the forward kernel."""
         return cls(x, settings, 1, MAX_FORWARD_CHANNELS)
 
     @classmethod
     def backward(cls, x: Tensor, settings: list[int]) -> '_Blocks':
-        """Cut the work of the backward kernel."""
+        """Divide the work of the backward kernel."""
         return cls(x, settings, 16, MAX_BACKWARD_CHANNELS)
 
 
 def _programs(x: Tensor) -> int:
-    """Backward programs that share the blocks of pixels."""
+    """Return the number of backward programs per block of channels."""
     if x.device.type != 'cuda':
         return PROGRAMS
     device = torch.cuda.get_device_properties(x.device)
@@ -202,7 +202,7 @@ def _programs(x: Tensor) -> int:
 
 
 def _sizes(x: Tensor, settings: list[int]) -> list[int]:
-    """Sizes and steps that the kernels take at run time."""
+    """Return sizes and strides, the kernels' run-time arguments."""
     channels, height, width = x.shape[1:]
     out_height, out_width = settings[8:10]
     return [
@@ -212,7 +212,7 @@ def _sizes(x: Tensor, settings: list[int]) -> list[int]:
 
 
 def _constants(settings: list[int]) -> dict[str, Any]:
-    """Values that kernels are compiled for."""
+    """Return the kernels' compile-time constants."""
     rows, cols = settings[:2]
     return dict(TAPS=rows * cols, ROWS=rows, COLS=cols, SCOPE=settings[10])
 
@@ -226,7 +226,7 @@ def _output(x: Tensor, weight: Tensor, image_offset: Tensor | None,
 
 
 def _whole_settings(x: Tensor, settings: list[int]) -> list[int]:
-    """Those of the dense form: a group for each channel, one of offsets."""
+    """Append the dense form's settings: c channel groups, 1 offset group."""
     return [*settings, 0, x.shape[1], 1]
 
 

@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Sampling of the GPU kernels: places and weights. Imports triton.
+"""Sampling in the GPU kernels: positions and weights. Imports triton.
 
-Pixels are vectors, pixels by channels blocks; ``LAST`` says that a tensor has
-its channels last in memory, ``WIDE`` that an index may need 64 bits.
+Pixels are vectors; samples are blocks of pixels by channels. ``LAST`` means
+that a tensor is stored channels last, ``WIDE`` that indices may need 64 bits.
 """
 
 import triton
@@ -12,7 +12,7 @@ import triton.language as tl
 @triton.jit
 def tile(number, pixels, out_width, stride_y, stride_x, padding_y, padding_x,
          BLOCK_P: tl.constexpr, WIDE: tl.constexpr):
-    """Image, pixels, which exist, and where in the input their taps begin."""
+    """Return image, pixels, their validity and the input row and column."""
     tiles = tl.cdiv(pixels, BLOCK_P)
     image = (number // tiles).to(tl.int64 if WIDE else tl.int32)
     pixel = number % tiles * BLOCK_P + tl.arange(0, BLOCK_P)
@@ -24,7 +24,7 @@ def tile(number, pixels, out_width, stride_y, stride_x, padding_y, padding_x,
 @triton.jit
 def plane(image, channel, pixel, pixels, CHANNELS: tl.constexpr,
           LAST: tl.constexpr):
-    """Index of one channel of the pixels."""
+    """Return the indices of one channel of the pixels."""
     if LAST:
         index = (image * pixels + pixel) * CHANNELS + channel
     else:
@@ -34,7 +34,7 @@ def plane(image, channel, pixel, pixels, CHANNELS: tl.constexpr,
 
 @triton.jit
 def block(image, pixel, pixels, c, channels, LAST: tl.constexpr):
-    """Indices of a block of pixels by channels."""
+    """Return the indices of a block of pixels by channels."""
     if LAST:
         at = (image * pixels + pixel) * channels
         index = at[:, None] + c[None, :]
@@ -47,7 +47,7 @@ def block(image, pixel, pixels, c, channels, LAST: tl.constexpr):
 @triton.jit
 def moved(y, x, offset, k, image, pixel, live, pixels, TAPS: tl.constexpr,
           LAST: tl.constexpr):
-    """Coordinates of tap k plus its offsets, in float32."""
+    """Add the offsets of tap k to its coordinates, in float32."""
     if offset is not None:
         dy = plane(image, 2 * k, pixel, pixels, 2 * TAPS, LAST)
         dx = plane(image, 2 * k + 1, pixel, pixels, 2 * TAPS, LAST)
@@ -68,11 +68,11 @@ def store_pair(grads, y, x, k, image, pixel, live, pixels, TAPS: tl.constexpr,
 
 @triton.jit
 def split_image(at, size, FLAT: tl.constexpr):
-    """Left neighbour and distance to it.
+    """Return the left neighbour and the distance to it.
 
-    Far outside (where no float may be turned into an integer), and for NaN,
-    both neighbours are outside; NaN stays in the distance. FLAT: also exactly
-    one pixel before the first, where the slope is 0 then.
+    Both neighbours are outside the image for NaN, which the distance keeps,
+    and far outside, where a float may exceed an integer. With FLAT, they are
+    outside also exactly one pixel before the first, so the gradient is 0.
     """
     if FLAT:
         near = tl.where(at > -1., at, -2.)
@@ -87,10 +87,10 @@ def split_image(at, size, FLAT: tl.constexpr):
 def image_tap(offset, k, first, row, col, dilation_y, dilation_x, height,
               width, image, pixel, live, pixels, TAPS: tl.constexpr,
               COLS: tl.constexpr, LAST: tl.constexpr, FLAT: tl.constexpr):
-    """Upper left neighbour (y, x) of tap k's samples, distances to it.
+    """Return the upper left neighbour (y, x) of tap k and the distances.
 
-    ``first`` is the first of the taps of its group of offsets, TAPS the
-    number of all groups' taps.
+    ``first`` is the first tap of the offset group, TAPS the number of taps of
+    all offset groups.
     """
     y = (row + k // COLS * dilation_y).to(tl.float32)
     x = (col + k % COLS * dilation_x).to(tl.float32)
@@ -103,10 +103,10 @@ def image_tap(offset, k, first, row, col, dilation_y, dilation_x, height,
 
 @triton.jit
 def split_scope(at, SCOPE: tl.constexpr):
-    """Cell of the scope, distance to it, and 1 where nothing was clamped."""
+    """Return the scope cell, the distance to it, and 1 if not clamped."""
     near = tl.where(at > 0., at, 0.)
     near = tl.where(near < SCOPE - 1, near, SCOPE - 1.)
-    # The last cell is the end of the cell before it.
+    # The last cell is only a right neighbour.
     low = tl.minimum(tl.floor(near), max(SCOPE - 2., 0.))
     free = tl.where((at >= 0.) & (at <= SCOPE - 1), 1., 0.)
     return low.to(tl.int32), tl.where(at == at, near - low, at), free
@@ -116,7 +116,7 @@ def split_scope(at, SCOPE: tl.constexpr):
 def scope_tap(offset, k, image, pixel, live, pixels, TAPS: tl.constexpr,
               ROWS: tl.constexpr, COLS: tl.constexpr, SCOPE: tl.constexpr,
               LAST: tl.constexpr):
-    """Cell (y, x) of tap k, distances to it, 1 where nothing was clamped."""
+    """Return the cell (y, x) of tap k, distances, and 1 if not clamped."""
     y, x = moved(k // COLS + (SCOPE - ROWS) / 2.,
                  k % COLS + (SCOPE - COLS) / 2., offset, k, image, pixel, live,
                  pixels, TAPS, LAST)
@@ -127,7 +127,7 @@ def scope_tap(offset, k, image, pixel, live, pixels, TAPS: tl.constexpr,
 
 @triton.jit
 def corner(image, y, x, live, height, width, c, channels, end):
-    """Indices of one neighbour's channels below ``end``, and which exist."""
+    """Return indices and validity of one neighbour's channels."""
     inside = live & (y >= 0) & (y < height) & (x >= 0) & (x < width)
     at = ((image * height + y) * width + x) * channels
     return (at[:, None] + c[None, :], inside[:, None] & (c < end)[None, :])
@@ -135,21 +135,21 @@ def corner(image, y, x, live, height, width, c, channels, end):
 
 @triton.jit
 def load_corner(x, image, y, xx, live, height, width, c, channels, end):
-    """One neighbour's channels, zeros where it is outside."""
+    """Load one neighbour's channels, or zeros if it is outside."""
     at, inside = corner(image, y, xx, live, height, width, c, channels, end)
     return tl.load(x + at, mask=inside, other=0.).to(tl.float32)
 
 
 @triton.jit
 def four(fy, fx):
-    """Bilinear weights of the four neighbours, to multiply channels by."""
+    """Compute bilinear weights of the four neighbours, (pixels, 1) each."""
     return (((1 - fy) * (1 - fx))[:, None], ((1 - fy) * fx)[:, None],
             (fy * (1 - fx))[:, None], (fy * fx)[:, None])
 
 
 @triton.jit
 def mix(fy, fx, s00, s01, s10, s11):
-    """Bilinear mix of four neighbours' channels."""
+    """Interpolate the channels of four neighbours bilinearly."""
     a00, a01, a10, a11 = four(fy, fx)
     return a00 * s00 + a01 * s01 + a10 * s10 + a11 * s11
 
@@ -158,7 +158,7 @@ def mix(fy, fx, s00, s01, s10, s11):
 def sample(x, mask, top, left, fy, fx, k, image, pixel, live, pixels, height,
            width, c, channels, end, TAPS: tl.constexpr,
            TAPS_LAST: tl.constexpr):
-    """A tap's samples times its mask, (pixels, channels)."""
+    """Compute a tap's samples times its mask, (pixels, channels)."""
     value = mix(
         fy, fx,
         load_corner(x, image, top, left, live, height, width, c, channels,
@@ -178,7 +178,7 @@ def sample(x, mask, top, left, fy, fx, k, image, pixel, live, pixels, height,
 @triton.jit
 def sample_slopes(x, image, top, left, fy, fx, live, height, width, c,
                   channels, end):
-    """A tap's samples, and their derivatives (y, x)."""
+    """Compute a tap's samples and their derivatives (y, x)."""
     x00 = load_corner(x, image, top, left, live, height, width, c, channels,
                       end)
     x01 = load_corner(x, image, top, left + 1, live, height, width, c,
@@ -194,7 +194,7 @@ def sample_slopes(x, image, top, left, fy, fx, live, height, width, c,
 @triton.jit
 def add_corner(grads, value, image, y, x, live, height, width, c, channels,
                end):
-    """Add to one neighbour's channels, in no fixed order."""
+    """Add atomically to one neighbour's channels."""
     at, inside = corner(image, y, x, live, height, width, c, channels, end)
     tl.atomic_add(grads + at, value, mask=inside, sem='relaxed')
 
@@ -216,8 +216,8 @@ def add_sample(grads, value, image, top, left, fy, fx, live, height, width, c,
 
 @triton.jit
 def cells(table, cell, c, channels, SCOPE: tl.constexpr):
-    """Channels of a scope cell, its right, lower and diagonal neighbours."""
-    # A scope of one cell is its own neighbour.
+    """Load the channels of a scope cell and of its three neighbours."""
+    # The cell of a scope of one is its own neighbour.
     RIGHT: tl.constexpr = 1 if SCOPE > 1 else 0
     there = (c < channels)[None, :]
     at = table + cell[:, None] * channels + c[None, :]
@@ -231,14 +231,14 @@ def cells(table, cell, c, channels, SCOPE: tl.constexpr):
 
 @triton.jit
 def table_row(table, k, c, channels):
-    """Channels of tap k where nothing moves the kernel."""
+    """Load the channels of tap k without kernel offsets."""
     at = table + k * channels + c
     return tl.load(at, mask=c < channels, other=0.).to(tl.float32)[None, :]
 
 
 @triton.jit
 def slopes(fy, fx, s00, s01, s10, s11):
-    """Derivatives (y, x) of a bilinear mix of four neighbours' channels."""
+    """Compute the derivatives (y, x) of :func:`mix`."""
     fy, fx = fy[:, None], fx[:, None]
     return ((1 - fx) * (s10 - s00) + fx * (s11 - s01),
             (1 - fy) * (s01 - s00) + fy * (s11 - s10))
@@ -247,7 +247,7 @@ def slopes(fy, fx, s00, s01, s10, s11):
 @triton.jit
 def scope_matrix(y, x, gy, gx, k, KERNEL: tl.constexpr, SCOPE: tl.constexpr,
                  CELLS: tl.constexpr):
-    """Weight of each row of the table for tap k, (pixels, rows)."""
+    """Compute each table row's weight for tap k, (pixels, rows)."""
     cell = tl.arange(0, CELLS)[None, :]
     if KERNEL:
         down, right = cell // SCOPE - y[:, None], cell % SCOPE - x[:, None]
@@ -263,7 +263,7 @@ def scope_matrix(y, x, gy, gx, k, KERNEL: tl.constexpr, SCOPE: tl.constexpr,
 
 @triton.jit
 def scope_slopes(y, x, gy, gx, SCOPE: tl.constexpr, CELLS: tl.constexpr):
-    """Derivatives (y, x) of ``scope_matrix``, (pixels, rows) each."""
+    """Compute derivatives (y, x) of ``scope_matrix``, (pixels, rows)."""
     cell = tl.arange(0, CELLS)[None, :]
     down, right = cell // SCOPE - y[:, None], cell % SCOPE - x[:, None]
     weight_y = tl.where(down == 0, 1 - gy[:, None],

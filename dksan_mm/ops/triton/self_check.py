@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A look at the kernels before they are trusted with work."""
+"""Self-check of the kernels before their first use."""
 
 import warnings
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from ..checks import Geometry
 from ..precision import no_autocast
 from . import dense_path, path
 
-# Rounding of float32 sums, by the largest number; half precision is rounded
-# once more, to its own type, after products of TF32.
+# Rounding error of float32 sums, relative to the largest value. Half precision
+# adds TF32 products and rounding to its own dtype.
 TOLERANCE = 1e-4
 
 PATHS = dict(depthwise=path, dense=dense_path)
@@ -23,20 +23,20 @@ known: dict[tuple[torch.dtype, torch.device, str], bool] = {}
 
 
 def passes(dtype: torch.dtype, device: torch.device, form: str) -> bool:
-    """Return whether the kernels compute what pure torch computes.
+    """Return whether the kernels compute the same as pure torch.
 
-    A small forward and backward, once a process, type and device: some
-    milliseconds, and at the very first use some seconds of compilation.
-    While a CUDA graph is captured nothing can be compared, and the answer is
-    no unless it is known.
+    A small forward and backward pass runs once per process, dtype and device.
+    It takes some milliseconds, plus some seconds of compilation at first use.
+    During the capture of a CUDA graph, no comparison is possible: the result
+    is False unless it is already known.
 
     Args:
-        dtype (torch.dtype): Of the images.
-        device (torch.device): Where.
+        dtype (torch.dtype): Data type of the images.
+        device (torch.device): Device to check.
         form (str): ``'depthwise'`` or ``'dense'``.
 
     Returns:
-        bool: Whether they do; if not, a warning said why.
+        bool: Whether the results match; if not, a warning says why.
     """
     key = dtype, device, form
     if key not in known:
@@ -47,16 +47,16 @@ def passes(dtype: torch.dtype, device: torch.device, form: str) -> bool:
 
 
 def _compare(dtype: torch.dtype, device: torch.device, form: str) -> bool:
-    """Compare, and say what is wrong."""
+    """Compare with pure torch and warn of errors."""
     try:
-        # Whoever asks may be tracing, or want no gradients.
+        # The caller may be tracing or have disabled gradients.
         with _disable_current_modes(), torch.inference_mode(False), \
                 torch.enable_grad(), no_autocast(device.type):
             error = largest_error(dtype, device, form)
-    except Exception as raised:  # whatever a compiler or driver thinks of
+    except Exception as raised:  # compilers and drivers raise any kind
         reason = f'{type(raised).__name__}: {raised}'
     else:
-        if error <= tolerance(dtype):  # not if it is NaN
+        if error <= tolerance(dtype):  # False for NaN
             return True
         reason = f'they are {error:.1e} off'
     warnings.warn(
@@ -66,22 +66,22 @@ def _compare(dtype: torch.dtype, device: torch.device, form: str) -> bool:
 
 
 def tolerance(dtype: torch.dtype) -> float:
-    """Largest error that passes, by the type of the images."""
+    """Return the maximum error that passes, given the images' dtype."""
     half = 0 if dtype == torch.float32 else 2 * torch.finfo(dtype).eps
     return TOLERANCE + half
 
 
 def largest_error(dtype: torch.dtype, device: torch.device,
                   form: str) -> float:
-    """Largest difference from pure torch in float64, over the largest number.
+    """Compute the largest relative error against pure torch in float64.
 
     Args:
-        dtype (torch.dtype): Of the images.
-        device (torch.device): Where.
+        dtype (torch.dtype): Data type of the images.
+        device (torch.device): Device to check.
         form (str): ``'depthwise'`` or ``'dense'``.
 
     Returns:
-        float: For each tensor the maximum; the maximum of these.
+        float: Maximum over the tensors of largest difference / largest value.
     """
     tensors, grad_out, geometry = _drawn(dtype, device, form)
     found = _results(PATHS[form].convolve, tensors, grad_out, geometry)
@@ -94,7 +94,7 @@ def largest_error(dtype: torch.dtype, device: torch.device,
 
 def _results(convolve: Callable[..., Tensor], tensors: list[Tensor],
              grad_out: Tensor, geometry: Geometry) -> list[Tensor]:
-    """Output and gradients."""
+    """Compute the output and the gradients."""
     leaves = [t.detach().requires_grad_() for t in tensors]
     out = convolve(*leaves, geometry)
     return [out.detach(), *torch.autograd.grad(out, leaves, grad_out)]
@@ -102,14 +102,14 @@ def _results(convolve: Callable[..., Tensor], tensors: list[Tensor],
 
 def _drawn(dtype: torch.dtype, device: torch.device,
            form: str) -> tuple[list[Tensor], Tensor, Geometry]:
-    """Arguments of every kind: 16 channels, 5x4 pixels, scope of 4x4."""
-    generator = torch.Generator().manual_seed(0)  # not the program's
+    """Draw all arguments: 16 channels, 5x4 pixels, scope of 4x4."""
+    generator = torch.Generator().manual_seed(0)  # keeps the global state
 
     def draw(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator).to(device)
 
     x, grad_out = draw(1, 16, 5, 4).to(dtype), draw(1, 16, 5, 4).to(dtype)
-    # Off the grid lines, where slopes jump.
+    # Not at grid lines, where derivatives are discontinuous.
     offsets = [draw(1, 18, 5, 4).round() + shift for shift in (0.3, 0.2)]
     width = 1 if form == 'depthwise' else 16
     tensors = [x, draw(16, width, 4, 4), *offsets, draw(1, 9, 5, 4)]

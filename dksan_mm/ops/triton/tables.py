@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Resources that the kernels take on GPUs, and the least time of each.
+"""Costs of the kernels and lower bounds of their run times on GPUs.
 
-The forms that the networks launch, on the meta device: nothing is computed.
+Launches are those of the networks, but on the meta device.
 """
 
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ from .launch import Launch
 
 @dataclass(frozen=True)
 class Device:
-    """Peaks of a GPU, from Nvidia's data sheets.
+    """Peak performance of a GPU, from Nvidia's data sheets.
 
     Attributes:
-        memory (float): Bytes a second.
-        flops (float): Float32 operations a second outside the tensor cores.
-        matrix (dict): Of the tensor cores, by the type of the factors.
-        cores (int): Multiprocessors.
-        clock (float): Hertz, the boost clock.
+        memory (float): Memory bandwidth in bytes per second.
+        flops (float): Float32 FLOPs per second without the tensor cores.
+        matrix (dict): FLOPs per second of the tensor cores for each dtype.
+        cores (int): Number of multiprocessors.
+        clock (float): Boost clock in hertz.
     """
 
     memory: float
@@ -36,14 +36,14 @@ class Device:
 
     @property
     def level_1(self) -> float:
-        """Bytes a second from all level-1 caches: 128 a clock each."""
+        """Bytes per second from all L1 caches: 128 per clock each."""
         return 128 * self.cores * self.clock
 
     @property
     def level_2(self) -> float:
-        """Bytes a second from the level-2 cache: 5120 a clock.
+        """Bytes per second from the L2 cache: 5120 per clock.
 
-        A100's, by its white paper; taken for the others, whose is not given.
+        Stated in the A100's white paper; assumed for the others.
         """
         return 5120 * self.clock
 
@@ -63,16 +63,16 @@ DEVICES = {
 
 @dataclass(frozen=True)
 class Cost:
-    """Costs of an output pixel.
+    """Costs per output pixel.
 
     Attributes:
         memory (int): Bytes that must be read or written once.
-        reads (int): Bytes that threads read, mostly from level-1 caches.
-        level_2 (int): Bytes that are added atomically there, or read from
-            weights that fit in no level-1 cache.
-        flops (int): Outside the tensor cores.
-        matrix (int): On the tensor cores, as often as they are done.
-        factors (torch.dtype): Type of the factors there.
+        reads (int): Bytes that threads read, mostly from L1 caches.
+        level_2 (int): Bytes that are added atomically in L2, or read from
+            weights that do not fit into an L1 cache.
+        flops (int): FLOPs outside the tensor cores.
+        matrix (int): FLOPs on the tensor cores, including repetitions.
+        factors (torch.dtype): Data type of the factors on tensor cores.
     """
 
     memory: int
@@ -83,7 +83,7 @@ class Cost:
     factors: torch.dtype = torch.float32
 
     def seconds(self, device: Device) -> dict[str, float]:
-        """Least time by what limits it."""
+        """Return the minimum time for each limiting resource."""
         return dict(
             memory=self.memory / device.memory,
             L1=self.reads / device.level_1,
@@ -94,14 +94,14 @@ class Cost:
 
 @dataclass(frozen=True)
 class Form:
-    """A form of a kernel that is launched.
+    """Launch of a kernel with its cost.
 
     Attributes:
-        name (str): Kernel and layout, for people.
-        channels (int): Of input and output.
-        dtype (torch.dtype): Of input and output.
-        launch (Launch): The call.
-        cost (Cost): Of an output pixel.
+        name (str): Readable name of the kernel and memory layout.
+        channels (int): Number of input and output channels.
+        dtype (torch.dtype): Data type of input and output.
+        launch (Launch): Kernel launch.
+        cost (Cost): Costs per output pixel.
     """
 
     name: str
@@ -112,7 +112,7 @@ class Form:
 
     @property
     def title(self) -> str:
-        """Name, channels and type."""
+        """Name, number of channels and dtype."""
         kind = str(self.dtype).removeprefix('torch.')
         return f'{self.name}, {self.channels} channels, {kind}'
 
@@ -126,17 +126,17 @@ def depthwise(
     size: tuple[int, int, int] = (4, 32, 32),
     absent: tuple[int, ...] = (4, )
 ) -> Iterator[Form]:
-    """Both kernels of a depthwise layer.
+    """Yield both kernels of a depthwise layer.
 
     Args:
-        channels (int): Of input and output.
-        dtype (torch.dtype): Of input and output. Offsets are float32, as the
-            layer's predictors compute them.
-        layout (torch.memory_format): Of all maps.
-        scope (int): Rows of the scope.
+        channels (int): Number of input and output channels.
+        dtype (torch.dtype): Data type of input and output. Offsets are
+            float32, as from the layer's predictors.
+        layout (torch.memory_format): Memory format of all feature maps.
+        scope (int): Number of rows of the scope.
         size (tuple[int, int, int]): n, h, w.
-        absent (tuple[int, ...]): Which inputs are not there: 2 the image
-            offsets, 3 the kernel offsets, 4 the mask.
+        absent (tuple[int, ...]): Absent inputs: 2 for image offsets, 3 for
+            kernel offsets, 4 for the mask.
     """
     taps, cells = 9, scope**2 if 3 not in absent else 9
     x, *others = _maps(
@@ -174,15 +174,15 @@ def dense(channels: int = 128,
           *,
           scope: int | None = 4,
           sets: int = 1) -> Iterator[Form]:
-    """The three kernels of a dense layer.
+    """Yield the three kernels of a dense layer.
 
     Args:
-        channels (int): Of input and output.
-        dtype (torch.dtype): Of input and output.
-        layout (torch.memory_format): Of all maps.
-        scope (int, optional): Rows of the scope; None: a modulated deformable
-            convolution, which has a mask instead of kernel offsets.
-        sets (int): Groups of offsets.
+        channels (int): Number of input and output channels.
+        dtype (torch.dtype): Data type of input and output.
+        layout (torch.memory_format): Memory format of all feature maps.
+        scope (int, optional): Number of rows of the scope; None: a modulated
+            deformable convolution, with a mask instead of kernel offsets.
+        sets (int): Number of offset groups.
     """
     size, cells = (4, 32, 32), 9 if scope is None else scope**2
     x, offset, second, mask = _maps(size, layout, (channels, dtype),
@@ -200,7 +200,7 @@ def dense(channels: int = 128,
     shares = dense_path.sums(tensors, wanted, settings)
     out = torch.empty_like(x)
     launches = dict(forward=dense_path.forward_launch(tensors, out, settings))
-    if shares[1] is not None:  # it is wanted
+    if shares[1] is not None:  # weight gradient is wanted
         launches['weight'] = dense_path.weight_launch(out, tensors, shares[1],
                                                       settings)
     launches['backward'] = dense_path.backward_launch(out, tensors, shares,
@@ -213,7 +213,7 @@ def dense(channels: int = 128,
 
 
 def _dense_cost(way: str, tensors: Inputs, constants: dict[str, Any]) -> Cost:
-    """Return the costs of a pixel in one of the three kernels."""
+    """Return the costs per pixel of one of the three kernels."""
     x, weight, *others = tensors
     channels, word, taps = x.shape[1], x.element_size(), constants['TAPS']
     offsets = 4 * sum(t.shape[1] for t in others if t is not None)
@@ -222,14 +222,14 @@ def _dense_cost(way: str, tensors: Inputs, constants: dict[str, Any]) -> Cost:
         channels // constants['PIECE'])
     blocks = -(-channels // constants['BLOCK_O'])
     samples = taps * channels * 4 * word
-    # Sampling, and sharing out to the cells.
+    # Sampling, and distributing samples to the cells.
     flops = taps * channels * (8 + 2 * mixed * constants['CELLS'])
     table = 4 * weight.numel() // constants['BLOCK_P']
     matrix = 2 * weight.numel() * (3 if x.dtype == torch.float32 else 1)
     if way == 'forward':
         return Cost(2 * channels * word + offsets, blocks * samples, table,
                     blocks * flops, matrix)
-    again = 1 if mixed else taps  # how often the gradient is read a chunk
+    again = 1 if mixed else taps  # reads of the gradient per chunk
     if way == 'weight':
         reads = blocks * samples + again * chunks * channels * word
         return Cost(2 * channels * word + offsets, reads, 0, blocks * flops,
@@ -243,7 +243,7 @@ def _dense_cost(way: str, tensors: Inputs, constants: dict[str, Any]) -> Cost:
 
 def _maps(size: tuple[int, int, int], layout: torch.memory_format, *kinds:
           tuple[int, torch.dtype]) -> list[Tensor]:
-    """Maps without numbers, of some channels and type each."""
+    """Create feature maps without data, given channels and dtypes."""
     n, h, w = size
     return [
         torch.empty(n, channels, h, w, dtype=dtype,
@@ -253,7 +253,7 @@ def _maps(size: tuple[int, int, int], layout: torch.memory_format, *kinds:
 
 
 def common() -> Iterator[Form]:
-    """Forms of 128 channels in training, those of the tables."""
+    """Yield the forms of the tables: 128 channels, in training."""
     yield from depthwise()
     yield from depthwise(dtype=torch.bfloat16)
     yield from dense()
@@ -262,7 +262,7 @@ def common() -> Iterator[Form]:
 
 
 def others() -> Iterator[Form]:
-    """Forms of the networks that are left: other layouts and channels."""
+    """Yield the networks' other forms: other layouts and channels."""
     layout = torch.contiguous_format
     yield from depthwise(128, torch.float32, layout)
     yield from depthwise(128, torch.bfloat16, layout)
@@ -273,7 +273,7 @@ def others() -> Iterator[Form]:
 
 
 def rare() -> Iterator[Form]:
-    """Forms that only a user's own layers take."""
+    """Yield forms that only custom layers use."""
     yield from depthwise(dtype=torch.float16)
     yield from depthwise(absent=(3, ))
     yield from depthwise(scope=5)
@@ -282,14 +282,14 @@ def rare() -> Iterator[Form]:
 
 
 def markdown(columns: list[str], rows: list[list[str]]) -> str:
-    """A table; all columns but the first flush right."""
+    """Format a Markdown table, right-aligned but for the first column."""
     marks = ['---', *['---:'] * (len(columns) - 1)]
     lines = [columns, marks, *rows]
     return '\n'.join(f'| {" | ".join(line)} |' for line in lines) + '\n'
 
 
 def roofline(forms: list[Form]) -> str:
-    """Costs a pixel and least times, as a table in Markdown."""
+    """Tabulate costs and minimum times per pixel in Markdown."""
     rows = []
     for form in forms:
         cost, cells = form.cost, []

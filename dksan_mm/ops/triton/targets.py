@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Kernels compiled for GPUs that need not be there. Imports triton.
+"""Compilation of kernels for GPUs that may be absent. Imports triton.
 
-Not where Triton's interpreter is on: it replaces the compiler when triton is
-imported.
+This does not work with Triton's interpreter, which replaces the compiler when
+triton is imported.
 """
 
 import re
@@ -25,25 +25,25 @@ from .tables import Form, markdown
 NVIDIA_TOOLS = Path(triton.__file__).parent / 'backends/nvidia/bin'
 # By compute capability, from Nvidia's CUDA programming guide, "Technical
 # specifications per compute capability": warps, blocks and bytes of shared
-# memory of a multiprocessor. A block takes 1 KiB of shared memory for itself.
+# memory of a multiprocessor. Each block reserves 1 KiB of shared memory.
 WARPS = {80: 64, 86: 48, 89: 48, 90: 64, 100: 64, 120: 48}
 BLOCKS = {80: 32, 86: 16, 89: 24, 90: 32, 100: 32, 120: 24}
 SHARED = {80: 164, 86: 100, 89: 100, 90: 228, 100: 228, 120: 100}
 REGISTERS = 65536
-REGISTER_STEP = 8  # registers a thread are rounded up to
+REGISTER_STEP = 8  # registers per thread are rounded up to a multiple
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """Resources of a compiled kernel, and the ways it reads memory.
+    """Resources and memory loads of a compiled kernel.
 
     Attributes:
-        registers (int): Of a thread.
-        stack (int): Bytes of a thread that spilled into memory.
-        shared (int): Bytes of shared memory of a program.
-        warps (int): Of a program.
-        loads (dict[int, int]): Number of global loads by their bits, as
-            they stand in the code.
+        registers (int): Registers per thread.
+        stack (int): Bytes per thread that spill into memory.
+        shared (int): Bytes of shared memory per program.
+        warps (int): Warps per program.
+        loads (dict[int, int]): Number of global loads in the code for each
+            width in bits.
     """
 
     registers: int
@@ -53,7 +53,7 @@ class Compiled:
     loads: dict[int, int]
 
     def occupancy(self, capability: int) -> float:
-        """Share of a multiprocessor's warps that run at once."""
+        """Return the share of a multiprocessor's warps that are active."""
         step = REGISTER_STEP
         registers = -(-self.registers // step) * step * 32 * self.warps
         blocks = min(REGISTERS // registers, WARPS[capability] // self.warps,
@@ -63,15 +63,15 @@ class Compiled:
 
 
 def compile_for(launch: Launch, target: GPUTarget) -> Compiled:
-    """Compile a launch's kernel, as Triton would on that GPU.
+    """Compile a launch's kernel as Triton does on that GPU.
 
     Args:
-        launch (Launch): Its tensors may be on the meta device.
-        target (GPUTarget): For instance ``GPUTarget('cuda', 90, 32)``, or
+        launch (Launch): Launch, whose tensors may be on the meta device.
+        target (GPUTarget): Target, e.g. ``GPUTarget('cuda', 90, 32)`` or
             ``GPUTarget('hip', 'gfx942', 64)``.
 
     Returns:
-        Compiled: What it takes.
+        Compiled: Resources of the kernel.
     """
     kernel, backend = launch.function(), make_backend(target)
     keywords = dict(launch.keywords(target.backend), debug=False)
@@ -87,7 +87,7 @@ def compile_for(launch: Launch, target: GPUTarget) -> Compiled:
 
 
 def _nvidia(code: dict[str, Any], warps: int, shared: int) -> Compiled:
-    """Read a cubin with cuobjdump, and PTX's loads."""
+    """Read resources of a cubin with cuobjdump, and loads from PTX."""
     with tempfile.NamedTemporaryFile(suffix='.cubin') as file:
         file.write(code['cubin'])
         file.flush()
@@ -110,7 +110,7 @@ def _nvidia(code: dict[str, Any], warps: int, shared: int) -> Compiled:
 
 
 def _amd(code: dict[str, Any], warps: int, shared: int) -> Compiled:
-    """Read AMD's assembly."""
+    """Read resources and loads from AMD assembly."""
 
     def number(name: str) -> int:
         found = re.search(rf'\.{name}:\s+(\d+)', code['amdgcn'])
@@ -134,25 +134,25 @@ TARGETS = {
         for number in WARPS
     }, 'gfx942': GPUTarget('hip', 'gfx942', 64)
 }
-# A100, H100 and H200. Next to them GeForce 30, B200, MI300.
+# A100, H100 and H200; then GeForce 30, B200 and MI300.
 STATED, RARE = ('sm_80', 'sm_90'), ('sm_86', 'sm_100', 'gfx942')
 
 
 def is_stated(form: Form, target: str) -> bool:
-    """Return whether a common form stands in the table for a GPU."""
+    """Return whether the table lists a common form for a GPU."""
     return target in STATED or form.dtype == torch.float32
 
 
 def resources(forms: Sequence[Form]) -> str:
-    """Table in Markdown of what each form takes on each GPU.
+    """Tabulate the resources of each form on each GPU in Markdown.
 
     Args:
-        forms (Sequence[Form]): Forms of the kernels, all of which compile.
-            Those of float32 are compiled for rarer GPUs too.
+        forms (Sequence[Form]): Forms of the kernels. float32 forms are also
+            compiled for rarer GPUs.
 
     Returns:
-        str: Registers a thread, bytes of shared memory a program, occupancy,
-        and bytes of stack a thread where something spilled.
+        str: Registers per thread, bytes of shared memory per program,
+        occupancy, and bytes of stack per thread if registers spill.
     """
     rows = []
     for form in forms:
