@@ -61,7 +61,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def check_args(args: argparse.Namespace) -> dict[str, launch.Config]:
-    """The configs by path; all quick checks made."""
+    """Return the configs by path, after all quick checks."""
     for name, least in (('rounds', 0), ('threads', 1)):
         value = getattr(args, name)
         if value is not None and value < least:
@@ -85,7 +85,7 @@ def read_config(path: str) -> launch.Config:
 
 def analyze(path: str, config: launch.Config,
             args: argparse.Namespace) -> dict:
-    """All numbers of one config."""
+    """Return all results of one config."""
     import torch
     from mmengine.registry import init_default_scope
 
@@ -114,7 +114,7 @@ def analyze(path: str, config: launch.Config,
 
 def measure_memory(config: launch.Config, args: argparse.Namespace,
                    size: Size) -> dict:
-    """Peak memory at one size; None bytes where it was not enough."""
+    """Measure the peak memory at one size; None if it did not suffice."""
     from dksan_mm.analysis.peak_memory import peak_memory
     progress(f'peak memory at {size[0]}x{size[1]} ...')
     try:
@@ -126,7 +126,7 @@ def measure_memory(config: launch.Config, args: argparse.Namespace,
 
 
 def kind_of(network, name: str) -> str:
-    """A part in words: '30 x RCAB', 'DKCAlign', or nothing that helps."""
+    """Describe a part: '30 x RCAB', 'DKCAlign', or '' if that is no help."""
     if name == 'rest':
         return ''
     part = network.get_submodule(name)
@@ -137,14 +137,14 @@ def kind_of(network, name: str) -> str:
 
 
 def table(rows: list[list[str]]) -> str:
-    """Markdown; the first row is the head, the first column text."""
+    """Format rows in Markdown: head first, text in the first column."""
     head, *body = rows
     rule = ['---'] + ['--:'] * (len(head) - 1)
     return '\n'.join(f'| {" | ".join(row)} |' for row in (head, rule, *body))
 
 
 def parts_table(found: dict) -> str:
-    """Each part's share of everything."""
+    """Format the share of each part in all costs."""
     pixels = found['lr_size'][0] * found['lr_size'][1]
     timed = 'seconds' in found
     rows = [[
@@ -171,7 +171,7 @@ def percent(value: float, whole: float) -> str:
 
 
 def memory_table(found: dict) -> str:
-    """Peak memory against the LR size."""
+    """Format the peak memory by LR size."""
     rows = [['LR frames', 'peak memory', 'per LR pixel']]
     for entry in found['memory']:
         height, width = entry['lr_size']
@@ -186,7 +186,7 @@ def memory_table(found: dict) -> str:
 
 
 def report(name: str, found: dict) -> str:
-    """One config's section in Markdown."""
+    """Format the section of one config in Markdown."""
     height, width = found['lr_size']
     lines = [f'## {name}', '', f'One window of {height}x{width} LR pixels']
     if 'seconds' in found:
@@ -199,7 +199,7 @@ def report(name: str, found: dict) -> str:
 
 
 def merged_imports(configs: Iterable[launch.Config]) -> launch.Config:
-    """A config with the imports of all."""
+    """Return a config with the imports of all configs."""
     names = {
         name: None
         for config in configs
@@ -219,7 +219,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     configs = check_args(args)
     with contextlib.redirect_stdout(sys.stderr):
-        # All at once: each call says that it imports mmagic.
+        # One call for all: each call announces the import of mmagic.
         launch.import_modules(merged_imports(configs.values()))
     import torch
     if args.threads:

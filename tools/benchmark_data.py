@@ -39,7 +39,7 @@ VID3OC_TRAIN, VID3OC_FRAMES = 50 * 120, 66 * 120
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse and check the arguments, before anything large is imported."""
+    """Parse and check the arguments before any slow import."""
     parser = make_parser(__doc__)
     parser.add_argument(
         '--samples',
@@ -57,7 +57,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def make_parser(description: str) -> argparse.ArgumentParser:
-    """The arguments that tools/benchmark_stores.py has too."""
+    """Add the arguments shared with tools/benchmark_stores.py."""
     parser = argparse.ArgumentParser(
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -71,7 +71,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
 
 def check_args(parser: argparse.ArgumentParser,
                argv: list[str]) -> argparse.Namespace:
-    """Parse them; the files must be there."""
+    """Parse the arguments and check that the files exist."""
     args = parser.parse_args(argv)
     if not osp.isfile(args.config):
         parser.error(f'{args.config}: no such config')
@@ -82,11 +82,11 @@ def check_args(parser: argparse.ArgumentParser,
 
 
 def make_data(root: str, frames: int) -> dict[str, float]:
-    """Prepare clips of data/sample, mirrored to 1080p, in all forms.
+    """Prepare clips of data/sample, mirrored to 1080p, in all stores.
 
     Returns:
-        dict[str, float]: CPU seconds a frame for the PNG frames, and what
-        each store takes in addition.
+        dict[str, float]: CPU seconds per frame for the PNG frames, and the
+        additional seconds for each store.
     """
     import cv2
     cv2.setNumThreads(1)
@@ -110,7 +110,7 @@ def _write_source(folder: str, name: str, frames: int) -> None:
     video = osp.join(ROOT, 'data', 'sample', 'train', f'{name}.mp4')
     for number, load in islice(
             iter_frames(Clip(name, 'train', video)), frames):
-        # Not upscaled, which would make frames smoother than video.
+        # Not upscaled, since that would make frames smoother than video.
         image = load()
         beyond = 1080 - image.shape[0], 1920 - image.shape[1]
         image = cv2.copyMakeBorder(image, 0, beyond[0], 0, beyond[1],
@@ -119,7 +119,7 @@ def _write_source(folder: str, name: str, frames: int) -> None:
 
 
 def _prepare(root: str, source: str, store: str) -> None:
-    """Prepare a clip as tools/prepare_data.py does."""
+    """Prepare a clip as in tools/prepare_data.py."""
     from dksan_mm.prepare.manifest import read_manifest, write_manifest
     from dksan_mm.prepare.settings import Settings
     from dksan_mm.prepare.sources import Clip
@@ -134,7 +134,7 @@ def _prepare(root: str, source: str, store: str) -> None:
 
 
 def build_dataset(config_path: str, data: str, store: str, **changes):
-    """The training data set of a config, with another root and store."""
+    """Build the training data set of a config with another root and store."""
     from mmagic.registry import DATASETS
     from mmengine.config import Config
     from mmengine.registry import DefaultScope
@@ -146,18 +146,18 @@ def build_dataset(config_path: str, data: str, store: str, **changes):
 
 def measure(datasets: dict[str, Any],
             counts: dict[str, int]) -> dict[str, dict[str, float]]:
-    """Read samples in a training's order, from all data sets by turns.
+    """Read samples from all data sets in turns, in the order of training.
 
-    By turns, since what else the machine does changes from second to second.
+    The turns average out changes in the load of the machine.
 
     Args:
-        datasets (dict): Name to data set.
-        counts (dict[str, int]): Name to how many samples to read.
+        datasets (dict): Data sets by name.
+        counts (dict[str, int]): Number of samples to read, by name.
 
     Returns:
-        dict: Name to ``cpu`` and ``wall``, seconds a sample, medians over
-        the turns, and memory ``early`` and ``late``, MB after the first turn
-        and the last.
+        dict: By name, ``cpu`` and ``wall`` in seconds per sample, medians
+        over the turns, and memory in MB after the first turn (``early``) and
+        after the last (``late``).
     """
     import numpy as np
 
@@ -166,7 +166,7 @@ def measure(datasets: dict[str, Any],
     times: dict[str, list[tuple]] = {name: [] for name in datasets}
     for name, dataset in datasets.items():
         orders[name] = iter(SeededInfiniteSampler(dataset, seed=0))
-        for index in islice(orders[name], 3):  # imports and first use
+        for index in islice(orders[name], 3):  # warm-up, including imports
             dataset[index]
     for turn in range(TURNS):
         for name, dataset in datasets.items():
@@ -184,7 +184,7 @@ def measure(datasets: dict[str, Any],
 
 
 def _read(dataset, order: Iterator, count: int) -> tuple[float, float, float]:
-    """CPU and wall seconds a sample, and the memory in MB after the last."""
+    """Return CPU and wall seconds per sample, and the final memory in MB."""
     from dksan_mm.utils.process_memory import resident_memory
     cpu, wall = time.process_time(), time.perf_counter()
     for index in islice(order, count):
@@ -194,7 +194,7 @@ def _read(dataset, order: Iterator, count: int) -> tuple[float, float, float]:
 
 
 def frame_bytes(dataset, store: str) -> float:
-    """Mean size on disk of an HR frame with its LR frame."""
+    """Return the mean size on disk of an HR frame with its LR frame."""
     total = count = 0
     for clip, kinds in dataset.frames.items():
         count += len(kinds['img'])
@@ -208,12 +208,12 @@ def frame_bytes(dataset, store: str) -> float:
 def benchmark(args: argparse.Namespace,
               data: str,
               seconds: dict[str, float] | None = None) -> None:
-    """Measure all stores and print what was found.
+    """Measure all stores and print the results.
 
     Args:
-        args (Namespace): Of :func:`parse_args`.
+        args (Namespace): Result of :func:`parse_args`.
         data (str): Folder of prepared data.
-        seconds (dict, optional): What preparing them took.
+        seconds (dict, optional): Result of :func:`make_data`.
     """
     import cv2
 
@@ -268,7 +268,7 @@ def _summarise(store: str, result: dict[str, float], png: dict[str,
 
 
 def _say_preparation(seconds: dict[str, float]) -> None:
-    """Print what preparing has taken, and would take for Vid3oC."""
+    """Print the time of the preparation, and extrapolate it to Vid3oC."""
     for store in STORES:
         took = seconds['png'] + (seconds[store] if store != 'png' else 0)
         print(f'preparing {store}: {took:.2f} s of one core a frame, Vid3oC '
@@ -278,9 +278,9 @@ def _say_preparation(seconds: dict[str, float]) -> None:
 def run(args: argparse.Namespace, benchmark: Callable[..., None]) -> int:
     """Call ``benchmark(args, data, seconds)``; return the exit code.
 
-    The seconds are what :func:`make_data` returned; left out for given data.
+    The seconds are the result of :func:`make_data`, omitted for given data.
     """
-    # One thread: what is counted is the work of one core.
+    # One thread, since the work of one core is measured.
     for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
         os.environ[name] = '1'
     try:

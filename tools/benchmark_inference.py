@@ -90,7 +90,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def noise(size: Size, count: int) -> Iterator:
-    """LR frames, uint8."""
+    """Yield LR frames of noise, uint8."""
     import numpy as np
     generator = np.random.default_rng(0)
     for _ in range(count):
@@ -99,15 +99,15 @@ def noise(size: Size, count: int) -> Iterator:
 
 def time_stream(model, size: Size, frames: int,
                 alone: Callable) -> tuple[float, float, float]:
-    """Frames of a running stream, by turns with their convolutions alone.
+    """Time frames of a running stream in turns with their convolutions.
 
     Returns:
-        tuple: Medians of the seconds a frame takes, of those of the
-        convolutions, and of the ratio of the two.
+        tuple: Median seconds of a frame, median seconds of its convolutions,
+        and median ratio of both.
     """
     from dksan_mm.apis import restore_frames
     stream = restore_frames(model, noise(size, 1000), tile=None)
-    next(stream)  # the first one has the features of four frames to make
+    next(stream)  # the first frame also computes the features of four others
     pairs = []
     for _ in range(frames):
         start = time.perf_counter()
@@ -120,7 +120,7 @@ def time_stream(model, size: Size, frames: int,
 
 @contextlib.contextmanager
 def recorded_convolutions() -> Iterator[Counter]:
-    """Shapes and settings of all calls of torch's conv2d."""
+    """Record shapes and settings of all calls of torch's conv2d."""
     import torch.nn.functional as F
     original: Any = F.conv2d
     calls: Counter = collections.Counter()
@@ -145,7 +145,7 @@ def _hashable(setting):
 
 
 def time_convolutions(calls: Counter, dtype) -> float:
-    """Seconds of all recorded calls, each timed once after a trial."""
+    """Return the seconds of all recorded calls, timed once after a warm-up."""
     import torch
     import torch.nn.functional as F
     total = 0.
@@ -158,7 +158,7 @@ def time_convolutions(calls: Counter, dtype) -> float:
 
 
 def time_second(run: Callable) -> float:
-    """Seconds of the second of two calls."""
+    """Return the seconds of the second of two calls."""
     run()
     start = time.perf_counter()
     run()
@@ -166,7 +166,7 @@ def time_second(run: Callable) -> float:
 
 
 def measure(model, args: argparse.Namespace) -> None:
-    """Print the time of a frame and the memory it needs."""
+    """Print the time and the memory of a frame."""
     import torch
 
     from dksan_mm.apis import restore_frames
@@ -201,7 +201,7 @@ def lr_folder(clip: Path) -> Path:
 
 
 def read_frames(folder: Path, count: int) -> list:
-    """The first frames, RGB."""
+    """Read the first frames as RGB."""
     from dksan_mm.io.images import read_image
     from dksan_mm.io.layout import list_frames
     paths = list_frames(str(folder))[:count]
@@ -209,7 +209,7 @@ def read_frames(folder: Path, count: int) -> list:
 
 
 def compare(model, clip: Path, args: argparse.Namespace) -> None:
-    """Print what bfloat16 and tiles change of a clip's frames."""
+    """Print how bfloat16 and tiles change the frames of a clip."""
     import numpy as np
 
     from dksan_mm.evaluation.functional.image_quality import psnr

@@ -26,18 +26,18 @@ MEGABYTE = 2**20
 
 
 class Operator(NamedTuple):
-    """Something to time.
+    """An operator to time.
 
     Attributes:
         run (Callable): Computes the output.
-        inputs (list[Tensor]): What it computes it from.
+        inputs (list[Tensor]): Inputs, including the layer's parameters.
     """
     run: Callable
     inputs: list
 
 
 class Times(NamedTuple):
-    """Medians: milliseconds, and the ratio to the unit."""
+    """Median milliseconds, and median ratio to the unit."""
     milliseconds: float
     ratio: float
 
@@ -72,7 +72,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def make_operators(args: argparse.Namespace, size: tuple[int, int],
                    own_only: bool) -> dict[str, Operator]:
-    """All operators on random inputs of ``size`` pixels."""
+    """Create all operators with random inputs of ``size`` pixels."""
     import torch
     import torch.nn.functional as F
 
@@ -89,7 +89,7 @@ def make_operators(args: argparse.Namespace, size: tuple[int, int],
 
     channels = args.channels
     x = draw(args.batch, channels, *size)
-    if args.device == 'cuda':  # what cuDNN is fastest on
+    if args.device == 'cuda':  # the layout for which cuDNN is fastest
         x = x.detach().to(memory_format=torch.channels_last).requires_grad_()
     dense = draw(channels, channels, 3, 3)
     scope = draw(channels, 1, 4, 4)
@@ -115,7 +115,7 @@ def make_operators(args: argparse.Namespace, size: tuple[int, int],
 
 
 def _modulated(x, weight, own_only: bool) -> dict[str, Operator]:
-    """Deformable convolutions of 8 groups: ours, mmcv's, torchvision's."""
+    """Create 8-group deformable convolutions: ours, mmcv's, torchvision's."""
     import torch
     (batch, channels), size = x.shape[:2], x.shape[2:]
     if channels % 8:
@@ -132,7 +132,7 @@ def _modulated(x, weight, own_only: bool) -> dict[str, Operator]:
             channels, channels, 3, padding=1, deform_groups=8).to(x)
         operators['ModulatedDeformConv2d'] = Operator(
             layer, [x, offset, mask, *layer.parameters()])
-        # mmcv's has no bfloat16.
+        # mmcv's does not support bfloat16.
         if not own_only and x.dtype != torch.bfloat16:
             operators["mmcv's own"] = Operator(
                 lambda *a: modulated_deform_conv2d(*a, None, 1, 1, 1, 1, 8),
@@ -152,7 +152,7 @@ def _modulated(x, weight, own_only: bool) -> dict[str, Operator]:
 
 
 _grads_out: dict[Any, Any] = {
-}  # the gradient of the output, which is no operator's work
+}  # gradient of the output, created outside of the timed step
 
 
 def forward(operator: Operator) -> None:
@@ -172,7 +172,7 @@ def training_step(operator: Operator) -> tuple:
 
 
 def _arguments(operator: Operator) -> list:
-    """Its inputs, less the parameters that a layer holds itself."""
+    """Return the inputs without the parameters that a layer holds."""
     import torch
     return [
         t for t in operator.inputs if not isinstance(t, torch.nn.Parameter)
@@ -181,7 +181,7 @@ def _arguments(operator: Operator) -> list:
 
 def time_paired(operators: dict[str, Operator], step: Callable,
                 rounds: int) -> dict[str, Times]:
-    """Time all operators, one after the other in each round."""
+    """Time all operators in turns, one after the other in each round."""
     seconds: dict[str, list[float]] = {name: [] for name in operators}
     for number in range(rounds + 2):
         for name, operator in operators.items():
@@ -189,7 +189,7 @@ def time_paired(operators: dict[str, Operator], step: Callable,
             start = time.perf_counter()
             step(operator)
             _wait(operator)
-            if number >= 2:  # the first rounds warm up
+            if number >= 2:  # two rounds of warm-up
                 seconds[name].append(time.perf_counter() - start)
     return {
         name:
@@ -200,16 +200,16 @@ def time_paired(operators: dict[str, Operator], step: Callable,
 
 
 def _wait(operator: Operator) -> None:
-    """Until the GPU has done what it was asked for."""
+    """Wait until the GPU has finished."""
     import torch
     if operator.inputs[0].is_cuda:
         torch.cuda.synchronize()
 
 
 def peak_memory(step: Callable, operator: Operator) -> float | None:
-    """Megabytes at the peak, results included, above what was held before.
+    """Return the peak in MB, including results, above the memory held before.
 
-    None where the system does not tell (it is Linux that does).
+    None if the system does not report it; Linux does.
     """
     from dksan_mm.utils.process_memory import (forget_peak,
                                                peak_resident_memory,
@@ -246,7 +246,7 @@ def print_speed(args: argparse.Namespace) -> None:
 
 
 def print_sizes(args: argparse.Namespace) -> None:
-    """Time per pixel, and memory, from 32x32 to 512x512."""
+    """Print time per pixel and memory from 32x32 to 512x512."""
     print('\nTraining step of the depthwise DKC by size: nanoseconds a pixel, '
           'ratio to the\nconvolution, extra memory at the peak (gradients '
           'and output included)')
@@ -268,7 +268,7 @@ def print_sizes(args: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    warnings.filterwarnings('ignore')  # of mmcv's and torchvision's imports
+    warnings.filterwarnings('ignore')  # from imports of mmcv, torchvision
     import torch
     if args.device == 'cuda' and not torch.cuda.is_available():
         sys.exit('--device cuda: torch sees no GPU here')

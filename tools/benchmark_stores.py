@@ -31,14 +31,14 @@ from dksan_mm.cli.arguments import positive
 
 
 class Code(NamedTuple):
-    """Codec of a tile, and the tile's side (None: a whole frame)."""
+    """Codec of a tile, and the tile size (None: a whole frame)."""
     tile: int | None
     encode: Callable
     decode: Callable
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse and check the arguments, before anything large is imported."""
+    """Parse and check the arguments before any slow import."""
     parser = benchmark_data.make_parser(__doc__)
     parser.add_argument(
         '--samples',
@@ -56,10 +56,10 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def candidates() -> dict[str, Callable]:
-    """List what the dependencies can write and read losslessly (not JPEG XL).
+    """List the lossless formats of the dependencies, all but JPEG XL.
 
     Returns:
-        dict[str, Callable]: Name to a class that holds the first frames of a
+        dict[str, Callable]: By name, a class that holds the first frames of a
         clip's array.
     """
     import cv2
@@ -101,7 +101,7 @@ def _decode_image(content: bytes, _size):
 
 
 def _encode_zlib(image) -> bytes:
-    """The plain way: each pixel less its left neighbour."""
+    """Encode each pixel minus its left neighbour, in the simplest way."""
     image = image.copy()
     image[:, 1:] -= image[:, :-1].copy()
     return zlib.compress(image.tobytes(), 1)
@@ -125,7 +125,7 @@ def _encode_video(codec: str, pixels: str, image) -> bytes:
 
 
 def _decode_video(codec: str, content: bytes, size: tuple[int, int]):
-    """Quicker than PyAV's to_ndarray, which converts by way of swscale."""
+    """Decode; faster than PyAV's to_ndarray, which converts by swscale."""
     import av
     import cv2
     import numpy as np
@@ -150,7 +150,7 @@ def _decoder(codec: str, size: tuple[int, int]):
 
 
 class CodedClip:
-    """A clip's first frames in memory, as one of the candidates."""
+    """First frames of a clip in memory, coded by one of the candidates."""
 
     def __init__(self, array, count: int, code: Code) -> None:
         self.shape = array.shape
@@ -172,15 +172,15 @@ class CodedClip:
         pass
 
     def open(self) -> 'CodedClip':
-        """As opening a file."""
+        """Return itself, in place of opening a file."""
         return self
 
     def bytes(self) -> int:
-        """Size of all that is coded."""
+        """Return the size of all coded frames or tiles."""
         return sum(memoryview(item).nbytes for item in self.coded.values())
 
     def read(self, frame: int, box):
-        """As :meth:`dksan_mm.io.stores.clip_file.ClipFile.read`."""
+        """See :meth:`dksan_mm.io.stores.clip_file.ClipFile.read`."""
         import numpy as np
         top, left, height, width = box
         out = np.empty((height, width, 3), np.uint8)
@@ -199,7 +199,7 @@ class CodedClip:
 
 
 class TiledClip:
-    """A clip's first frames in a file of tiles of some size."""
+    """First frames of a clip in a file with tiles of some size."""
 
     def __init__(self, array, count: int, side: int) -> None:
         from dksan_mm.io.stores import tiles
@@ -214,17 +214,17 @@ class TiledClip:
         self.file.flush()
 
     def open(self):
-        """The file, open for reading."""
+        """Open the file for reading."""
         from dksan_mm.io.stores.tiles import TileFile
         return TileFile(self.file.name)
 
     def bytes(self) -> int:
-        """Its size."""
+        """Return the size of the file."""
         return osp.getsize(self.file.name)
 
 
 class CodedDataset:
-    """A data set with arrays, its HR crops read from other forms instead."""
+    """A data set with arrays whose HR crops are read from other formats."""
 
     def __init__(self, dataset, frames: int, form: Callable) -> None:
         from dksan_mm.io.stores.stores import open_store
@@ -252,7 +252,7 @@ class CodedDataset:
 
 
 def benchmark(args: argparse.Namespace, data: str, _=None) -> None:
-    """Measure all candidates and print what was found."""
+    """Measure all candidates and print the results."""
     import cv2
 
     import dksan_mm.datasets  # noqa: F401, registers the data sets

@@ -89,7 +89,7 @@ def _bandwidth(text: str) -> float:
 
 
 def prepare_config(path: str, args: argparse.Namespace) -> launch.Config:
-    """A config as the options want it; all quick checks made."""
+    """Load a config with the options applied, after all quick checks."""
     config = launch.load_config(
         argparse.Namespace(
             config=path,
@@ -120,7 +120,7 @@ def prepare_config(path: str, args: argparse.Namespace) -> launch.Config:
 
 
 def cost_rows(costs: dict) -> Iterator[list[str]]:
-    """The table of what was measured."""
+    """Yield the rows of the table of measurements."""
     yield ['config', 'parameters', 'precision', 'batch', 'LR', 's/step',
            'samples/s', 'peak MB', 'of it weights',
            'data time']  # yapf: disable
@@ -136,7 +136,7 @@ def cost_rows(costs: dict) -> Iterator[list[str]]:
 
 
 def run_rows(costs: dict, args: argparse.Namespace) -> Iterator[list[str]]:
-    """The table of what follows from it."""
+    """Yield the rows of the table of predicted trainings."""
     yield ['config', 'GPUs', 's/update', 'sent MB', 'samples/s', 'hours']
     for name, cost in costs.items():
         for gpus in (1, 4, 8):
@@ -155,7 +155,7 @@ def run_rows(costs: dict, args: argparse.Namespace) -> Iterator[list[str]]:
 
 
 def print_table(lines: Iterator[list[str]]) -> None:
-    """Format a table in Markdown, its columns aligned."""
+    """Print a Markdown table with aligned columns."""
     rows = list(lines)
     widths = [max(map(len, column)) for column in zip(*rows)]
     rows.insert(1, ['-' * width for width in widths])

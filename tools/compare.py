@@ -41,7 +41,7 @@ from dksan_mm.io.locks import lock_file
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.shutdown import finish
 
-LOCK = '.lock'  # stays, to tell that the folder is a comparison's
+LOCK = '.lock'  # never removed: marks the folder of a comparison
 RESULTS = ('results.json', 'results.md', 'results.csv', 'report.html')
 INTERRUPTED = 'interrupted; the same command continues'
 
@@ -99,7 +99,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def find_data(args: argparse.Namespace) -> DataSpec:
-    """The frames to compare on, prepared if they are not yet."""
+    """Return the frames to compare on; prepare them if necessary."""
     from dksan_mm.comparison import data
     scale = args.scale
     split = data.find_split(args.data, args.split, scale)
@@ -119,7 +119,7 @@ def find_data(args: argparse.Namespace) -> DataSpec:
 
 
 def prepare(arguments: list[str], source: str) -> None:
-    """Let tools/prepare_data.py make the LR frames."""
+    """Make the LR frames by tools/prepare_data.py."""
     print(f'making LR frames of {source} in {arguments[1]}', flush=True)
     tool = osp.join(ROOT, 'tools', 'prepare_data.py')
     code = subprocess.call([sys.executable, tool, *arguments])
@@ -128,7 +128,7 @@ def prepare(arguments: list[str], source: str) -> None:
 
 
 def write_results(results: dict, tasks: Sequence[Task], out: str) -> None:
-    """Write the four files, each whole or as it was."""
+    """Write the four files, each complete or unchanged."""
     from dksan_mm.comparison.report import write_report
     from dksan_mm.comparison.tables import to_csv, to_markdown
     from dksan_mm.io.images import write_bytes
@@ -140,7 +140,7 @@ def write_results(results: dict, tasks: Sequence[Task], out: str) -> None:
 
 
 def show(results: dict, out: str) -> None:
-    """Print the averages, and where the rest is."""
+    """Print the averages and where to find the rest."""
     from dksan_mm.comparison.tables import title_of
     names = list(results['metrics'])
     models = {
@@ -164,7 +164,7 @@ def show(results: dict, out: str) -> None:
 
 
 def check_out(out: str) -> None:
-    """Refuse a folder that holds files of the user under names of ours."""
+    """Refuse a folder with files of the user under our names."""
     if osp.exists(osp.join(out, LOCK)):
         return
     for name in (*RESULTS, 'runs'):
@@ -187,7 +187,7 @@ def locked(out: str) -> Iterator[None]:
 
 
 def compare(args: argparse.Namespace, models: list[ModelSpec]) -> bool:
-    """Run the comparison; whether every model has results."""
+    """Run the comparison; return whether every model has results."""
     from dksan_mm.comparison.processes import check_any, run_models
     from dksan_mm.comparison.results import collect
     data = find_data(args)

@@ -26,9 +26,9 @@ PREPARED = Path('data/Vid3oC-sample')
 CONFIG = 'configs/dksan-s_sample_x16.py'
 BICUBIC = 'configs/bicubic_vid3oc_x16.py'
 RELEASED = ('configs/dksan-s_vid3oc_x16.py', 'weights/dksan-s_vid3oc_x16.pth')
-FRAMES = 24  # of each clip: a second of video, prepared within a minute
+FRAMES = 24  # per clip: a second of video, prepared within a minute
 STEPS = 4
-MARK = '.demo'  # in the demo's own work dir, whose files it may replace
+MARK = '.demo'  # marks the demo's own work dir, which it may overwrite
 LOG_PREFIX = r'^\d\d/\d\d [\d:]+ - mmengine - INFO - '
 
 
@@ -52,7 +52,7 @@ def parse_args(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def claim(work_dir: str) -> None:
-    """Make the work dir; refuse one that holds other things than a demo's."""
+    """Create the work dir; refuse one with other files than a demo's."""
     folder = Path(work_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,17 +67,17 @@ def claim(work_dir: str) -> None:
 
 
 def banner(step: int, text: str) -> None:
-    """Say which step begins."""
+    """Announce a step."""
     print(f'\n[{step}/{STEPS}] {text}', flush=True)
 
 
 def run(*command, show: str = '') -> None:
-    """Run one of the project's commands, and show it.
+    """Print and run one of the project's commands.
 
     Args:
         command: The tool and its arguments.
-        show (str): Show only the output lines that match this expression;
-            mmengine writes hundreds of others, which its log file keeps.
+        show (str): Regular expression of the output lines to print; mmengine
+            prints hundreds of others, which its log file keeps.
     """
     parts = [str(part) for part in command]
     print('$ python', ' '.join(parts), flush=True)
@@ -96,17 +96,17 @@ def run(*command, show: str = '') -> None:
 
 
 def prepare() -> None:
-    """Turn the sample clips into the layout of Vid3oC."""
+    """Convert the sample clips to the layout of Vid3oC."""
     banner(1, f'prepare {SAMPLE}: HR frames, and LR of a sixteenth the size')
     run('tools/prepare_data.py', SAMPLE, PREPARED, '--max-frames', FRAMES)
 
 
 def train(args: argparse.Namespace) -> Path:
-    """Train the small network; return its checkpoint."""
+    """Train the small network and return its checkpoint."""
     banner(2, 'train the small network on six clips (the log shows "eta")')
     options = []
     if args.iters is not None:
-        first = args.iters * 3 // 4  # x4 alone, and the constant rate
+        first = args.iters * 3 // 4  # x4 alone, at the constant rate
         options = [
             '--cfg-options', f'train_cfg.max_iters={args.iters}',
             f'default_hooks.progressive.until={first}',
@@ -118,7 +118,7 @@ def train(args: argparse.Namespace) -> Path:
         CONFIG,
         '--work-dir',
         args.work_dir,
-        '--resume',  # of a demo that was stopped, or one that is done
+        '--resume',  # continues a demo that was stopped or is finished
         *options,
         show=r'Importing|Iter\(')
     path = Path(args.work_dir, 'last_checkpoint').read_text().strip()
@@ -126,7 +126,7 @@ def train(args: argparse.Namespace) -> Path:
 
 
 def evaluate(work_dir: str, checkpoint: Path) -> None:
-    """Score bicubic and the networks on clips that none was trained on."""
+    """Score bicubic and the networks on clips not used for training."""
     banner(3, 'evaluate it, the released network and bicubic on two others')
     models: dict[str, Sequence[str | Path]]
     models = dict(bicubic=[BICUBIC], now=[CONFIG, checkpoint])
@@ -149,7 +149,7 @@ def evaluate(work_dir: str, checkpoint: Path) -> None:
 
 
 def result_table(results: dict[str, dict]) -> list[str]:
-    """PSNR and SSIM on RGB of each video, and the mean over videos."""
+    """Format PSNR and SSIM in RGB per video, and their mean over videos."""
     metrics = ('PSNR', 'SSIM')
     head = [f'{m} {name}' for m in metrics for name in results]
     rows = {
@@ -170,16 +170,16 @@ def result_table(results: dict[str, dict]) -> list[str]:
 
 
 def verdict(name: str, gain: float) -> str:
-    """Return whether a network is better than bicubic."""
+    """Return a sentence that compares a network with bicubic."""
     ahead = 'ahead of' if gain > 0 else 'NOT ahead of'
     return (f'{name} is {ahead} bicubic by {gain:+.2f} dB (mean over the '
             'videos).')
 
 
 def upscale(args: argparse.Namespace) -> list[Path]:
-    """Super-resolve a clip from Python; return the video and a picture."""
+    """Upscale a clip from Python; return the video and a picture."""
     banner(4, f'upscale {args.clip} x16 with the released network')
-    warnings.simplefilter('ignore')  # of the packages, about one another
+    warnings.simplefilter('ignore')  # of the packages about each other
     import torch
 
     from dksan_mm.apis import init_model, restore_frames, restore_video
@@ -204,7 +204,7 @@ def upscale(args: argparse.Namespace) -> list[Path]:
 
 
 def clip_rate(clip: str):
-    """Frames per second of the sample clip, as a fraction."""
+    """Return the frame rate of the sample clip as a fraction."""
     import av
     [path] = (SAMPLE / 'val').glob(f'{clip}.*')
     with av.open(str(path)) as container:
@@ -212,7 +212,7 @@ def clip_rate(clip: str):
 
 
 def write_comparison(path: Path, name: str, folder: Path, ours) -> None:
-    """Draw bicubic | DKSAN | HR of one frame, with their PSNR."""
+    """Draw bicubic | DKSAN | HR of one frame with their PSNR."""
     import numpy as np
 
     from dksan_mm.evaluation.functional.image_quality import psnr

@@ -28,7 +28,7 @@ from dksan_mm.utils.errors import UserError
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse and check the arguments, before torch is imported."""
+    """Parse and check the arguments before torch is imported."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -44,7 +44,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Refuse what cannot be done, before torch is imported."""
+    """Check the outputs and options before torch is imported."""
     for path in graph_paths(args.out):
         check_output(path, overwrite=args.overwrite)
     if importlib.util.find_spec('onnx') is None:

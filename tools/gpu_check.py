@@ -58,7 +58,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def rewrite_tables(file: Path) -> None:
-    """Replace what is between ``<!-- NAME -->`` and ``<!-- end -->``."""
+    """Replace the text between ``<!-- NAME -->`` and ``<!-- end -->``."""
     text = file.read_text()
     try:
         from dksan_mm.ops.triton import tables, targets
@@ -79,7 +79,7 @@ def rewrite_tables(file: Path) -> None:
 
 
 def memory_table() -> str:
-    """Memory of steps and frames of the project's networks, predicted."""
+    """Predict the memory of the networks' training steps and frames."""
     from dksan_mm.analysis.planned_memory import plan_frame, plan_step
     from dksan_mm.ops.triton.tables import markdown
     rows = []
@@ -135,14 +135,14 @@ def print_errors(args: argparse.Namespace) -> None:
                                                  form)
                 limit = self_check.tolerance(dtype)
                 row += [f'{error:.1e}', 'yes' if error <= limit else 'NO']
-            except Exception as error:  # of a compiler or driver
+            except Exception as error:  # from the compiler or the driver
                 row += [one_line(error), 'NO']
             rows.append(row)
     print_table(['kernels', 'type', 'largest error', 'right'], rows)
 
 
 def print_times(args: argparse.Namespace) -> None:
-    """Time the operators next to others' in float32 and bfloat16."""
+    """Time our operators and others in float32 and bfloat16."""
     import benchmark_ops
     import torch
     for dtype in ('float32', 'bfloat16'):
@@ -205,32 +205,32 @@ def print_frame(args: argparse.Namespace) -> None:
 
 
 def wait(args: argparse.Namespace) -> None:
-    """Until the GPU has done what it was asked for."""
+    """Wait until the GPU has finished."""
     import torch
     if args.device == 'cuda':
         torch.cuda.synchronize()
 
 
 def one_line(error: Exception) -> str:
-    """Return an error's first line, fit for a table's cell."""
+    """Return the first line of an error for a table cell."""
     text = f'{type(error).__name__}: {error}'.splitlines()[0]
     return text.replace('|', '/')[:120]
 
 
 def print_part(title: str, part: Callable[[argparse.Namespace], None],
                args: argparse.Namespace) -> None:
-    """Print one part, or why there is none."""
+    """Print one part, or why it failed."""
     print(f'## {title}\n')
     try:
         part(args)
-    except Exception as error:  # the other parts are worth having
+    except Exception as error:  # continue with the other parts
         print(f'Failed: {one_line(error)}\n')
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     if args.tables:
-        os.environ.pop('TRITON_INTERPRET', None)  # it replaces the compiler
+        os.environ.pop('TRITON_INTERPRET', None)  # it disables the compiler
         rewrite_tables(Path(args.tables))
         return
     import torch

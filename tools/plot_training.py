@@ -40,7 +40,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def split(argument: str) -> tuple[str, str]:
-    """NAME=VALUE as a pair."""
+    """Split NAME=VALUE into a pair."""
     name, equals, value = argument.partition('=')
     if not (name and equals and value):
         raise UserError(f'expected NAME=VALUE, got {argument}')
@@ -48,9 +48,9 @@ def split(argument: str) -> tuple[str, str]:
 
 
 def read_values(work_dir: str, value: str) -> dict[int, float]:
-    """Iteration to value, from the logs of a work dir.
+    """Read a value by iteration from the logs of a work dir.
 
-    A run that was resumed has several logs; the latest has the last word.
+    A resumed run has several logs; later logs override earlier ones.
 
     Raises:
         UserError: If no log has the value.

@@ -49,7 +49,7 @@ SPLITS = ('train', 'val', 'test')
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse and check the arguments, before anything large is imported."""
+    """Parse and check the arguments before any slow import."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -206,7 +206,7 @@ def prepare(args: argparse.Namespace) -> int:
     limit = args.max_frames or max(counts)
     total = sum(min(count, limit) for count in counts)
     total *= 1 + (settings.store != 'png')
-    # The longest first: no process is left alone with a long clip.
+    # The longest first, so that no process ends alone with a long clip.
     order = sorted(range(len(clips)), key=lambda i: -counts[i])
     tasks = [(clips[i], args.out, settings,
               manifests[clips[i].split].get(clips[i].name)) for i in order]
@@ -242,7 +242,7 @@ def prepare(args: argparse.Namespace) -> int:
 
 
 def _describe(layout: str, clips: list) -> None:
-    """Say what was found, before the long work on it starts."""
+    """Print what was found before the long work starts."""
     parts = []
     for split in SPLITS:
         of_split = [clip for clip in clips if clip.split == split]
@@ -278,11 +278,11 @@ def verify(args: argparse.Namespace) -> int:
 
 
 def _explain(error: Exception) -> str:
-    """One sentence for what the user can act on; bugs keep their trace."""
+    """Return one sentence that the user can act on; bugs keep a traceback."""
     if isinstance(error, OSError):
         if error.errno == errno.ENOSPC:
             return f'{error.filename or "target"}: no space left on the disk'
-        if error.strerror is None:  # a sentence of ours
+        if error.strerror is None:  # one of our sentences
             return str(error)
         return f'{error.filename or ""}: {error.strerror}'
     if isinstance(error, ValueError):
@@ -305,10 +305,10 @@ def _interrupt(*_: object) -> NoReturn:
 def main(argv: list[str]) -> int:
     """Run the tool; return the exit code."""
     args = parse_args(argv)
-    # One thread per process: the processes share the cores already.
+    # One thread per process, since the processes share the cores.
     for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
         os.environ[name] = '1'
-    # What OpenCV has to say of a damaged file, we say with its name.
+    # OpenCV's messages on damaged files are replaced by ours with a name.
     os.environ.setdefault('OPENCV_LOG_LEVEL', 'ERROR')
     signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -29,7 +29,7 @@ SUFFIXES = ('.pth', '.safetensors')
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse and check the arguments, before torch is imported."""
+    """Parse and check the arguments before torch is imported."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -56,13 +56,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def read_weights(path: str) -> dict:
-    """Weights of a checkpoint, without what only its training needs."""
+    """Read the weights of a checkpoint without training-only ones."""
     from dksan_mm.engine.runner.checkpoint import needed, read_checkpoint
     return needed(read_checkpoint(path)['state_dict'])
 
 
 def blend(first: dict, second: dict, args: argparse.Namespace) -> dict:
-    """Weights between two, of the same network."""
+    """Interpolate between the weights of two equal networks."""
     from dksan_mm.models.blending import blend_weights
     try:
         return blend_weights(first, second, args.detail)

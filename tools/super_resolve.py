@@ -43,7 +43,7 @@ DTYPES = ('float32', 'bfloat16', 'float16')
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse and check the arguments, before anything large is imported."""
+    """Parse and check the arguments before any slow import."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -106,7 +106,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def load_model(args: argparse.Namespace):
-    """Load the network on the device, and say which weights it has."""
+    """Load the network on the device and print which weights it has."""
     import torch
     device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     if device == 'cuda':
@@ -117,12 +117,12 @@ def load_model(args: argparse.Namespace):
     try:
         return load_network(
             args, device=device, dtype=getattr(torch, args.dtype))
-    except RuntimeError as error:  # of the device
+    except RuntimeError as error:  # from the device
         raise UserError(f'--device {device}: {last_line(error)}') from error
 
 
 def process(args: argparse.Namespace) -> int:
-    """Upscale the videos; return how many are not complete."""
+    """Upscale the videos; return the number of incomplete ones."""
     from dksan_mm.cli.job_checks import plan_jobs
     plan = plan_jobs(args)
     if not ranks.rank():
@@ -170,7 +170,7 @@ def upscale_all(model, counts: dict, args: argparse.Namespace,
 
 
 def count_frames(jobs: list) -> tuple[dict, int]:
-    """Number of frames of each job, and how many cannot be read at all."""
+    """Return the frames of each job, and the number of unreadable videos."""
     from dksan_mm.cli.job_checks import last_sentence
     from dksan_mm.io.video.readers import open_source
     counts, bad = {}, 0
@@ -202,7 +202,7 @@ def upscale(model, job, args: argparse.Namespace, progress: Callable):
             overwrite=args.overwrite,
             progress=progress)
     except (RuntimeError, MemoryError) as error:
-        # torch has a class of its own for GPUs, and none for the CPU.
+        # torch has a memory error for GPUs, but none for the CPU.
         if isinstance(error, RuntimeError) and 'memory' not in str(error):
             raise
         raise ValueError(f'{job.source}: not enough memory; --tile with a '
@@ -210,7 +210,7 @@ def upscale(model, job, args: argparse.Namespace, progress: Callable):
 
 
 def complain(sentence: str) -> None:
-    """Say what is wrong, and continue."""
+    """Print an error and continue."""
     print(f'{Path(sys.argv[0]).name}: {sentence}', file=sys.stderr, flush=True)
 
 

@@ -41,7 +41,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def prepare_config(args: argparse.Namespace) -> launch.Config:
-    """The config as the command line wants it; all quick checks made."""
+    """Load the config with the options applied, after all quick checks."""
     config = launch.load_config(args)
     launch.check_work_dir(config)
     for name in ('model', 'test_dataloader', 'test_cfg', 'test_evaluator'):
@@ -55,17 +55,17 @@ def prepare_config(args: argparse.Namespace) -> launch.Config:
         set_scale(config, args.scale)
     data_checks.check_data(config, ['test_dataloader'])
     data_checks.check_windows(config, ['test_dataloader'])
-    config.load_from, config.resume = None, False  # main loads it
+    config.load_from, config.resume = None, False  # main loads the weights
     if args.deterministic:
         config.setdefault('randomness', {}).update(deterministic=True)
     return config
 
 
 def build_runner(config: launch.Config):
-    """mmengine's Runner with the bare model, in several processes too.
+    """Build mmengine's Runner without wrapping the model for DDP.
 
-    It would wrap the model to average gradients, of which there are none
-    here; torch refuses to do that to a model without parameters.
+    DDP averages gradients, of which there are none here, and torch refuses it
+    for a model without parameters.
     """
     from mmengine.device import get_device
     from mmengine.runner import Runner
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     launch.check_launcher(config.launcher)
     from dksan_mm.engine.runner import checkpoint
     if args.checkpoint:
-        checkpoint.read_checkpoint(args.checkpoint)  # refused right away
+        checkpoint.read_checkpoint(args.checkpoint)  # fail early
 
     launch.import_modules(config)
     launch.check_imported(args)

@@ -52,7 +52,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def prepare_config(args: argparse.Namespace) -> launch.Config:
-    """The config as the command line wants it; all quick checks made."""
+    """Load the config with the options applied, after all quick checks."""
     config = launch.load_config(args)
     launch.check_work_dir(config)
     for name in ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'):
@@ -69,7 +69,7 @@ def prepare_config(args: argparse.Namespace) -> launch.Config:
     scale_batch(args, config)
     if args.resume:
         config.resume = True
-        # A config's own weights are for the beginning.
+        # The config's own weights are only for the start.
         args.first_weights = config.get('load_from')
         config.load_from = None if args.resume == 'auto' else args.resume
     return config
@@ -91,9 +91,9 @@ def scale_batch(args: argparse.Namespace, config: launch.Config) -> None:
 
 
 def check_start(config: launch.Config, start, runner) -> None:
-    """Refuse weights of another network; say what the run starts from.
+    """Refuse weights of another network; print what the run starts from.
 
-    To resume, all must fit; a new run may start with part of them.
+    A resumed run needs all weights; a new run may start with part of them.
     """
     from dksan_mm.engine.runner.checkpoint import check_fits, shapes
     from dksan_mm.engine.runner.schedule import uneven_end
@@ -124,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def train(args: argparse.Namespace, config: launch.Config) -> None:
-    """Train; no other run of this machine writes to the work dir."""
+    """Train, while no other run on this machine writes to the work dir."""
     if args.amp:
         scaling.use_autocast(config, args.amp)
     config.model_wrapper_cfg = scaling.data_parallel(config)
@@ -136,7 +136,7 @@ def train(args: argparse.Namespace, config: launch.Config) -> None:
     if asked and not start.path and args.resume and args.first_weights:
         config.update(resume=False, load_from=args.first_weights)
         start = find_start(config)
-    # Without one, mmengine must not look for another.
+    # Without a start, mmengine must not look for one.
     config.load_from = start.path or None
     config.resume = bool(config.get('resume') and start.path)
 

@@ -22,7 +22,7 @@ from dksan_mm.utils.errors import UserError
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the arguments, before torch is imported."""
+    """Parse the arguments before torch is imported."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -42,7 +42,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def widen_checkpoint(args: argparse.Namespace) -> dict:
-    """Return the wide network's weights, by the names of a whole model."""
+    """Return the wide network's weights, by the names in a whole model."""
     from dksan_mm.engine.runner.checkpoint import (current_name, needed,
                                                    read_checkpoint, rename)
     from dksan_mm.models.widening import widen

@@ -30,11 +30,11 @@ SITE = 'lib/python3*/site-packages'
 INPUTS = ('requirements.txt', 'constraints.txt', 'setup.cfg', 'pyproject.toml',
           'tools/setup/setup_env.py', 'tools/setup/setup_mmcv.py',
           'tools/setup/setup_process.py', 'tools/setup/mmcv.txt')
-VENV_DISK, BUILD_DISK = 7.0, 1.0  # GiB; the first was seen to take 6.1
-# These would send packages elsewhere than into the environment.
+VENV_DISK, BUILD_DISK = 7.0, 1.0  # GiB; measured for the first: 6.1
+# Variables that would install packages outside of the environment.
 HARMFUL = ('PIP_USER', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_ROOT', 'PYTHONHOME',
            'PYTHONPATH')
-# pip's setting: uv's variable. A value of several words stays so.
+# uv's variable for each of pip's settings. Values may have several words.
 _SETTINGS = {
     'index-url': 'UV_DEFAULT_INDEX',
     'extra-index-url': 'UV_INDEX',
@@ -62,13 +62,13 @@ def installed() -> list[str]:
 
 
 def digest() -> str:
-    """Sum up the files that decide what the environment holds."""
+    """Hash the files that determine the environment."""
     content = b''.join((ROOT / name).read_bytes() for name in INPUTS)
     return hashlib.sha256(content).hexdigest()
 
 
 def read_stamp() -> dict:
-    """Read what is known of an environment that is whole ({}: is not)."""
+    """Read the stamp of a complete environment; {} if there is none."""
     try:
         return json.loads(STAMP.read_text())
     except (OSError, ValueError):
@@ -76,14 +76,14 @@ def read_stamp() -> dict:
 
 
 def write_stamp(**stamp) -> None:
-    """Note down, in one piece, that the environment is whole."""
+    """Record atomically that the environment is complete."""
     partial = STAMP.with_suffix('.partial')
     partial.write_text(json.dumps(stamp))
     partial.rename(STAMP)
 
 
 def is_current() -> bool:
-    """Tell whether nothing is left to do."""
+    """Return whether there is nothing to do."""
     stamp = read_stamp()
     wish = os.getenv('MMCV_CUDA', '')
     return (stamp.get('digest') == digest() and stamp.get('path') == str(ROOT)
@@ -92,14 +92,14 @@ def is_current() -> bool:
 
 
 def check_room(torch: str) -> None:
-    """Check compiler and disks before this torch and mmcv are fetched."""
+    """Check compiler and disk space before torch and mmcv are downloaded."""
     build = not setup_mmcv.is_any_kept(torch)
     if build:
         setup_mmcv.check_compiler()
     downloads = Path(os.environ['UV_CACHE_DIR'])
     downloads.mkdir(parents=True, exist_ok=True)
     fresh = not any(downloads.glob(f'archive-v*/*/torch-{torch}.dist-info'))
-    # uv links the files of its cache into environments on the same disk.
+    # uv links files from its cache if the environment is on the same disk.
     same_disk = os.stat(downloads).st_dev == os.stat(ROOT).st_dev
     needs = {downloads: VENV_DISK * fresh + BUILD_DISK * build}
     needs[ROOT] = .5 if same_disk else VENV_DISK
@@ -113,7 +113,7 @@ def check_room(torch: str) -> None:
 
 
 def make_venv() -> None:
-    """Make `.venv`, unless it is whole and this program runs in it."""
+    """Create `.venv`, unless it is complete and runs this program."""
     version = f'Python 3.{sys.version_info.minor}'
     inside = VENV.exists() and os.path.samefile(sys.prefix, VENV)
     if inside and read_stamp().get('path') == str(ROOT):
@@ -126,14 +126,14 @@ def make_venv() -> None:
     print(f'      {version}{again}', flush=True)
     VENV.mkdir(exist_ok=True)
     STAMP.unlink(missing_ok=True)
-    python = os.path.realpath(sys.executable)  # not the one to be replaced
+    python = os.path.realpath(sys.executable)  # outside of the replaced one
     run([python, '-m', 'venv', '--clear', VENV],
         'making the virtual environment')
     write_stamp(path=str(ROOT))
 
 
 def uv_environment(listing: str) -> dict[str, str]:
-    """Say in uv's variables what ``pip config list`` says; uv's own win."""
+    """Convert ``pip config list`` to uv's variables; existing ones win."""
     env = dict(os.environ)
     for section in (':env:', 'install', 'global'):
         pattern = rf'^{section}\.([\w-]+)=(.*)$'
@@ -142,15 +142,15 @@ def uv_environment(listing: str) -> dict[str, str]:
                 words = str(ast.literal_eval(value)).split()
                 joint = ',' if name == 'find-links' else ' '
                 env.setdefault(_SETTINGS[name], joint.join(words))
-    # As pip does: every index is asked, and exact pins leave no choice.
+    # As in pip: every index is searched; exact pins make this safe.
     env.setdefault('UV_INDEX_STRATEGY', 'unsafe-best-match')
     return env
 
 
 def install(arguments: list[str | Path], doing: str) -> None:
-    """Install packages with uv, itself from pip.
+    """Install packages with uv, and uv itself with pip.
 
-    Meanwhile there is no stamp: a cut-off installation is noticed by that.
+    The stamp is removed meanwhile, which reveals an interrupted installation.
     """
     stamp = read_stamp()
     STAMP.unlink(missing_ok=True)
@@ -172,7 +172,7 @@ def install(arguments: list[str | Path], doing: str) -> None:
 
 
 def install_packages() -> None:
-    """Install all pinned packages but mmcv."""
+    """Install all pinned packages except mmcv."""
     versions = [
         f'{name}=={version}' for name, version in pins().items()
         if name != 'mmcv'
@@ -181,7 +181,7 @@ def install_packages() -> None:
 
 
 def install_mmcv(target: setup_mmcv.Target) -> None:
-    """Install mmcv's wheel, built where need be, and try it."""
+    """Install mmcv's wheel, build it if necessary, and test it."""
     kept = target.wheel()
     wheel = setup_mmcv.build(PYTHON, target)
     install(['--no-deps', '--reinstall', wheel], 'installing mmcv')
@@ -195,7 +195,7 @@ def install_mmcv(target: setup_mmcv.Target) -> None:
 
 
 def set_up() -> None:
-    """Go through all the steps; each is quick where it is done already."""
+    """Run all steps; each is fast if it is already done."""
     log_file().write_text('')
     check_room(pins()['torch'])
     print(
@@ -222,10 +222,10 @@ def set_up() -> None:
 
 
 def main() -> int:
-    """Set up, and say in a sentence how it went; returns the exit code."""
+    """Set up, print a sentence about the result, return the exit code."""
     if is_current():
         return 0
-    # A terminal that is closed, or a time limit, ends the steps cleanly too.
+    # Closing the terminal or a time limit shall end the steps cleanly, too.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
@@ -238,7 +238,7 @@ def main() -> int:
                 set_up()
                 print('Set up.')
     except (SetupError, OSError) as error:
-        # OSError: a folder that is read-only, ...
+        # OSError: a read-only folder, for instance.
         cure = '; repair that, then run `make setup` again.'
         print(
             f'\nSet-up: {error}{cure * isinstance(error, OSError)}',

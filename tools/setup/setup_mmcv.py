@@ -20,9 +20,9 @@ from typing import NamedTuple
 from setup_process import SetupError, cache, run
 
 RELEASE = 'mmcv-2.1.0'
-# GiB that a compiler may take: 0.9 seen for C++; for nvcc with a margin.
+# GiB per compiler process: 0.9 measured for C++; nvcc with a margin.
 JOB_MEMORY = {'cpu': 1.0, 'cuda': 2.5}
-# Where the kernel tells the memory that is left, and the units.
+# Files in which the kernel reports available memory, and their units in bytes.
 MEMORY_FILES = [('/proc/meminfo', 1024), ('/sys/fs/cgroup/memory.max', 1),
                 ('/sys/fs/cgroup/memory/memory.limit_in_bytes', 1)]
 
@@ -34,7 +34,7 @@ print(json.dumps([torch.__version__, torch.version.cuda, CUDA_HOME, sorted(
     {'%d.%d' % torch.cuda.get_device_capability(gpu) for gpu in gpus})]))
 """
 
-# Load the compiled file alone: mmcv around it takes seconds more.
+# Load the compiled file alone: importing mmcv takes seconds more.
 _TRIAL = """
 import sys, torch
 from importlib.util import find_spec
@@ -57,36 +57,36 @@ _CPP = """
 
 
 class Target(NamedTuple):
-    """Target of a build of mmcv: torch's version, GPUs, CUDA's toolkit."""
+    """Target of a build of mmcv: torch version, GPU and CUDA toolkit."""
 
     torch: str
-    arches: tuple = ()  # as '9.0'; empty: the CPU only
+    arches: tuple = ()  # such as '9.0'; empty: CPU only
     cuda_home: str = ''
 
     def folder(self) -> Path:
-        """Name a build after all that its binary depends on."""
+        """Return the folder of a build, named by all that it depends on."""
         device = 'sm' + '-'.join(self.arches).replace('.', '')
         return cache() / (f'{RELEASE}-cp3{sys.version_info.minor}-torch'
                           f'{self.torch}-{device if self.arches else "cpu"}')
 
     def wheel(self) -> Path | None:
-        """Return the finished wheel in the cache, if there is one."""
+        """Return the finished wheel in the cache, if it exists."""
         return next(self.folder().glob(f'{RELEASE}-*.whl'), None)
 
 
 def is_any_kept(torch: str) -> bool:
-    """Tell whether there is a wheel for this torch and Python, any device."""
+    """Return whether there is a wheel for this torch, for any device."""
     pattern = Target(f'{torch}*', ('*', )).folder().name.replace('sm', '')
     return any(cache().glob(f'{pattern}/{RELEASE}-*.whl'))
 
 
 def choose_target(python: Path, wish: str) -> Target:
-    """Decide between operators for the CPU alone and for the GPU too.
+    """Choose between operators for CPU alone and for CPU and GPU.
 
     Args:
-        python (Path): The environment's Python.
-        wish (str): ``'0'`` and ``'1'`` force it; ``''`` looks for a GPU and
-            a CUDA compiler of torch's major version.
+        python (Path): Python of the environment.
+        wish (str): ``'0'`` (CPU) or ``'1'`` (GPU) to force a choice; ``''``
+            looks for a GPU and a CUDA compiler of torch's major version.
     """
     probe = subprocess.run([python, '-c', _PROBE],
                            capture_output=True,
@@ -148,7 +148,7 @@ def check_compiler() -> None:
 
 
 def build(python: Path, target: Target) -> Path:
-    """Return mmcv's wheel, compiled for a target where the cache has none.
+    """Return mmcv's wheel for a target; build it if the cache has none.
 
     The environment of ``python`` has mmcv's build requirements.
     """
@@ -158,7 +158,7 @@ def build(python: Path, target: Target) -> Path:
         return made
     check_compiler()
     source = _source(python, target.folder())
-    # What was cut off while it was linked or packed would pass for finished.
+    # Files of an interrupted link or packing step would pass as finished.
     for leftover in [source / 'dist', *source.glob('build/[!t]*')]:
         shutil.rmtree(leftover, ignore_errors=True)
     env = build_environment(python, target)
@@ -177,7 +177,7 @@ def build(python: Path, target: Target) -> Path:
 
 
 def _source(python: Path, folder: Path) -> Path:
-    """Unpack the release; a complete folder gets its name last."""
+    """Unpack the release; a complete folder is renamed last."""
     source, partial = folder / 'src', folder / 'src.partial'
     if not source.is_dir():
         command = [python, '-m', 'pip', 'download', '--no-deps', '--no-binary']
@@ -191,7 +191,7 @@ def _source(python: Path, folder: Path) -> Path:
 
 
 def count_jobs(device: str) -> int:
-    """Choose how many files to compile side by side: memory limits them."""
+    """Return the number of compile jobs that memory and cores permit."""
     jobs = len(os.sched_getaffinity(0))
     for path, unit in MEMORY_FILES:
         text = Path(path).read_text() if os.path.exists(path) else ''
@@ -202,20 +202,20 @@ def count_jobs(device: str) -> int:
 
 
 def build_environment(python: Path, target: Target) -> dict[str, str]:
-    """Make the variables that mmcv's and torch's build scripts read."""
-    # ninja lies next to the environment's Python.
+    """Return the environment variables for mmcv's and torch's builds."""
+    # ninja is next to the environment's Python.
     path = f'{python.parent}{os.pathsep}{os.environ["PATH"]}'
     env = dict(os.environ, MMCV_WITH_OPS='1', PATH=path)
     jobs = count_jobs('cuda' if target.arches else 'cpu')
     env.setdefault('MAX_JOBS', str(jobs))
-    # Python's own flags ask for debugging information: without it a file
-    # compiles in half the time. The variable replaces them, so name them.
+    # Python's own flags include debug information, which doubles the compile
+    # time. The variable replaces these flags, so they are repeated here.
     flags = env.get('CFLAGS') or sysconfig.get_config_var('CFLAGS') or '-O3'
     env['CFLAGS'] = flags + ' -g0'
     if not target.arches:
-        # mmcv's script builds for CUDA wherever torch sees a GPU.
+        # mmcv's script builds for CUDA if torch sees a GPU.
         return env | dict(FORCE_CUDA='0', CUDA_VISIBLE_DEVICES='')
-    # A small toolkit lacks headers that torch's own packages bring.
+    # Small toolkits lack headers, which torch's own packages have.
     headers = python.parents[1].glob(
         'lib/python3*/site-packages/nvidia/cu[0-9]*/include')
     return env | dict(
@@ -226,7 +226,7 @@ def build_environment(python: Path, target: Target) -> dict[str, str]:
 
 
 def trouble(python: Path, target: Target) -> str:
-    """Run one of the installed mmcv's operators; say why it fails, or ''."""
+    """Run an operator of the installed mmcv; return its error, or ''."""
     device = 'cuda' if target.arches else 'cpu'
     result = subprocess.run([python, '-c', _TRIAL, device],
                             capture_output=True,

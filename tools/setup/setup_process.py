@@ -14,18 +14,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PLAIN_PERIOD = 15  # s between two lines where the output is no terminal
+PLAIN_PERIOD = 15  # s between two lines if the output is not a terminal
 
 
 class SetupError(Exception):
-    """The set-up cannot continue; the text is the sentence for the user."""
+    """The set-up cannot continue; the text is the message for the user."""
 
 
 class NetworkError(SetupError):
     """Something could not be downloaded; nothing was installed."""
 
 
-# What the programs used here print, in lower case.
+# Messages of the programs used here, in lower case.
 _CAUSES = [
     (SetupError, r'no space left on device|disk quota exceeded',
      'The disk is full: make room'),
@@ -42,7 +42,7 @@ _CAUSES = [
 
 
 def cache() -> Path:
-    """Return the user's cache folder; the project's own without a home."""
+    """Return the user's cache folder, or the project's without a home."""
     base = os.getenv('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
     usable = os.path.isabs(base)
     if usable:
@@ -55,12 +55,12 @@ def cache() -> Path:
 
 
 def log_file() -> Path:
-    """Return the file that takes what the commands print."""
+    """Return the log file of the commands' output."""
     return cache() / 'setup.log'
 
 
 def explain(output: str, doing: str) -> SetupError:
-    """Turn a failed command's output into a sentence that says what to do."""
+    """Turn the output of a failed command into advice for the user."""
     for kind, signs, cure in _CAUSES:
         if re.search(signs, output.lower()):
             return kind(f'{cure}, then run `make setup` again (it happened '
@@ -71,20 +71,20 @@ def explain(output: str, doing: str) -> SetupError:
 
 
 def status(gone: float) -> str:
-    """Write the time gone and what the log says last."""
+    """Format the elapsed time and the last line of the log."""
     lines = log_file().read_text(errors='replace').splitlines()
     text = re.sub(r'\S*://\S*', '', lines[-1] if lines else '')[:70]
     count = re.match(r'\[(\d+)/(\d+)\]', text)  # ninja's
     if count:
         done, total = map(int, count.groups())
         left = f', about {gone / done * (total - done) / 60:.0f} min left'
-        # The first files alone tell little.
+        # The rate of the first few files is not meaningful.
         text = f'{done} of {total} files compiled{left * (done > 5)}'
     return f'      {gone // 60:.0f}:{gone % 60:02.0f}  {text}'
 
 
 def watch(is_done: Callable[[], bool]) -> None:
-    """Show one refreshed line, or some in a file, until something is done."""
+    """Show a refreshed line, or a few in a file, until something is done."""
     start, shown, terminal = time.monotonic(), 0., sys.stdout.isatty()
     try:
         while not is_done():
@@ -101,10 +101,10 @@ def watch(is_done: Callable[[], bool]) -> None:
 
 
 def run(command: list, doing: str, **options) -> None:
-    """Run a command, or say in a sentence what failed while ``doing`` it.
+    """Run a command; on failure raise an error that names ``doing``.
 
-    ``options`` are those of ``subprocess.Popen``. What a killed set-up
-    started keeps its lock, for which ``close_fds`` is off.
+    ``options`` are those of ``subprocess.Popen``. Children of a killed set-up
+    keep its lock, for which ``close_fds`` is off.
     """
     with open(log_file(), 'ab') as out:
         start = out.tell()
@@ -119,7 +119,7 @@ def run(command: list, doing: str, **options) -> None:
     try:
         watch(lambda: process.poll() is not None)
     except BaseException:
-        # ninja ends its compilers, in groups of their own, if it is asked to.
+        # On SIGTERM, ninja ends its compilers, which have their own groups.
         os.killpg(process.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(5)
@@ -134,7 +134,7 @@ def run(command: list, doing: str, **options) -> None:
 
 @contextlib.contextmanager
 def lock() -> Iterator[None]:
-    """Hold the lock of the user's set-ups, after waiting for another one."""
+    """Hold the lock on set-ups of this user; wait for it if necessary."""
     with open(cache() / 'lock', 'w') as file:
         os.set_inheritable(file.fileno(), True)
 
@@ -143,7 +143,7 @@ def lock() -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
-            except OSError:  # a file system without locks
+            except OSError:  # the file system has no locks
                 pass
             return True
 
