@@ -8,9 +8,10 @@
     dksan-mm compare DATA           compare networks, in a report
     dksan-mm analyze CONFIG         count parameters and multiply-adds
     dksan-mm export OUT.onnx        write a network as ONNX graphs
+    dksan-mm web                    serve the page that upscales in a browser
 
-"dksan-mm COMMAND --help" tells the options of one. "upscale" and "export" run
-without mmagic: pip install 'dksan_mm[mmagic]' brings the rest.
+"dksan-mm COMMAND --help" tells the options of one. "upscale", "export" and
+"web" run without mmagic: pip install 'dksan_mm[mmagic]' brings the rest.
 """
 import importlib.util
 import sys
@@ -28,7 +29,8 @@ TOOLS = dict(
     test='test',
     compare='compare',
     analyze='analyze',
-    export='export')
+    export='export',
+    web='web')
 # Imports of the tools that a light installation lacks.
 NEEDED = dict(
     upscale=('torch', ),

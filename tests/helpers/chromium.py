@@ -82,6 +82,10 @@ class Browser:
 
     def open(self, path: Path, *, width: int = 1400, dark: bool = False):
         """Show a file in a window of some width."""
+        self.visit(path.resolve().as_uri(), width=width, dark=dark)
+
+    def visit(self, url: str, *, width: int = 1400, dark: bool = False):
+        """Show an address in a window of some width."""
         self.call(
             'Emulation.setDeviceMetricsOverride',
             width=width,
@@ -92,7 +96,7 @@ class Browser:
             name='prefers-color-scheme', value='dark' if dark else 'light')
         self.call('Emulation.setEmulatedMedia', features=[scheme])
         self.events.clear()
-        self.call('Page.navigate', url=path.resolve().as_uri())
+        self.call('Page.navigate', url=url)
         while not any(
                 e.get('method') == 'Page.loadEventFired' for e in self.events):
             self.events.append(self._read())

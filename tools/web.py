@@ -1,0 +1,118 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Serve the page that upscales in a browser: python tools/web.py [FOLDER].
+
+    python tools/web.py                  the page that "npm run build" has made
+    python tools/web.py --port 9000
+
+It answers this machine alone. docs/web.md tells how the page is built.
+"""
+import argparse
+import sys
+from collections.abc import Sequence
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dksan_mm.cli.running import run_tool
+from dksan_mm.utils.errors import UserError
+from dksan_mm.utils.release import release_folder
+
+HOST = '127.0.0.1'
+# Without them browsers give pages no threads.
+HEADERS = {
+    'Cross-Origin-Opener-Policy': 'same-origin',
+    'Cross-Origin-Embedder-Policy': 'require-corp',
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    'Cache-Control': 'no-cache'
+}
+# Systems know some of these endings by other names, or not at all.
+TYPES = {
+    '.js': 'text/javascript',
+    '.mjs': 'text/javascript',
+    '.onnx': 'application/octet-stream',
+    '.svg': 'image/svg+xml',
+    '.wasm': 'application/wasm'
+}
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Answers with files, and with the headers that isolate the page."""
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | TYPES
+
+    def end_headers(self) -> None:
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def log_request(self, code: int | str = '-', size: int | str = '-'):
+        """Keep quiet about what went well."""
+
+
+class Server(ThreadingHTTPServer):
+    """Answers several requests at a time."""
+    daemon_threads = True
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the arguments."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        'folder',
+        nargs='?',
+        type=Path,
+        default=release_folder() / 'web' / 'dist',
+        metavar='FOLDER',
+        help='of the built page (default: web/dist)')
+    parser.add_argument(
+        '--port',
+        type=int,
+        default=8000,
+        metavar='N',
+        help='0 takes any that is free (default: %(default)s)')
+    args = parser.parse_args(argv)
+    if not 0 <= args.port < 65536:
+        parser.error(f'--port must be from 0 to 65535, got {args.port}')
+    return args
+
+
+def make_server(folder: Path, port: int) -> Server:
+    """Open a server of a built page.
+
+    Args:
+        folder (Path): Where ``npm run build`` has put the page.
+        port (int): 0: any that is free.
+
+    Returns:
+        Server: To be run with ``serve_forever``.
+
+    Raises:
+        UserError: If there is no page, or the port cannot be had.
+    """
+    for name in ('index.html', 'models/models.json'):
+        if not (folder / name).is_file():
+            raise UserError(
+                f'there is no built page in {folder}: build it in a clone of '
+                'the project with "cd web && npm ci && npm run build"')
+    try:
+        return Server((HOST, port), partial(Handler, directory=str(folder)))
+    except OSError as error:
+        raise UserError(f'port {port} cannot be had ({error.strerror}): name '
+                        'another with --port') from error
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the tool."""
+    args = parse_args(argv)
+    with make_server(args.folder, args.port) as server:
+        print(
+            f'http://{HOST}:{server.server_port}/ (Ctrl-C ends it)',
+            flush=True)
+        server.serve_forever()
+
+
+if __name__ == '__main__':
+    sys.exit(run_tool(main, when_interrupted='ended'))

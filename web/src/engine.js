@@ -1,0 +1,188 @@
+/** A network in ONNX Runtime. */
+import {Failure, load} from './failures.js';
+
+/**
+ * @typedef {object} Facts An entry of models.json.
+ * @property {string} name
+ * @property {number} scale
+ * @property {number} num_frames Of a window.
+ * @property {number[]} mean In grey levels.
+ * @property {number[]} std In grey levels.
+ * @property {string} extract Path of the graph of a frame.
+ * @property {string} restore Path of the graph of a window.
+ */
+
+/**
+ * @typedef {object} Encoded What is kept of a frame, or of a tile of it.
+ * @property {Float32Array} image What the network was given.
+ * @property {Float32Array} features
+ * @property {number} channels Of the features.
+ * @property {number} width
+ * @property {number} height
+ */
+
+/** @typedef {{data: Uint8ClampedArray, width: number, height: number}} Frame RGBA. */
+
+/** The two graphs of a network. */
+export class Network {
+  /**
+   * @param {any} ort The module onnxruntime-web.
+   * @param {Facts} facts
+   * @param {any} extract Session.
+   * @param {any} restore Session.
+   */
+  constructor(ort, facts, extract, restore) {
+    this.ort = ort;
+    this.facts = facts;
+    this.sessions = {extract, restore};
+  }
+
+  /**
+   * Do what concerns one frame alone.
+   * @param {Frame} frame
+   * @param {import('./tiles.js').Tile} tile What to read of it.
+   * @returns {Promise<Encoded>}
+   */
+  async encode(frame, {rows, columns}) {
+    const [width, height] = [columns.last - columns.first, rows.last - rows.first];
+    const {mean, std} = this.facts;
+    const image = new Float32Array(3 * width * height);
+    for (let y = 0; y < height; y++) {
+      let from = 4 * ((y + rows.first) * frame.width + columns.first);
+      for (let to = y * width; to < (y + 1) * width; to++, from += 4) {
+        for (let channel = 0; channel < 3; channel++) {
+          image[to + channel * width * height] =
+            (frame.data[from + channel] - mean[channel]) / std[channel];
+        }
+      }
+    }
+    const {features} = await this.sessions.extract.run({
+      frame: new this.ort.Tensor('float32', image, [1, 3, height, width])});
+    const data = await features.getData();
+    return {image, features: data, channels: features.dims[1], width, height};
+  }
+
+  /**
+   * Make the frame in the middle of a window.
+   * @param {Encoded[]} window
+   * @returns {Promise<Float32Array>} Grey levels, planar RGB, not rounded.
+   */
+  async decode(window) {
+    const {image, channels, width, height} = window[(window.length - 1) / 2];
+    const features = new Float32Array(window.length * channels * width * height);
+    window.forEach((one, i) => features.set(one.features, i * one.features.length));
+    const Tensor = this.ort.Tensor;
+    const answer = await this.sessions.restore.run({
+      frame: new Tensor('float32', image, [1, 3, height, width]),
+      features: new Tensor('float32', features,
+        [window.length, channels, height, width])});
+    const out = await answer.image.getData();
+    const {mean, std} = this.facts;
+    for (let channel = 0, i = 0; channel < 3; channel++) {
+      for (const stop = (channel + 1) * out.length / 3; i < stop; i++) {
+        out[i] = out[i] * std[channel] + mean[channel];
+      }
+    }
+    return out;
+  }
+
+  /** Give the memory back. */
+  async release() {
+    await this.sessions.extract.release();
+    await this.sessions.restore.release();
+  }
+}
+
+/**
+ * Load ONNX Runtime.
+ * @param {'webgpu' | 'wasm'} provider
+ * @param {number} threads 0: as many as there are cores, at most 8.
+ * @returns {Promise<any>} The module.
+ */
+async function loadRuntime(provider, threads) {
+  const ort = await import(`./vendor/ort.${provider}.min.mjs`).catch(() => {
+    throw new Failure('ONNX Runtime could not be loaded: reload the page.');
+  });
+  ort.env.wasm.wasmPaths = new URL('./vendor/', import.meta.url).href;
+  ort.env.wasm.numThreads = globalThis.crossOriginIsolated ?
+    threads || Math.min(navigator.hardwareConcurrency || 1, 8) : 1;
+  ort.env.logLevel = 'error';
+  return ort;
+}
+
+/**
+ * @param {any} ort
+ * @param {Facts} facts
+ * @param {'webgpu' | 'wasm'} provider
+ * @returns {Promise<Network>}
+ */
+async function loadNetwork(ort, facts, provider) {
+  const what = `The network ${facts.name} for x${facts.scale}`;
+  const graphs = await Promise.all(
+    [facts.extract, facts.restore].map((path) => load(path, what)));
+  const sessions = [];
+  for (const graph of graphs) {
+    try {
+      sessions.push(await ort.InferenceSession.create(
+        new Uint8Array(graph), {executionProviders: [provider]}));
+    } catch (error) {
+      throw new Failure(`${what} could not be started ` +
+        `(${String(error).split('\n')[0].slice(0, 200)}).`);
+    }
+  }
+  return new Network(ort, facts, sessions[0], sessions[1]);
+}
+
+/**
+ * Whether two networks give the same picture of noise, up to 2 grey levels.
+ * @param {Network} first
+ * @param {Network} second
+ * @returns {Promise<boolean>}
+ */
+async function agree(first, second) {
+  const [width, height] = [13, 11];
+  const data = new Uint8ClampedArray(4 * width * height);
+  for (let i = 0, level = 1; i < data.length; i++) {
+    level = level * 75 % 65537;
+    data[i] = level % 256;
+  }
+  const span = (/** @type {number} */ last) =>
+    ({start: 0, stop: last, first: 0, last, fade: 0});
+  const results = [];
+  for (const network of [first, second]) {
+    const one = await network.encode({data, width, height},
+      {rows: span(height), columns: span(width)});
+    results.push(await network.decode(Array(network.facts.num_frames).fill(one)));
+  }
+  return results[0].every((level, i) => Math.abs(level - results[1][i]) < 2);
+}
+
+/**
+ * Load a network where it runs fastest. A GPU is used if its result agrees
+ * with the processor's.
+ * @param {Facts} facts
+ * @param {{gpu?: boolean, threads?: number}} [options]
+ * @returns {Promise<{network: Network, where: string, note: string}>}
+ */
+export async function open(facts, {gpu = true, threads = 0} = {}) {
+  const ort = await loadRuntime('wasm', threads);
+  const network = await loadNetwork(ort, facts, 'wasm');
+  const count = ort.env.wasm.numThreads;
+  const where = `the processor (${count} ${count === 1 ? 'thread' : 'threads'})`;
+  const adapter = gpu && await /** @type {any} */ (navigator).gpu
+    ?.requestAdapter({powerPreference: 'high-performance'}).catch(() => null);
+  if (!adapter) return {network, where, note: ''};
+  try {
+    const fast = await loadNetwork(await loadRuntime('webgpu', threads), facts, 'webgpu');
+    if (await agree(network, fast)) {
+      await network.release();
+      return {network: fast, where: 'the graphics processor (WebGPU)', note: ''};
+    }
+    await fast.release();
+    return {network, where, note: 'The graphics processor computes other ' +
+      'values than the processor, which is used instead.'};
+  } catch (error) {
+    return {network, where, note: 'The graphics processor cannot run this ' +
+      `network (${String(error).slice(0, 160)}); the processor is used.`};
+  }
+}
