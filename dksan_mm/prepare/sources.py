@@ -31,7 +31,7 @@ class Clip:
         has_hr (bool): False for a clip of LR frames only (the test split of
             Vid3oC), which are copied unchanged.
         prefix (str): Prefix of its frames' names, if several clips share the
-            folder.
+            folder; the clip then has several frames.
         lr (Clip | None): LR clip of the source that belongs to this one.
         is_photo (bool): Whether it is a single image file.
     """

@@ -96,9 +96,9 @@ def choose_stream(path: str,
                   container: av.container.InputContainer) -> av.VideoStream:
     """Choose the video stream that players show.
 
-    This is the default stream with the most pixels. Cover images and
-    thumbnails are never chosen; a still picture is chosen only if there is
-    no other video.
+    Streams marked as default come first, then those with the most pixels.
+    Cover images and thumbnails are never chosen; a still picture is chosen
+    only if there is no other video.
 
     Args:
         path (str): Path of the file, for messages.
