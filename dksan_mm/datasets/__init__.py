@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Data sets, samplers and transforms; importing it registers them."""
+"""Data sets, samplers and transforms, registered on import."""
 
 from dksan_mm.utils.versions import check_openmmlab
 

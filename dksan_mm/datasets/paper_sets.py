@@ -7,11 +7,11 @@ from .video_window_dataset import VideoWindowDataset
 
 @DATASETS.register_module()
 class Vid3oCDataset(VideoWindowDataset):
-    """Vid3oC (Kim et al. 2019), the paper's training and validation data.
+    """Vid3oC (Kim et al., 2019), the paper's training and validation data.
 
-    50 videos to train, 16 of 120 frames to validate and 16 to test, whose
-    ground truth is not public (paper, sec. 4); frames named ``%06d.png``.
-    See :class:`VideoWindowDataset`.
+    It has 50 training videos, 16 validation videos of 120 frames and 16 test
+    videos without public ground truth (paper, sec. 4). Frames are named
+    ``%06d.png``. See :class:`VideoWindowDataset`.
     """
 
     METAINFO = dict(dataset_type='vid3oc', task_name='vsr')
@@ -21,9 +21,9 @@ class Vid3oCDataset(VideoWindowDataset):
 class IntVIDDataset(VideoWindowDataset):
     """IntVID, the paper's second test set: 14 frames of videos 050-059.
 
-    The paper evaluates 14 consecutive frames of each video (sec. 4) and
-    does not say which; the first 14 are *chosen here* (``first_frame`` and
-    ``max_frames`` change it). Their windows reach over the whole clip.
+    The paper evaluates 14 consecutive frames of each video (sec. 4) without
+    stating which. The first 14 are *chosen here*; ``first_frame`` and
+    ``max_frames`` change that. Their windows may use all frames of the clip.
     See :class:`VideoWindowDataset`.
     """
 

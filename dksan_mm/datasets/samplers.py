@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Samplers: the same crops for any number of processes; blocks of frames."""
+"""Samplers: reproducible crops for training, blocks of frames for tests."""
 import random
 from collections.abc import Iterator, Sized
 from contextlib import contextmanager
@@ -14,14 +14,14 @@ from torch.utils.data import Sampler
 
 
 class SeededIndex(int):
-    """A sample's index with the seed of its augmentation.
+    """Index of a sample with the seed of its augmentation.
 
-    mmengine's ``RepeatDataset`` and ``ConcatDataset`` find the index within
-    a data set by ``%`` and ``-``; the seed stays with it.
+    mmengine's ``RepeatDataset`` and ``ConcatDataset`` compute the index within
+    a data set by ``%`` and ``-``, which preserve the seed.
 
     Args:
-        index (int): The index.
-        seed (int): In ``[0, 2 ** 32)``.
+        index (int): Index of the sample.
+        seed (int): Seed in ``[0, 2 ** 32)``.
     """
 
     seed: int
@@ -31,7 +31,7 @@ class SeededIndex(int):
         self.seed = seed
         return self
 
-    def __getnewargs__(self) -> Any:  # on the way to a worker
+    def __getnewargs__(self) -> Any:  # pickled for workers
         return int(self), self.seed
 
     def __mod__(self, other: int) -> 'SeededIndex':
@@ -48,43 +48,42 @@ class SeededIndex(int):
 class SeededInfiniteSampler(InfiniteSampler):
     """mmengine's ``InfiniteSampler`` with a seed for each sample.
 
-    Augmentations draw from numpy's global generator, which every loader
-    worker seeds in its own way: with other numbers of workers the same run
-    sees other crops. Here the n-th sample of a run carries a seed that
-    depends on the run's seed and on n alone, so crops and flips are the same
-    for any number of workers and of ranks (at an equal total batch), and
-    differ from epoch to epoch.
+    Augmentations draw from numpy's global generator, which each data loader
+    worker seeds separately, so that the crops of a run depend on the number of
+    workers. Here, the seed of the n-th sample depends only on the run's seed
+    and n. Crops and flips are thus the same for any number of workers and
+    ranks with equal total batch size, and they differ between epochs.
 
-    For :class:`VideoWindowDataset`, also several of them in mmengine's
-    ``ConcatDataset``. Each rank reads the samples that it yields, no others.
+    It is for :class:`VideoWindowDataset`, also within mmengine's
+    ``ConcatDataset``. Each rank reads only the samples that it yields.
 
     Args:
-        dataset (Sized): The data set.
+        dataset (Sized): Data set.
         shuffle (bool): Whether each epoch is a random permutation.
-        seed (int, optional): Seed of the order and of the samples. The same
-            on all ranks; mmengine's Runner passes its own.
+        seed (int, optional): Seed of the order and of the samples, equal on
+            all ranks; mmengine's Runner passes its own.
     """
 
     seed: int
-    first = 0  # of the sequence's samples, for all ranks
+    first = 0  # index of the first sample, over all ranks
 
     def start_at(self, count: int, *, seed: int | None = None) -> None:
-        """Leave out samples that are used up, without loading them.
+        """Skip samples that have been used, without loading them.
 
-        It takes a tenth of a second per million.
+        Skipping takes 0.1 s per million samples.
 
         Args:
-            count (int): Samples of the common sequence, of all ranks, that
-                come no more.
-            seed (int, optional): Seed of the sequence they were taken from;
-                None: the sampler's.
+            count (int): Number of samples to skip in the sequence that all
+                ranks share.
+            seed (int, optional): Seed of that sequence. Default: the
+                sampler's.
         """
         self.first = count
         self.seed = self.seed if seed is None else seed
         self.indices = self._indices_of_rank()
 
     def _indices_of_rank(self) -> Iterator[SeededIndex]:
-        """Every ``world_size``-th sample of the common sequence."""
+        """Yield every ``world_size``-th sample of the shared sequence."""
         for count, index in islice(
                 enumerate(self._infinite_indices()), self.first + self.rank,
                 None, self.world_size):
@@ -94,15 +93,14 @@ class SeededInfiniteSampler(InfiniteSampler):
 
 @DATA_SAMPLERS.register_module()
 class ConsecutiveSampler(Sampler):
-    """Gives each process a block of consecutive samples, in order.
+    """Sampler of a block of consecutive samples for each process.
 
-    mmengine's ``DefaultSampler`` deals them out in turn, so no process sees
-    two consecutive frames, which ``VideoTemporalError`` needs. All blocks
-    have the same length; what is missing at the end is filled with the last
-    sample.
+    mmengine's ``DefaultSampler`` alternates between processes, so that none
+    gets two consecutive frames, which ``VideoTemporalError`` needs. All blocks
+    have the same length; the last ones are padded with the last sample.
 
     Args:
-        dataset (Sized): The data set.
+        dataset (Sized): Data set.
         seed (int, optional): Not used; mmengine's Runner passes one.
     """
 
@@ -122,10 +120,10 @@ class ConsecutiveSampler(Sampler):
 
 @contextmanager
 def numpy_seed(seed: int) -> Iterator[None]:
-    """Seed numpy's and Python's global generators for a while.
+    """Seed the global generators of numpy and Python temporarily.
 
     Args:
-        seed (int): In ``[0, 2 ** 32)``. The generators' states are put back
+        seed (int): Seed in ``[0, 2 ** 32)``. The previous states are restored
             afterwards.
     """
     states = np.random.get_state(), random.getstate()

@@ -1,26 +1,26 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Shares of several lists of clips in the samples of an epoch."""
+"""Shares of several lists of clips in an epoch's samples."""
 import os.path as osp
 from collections.abc import Sequence
 
 from dksan_mm.io.layout import read_annotation
 
-# Of each clip: its stated number of frames, and its samples in an epoch.
+# For each clip, its stated number of frames and its samples per epoch.
 Clips = tuple[dict[str, int | None], dict[str, int]]
 
 
 def check_sources(sources: Sequence[dict] | None, ann_file: str,
                   samples_per_clip: int | None) -> None:
-    """Refuse sources that say nothing or contradict other arguments.
+    """Reject sources that are incomplete or contradict other arguments.
 
     Args:
-        sources (Sequence[dict], optional): As of :class:`VideoWindowDataset`.
-        ann_file (str): The data set's own annotation file.
-        samples_per_clip (int, optional): Mean over the clips.
+        sources (Sequence[dict], optional): As in :class:`VideoWindowDataset`.
+        ann_file (str): Annotation file of the data set itself.
+        samples_per_clip (int, optional): Mean number of samples per clip.
 
     Raises:
-        ValueError: If there is an annotation file next to the sources, no
-            number of samples, or a source that is not a file with a share.
+        ValueError: If there are both sources and an annotation file, the
+            number of samples is missing, or a source lacks a file or share.
     """
     if sources is None:
         return
@@ -39,20 +39,20 @@ def check_sources(sources: Sequence[dict] | None, ann_file: str,
 
 def samples_of_clips(sources: Sequence[dict], data_root: str,
                      samples_per_clip: int) -> Clips:
-    """Read the clips of all sources, and share out the samples.
+    """Read the clips of all sources and distribute the samples.
 
     Args:
-        sources (Sequence[dict]): Each with ``ann_file`` and ``share``.
-        data_root (str): Folder of annotation files that are not absolute.
-        samples_per_clip (int): Mean over all clips.
+        sources (Sequence[dict]): Sources with ``ann_file`` and ``share``.
+        data_root (str): Root of relative annotation files.
+        samples_per_clip (int): Mean number of samples over all clips.
 
     Returns:
-        tuple: Each clip's stated number of frames (or None), and its number
-        of samples, the same for all clips of a source.
+        tuple: For each clip, the stated number of frames (or None) and the
+        number of samples, which is equal for all clips of a source.
 
     Raises:
         OSError: If an annotation file cannot be read.
-        ValueError: If it has no clip, or one that another one has too.
+        ValueError: If it has no clips, or shares a clip with another one.
     """
     lists = []
     stated: dict[str, int | None] = {}

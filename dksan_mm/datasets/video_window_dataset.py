@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Data sets of windows: 7 LR frames and the centre's HR frame."""
+"""Data sets of windows of LR frames with the centre's HR frame."""
 import os.path as osp
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,24 +21,24 @@ STORES = ('auto', 'png', 'array', 'tiles')
 
 @DATASETS.register_module()
 class VideoWindowDataset(BasicFramesDataset):
-    """Clips as folders of frames; one sample is one centre frame.
+    """Data set of clips in folders; each sample is one centre frame.
 
     The folders are ``{data_root}/{prefix}/{clip}/``, with PNG or JPEG frames
-    whose names end in consecutive numbers, starting anywhere; LR and HR
-    frames belong together by number.
+    whose names end in consecutive numbers, starting anywhere. LR and HR frames
+    are matched by number.
 
-    An epoch has ``len(dataset)`` samples: every frame of every clip once as
-    the centre, those at the clips' ends included. A sample has the keys
-    ``key`` ('050/000019'), ``clip``, ``frame`` (index in the clip),
-    ``img_path`` (all LR frames of the clip; ``GenerateWindowIndices`` picks
+    An epoch has ``len(dataset)`` samples: by default, every frame of every
+    clip, including first and last frames, is a centre once. A sample has the
+    keys ``key`` ('050/000019'), ``clip``, ``frame`` (index in the clip),
+    ``img_path`` (all LR frames of the clip; ``GenerateWindowIndices`` selects
     the window), ``gt_path`` (the centre's HR frame), ``num_input_frames``,
     ``num_output_frames``, ``sequence_length`` and ``still`` (whether the clip
-    is one frame, such as a photograph; :class:`~dksan_mm.datasets.
+    is a single frame, such as a photograph; :class:`~dksan_mm.datasets.
     SyntheticMotion` always moves it).
 
-    From mmagic's ``BasicFramesDataset`` come the constructor's conventions.
-    How it lists clips and frames is replaced: it drops folders with a dot in
-    their name, knows no clip of its own length and has one sample a clip.
+    The constructor follows mmagic's ``BasicFramesDataset``, but clips and
+    frames are listed differently: mmagic's class drops folders with a dot in
+    their name, assumes equal clip lengths and has one sample per clip.
 
     Errors are raised, never skipped: missing, empty or unequal folders when
     the data set is built, unreadable frames when they are loaded.
@@ -46,45 +46,45 @@ class VideoWindowDataset(BasicFramesDataset):
     Args:
         data_root (str): Root of the prepared data set.
         data_prefix (dict): Folders of the clips below ``data_root``: 'img'
-            for LR and, unless there is no ground truth, 'gt' for HR.
-        ann_file (str): A text file, absolute or below ``data_root``, with a
-            line for each clip: its name and, if a tab follows, its number of
-            frames, such as the ``train/clips.txt`` that
-            tools/prepare_data.py writes. Default: all clips in the folders.
-        clips (Sequence[str], optional): Names of the clips to take, such as
+            for LR and, if there is ground truth, 'gt' for HR.
+        ann_file (str): Text file, absolute or below ``data_root``, with one
+            clip per line: its name and optionally, after a tab, its number of
+            frames, e.g. ``train/clips.txt`` from tools/prepare_data.py.
+            Default: all clips in the folders.
+        clips (Sequence[str], optional): Names of the clips to use, such as
             REDS4 of REDS. Default: all.
-        skip_clips (Sequence[str]): Names of clips to leave out.
-        num_input_frames (int): LR frames in a window, odd.
+        skip_clips (Sequence[str]): Names of clips to skip.
+        num_input_frames (int): LR frames of a window, odd.
         first_frame (int): Index of the first centre frame of each clip.
-        max_frames (int, optional): Centre frames to take from each clip.
-        frame_step (int): Distance between centre frames. Windows always
-            reach over all frames of a clip.
-        samples_per_clip (int, optional): Samples that each clip has in an
-            epoch, whatever its length: centre frames at equal distances out
-            of those above, some of them several times where they are fewer.
-            *Chosen here*, for clips of very unequal length: a long clip shows
-            more frames, but no more scenes than a short one.
+        max_frames (int, optional): Maximum number of centre frames per clip.
+        frame_step (int): Distance between centre frames. Windows may always
+            use all frames of a clip.
+        samples_per_clip (int, optional): Samples per clip and epoch,
+            regardless of its length: equally spaced centre frames of those
+            above, repeated if there are fewer. *Chosen here* for clips of very
+            unequal length: a long clip shows more frames than a short one,
+            but not more scenes.
         sources (Sequence[dict], optional): Several annotation files instead
-            of ``ann_file``, each as ``dict(ann_file=..., share=...)``: its
-            clips have this share of an epoch's samples, in proportion to the
-            other shares, each clip as many. ``samples_per_clip`` is then the
-            mean over all clips. Numbers are rounded, to one at least.
-        store (str): 'png' reads the frames' files; 'array' and 'tiles' the
-            files next to the folders that ``tools/prepare_data.py --store``
-            makes (of LR, arrays in both cases); 'auto' whatever is there,
-            the quickest first. The pixels are the same. With such files a
-            sample has ``img_store`` and ``gt_store``, their paths.
-        pipeline (Sequence | Mapping): Transforms: mmengine's list, or a dict
-            of them in order, which configs change by their names; empty
-            dicts keep a place.
+            of ``ann_file``, each as ``dict(ann_file=..., share=...)``. Its
+            clips get this share of an epoch's samples, relative to the sum of
+            shares, divided equally among them. ``samples_per_clip`` is then
+            the mean over all clips. Numbers are rounded, to at least one.
+        store (str): 'png' reads image files; 'array' and 'tiles' read the
+            files that ``tools/prepare_data.py --store`` writes next to the
+            folders (arrays for LR in both cases); 'auto' reads the fastest
+            available. The pixels are the same. With 'array' and 'tiles',
+            samples have the paths ``img_store`` and ``gt_store``.
+        pipeline (Sequence | Mapping): Transforms, as mmengine's list or as an
+            ordered dict, whose entries configs can change by name; empty
+            dicts are placeholders.
         test_mode (bool): As in mmengine's ``BaseDataset``.
         metainfo (dict, optional): As in mmengine's ``BaseDataset``.
-        **kwargs: Others of mmengine's ``BaseDataset``.
+        **kwargs: Other arguments of mmengine's ``BaseDataset``.
 
     Raises:
         FileNotFoundError: If a folder or a named clip is missing; names it.
-        ValueError: If a folder is empty, frames are missing or without a
-            partner, or no centre frame is left; names the path.
+        ValueError: If a folder is empty, frames are missing or unmatched, or
+            no centre frame is left; names the path.
     """
 
     METAINFO = dict(dataset_type='video_windows', task_name='vsr')
@@ -133,8 +133,7 @@ class VideoWindowDataset(BasicFramesDataset):
         self.sources = sources
         self.counts: dict[str, int] = {}
         self.frames: dict[str, dict[str, list[str]]] = {}
-        # A pipeline that yields nothing is an error, not a reason to try
-        # another sample.
+        # A pipeline that returns None is an error; no other sample is tried.
         kwargs.setdefault('max_refetch', 0)
         super().__init__(
             ann_file=ann_file,
@@ -149,10 +148,10 @@ class VideoWindowDataset(BasicFramesDataset):
             **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """List the samples; see the class for what is checked.
+        """List the samples; see the class for the checks.
 
         Returns:
-            list[dict]: ``key``, ``clip`` and ``frame`` of each.
+            list[dict]: ``key``, ``clip`` and ``frame`` of each sample.
         """
         samples = []
         for clip in self._clip_names():
@@ -170,20 +169,20 @@ class VideoWindowDataset(BasicFramesDataset):
         return samples
 
     def _center_frames(self, clip: str, length: int) -> Sequence[int]:
-        """Indices of a clip's centre frames, of ``length`` frames in all."""
+        """Return the indices of the centre frames of a clip."""
         first, limit, step = self.centers
         frames = range(first, length, step)[:limit]
         count = self.counts.get(clip, self.samples_per_clip)
         if count is None or not frames:
             return frames
-        # The middles of equal parts.
+        # Centres of equal parts.
         return [
             frames[(2 * k + 1) * len(frames) // (2 * count)]
             for k in range(count)
         ]
 
     def get_data_info(self, idx: int) -> dict:
-        """One sample before the pipeline; see the class for its keys."""
+        """Return a sample before the pipeline; see the class for its keys."""
         info = super().get_data_info(idx)
         frames = self.frames[info['clip']]
         info.update(
@@ -198,14 +197,14 @@ class VideoWindowDataset(BasicFramesDataset):
         return info
 
     def __getitem__(self, idx: int) -> dict:
-        """One sample after the pipeline.
+        """Return a sample after the pipeline.
 
         Args:
-            idx (int): Its index, also with the seed of its augmentation: a
+            idx (int): Index, optionally with the seed of the augmentation as a
                 :class:`~dksan_mm.datasets.SeededIndex`.
 
         Returns:
-            dict: What the pipeline returns.
+            dict: Output of the pipeline.
         """
         if isinstance(idx, SeededIndex):
             with numpy_seed(idx.seed):
@@ -213,7 +212,7 @@ class VideoWindowDataset(BasicFramesDataset):
         return super().__getitem__(idx)
 
     def _clip_names(self) -> list[str]:
-        """Clips of the annotation files, or all that are there."""
+        """Return the clips of the annotation files, or all clips."""
         for folder in self.data_prefix.values():
             if not osp.isdir(folder):
                 raise FileNotFoundError(
@@ -242,7 +241,7 @@ class VideoWindowDataset(BasicFramesDataset):
         return names
 
     def _list_clip(self, clip: str) -> dict[str, list[str]]:
-        """Paths of one clip's frames, LR and HR in step."""
+        """List the frames of a clip; LR and HR numbers must match."""
         frames = {}
         for key, folder in self.data_prefix.items():
             folder = osp.join(folder, clip)
@@ -261,7 +260,7 @@ class VideoWindowDataset(BasicFramesDataset):
         return frames
 
     def _find_stores(self, clip: str) -> dict[str, str]:
-        """Paths of a clip's files, as the keys of its samples."""
+        """Find the stores of a clip, by the keys of its samples."""
         found = {}
         for key, folder in self.data_prefix.items():
             suffixes = list(KINDS)

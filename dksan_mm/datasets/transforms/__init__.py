@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Steps of the data pipelines; importing registers them in mmagic."""
+"""Transforms of the data pipelines, registered in mmagic on import."""
 from .augmentation import RandomPermuteChannels
 from .clip_windows import StackWindows
 from .formatting import PackFrames, RandomTransposeFrames

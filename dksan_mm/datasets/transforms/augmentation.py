@@ -10,18 +10,18 @@ from .formatting import on_images
 
 @TRANSFORMS.register_module()
 class RandomPermuteChannels(BaseTransform):
-    """Put the colour channels of all images into one random order.
+    """Permute the colour channels of all images randomly.
 
-    *Chosen here*, for few clips: what is learned of edges must then not
-    depend on their colour (docs/results.md). The orders are equally
-    likely, that which changes nothing among them.
+    *Chosen here* for training on few clips: the network cannot associate edges
+    with their colour (docs/results.md). All permutations, including the
+    identity, have equal probability.
 
-    Required and modified keys: ``keys``, each an image ``(h, w, 3)`` or a
-    list of such.
+    Required and modified keys: ``keys``, each an image ``(h, w, 3)`` or a list
+    of images.
 
     Args:
-        keys (list[str]): The images to permute alike.
-        ratio (float): Probability of a random order.
+        keys (list[str]): Keys of the images that get the same permutation.
+        ratio (float): Probability of a permutation.
 
     Raises:
         ValueError: If ``ratio`` is not in [0, 1].
@@ -33,7 +33,7 @@ class RandomPermuteChannels(BaseTransform):
         self.keys, self.ratio = keys, ratio
 
     def transform(self, results: dict) -> dict:
-        """Permute the channels of all images of ``keys``, or leave them."""
+        """Permute the channels of all images of ``keys``, or of none."""
         if np.random.random() >= self.ratio:
             return results
         order = np.random.permutation(3)

@@ -10,24 +10,24 @@ from .windows import window_indices
 
 @TRANSFORMS.register_module()
 class StackWindows(BaseTransform):
-    """Replace a clip's frames by the windows around each of them.
+    """Replace the frames of a clip by the windows around each of them.
 
-    For mmagic's ``VideoRestorationInferencer``, whose own windows are
-    mirrored at the clip's ends, unlike those of the data sets, and which
-    loses frames of clips shorter than a window. The model tells from the
-    shape what it is given.
+    This is for mmagic's ``VideoRestorationInferencer``. Its own windows are
+    reflected at the ends of a clip, unlike those of the data sets, and it
+    loses frames of clips shorter than a window. The model recognizes both
+    forms of the output by their shape.
 
-    Required and modified key: ``inputs``, frames ``(t, 3, h, w)``. They
-    become ``(t, num_frames, 3, h, w)`` where the inferencer passes whole
-    clips on (its ``window_size`` is 0), and ``(t, 3 * num_frames, h, w)``
-    where it makes windows (of these windows, the middle one is meant).
+    Required and modified key: ``inputs``, frames ``(t, 3, h, w)``. They become
+    ``(t, num_frames, 3, h, w)`` if the inferencer processes whole clips (its
+    ``window_size`` is 0), or ``(t, 3 * num_frames, h, w)`` if it forms windows
+    (of these, the model restores the centre one).
 
     Args:
-        num_frames (int): Frames in a window, odd.
+        num_frames (int): Frames of a window, odd.
     """
 
     def __init__(self, num_frames: int) -> None:
-        window_indices(0, num_frames, length=1)  # refuses what is not odd
+        window_indices(0, num_frames, length=1)  # rejects even numbers
         self.num_frames = num_frames
 
     def transform(self, results: dict) -> dict:
@@ -37,7 +37,7 @@ class StackWindows(BaseTransform):
             ValueError: If mmagic would lose frames.
         """
         frames = results['inputs']
-        if frames.ndim == 3:  # mmagic drops the axis of a single frame
+        if frames.ndim == 3:  # mmagic squeezes a single frame
             frames = frames[None]
         length = len(frames)
         windows = frames[torch.tensor([
@@ -60,7 +60,7 @@ class StackWindows(BaseTransform):
 
 
 def _window_size() -> int:
-    """Settings of mmagic's inferencers, which all share one value."""
+    """Return the window size that all of mmagic's inferencers share."""
     from mmagic.apis.inferencers.video_restoration_inferencer import \
         VideoRestorationInferencer
     return VideoRestorationInferencer.extra_parameters['window_size']

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Transforms of windows of frames; mmagic's do the rest."""
+"""Transforms that select and load windows of frames."""
 
 import cv2
 import numpy as np
@@ -15,30 +15,30 @@ from .windows import window_indices
 
 @TRANSFORMS.register_module()
 class GenerateWindowIndices(BaseTransform):
-    """Pick the LR frames around a sample's centre frame.
+    """Select the LR frames around a sample's centre frame.
 
-    Instead of mmagic's ``GenerateFrameIndices``, which does not end on clips
-    shorter than the window and moves centres away from the ends of others.
+    It replaces mmagic's ``GenerateFrameIndices``, which never returns for
+    clips shorter than the window and moves centres away from the clip's ends.
 
     Required keys: ``img_path`` (list of all LR frames of the clip, in order),
     ``frame`` (index of the centre), ``num_input_frames``.
-    Modified keys: ``img_path`` (the window's frames).
-    Added keys: ``window`` (their indices), ``interval``.
+    Modified keys: ``img_path`` (frames of the window).
+    Added keys: ``window`` (indices of these frames), ``interval``.
 
     Args:
-        interval (int): Distance between neighbouring frames of the window.
+        interval (int): Distance between adjacent frames of the window.
         padding (str): 'replicate' (*chosen here*, see
             :func:`~dksan_mm.datasets.window_indices`) or 'reflect'.
     """
 
     def __init__(self, interval: int = 1, padding: str = 'replicate') -> None:
-        # A wrong setting should fail here, not in a loader's worker.
+        # A wrong setting should fail here, not in a data loader worker.
         window_indices(0, 1, length=1, interval=interval, padding=padding)
         self.interval = interval
         self.padding = padding
 
     def transform(self, results: dict) -> dict:
-        """Replace ``img_path`` by the window's paths."""
+        """Replace ``img_path`` by the paths of the window."""
         frames = results['img_path']
         results['window'] = window_indices(
             results['frame'],
@@ -56,7 +56,7 @@ class GenerateWindowIndices(BaseTransform):
 
 
 class _Frames:
-    """The frames of one key of a sample, from image files or one file."""
+    """Frames of one key of a sample, from image files or a store."""
 
     def __init__(self, results: dict, key: str) -> None:
         paths = results[f'{key}_path']
@@ -67,8 +67,8 @@ class _Frames:
             indices = results['window' if self.many else 'frame']
             self.indices = indices if self.many else [indices]
         else:
-            # Replicated frames are read again: flips work in place, and
-            # would act twice on a shared array.
+            # Replicated frames are read again, because flips work in place
+            # and would flip a shared array twice.
             self.images = [decode_image(get(p), p) for p in self.paths]
             _check_one_size(self.images, self.paths)
 
@@ -83,7 +83,7 @@ class _Frames:
     def read(self,
              channel_order: str,
              box: Box | None = None) -> np.ndarray | list[np.ndarray]:
-        """Pixels of all frames, or of a crop at one place."""
+        """Read all frames, or the same crop of each."""
         if self.store:
             with open_store(self.store) as store:
                 images = [store.read(index, box) for index in self.indices]
@@ -95,7 +95,7 @@ class _Frames:
                 for image in self.images
             ]
         there = 'rgb' if self.store else 'bgr'
-        if channel_order != there:  # the same swap either way
+        if channel_order != there:  # the same swap in both directions
             images = [
                 cv2.cvtColor(image, cv2.COLOR_BGR2RGB, image)
                 for image in images
@@ -111,7 +111,7 @@ def _check_channel_order(channel_order: str) -> None:
 
 def _store(results: dict, key: str, images: np.ndarray | list[np.ndarray],
            size: tuple[int, int], channel_order: str) -> None:
-    """Put images into a sample with the keys that mmagic's loading adds."""
+    """Add images to a sample with the keys of mmagic's loading."""
     many = isinstance(images, list)
     results[key] = images
     results[f'ori_{key}_shape'] = [(*size, 3)] * len(images) if many else (
@@ -122,21 +122,20 @@ def _store(results: dict, key: str, images: np.ndarray | list[np.ndarray],
 
 @TRANSFORMS.register_module()
 class LoadFrames(BaseTransform):
-    """Read one frame or a list of frames; an unreadable one is named.
+    """Read one frame or a list of frames; errors name the file.
 
-    mmagic's ``LoadImageFromFile`` fails on a damaged file with a message
-    that does not say which one.
+    mmagic's ``LoadImageFromFile`` does not name a damaged file.
 
-    Required keys: ``{key}_path`` (str or list[str]). With ``{key}_store``,
-    the clip's file, frames come from there; needs ``window`` or ``frame``.
-    Added keys: ``{key}`` (uint8, ``(h, w, 3)``, or a list of such),
+    Required keys: ``{key}_path`` (str or list[str]). With ``{key}_store``, the
+    clip's store, frames are read from there, given ``window`` or ``frame``.
+    Added keys: ``{key}`` (uint8, ``(h, w, 3)``, or a list of images),
     ``ori_{key}_shape``, ``{key}_channel_order``, ``{key}_color_type``.
 
     Args:
         key (str): 'img' or 'gt'.
         channel_order (str): 'rgb' or 'bgr'.
-        optional (bool): Whether ``{key}_path`` may be absent (a test split
-            without ground truth); then nothing is loaded.
+        optional (bool): Whether ``{key}_path`` may be absent, as in a test
+            split without ground truth; then nothing is loaded.
     """
 
     def __init__(self,
@@ -165,24 +164,23 @@ class LoadFrames(BaseTransform):
 
 @TRANSFORMS.register_module()
 class LoadPairedCrop(BaseTransform):
-    """Read one random place of the window's LR frames and of the HR frame.
+    """Read the same random crop of the window's LR frames and the HR frame.
 
-    In place of ``LoadFrames``, ``CheckFrames`` and mmagic's
-    ``PairedRandomCrop``, with the crops that these give at the same seed.
-    From a clip's files (see :mod:`dksan_mm.io.stores.stores`) nothing but the
-    crop's rows or tiles are read; from image files the frames are decoded
-    first.
+    It replaces ``LoadFrames``, ``CheckFrames`` and mmagic's
+    ``PairedRandomCrop``, with equal crops at equal seeds. From stores (see
+    :mod:`dksan_mm.io.stores.stores`), only the crop's rows or tiles are read;
+    image files are decoded as a whole.
 
-    Required keys: ``img_path`` (list), ``gt_path``; ``img_store`` and
-    ``gt_store`` with ``window`` and ``frame`` where there are such.
+    Required keys: ``img_path`` (list), ``gt_path``; with stores, ``img_store``
+    and ``gt_store`` with ``window`` and ``frame``.
     Added keys: those of ``LoadFrames`` for 'img' and 'gt', and ``scale``.
 
     Args:
         gt_patch_size (int): Height and width of the HR crop, a multiple of
             ``scale``.
-        min_gt_patch_size (int, optional): Frames that are smaller than the
-            crop give as much as they have, at least this along each axis.
-            Needs a later transform that crops to one size, such as
+        min_gt_patch_size (int, optional): Minimum height and width of the crop
+            of frames smaller than ``gt_patch_size``. It needs a later
+            transform that crops to one size, such as
             :class:`SyntheticMotion`. Default: ``gt_patch_size``.
         scale (int): HR pixels per LR pixel along each axis.
         channel_order (str): 'rgb' or 'bgr'.
@@ -224,7 +222,7 @@ class LoadPairedCrop(BaseTransform):
                 f'{size[0] * self.scale}, smaller than the crop of '
                 f'{self.min_gt_patch_size}x{self.min_gt_patch_size}')
         patch = [min(n, self.gt_patch_size // self.scale) for n in size]
-        # Drawn as PairedRandomCrop does.
+        # Same random draws as in PairedRandomCrop.
         top = np.random.randint(size[0] - patch[0] + 1)
         left = np.random.randint(size[1] - patch[1] + 1)
         for key, frames, factor in (('img', lr, 1), ('gt', hr, self.scale)):
@@ -252,7 +250,7 @@ def _check_one_size(frames: list[np.ndarray], paths: list[str]) -> None:
 
 def _check_scale(results: dict, lr: tuple[int, int], hr: tuple[int, int],
                  scale: int) -> None:
-    """Raise unless the HR size is ``scale`` times the LR size."""
+    """Check that the HR size is ``scale`` times the LR size."""
     if tuple(hr) != (lr[0] * scale, lr[1] * scale):
         raise ValueError(
             f'{results["gt_path"]}: is {hr[1]}x{hr[0]}, not {scale} times '
@@ -261,7 +259,7 @@ def _check_scale(results: dict, lr: tuple[int, int], hr: tuple[int, int],
 
 @TRANSFORMS.register_module()
 class CheckFrames(BaseTransform):
-    """Check that HR is ``scale`` times LR, before anything is cropped.
+    """Check before cropping that HR is ``scale`` times LR.
 
     Required keys: ``img``, ``img_path``; ``gt`` and ``gt_path`` if present.
     Added keys: ``scale``, for mmagic's ``PairedRandomCrop``.
@@ -274,7 +272,7 @@ class CheckFrames(BaseTransform):
         self.scale = scale
 
     def transform(self, results: dict) -> dict:
-        """Raise ``ValueError``, naming both files, if the sizes differ."""
+        """Raise ``ValueError``, naming both files, if the sizes mismatch."""
         results['scale'] = self.scale
         if 'gt' in results:
             _check_scale(results, results['img'][0].shape[:2],

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Windows with a motion that is known: one HR frame, moved by a computer."""
+"""Windows with known motion, rendered from a single HR frame."""
 from typing import Any, NamedTuple
 
 import cv2
@@ -10,14 +10,14 @@ from mmcv.transforms import BaseTransform
 
 from dksan_mm.utils.resize import bicubic_weights, to_uint8
 
-REACH = 2  # LR pixels beyond a crop that its outermost samples are made of
+REACH = 2  # LR pixels outside a crop that its outermost samples depend on
 
 
 class _Motion(NamedTuple):
-    """Motion of a thing: place p of frame k shows what p' of the centre does.
+    """Motion of an object from position p of frame k to p' of the centre.
 
     ``p' = p + k * stretch @ p + k * velocity + jitter[k]``, (y, x) in HR
-    pixels from the middle of what is left of the crop.
+    pixels from the middle of the final crop.
     """
     velocity: np.ndarray  # (2,)
     stretch: np.ndarray  # (2, 2)
@@ -29,54 +29,54 @@ _Map = tuple[np.ndarray, np.ndarray]
 
 @TRANSFORMS.register_module()
 class SyntheticMotion(BaseTransform):
-    """Put windows made of their centre HR frame in the place of some.
+    """Replace windows at random by windows rendered from their HR frame.
 
-    What seven LR frames show more than one lies between the samples of each,
-    and is found only with an alignment to a fraction of a pixel. *Chosen
-    here*: where clips are few, or next to nothing moves in them, the frames'
-    own error does not teach it. In these windows all motion is known, the
-    :class:`~dksan_mm.models.WindowVSR` can learn from it (``motion_weight``),
-    and alignment carries over to recorded motion (docs/results.md).
+    The additional information of seven LR frames lies between the samples of
+    each, and requires alignment to a fraction of a pixel. *Chosen here*: if
+    clips are few or nearly static, the pixel loss does not teach alignment. In
+    synthetic windows, all motion is known, and
+    :class:`~dksan_mm.models.WindowVSR` can learn from it (``motion_weight``).
+    The alignment transfers to recorded motion (docs/results.md).
 
-    The frame moves as a camera would make it: a velocity, a stretch (zoom,
-    rotation, shear) and each frame's own jitter. In some windows an ellipse,
-    with a velocity and stretch of its own, moves before the rest. Frames are
-    then shrunk as LR frames are. Sizes of motion are drawn log-uniformly from
-    ranges, so that slow windows are as frequent as fast ones.
+    The frame moves as if the camera moved: by a velocity, a stretch (zoom,
+    rotation, shear) and the jitter of each frame. In some windows, an ellipse
+    moves in front of the rest, with its own velocity and stretch. Frames are
+    then downscaled like LR frames. Magnitudes of motion are drawn
+    log-uniformly, so that slow windows are as frequent as fast ones.
 
-    What is left is the middle of the crop; things move by at most the margin
-    around it, less two LR pixels. A crop without room for that stays as it is
-    recorded. A still photograph (``still``) always moves: recorded, it would
-    be seven equal frames, which teach nothing. Belongs behind flips and
-    transposes, which know nothing of ``motion``.
+    The result is the centre of the crop. Displacements are at most the margin
+    around it, less two LR pixels. A crop without such a margin remains as
+    recorded. A still photograph (``still``) always moves: otherwise, it would
+    yield seven equal frames, which teach nothing. This transform must follow
+    flips and transposes, which do not support ``motion``.
 
-    For losses on consecutive outputs, ``pairs`` makes two overlapping windows
+    For losses on consecutive outputs, ``pairs`` yields two overlapping windows
     of each sample: one LR frame more, and the ground truth of both centres.
-    The frame before the centre has no ground truth in a sample that is not
-    moved here, so every window must be synthetic.
+    In recorded samples, the frame before the centre has no ground truth, so
+    every window must be synthetic.
 
     Optional keys: ``still`` (bool), ``gt_path`` for messages.
     Modified keys: ``img`` (list of t frames, uint8; with ``pairs`` t + 1),
     ``gt`` (uint8; with ``pairs`` a list: of the centre frame, at index
     ``(t + 1) // 2``, and of the frame before it).
     Added key: ``motion``, a float32 tensor ``(t, 2, h, w)``: (dy, dx) in LR
-    pixels from a place in the centre frame to the same thing in each frame;
-    NaN in recorded windows. Where the ellipse hides the rest, it is that of
-    what is to be seen in the centre frame.
+    pixels from each position in the centre frame to the corresponding one in
+    each frame; NaN in recorded windows. Where the ellipse hides the rest, it
+    is the motion of the content visible in the centre frame.
 
     Args:
-        gt_patch_size (int): Height and width of HR that are left, a multiple
-            of ``scale``; crops that are not larger stay as they are.
+        gt_patch_size (int): Height and width of the final HR crop, a multiple
+            of ``scale``; crops that are not larger are not changed.
         scale (int): HR pixels per LR pixel along each axis.
         ratio (float): Probability of a synthetic window.
-        ellipse (float): Probability of an ellipse in it.
+        ellipse (float): Probability of an ellipse in a synthetic window.
         speed (tuple[float]): Range of the velocities' standard deviation
-            along each axis, in LR pixels a frame.
-        stretch (tuple[float]): The same of the stretch, in pixels per pixel
-            and frame.
-        jitter (tuple[float]): The same of the jitter, in LR pixels.
-        pairs (bool): Make two windows, one a frame later; needs a ``ratio``
-            of 1.
+            along each axis, in LR pixels per frame.
+        stretch (tuple[float]): Range of the stretch's standard deviation, in
+            pixels per pixel and frame.
+        jitter (tuple[float]): Range of the jitter's, in LR pixels.
+        pairs (bool): Whether to yield two windows, one frame apart; requires a
+            ``ratio`` of 1.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -112,11 +112,11 @@ class SyntheticMotion(BaseTransform):
         self.speed, self.stretch, self.jitter = speed, stretch, jitter
 
     def transform(self, results: dict) -> dict:
-        """Take the margin off, and at random make another window.
+        """Crop the margin, or replace the window at random.
 
         Raises:
-            ValueError: If a photograph, or a pair of windows, has no room
-                to move in.
+            ValueError: If the margin of a photograph, or of a pair of windows,
+                is too small for motion.
         """
         frames, gt = results['img'], results['gt']
         size = np.minimum(gt.shape[:2], self.gt_patch_size)
@@ -142,28 +142,28 @@ class SyntheticMotion(BaseTransform):
                              np.float32)
         gt = _part(gt, margin * self.scale, size)
         results['gt'] = [gt, earlier] if self.pairs else gt
-        # mmagic takes arrays for images when it packs them.
+        # A tensor, because mmagic packs arrays as images.
         results['motion'] = torch.from_numpy(motion)
         return results
 
     @property
     def least_size(self) -> int:
-        """Height and width of the smallest crop with room for motion."""
+        """Minimum height and width of a crop with motion."""
         return self.gt_patch_size + 2 * (REACH + 1) * self.scale
 
     def animate(
         self, gt: np.ndarray, num_frames: int
     ) -> tuple[list[np.ndarray], np.ndarray, np.ndarray | None]:
-        """A window of LR frames in which the middle of ``gt`` moves at random.
+        """Render a window of LR frames in which ``gt`` moves at random.
 
         Args:
-            gt (np.ndarray[h, w, 3]): The centre HR frame, uint8, with room
-                around what is left of it.
+            gt (np.ndarray[h, w, 3]): Centre HR frame, uint8, with a margin
+                around the final crop.
             num_frames (int): Frames of the window.
 
         Returns:
-            tuple: The frames, uint8; their motion (see the class); with
-            ``pairs`` the HR frame before the centre, else None.
+            tuple: Frames, uint8; their motion (see the class); with ``pairs``,
+            the HR frame before the centre, else None.
         """
         stage = _Stage(gt, self.gt_patch_size, self.scale)
         things = [self._draw_motion()]
@@ -200,28 +200,28 @@ class SyntheticMotion(BaseTransform):
 
 
 class _Stage:
-    """An HR frame, in the middle of which a window is made."""
+    """HR frame from whose centre a window is rendered."""
 
     def __init__(self, gt: np.ndarray, patch: int, scale: int) -> None:
         self.gt, self.patch, self.scale = gt, patch, scale
         self.size = np.array(gt.shape[:2])
         self.margin = (self.size - patch) // 2 // scale * scale
         self.reach = REACH * scale
-        # Where things turn, and places count from.
+        # Centre of rotation and origin of positions.
         self.middle = self.margin + (patch - 1) / 2
         self.mask: np.ndarray | None = None
 
     def limit(self, shift: np.ndarray) -> np.ndarray:
-        """The nearest shift that there is room for."""
+        """Clip a shift to the margin."""
         limit = self.margin - self.reach
         return np.clip(shift, -limit, limit)
 
     def draw_ellipse(self) -> None:
-        """Choose where the centre frame shows what moves before the rest."""
+        """Draw the foreground ellipse in the centre frame at random."""
         self.mask = np.zeros(self.size, np.uint8)
         centre = self.margin + np.random.uniform(0, 1, 2) * self.patch
         axes = np.random.uniform(0.15, 0.45, 2) * self.patch
-        ellipse: Any = cv2.ellipse  # its types know no single value
+        ellipse: Any = cv2.ellipse  # its type stubs lack scalar colours
         ellipse(self.mask, tuple(int(c) for c in centre[::-1]),
                 tuple(int(a) for a in axes), np.random.uniform(0, 180), 0, 360,
                 1, -1)
@@ -229,7 +229,7 @@ class _Stage:
     def render(self,
                maps: list[_Map],
                interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:
-        """The HR frame in which all has moved; no more than shrinking needs.
+        """Render the moved HR frame, with the border that downscaling needs.
         """
         out = self._warp(self.gt, maps[0], interpolation)
         if self.mask is not None:
@@ -240,11 +240,11 @@ class _Stage:
 
     def _warp(self, image: np.ndarray, mapped: _Map,
               interpolation: int) -> np.ndarray:
-        """Sample ``image`` at ``matrix @ p + shift`` for each place p."""
+        """Sample ``image`` at ``matrix @ p + shift`` for each position p."""
         matrix, shift = mapped
-        first = self.margin - self.reach - self.middle  # the place at 0, 0
+        first = self.margin - self.reach - self.middle  # position at (0, 0)
         offset = self.middle + shift + matrix @ first
-        # OpenCV has x before y.
+        # OpenCV expects x before y.
         affine = np.hstack([matrix[::-1, ::-1], offset[::-1, None]])
         return cv2.warpAffine(
             image,
@@ -253,8 +253,8 @@ class _Stage:
             borderMode=cv2.BORDER_REFLECT)
 
     def shrink(self, frame: np.ndarray) -> np.ndarray:
-        """A rendered frame as an LR frame, made as preparation makes them."""
-        for _ in range(2):  # rows; then, transposed, columns
+        """Downscale a rendered frame as in the preparation of LR frames."""
+        for _ in range(2):  # rows, then columns (transposed)
             rows = len(frame)
             weights = bicubic_weights(rows, rows // self.scale, 1 / self.scale)
             weights = weights[REACH:-REACH].astype(np.float32)
@@ -264,7 +264,7 @@ class _Stage:
 
     def motion(self, maps: list[_Map]) -> np.ndarray:
         """Return the flow from the centre frame, (2, h, w), LR pixels."""
-        # The middles of LR pixels.
+        # Centres of LR pixels.
         axis = (np.arange(self.patch // self.scale) + 0.5) * self.scale - 0.5
         grid = np.stack(np.meshgrid(axis, axis, indexing='ij'), -1)
         place = grid + self.margin - self.middle

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Frames of a window, also at a clip's ends."""
+"""Frame indices of windows, including the ends of a clip."""
 
 PADDINGS = ('replicate', 'reflect')
 
@@ -10,20 +10,20 @@ def window_indices(center: int,
                    length: int,
                    interval: int = 1,
                    padding: str = 'replicate') -> list[int]:
-    """Indices of the frames around a centre, each within the clip.
+    """Compute the indices of the frames around a centre within a clip.
 
-    Defined for every clip of at least one frame. At the ends of a clip the
-    paper says nothing. 'replicate' is *chosen here*: it never brings in a
-    frame that is farther from the centre than the window reaches, and means
-    the same for clips shorter than the window.
+    Every clip has at least one frame. The paper does not specify padding at
+    the ends of a clip. 'replicate' is *chosen here*: it never adds a frame
+    that is farther from the centre than the window reaches, and it works in
+    the same way for clips shorter than the window.
 
     Args:
         center (int): Index of the centre frame.
-        num_frames (int): Frames in the window, odd.
-        length (int): Frames in the clip.
-        interval (int): Distance between neighbouring frames of the window.
-        padding (str): Beyond the ends, 'replicate' repeats the end frame,
-            'reflect' runs backwards from it (without repeating it).
+        num_frames (int): Frames of the window, odd.
+        length (int): Frames of the clip.
+        interval (int): Distance between adjacent frames of the window.
+        padding (str): Padding beyond the ends: 'replicate' repeats the first
+            or last frame, 'reflect' mirrors the clip without repeating it.
 
     Returns:
         list[int]: ``num_frames`` indices in ``[0, length)``; the middle one
@@ -51,6 +51,6 @@ def window_indices(center: int,
     wanted = range(center - reach, center + reach + 1, interval)
     if padding == 'replicate':
         return [min(max(index, 0), length - 1) for index in wanted]
-    # A walk to the end and back repeats itself after this many steps.
+    # Reflected indices repeat with this period.
     period = max(2 * (length - 1), 1)
     return [min(index % period, period - index % period) for index in wanted]
