@@ -1,2 +1,2 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Measuring how close images are to the truth."""
+"""Evaluation of image and video quality."""

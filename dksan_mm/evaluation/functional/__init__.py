@@ -1,2 +1,2 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Figures of images and their numbers of grey levels."""
+"""Quality measures of images."""

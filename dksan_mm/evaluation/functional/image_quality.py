@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""PSNR and SSIM of two 8-bit frames: plain functions, numpy and OpenCV only.
+"""PSNR and SSIM of two 8-bit frames, which need only numpy and OpenCV.
 
-The metrics of :mod:`dksan_mm.evaluation.metrics` are averages of these values.
-Frames are ``(h, w, 3)`` in RGB order or one channel ``(h, w)``, values 0-255.
+The metrics of :mod:`dksan_mm.evaluation.metrics` are means of these values.
+Frames are ``(h, w, 3)`` in RGB order or one channel ``(h, w)``, 0-255.
 """
 import os
 from collections.abc import Sequence
@@ -11,25 +11,25 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 
-# Y of ITU-R BT.601 in studio range, as MATLAB's ``rgb2ycbcr``; R, G, B order.
+# Y of ITU-R BT.601 in studio range as in MATLAB's ``rgb2ycbcr``; R, G, B.
 LUMA_WEIGHTS = (65.481, 128.553, 24.966)
 WINDOW = 11  # SSIM's Gaussian window: 11 taps, sigma 1.5 (Wang et al., 2004)
 GAUSSIAN = cv2.getGaussianKernel(WINDOW, 1.5)
 C1, C2 = np.float32(2.55**2), np.float32(7.65**2)  # K1 = 0.01, K2 = 0.03
-BAND_ROWS = 32  # rows handled at once: small arrays stay in cache and heap
+BAND_ROWS = 32  # rows processed at once: small arrays stay in cache and heap
 
 
 def luma(rgb: np.ndarray) -> np.ndarray:
-    """BT.601 luma, ``Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255``.
+    """Compute ``Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255`` (BT.601).
 
-    Not rounded to 8 bits again, as in mmagic and BasicSR; MATLAB's function
-    rounds when it is given ``uint8``.
+    As in mmagic and BasicSR, the result is not rounded to 8 bits; MATLAB's
+    function rounds it for ``uint8`` input.
 
     Args:
-        rgb (ndarray[h, w, 3]): 0-255, R first.
+        rgb (ndarray[h, w, 3]): RGB image, 0-255.
 
     Returns:
-        ndarray[float64, h, w]: 16-235.
+        ndarray[float64, h, w]: Luma, 16-235.
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3:
         raise ValueError(f'luma needs an image (h, w, 3), got {rgb.shape}')
@@ -37,7 +37,7 @@ def luma(rgb: np.ndarray) -> np.ndarray:
 
 
 def crop_border(image: np.ndarray, border: int) -> np.ndarray:
-    """The image without ``border`` pixels at each edge."""
+    """Crop ``border`` pixels from each edge of an image."""
     height, width = image.shape[:2]
     if not 0 <= 2 * border < min(height, width):
         raise ValueError(f'cannot crop a border of {border} pixels off a '
@@ -46,15 +46,15 @@ def crop_border(image: np.ndarray, border: int) -> np.ndarray:
 
 
 def psnr(first: np.ndarray, second: np.ndarray) -> float:
-    """``10 log10(255^2 / MSE)`` in dB, over all pixels and channels.
+    """Compute ``10 log10(255^2 / MSE)`` in dB over all pixels and channels.
 
-    Identical frames would give infinity and, with it, a useless mean over
-    the video. *Chosen here*: the MSE is never taken below ``1 / N`` of N
-    samples, the smallest that two differing 8-bit frames can have, so
-    identical frames get the finite ``10 log10(255^2 N)``.
+    The PSNR of identical frames would be infinite, and so would the mean over
+    the video. *Chosen here*: the MSE of N samples is at least ``1 / N``, the
+    smallest possible value for two different 8-bit frames. Identical frames
+    thus get the finite value ``10 log10(255^2 N)``.
 
     Args:
-        first, second (ndarray): Equal shapes, 0-255.
+        first, second (ndarray): Images of equal shape, 0-255.
 
     Raises:
         ValueError: If the shapes differ.
@@ -67,15 +67,15 @@ def psnr(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def ssim(first: np.ndarray, second: np.ndarray) -> float:
-    """Structural similarity (Wang et al., 2004), mean over the channels.
+    """Compute the structural similarity (Wang et al., 2004), channel mean.
 
     Gaussian window 11x11 with sigma 1.5, K1 = 0.01, K2 = 0.03, dynamic range
-    255, only windows that lie inside the image: the definition of mmagic's
-    and of the authors' MATLAB code.
+    255, and only windows inside the image, as defined by mmagic and by the
+    authors' MATLAB code.
 
     Args:
-        first, second (ndarray[h, w] or ndarray[h, w, channels]): Equal
-            shapes, 0-255, h and w at least 11.
+        first, second (ndarray[h, w] or ndarray[h, w, channels]): Images of
+            equal shape, 0-255, h and w at least 11.
 
     Raises:
         ValueError: If the shapes differ or are smaller than the window.
@@ -101,24 +101,24 @@ def _check_pair(first: np.ndarray, second: np.ndarray) -> None:
 
 
 def _planes(image: np.ndarray) -> Sequence[np.ndarray]:
-    """Contiguous ``(h, w)`` planes of an image, in its type."""
+    """Split an image into contiguous ``(h, w)`` planes."""
     return cv2.split(np.ascontiguousarray(image))
 
 
 def _blur(plane: np.ndarray) -> np.ndarray:
-    """Gaussian mean of every window that lies inside the plane."""
+    """Compute the Gaussian mean of every window inside the plane."""
     half = WINDOW // 2
     blurred = cv2.sepFilter2D(plane, cv2.CV_32F, GAUSSIAN, GAUSSIAN)
     return blurred[half:-half, half:-half]
 
 
 def _ssim_sum(first: np.ndarray, second: np.ndarray) -> float:
-    """Sum of the SSIM map of one band of a plane, shape ``(h, w)``.
+    """Sum the SSIM map of one band of a plane, shape ``(h, w)``.
 
     With d = a - b, the SSIM of a window is ``(1 - mean(d)^2 / (mean(a)^2 +
-    mean(b)^2 + C1)) (1 - var(d) / (var(a) + var(b) + C2))``: four blurs, not
-    five. Variances do not depend on a constant, so a grey level near the
-    mean comes off first: float32 would lose its digits to it.
+    mean(b)^2 + C1)) (1 - var(d) / (var(a) + var(b) + C2))``, which needs four
+    blurs instead of five. A grey level near the mean is subtracted first to
+    keep the precision of float32; variances do not depend on it.
     """
     grey = np.float32(round(cv2.mean(first)[0]))
     a = np.subtract(first, grey, dtype=np.float32)
@@ -131,7 +131,7 @@ def _ssim_sum(first: np.ndarray, second: np.ndarray) -> float:
     a += b
     squares = mean_a * mean_a
     squares += mean_b * mean_b
-    # mean(a)^2 + mean(b)^2 + C1, with the grey level put back.
+    # mean(a)^2 + mean(b)^2 + C1, with the grey level added back.
     twice = float(2 * grey)
     luminance: np.ndarray = cv2.addWeighted(mean_a, twice, mean_b, twice,
                                             float(2 * grey * grey + C1))

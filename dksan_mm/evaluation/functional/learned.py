@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Optional packages that say how alike two frames or videos look."""
+"""Optional packages that measure perceptual differences."""
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +14,14 @@ from dksan_mm.utils.errors import UserError
 
 
 def load_lpips(net: str) -> nn.Module:
-    """The network of the package ``lpips``, ready to compare frames.
+    """Load the network of the package ``lpips``.
 
     Args:
         net (str): ``'alex'``, ``'vgg'`` or ``'squeeze'``.
 
     Raises:
-        UserError: If the package is not installed, or its weights are not
-            there and cannot be downloaded.
+        UserError: If the package is not installed, or its weights are missing
+            and cannot be downloaded.
     """
     try:
         import lpips
@@ -31,7 +31,7 @@ def load_lpips(net: str) -> nn.Module:
                         'leave the metric out') from error
     try:
         return lpips.LPIPS(net=net, verbose=False).eval()
-    # No network, or a damaged file.
+    # No connection, or a damaged file.
     except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
         folder = f'{torch.hub.get_dir()}/checkpoints'
         raise UserError(
@@ -41,7 +41,7 @@ def load_lpips(net: str) -> nn.Module:
 
 
 def load_stlpips(net: str) -> nn.Module:
-    """The network of the package ``stlpips_pytorch``.
+    """Load the network of the package ``stlpips_pytorch``.
 
     Args:
         net (str): ``'alex'`` or ``'vgg'``.
@@ -61,14 +61,14 @@ def load_stlpips(net: str) -> nn.Module:
 
 
 def load_cvvdp(display: str):
-    """The metric of the package ``cvvdp``.
+    """Load the metric of the package ``cvvdp``.
 
     Args:
-        display (str): Its name of a display.
+        display (str): Name of a display in the package.
 
     Raises:
         UserError: If the package is not installed.
-        ValueError: If it knows no such display.
+        ValueError: If the display is unknown.
     """
     try:
         import pycvvdp
@@ -88,7 +88,7 @@ def load_cvvdp(display: str):
 
 @contextmanager
 def _without_debuggers() -> Iterator[None]:
-    """Stand in for what the package imports, uses nowhere and does not list.
+    """Stub packages that cvvdp imports but neither uses nor requires.
     """
     stand_ins = []
     for name, member in (('IPython', 'embed'), ('torchsummary', 'summary')):

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Metrics per video; importing registers them in mmagic."""
+"""Metrics per video, registered in mmagic on import."""
 
 from .naturalness import VideoNIQE
 from .perceptual import VideoLPIPS, VideoSTLPIPS

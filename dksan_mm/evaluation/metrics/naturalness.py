@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A metric of how natural frames look."""
+"""No-reference metric of naturalness."""
 
 import numpy as np
 from mmagic.evaluation import niqe
@@ -14,20 +14,20 @@ NIQE_BLOCK = 96  # pixels; the authors' value
 class VideoNIQE(VideoMetric):
     """Natural Image Quality Evaluator (Mittal et al., 2013) per video.
 
-    mmagic's function, with the authors' model of pristine images: of the grey
-    frame (0.299 R + 0.587 G + 0.114 B, as MATLAB's ``rgb2gray``), in blocks
-    of 96x96 pixels, from the top left corner; what is left over at the right
-    and at the bottom is ignored. Lower is better. It needs no ground truth.
+    mmagic's function with the authors' model of pristine images is applied to
+    the grey frame (0.299 R + 0.587 G + 0.114 B, as in MATLAB's ``rgb2gray``)
+    in blocks of 96x96 pixels from the top left corner; incomplete blocks at
+    the right and bottom are ignored. Lower is better. No ground truth needed.
 
-    Not defined, and left out of the mean, are frames of fewer than two
-    blocks, since their covariance is what is compared, and frames without any
-    texture.
+    NIQE compares the covariance of blocks. It is undefined for frames of fewer
+    than two blocks and for frames without texture, which are excluded from the
+    mean.
 
     Args:
         border (int): As in :class:`VideoMetric`.
-        every (int): Score only frames whose number is a multiple of this;
-            one frame of 1080p takes a second.
-        **kwargs: As in :class:`VideoMetric`, but for ``channels``.
+        every (int): Interval of the scored frames, whose numbers are multiples
+            of it; a 1080p frame takes a second.
+        **kwargs: As in :class:`VideoMetric`, except ``channels``.
 
     Raises:
         ValueError: If ``every`` is less than 1.
@@ -44,7 +44,7 @@ class VideoNIQE(VideoMetric):
 
     def frame_values(self, video: str, frame: str, truth: np.ndarray | None,
                      prediction: np.ndarray) -> dict[str, float]:
-        """NIQE of one frame; empty where it is not defined or not wanted."""
+        """Return the NIQE of a frame; empty if undefined or not scored."""
         if self.every > 1 and frame_number(video, frame) % self.every:
             return {}
         rows, cols = (size // NIQE_BLOCK for size in prediction.shape[:2])

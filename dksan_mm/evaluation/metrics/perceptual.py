@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Metrics of how alike frames look to the eye, by learned features."""
+"""Perceptual metrics based on learned features."""
 
 import numpy as np
 import torch
@@ -17,18 +17,17 @@ LPIPS_NETWORKS = ('alex', 'vgg', 'squeeze')
 class VideoLPIPS(VideoMetric):
     """Learned perceptual distance (Zhang et al., 2018) per video.
 
-    By the authors' package ``lpips``, version 0.1 of the weights, RGB scaled
-    to [-1, 1]. Lower is better. The package is optional (``pip install
-    lpips``); it lets torchvision download the weights of its network.
+    Computed by the authors' package ``lpips`` with version 0.1 of the weights
+    and RGB scaled to [-1, 1]. Lower is better. The package is optional (``pip
+    install lpips``); torchvision downloads the weights of its network.
 
     Args:
         border (int): As in :class:`VideoMetric`.
-        net (str): ``'alex'`` (what papers report), ``'vgg'`` or
-            ``'squeeze'``.
-        **kwargs: As in :class:`VideoMetric`, but for ``channels``.
+        net (str): ``'alex'`` (common in papers), ``'vgg'`` or ``'squeeze'``.
+        **kwargs: As in :class:`VideoMetric`, except ``channels``.
 
     Raises:
-        ValueError: If there is no such network.
+        ValueError: If the network does not exist.
     """
 
     metric = 'LPIPS'
@@ -52,24 +51,24 @@ class VideoLPIPS(VideoMetric):
         return load_lpips(net)
 
     def prepare(self, module: nn.Module, dataloader: DataLoader) -> None:
-        """Load the network before the first frame, to where the model is.
+        """Load the network on the model's device before the first frame.
 
         Raises:
-            UserError: If the package or the weights are not there.
+            UserError: If the package or the weights are missing.
         """
         super().prepare(module, dataloader)
         parameter = next(module.parameters(), torch.empty(0))
         self.distance = self.load(self.net).to(parameter.device)
 
     def score(self, truth: np.ndarray, prediction: np.ndarray) -> float:
-        """LPIPS of one frame.
+        """Compute the LPIPS of one frame.
 
         Args:
-            truth (ndarray[uint8, h, w, 3]): RGB.
-            prediction (ndarray[uint8, h, w, 3]): RGB.
+            truth (ndarray[uint8, h, w, 3]): RGB ground truth.
+            prediction (ndarray[uint8, h, w, 3]): RGB prediction.
 
         Raises:
-            UserError: If the package or the weights are not there.
+            UserError: If the package or the weights are missing.
         """
         if self.distance is None:
             self.distance = self.load(self.net)
@@ -84,17 +83,17 @@ class VideoLPIPS(VideoMetric):
 class VideoSTLPIPS(VideoLPIPS):
     """Shift-tolerant perceptual distance (Ghildyal and Liu, 2022) per video.
 
-    By the authors' package ``stlpips_pytorch``, which holds its weights, RGB
-    scaled to [-1, 1]. Lower is better. Unlike LPIPS it hardly minds a shift by
-    a pixel, which nobody sees. The package is optional.
+    Computed by the authors' package ``stlpips_pytorch``, which includes the
+    weights, with RGB scaled to [-1, 1]. Lower is better. Unlike LPIPS, it
+    hardly changes with invisible one-pixel shifts. The package is optional.
 
     Args:
         border (int): As in :class:`VideoMetric`.
         net (str): ``'alex'`` or ``'vgg'``.
-        **kwargs: As in :class:`VideoMetric`, but for ``channels``.
+        **kwargs: As in :class:`VideoMetric`, except ``channels``.
 
     Raises:
-        ValueError: If there is no such network.
+        ValueError: If the network does not exist.
     """
 
     metric = 'STLPIPS'

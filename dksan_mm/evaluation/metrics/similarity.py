@@ -11,14 +11,14 @@ from .video_metric import VideoMetric
 class VideoPSNR(VideoMetric):
     """Peak signal-to-noise ratio per video, in dB.
 
-    See :func:`~dksan_mm.evaluation.functional.image_quality.psnr`, also for
-    identical frames, and :class:`VideoMetric`.
+    See :class:`VideoMetric` and, also for identical frames,
+    :func:`~dksan_mm.evaluation.functional.image_quality.psnr`.
     """
 
     metric = 'PSNR'
 
     def score(self, truth: np.ndarray, prediction: np.ndarray) -> float:
-        """PSNR of one frame in dB."""
+        """Compute the PSNR of one frame in dB."""
         return psnr(truth, prediction)
 
 
@@ -33,5 +33,5 @@ class VideoSSIM(VideoMetric):
     metric = 'SSIM'
 
     def score(self, truth: np.ndarray, prediction: np.ndarray) -> float:
-        """SSIM of one frame."""
+        """Compute the SSIM of one frame."""
         return ssim(truth, prediction)

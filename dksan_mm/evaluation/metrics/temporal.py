@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A metric of flicker: how wrongly frames change from one to the next."""
+"""Metric of flicker: errors of the change between consecutive frames."""
 import logging
 from typing import Any
 
@@ -23,51 +23,51 @@ class VideoTemporalError(VideoMetric):
 
         TE(t) = mean |(P(t) - P(t-1)) - (G(t) - G(t-1))|
 
-    over all pixels and channels; 0 is best. What is wrong in both frames
-    alike does not count, so a still video gets 0 for any still prediction:
-    it tells of flicker in addition to PSNR. ``TE_Y`` is that of the
-    luma. A frame whose predecessor (its number less one) is not evaluated,
-    such as a video's first, has no value and does not count.
+    over all pixels and channels; 0 is best. Errors that are equal in both
+    frames do not count, so any static prediction of a static video gets 0: TE
+    measures flicker and complements PSNR. ``TE_Y`` is the value for luma. A
+    frame whose predecessor (its number less one) is not evaluated, such as the
+    first frame of a video, has no value and does not count.
 
-    Frames must reach a process in order, those of several processes in blocks
-    (:class:`dksan_mm.datasets.ConsecutiveSampler`): two frames are kept, and
-    processes exchange the errors of the frames at which they meet.
+    Each process must get its frames in order, and several processes must get
+    blocks (:class:`dksan_mm.datasets.ConsecutiveSampler`). Two frames are kept
+    in memory; processes exchange the errors at the borders of their blocks.
 
     Args:
-        **kwargs: See :class:`VideoMetric`.
+        **kwargs: As in :class:`VideoMetric`.
     """
 
     metric = 'TE'
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self._first: Error | None = None  # of this process
+        self._first: Error | None = None  # first error of this process
         self._last: Error | None = None
 
     def frame_values(self, video: str, frame: str, truth: np.ndarray | None,
                      prediction: np.ndarray) -> dict[str, float]:
-        """Values of the change from the frame before, if that came before.
+        """Return the values of a frame if the previous frame came before.
 
         Raises:
-            ValueError: If the frame's name is no number, or its size is not
-                that of the frame before.
+            ValueError: If the frame's name has no number, or its size differs
+                from that of the previous frame.
         """
         given: Any = truth  # needs_truth is True
         error = np.subtract(prediction, given, dtype=np.int16)
         previous, current = self._last, (video, frame_number(video,
                                                              frame), error)
         if previous is not None and current[:2] == previous[:2]:
-            return {}  # a sampler's padding
+            return {}  # padding of a sampler
         self._last = current
         if self._first is None:
             self._first = current
         return self._change(previous, current)
 
     def gather(self) -> list[tuple[str, str, dict]]:
-        """The results of all processes, the changes between them included.
+        """Gather the results of all processes and of changes between them.
 
-        Where frames did not come in order, there is a warning, and there are
-        no values at all.
+        If frames were out of order, a warning is logged, and there are no
+        values.
         """
         rows = super().gather()
         ends, self._first, self._last = (self._first, self._last), None, None
@@ -92,7 +92,7 @@ class VideoTemporalError(VideoMetric):
 
     def _change(self, previous: Error | None,
                 current: Error) -> dict[str, float]:
-        """Values of two errors; none if the frames are not neighbours."""
+        """Compare two errors; empty if the frames are not consecutive."""
         video, number, error = current
         if previous is None or previous[:2] != (video, number - 1):
             return {}
@@ -110,7 +110,7 @@ class VideoTemporalError(VideoMetric):
 
 
 def _find_gap(rows: list[tuple[str, str, dict]]) -> str | None:
-    """A frame without a value although the one before was evaluated."""
+    """Find a frame without a value whose predecessor was evaluated."""
     present, scored = set(), set()
     for video, frame, values in rows:
         place = video, frame_number(video, frame)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Base of all metrics: 8-bit frames, a mean per video, all processes."""
+"""Base of all metrics: 8-bit frames, means per video, all processes."""
 import math
 import re
 from collections import defaultdict
@@ -23,39 +23,38 @@ CHANNELS = ('RGB', 'Y')
 class VideoMetric(BaseSampleWiseMetric):
     """Mean over videos of the mean over each video's frames.
 
-    mmagic's metrics average over all frames, and score float predictions.
-    Here every video counts alike, and frames are scored as they would be
-    written: rounded to 8 bits. Values are named after the metric in RGB
-    (``PSNR``) and with ``_Y`` for the luma of
+    mmagic's metrics average over all frames and score float predictions. Here,
+    all videos have equal weight, and frames are scored as they would be saved:
+    rounded to 8 bits. Values are named after the metric for RGB (``PSNR``),
+    with the suffix ``_Y`` for the luma of
     :func:`dksan_mm.evaluation.functional.image_quality.luma`.
 
-    Frames are ``(3, h, w)`` tensors, 0-255; the ground truth must have the
-    prediction's size. A frame that a metric is not defined for does not
-    count; a video of such frames alone is left out. Results travel between
-    processes as ``(video, frame, values)``, so a sample that a distributed
-    sampler hands out twice counts once, and one process or several give equal
-    averages.
+    Frames are ``(3, h, w)`` tensors, 0-255; ground truth and prediction must
+    have the same size. Frames for which a metric is undefined do not count;
+    videos with only such frames are excluded. Processes exchange results as
+    ``(video, frame, values)``. Samples that a distributed sampler repeats thus
+    count once, and averages do not depend on the number of processes.
 
     Args:
         channels (Sequence[str]): Any of ``'RGB'`` and ``'Y'``.
-        border (int): HR pixels left out at each edge. The paper names none,
+        border (int): HR pixels cropped from each edge. The paper states none,
             so 0 is *chosen here*.
-        channel_order (str): Order of both images' channels, ``'BGR'`` (what
-            mmagic's ``DataPreprocessor`` hands to metrics, whatever was
-            loaded) or ``'RGB'``.
+        channel_order (str): Channel order of both images: ``'BGR'``, which
+            mmagic's ``DataPreprocessor`` passes to metrics regardless of the
+            loaded order, or ``'RGB'``.
         **kwargs: ``prefix``, ``gt_key``, ``pred_key`` of mmagic's
             ``BaseSampleWiseMetric``.
 
     Attributes:
-        videos (dict): After :meth:`evaluate`, video -> name -> mean value.
+        videos (dict): Video -> name -> mean value, after :meth:`evaluate`.
 
     Raises:
-        ValueError: If an argument is not one of the above.
+        ValueError: If an argument has any other value.
     """
 
-    default_prefix = ''  # mmengine warns of None
+    default_prefix = ''  # mmengine warns about None
     metric = 'value'
-    needs_truth = True  # False: the ground truth, if any, is not looked at
+    needs_truth = True  # False: the metric ignores ground truth
 
     def __init__(self,
                  channels: Sequence[str] = CHANNELS,
@@ -78,7 +77,7 @@ class VideoMetric(BaseSampleWiseMetric):
         self.videos: dict[str, dict[str, float]] = {}
 
     def score(self, truth: np.ndarray, prediction: np.ndarray) -> float:
-        """Value of one frame: two images (h, w, 3) or (h, w), 0-255."""
+        """Score one frame: two images (h, w, 3) or (h, w), 0-255."""
         raise NotImplementedError
 
     def process(self, data_batch: Sequence[dict],
@@ -91,8 +90,8 @@ class VideoMetric(BaseSampleWiseMetric):
                 ``output/pred_img`` and ``key`` ('video/frame').
 
         Raises:
-            ValueError: If a ground truth is needed and missing, or has
-                another size than the prediction.
+            ValueError: If required ground truth is missing, or its size
+                differs from that of the prediction.
         """
         for sample in data_samples:
             video, frame = frame_name(sample)
@@ -103,7 +102,7 @@ class VideoMetric(BaseSampleWiseMetric):
 
     def _truth(self, video: str, frame: str, sample: dict,
                prediction: np.ndarray) -> np.ndarray | None:
-        """The ground truth of a frame, if it is needed."""
+        """Return the ground truth of a frame if it is needed."""
         if not self.needs_truth:
             return None
         if self.gt_key not in sample:
@@ -118,7 +117,7 @@ class VideoMetric(BaseSampleWiseMetric):
         return truth
 
     def _image(self, tensor: torch.Tensor) -> np.ndarray:
-        """``(3, h, w)`` of the configured order -> uint8 RGB ``(h, w, 3)``."""
+        """Convert ``(3, h, w)`` in the configured order to uint8 RGB."""
         if tensor.ndim != 3 or tensor.shape[0] != 3:
             raise ValueError('expected an image (3, h, w), got '
                              f'{tuple(tensor.shape)}')
@@ -129,7 +128,7 @@ class VideoMetric(BaseSampleWiseMetric):
 
     def frame_values(self, video: str, frame: str, truth: np.ndarray | None,
                      prediction: np.ndarray) -> dict[str, float]:
-        """Values of one frame by name; empty where there are none.
+        """Return the values of one frame by name; empty if it has none.
 
         Args:
             video (str): Name of the video.
@@ -139,7 +138,7 @@ class VideoMetric(BaseSampleWiseMetric):
             prediction (ndarray[uint8, h, w, 3]): RGB.
         """
         values: dict[str, float] = {}
-        given: Any = truth  # None for metrics that do not look at it
+        given: Any = truth  # None for metrics that ignore it
         if 'RGB' in self.channels:
             values[self.metric] = self.score(given, prediction)
         if 'Y' in self.channels:
@@ -148,18 +147,18 @@ class VideoMetric(BaseSampleWiseMetric):
         return values
 
     def finish_videos(self) -> None:
-        """Score what waits for the end of the videos seen so far."""
+        """Compute the values of whole videos for the videos seen so far."""
 
     def evaluate(self, size: int | None = None) -> dict[str, float]:
-        """Gather every process's frames, average, log one row per video.
+        """Gather the frames of all processes, average and log a table.
 
         Args:
-            size (int, optional): Not used: frames are told apart by name.
-                Present because mmengine's loops pass it, mmagic's do not.
+            size (int, optional): Not used, since frames are distinguished by
+                name. mmengine's loops pass it; mmagic's do not.
 
         Returns:
-            dict[str, float]: Name (with the prefix, if any) -> mean over
-            the videos.
+            dict[str, float]: Name (with the prefix, if any) -> mean over the
+            videos.
         """
         gathered = self.gather()
         self.results.clear()
@@ -169,21 +168,21 @@ class VideoMetric(BaseSampleWiseMetric):
         return {prefix + name: value for name, value in means.items()}
 
     def gather(self) -> list[tuple[str, str, dict]]:
-        """The results of all processes."""
+        """Gather the results of all processes."""
         return [
             row for rows in all_gather_object(self.results) for row in rows
         ]
 
     def compute_metrics(
             self, results: list[tuple[str, str, dict]]) -> dict[str, float]:
-        """Mean over the videos of the per-video means.
+        """Average the means of the videos.
 
         Args:
-            results (list): ``(video, frame, {name: value})``; a frame that
-                is listed twice counts once.
+            results (list): ``(video, frame, {name: value})``; duplicate frames
+                count once.
 
         Raises:
-            ValueError: If there is no frame at all.
+            ValueError: If there are no frames.
         """
         if not results:
             raise ValueError(f'{type(self).__name__}: no frame was scored')
@@ -198,7 +197,7 @@ class VideoMetric(BaseSampleWiseMetric):
         return _mean(list(self.videos.values()))
 
     def _table(self, means: dict[str, float]) -> str:
-        """Per-video values as text, the mean in the last row."""
+        """Format the values per video, with the mean in the last row."""
         if not means:
             return f'{self.metric}: not defined for any of these frames'
         names = list(means)
@@ -213,7 +212,7 @@ class VideoMetric(BaseSampleWiseMetric):
 
 
 def frame_name(sample: dict) -> tuple[str, str]:
-    """Video and frame of a sample: its ``key``, else its ``gt_path``.
+    """Return video and frame of a sample from its ``key`` or ``gt_path``.
 
     Raises:
         ValueError: If the sample has neither.
@@ -232,10 +231,10 @@ def frame_name(sample: dict) -> tuple[str, str]:
 
 
 def frame_number(video: str, frame: str) -> int:
-    """The number that a frame is named by, 1 of ``Frame 001``.
+    """Return the number in a frame's name, e.g. 1 for ``Frame 001``.
 
     Raises:
-        ValueError: If there is none in its name.
+        ValueError: If the name has no number.
     """
     digits = re.findall('[0-9]+', frame)
     if not digits:
@@ -244,9 +243,9 @@ def frame_number(video: str, frame: str) -> int:
 
 
 def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
-    """Mean of each value; of no rows, none.
+    """Compute the mean of each value; empty if there are no rows.
 
-    The sum is exact: frames come in another order from several processes.
+    The sum is exact, because several processes change the order of frames.
     """
     return {
         name: math.fsum(row[name] for row in rows) / len(rows)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A metric of whole videos, of what people see of their differences."""
+"""Metric of the visible difference between whole videos."""
 import logging
 import tempfile
 from pathlib import Path
@@ -21,21 +21,21 @@ from .video_metric import VideoMetric, frame_number
 class VideoCVVDP(VideoMetric):
     """ColorVideoVDP (Mantiuk et al., 2024) of each video, in JOD.
 
-    By the authors' package ``cvvdp``, which models contrast, colour and
-    flicker as seen on a display. 10 is no difference; a JOD less and three of
-    four people prefer the ground truth. The package is optional.
+    Computed by the authors' package ``cvvdp``, which models the visibility of
+    contrast, colour and flicker on a display. 10 means no difference; one JOD
+    less means that three of four people prefer the ground truth. The package
+    is optional.
 
-    A video's frames must follow one another; where some are left out, it has
-    no value. Until the end they lie in a temporary folder, which all
-    processes must see.
+    The frames of a video must be consecutive; otherwise, it has no value.
+    They are stored in a temporary folder, which all processes must share.
 
     Args:
         border (int): As in :class:`VideoMetric`.
-        fps (float): Frames per second. *Chosen here*: data sets do not name
+        fps (float): Frames per second. *Chosen here*: data sets do not state
             theirs, and most clips have about 30.
-        display (str): The package's name of the display that is looked at.
-            *Chosen here*: one of 1920x1080, 24 inches at 0.6 m.
-        **kwargs: As in :class:`VideoMetric`, but for ``channels``.
+        display (str): Name of the display in the package. *Chosen here*:
+            1920x1080, 24 inches, viewed at 0.6 m.
+        **kwargs: As in :class:`VideoMetric`, except ``channels``.
 
     Raises:
         ValueError: If ``fps`` is not positive.
@@ -58,7 +58,7 @@ class VideoCVVDP(VideoMetric):
         self._folder: Path | None = None
 
     def prepare(self, module: nn.Module, dataloader: DataLoader) -> None:
-        """Load the package, and agree on a folder, before the first frame.
+        """Load the package and share a folder before the first frame.
 
         Raises:
             UserError: If the package is not installed.
@@ -68,7 +68,7 @@ class VideoCVVDP(VideoMetric):
         self._make_folder()
 
     def _make_folder(self) -> Path:
-        """Make the main process's folder, and tell the others of it."""
+        """Create the folder on the main process and broadcast its path."""
         if self._folder is None:
             if is_main_process():
                 self._kept = tempfile.TemporaryDirectory(prefix='cvvdp-')
@@ -79,10 +79,10 @@ class VideoCVVDP(VideoMetric):
 
     def frame_values(self, video: str, frame: str, truth: np.ndarray | None,
                      prediction: np.ndarray) -> dict[str, float]:
-        """Keep a frame for the end; it has no value of its own.
+        """Store a frame until the end; it has no value of its own.
 
         Raises:
-            ValueError: If the frame's name is no number.
+            ValueError: If the frame's name has no number.
         """
         number = frame_number(video, frame)
         folder = self._make_folder() / quote(video, safe='')
@@ -92,12 +92,12 @@ class VideoCVVDP(VideoMetric):
         return {}
 
     def finish_videos(self) -> None:
-        """Score the videos whose frames this process has seen, all of them."""
+        """Score the videos whose frames this process has all seen."""
         self.results: list = self._score_all(list(self.results))
         self._forget()
 
     def gather(self) -> list[tuple[str, str, dict]]:
-        """The results of all processes; the main one scores the videos."""
+        """Gather the results; the main process scores the videos."""
         rows = super().gather()
         scored: list[Any] = [
             self._score_all(rows) if is_main_process() else None
@@ -112,7 +112,7 @@ class VideoCVVDP(VideoMetric):
         """Add a video's value to the row of its first frame."""
         frames: dict[str, dict[int, str]] = {}
         for video, frame, values in rows:
-            if values:  # scored before
+            if values:  # already scored
                 frames[video] = {}
             elif frames.get(video) != {}:
                 number = frame_number(video, frame)
@@ -128,7 +128,7 @@ class VideoCVVDP(VideoMetric):
         self._kept = self._folder = None
 
     def _score(self, video: str, numbers: list[int]) -> dict[str, float]:
-        """Value of a video by name; empty if frames are missing."""
+        """Return the value of a video by name; empty if frames are missing."""
         if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
             print_log(
                 f'{self.metric} of {video} is left out: its frames do not '
