@@ -1,2 +1,2 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Training: hooks, optimizers, and what the Runner needs besides."""
+"""Training: hooks, optimizers, loops and checkpoints."""

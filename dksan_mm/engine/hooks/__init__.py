@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Hooks: checkpoints, checks of the training, files of results."""
+"""Hooks for checkpoints, checks during training and results files."""
 from .checkpoints import AtomicBackend, AtomicCheckpointHook
 from .divergence import DivergenceHook
 from .offsets import OffsetMonitorHook

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Checkpoints that survive being killed, and load everywhere."""
+"""Checkpoints that survive killed runs and load on every device."""
 import os
 import re
 from collections import deque
@@ -22,43 +22,43 @@ from dksan_mm.engine.runner.resume import POINTER
 from dksan_mm.io.files import remove_leftovers
 from dksan_mm.io.images import write_bytes
 
-# What a killed run may have been writing: a regular expression.
+# Regular expression of files that a killed run may leave incomplete.
 UNFINISHED = rf'.*\.pth|{re.escape(POINTER)}'
 
 
 @register_backend('atomic', force=True)
 class AtomicBackend(LocalBackend):
-    """mmengine's local files; a written one is whole, or as it was before.
+    """Local backend of mmengine with atomic writes.
 
-    It is on the disk when ``put`` returns.
+    The file is on the disk when ``put`` returns.
     """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write a file under another name, then move it to its place."""
+        """Write a file under a temporary name, then rename it."""
         os.makedirs(os.path.dirname(filepath) or '.', exist_ok=True)
         write_bytes(str(filepath), obj, sync=True)
 
 
 @HOOKS.register_module()
 class AtomicCheckpointHook(CheckpointHook):
-    """mmengine's hook, for runs that are killed at any moment.
+    """Checkpoint hook of mmengine for runs that may be killed at any time.
 
-    * Files are written whole (:class:`AtomicBackend`), first the new one,
-      then ``last_checkpoint``; old ones go after that. mmengine removes
-      first.
-    * A best checkpoint is replaced in the same order, and goes only when a
-      checkpoint that names its successor is on the disk.
-    * After each validation a checkpoint is written, with the scores.
-    * Between two steps of accumulated gradients, which no checkpoint holds,
-      it waits for the step.
-    * When the disk is full, the training continues with the checkpoints that
-      are there, and warns. It fails in the end if the last is missing.
-    * Everything in a checkpoint is on the CPU and loads with a bare
-      ``torch.load``: mmengine 0.10 pickles its log history as objects, which
-      torch >= 2.6 refuses; here it is tensors.
+    * Files are written atomically (:class:`AtomicBackend`): first the new
+      checkpoint, then ``last_checkpoint``. Old checkpoints are removed last;
+      mmengine removes them first.
+    * The best checkpoint is replaced in the same order, and removed only when
+      a checkpoint that names its successor is on the disk.
+    * A checkpoint with the scores is written after each validation.
+    * While gradients are being accumulated, which checkpoints do not contain,
+      saving is postponed until the optimizer step.
+    * If the disk is full, training continues with a warning and keeps the
+      existing checkpoints. It fails at the end if the last one is missing.
+    * All tensors of a checkpoint are on the CPU, and ``torch.load`` alone can
+      load it. mmengine 0.10 pickles its log history as objects, which
+      torch >= 2.6 rejects; here, they are tensors.
 
     Args:
-        **kwargs: Those of mmengine's ``CheckpointHook``.
+        **kwargs: Arguments of mmengine's ``CheckpointHook``.
     """
 
     def __init__(self, *args, **kwargs) -> None:
@@ -69,7 +69,7 @@ class AtomicCheckpointHook(CheckpointHook):
         self._error: OSError | None = None
 
     def before_train(self, runner) -> None:
-        """Remove what a killed run has left over."""
+        """Remove incomplete files of a killed run."""
         super().before_train(runner)
         if runner.iter > 0:  # resumed
             self.last_ckpt = runner._load_from
@@ -87,15 +87,15 @@ class AtomicCheckpointHook(CheckpointHook):
                          batch_idx: int,
                          data_batch=None,
                          outputs=None) -> None:
-        """Save every ``interval`` iterations, or as soon as possible then."""
+        """Save every ``interval`` iterations or as soon as possible after."""
         super().after_train_iter(runner, batch_idx, data_batch, outputs)
         if self._postponed and runner.optim_wrapper.should_update():
             self._save_checkpoint(runner)
 
     def after_train_val(self, runner) -> None:
-        """Save what a validation on the way has found.
+        """Save a checkpoint with the scores of a validation.
 
-        mmengine has no such stage; ``ResumableTrainLoop`` calls it.
+        ``ResumableTrainLoop`` calls this stage, which mmengine lacks.
         """
         step, last = runner.iter, runner.iter >= runner.max_iters
         if (self.interval > 0 and step >= self.save_begin) or \
@@ -104,7 +104,7 @@ class AtomicCheckpointHook(CheckpointHook):
             self._save_checkpoint_with_step(runner, step, meta)
 
     def after_train(self, runner) -> None:
-        """Fail if the trained model is not on the disk."""
+        """Raise an error if the trained model is not on the disk."""
         super().after_train(runner)
         if self._error is not None:
             raise OSError(
@@ -113,14 +113,14 @@ class AtomicCheckpointHook(CheckpointHook):
                 f'{self.last_ckpt or "the beginning"}')
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Leave nothing but CPU tensors, numbers, strings and containers."""
+        """Convert to CPU tensors, numbers, strings and containers."""
         for name in ('state_dict', 'ema_state_dict'):
             if name in checkpoint:
                 checkpoint[name] = weights_to_cpu(checkpoint[name])
         _make_plain(checkpoint['message_hub'])
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Make ``HistoryBuffer`` objects of the log history again."""
+        """Restore the log history as ``HistoryBuffer`` objects."""
         scalars = checkpoint.get('message_hub', {}).get('log_scalars', {})
         for name, history in scalars.items():
             if isinstance(history, dict):
@@ -130,15 +130,15 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def _save_checkpoint_with_step(self, runner, step: int,
                                    meta: dict) -> None:
-        """Write a checkpoint, point at it, remove those that are too many.
+        """Write a checkpoint and its pointer, then remove surplus ones.
 
-        Until they are removed, the checkpoint lists them too; mmengine then
-        does it on ``--resume``.
+        The checkpoint still lists surplus ones, so that mmengine removes them
+        on ``--resume`` if the run is killed before.
         """
         self._postponed = not runner.optim_wrapper.should_update()
         if self._postponed:
             return
-        states = all_gather_object(random_state())  # of all ranks
+        states = all_gather_object(random_state())  # from all ranks
         path = self._path_of(step)
         try:
             with _forgotten_on_error(runner.message_hub,
@@ -158,13 +158,13 @@ class AtomicCheckpointHook(CheckpointHook):
                                            self.filename_tmpl.format(step))
 
     def _list_kept(self, runner, step: int) -> None:
-        """Put the new checkpoint on the list of those that are there."""
+        """Add the new checkpoint to the list of existing ones."""
         if self.max_keep_ckpts > 0:
             others = [kept for kept in self.keep_ckpt_ids if kept != step]
             runner.message_hub.update_info('keep_ckpt_ids', [*others, step])
 
     def _write(self, runner, path: str, meta: dict) -> None:
-        """Write the checkpoint, then the pointer to it."""
+        """Write the checkpoint, then the pointer."""
         runner.save_checkpoint(
             self.out_dir,
             os.path.basename(path),
@@ -178,10 +178,10 @@ class AtomicCheckpointHook(CheckpointHook):
         self._point_at(runner, path)
 
     def _save_best_checkpoint(self, runner, metrics: dict[str, float]) -> None:
-        """Write the best checkpoint next to the one that was best.
+        """Write the new best checkpoint without removing the previous one.
 
-        mmengine would remove that first, so it is not told of it here; nor
-        shall it save again, :meth:`after_train_val` does.
+        Both it and the last checkpoint are hidden from mmengine, which would
+        remove the former first and save the latter again.
         """
         if not self.save_best:
             return
@@ -196,7 +196,7 @@ class AtomicCheckpointHook(CheckpointHook):
         self.last_ckpt = last_ckpt
 
     def _tell_best(self, paths: dict[str, str]) -> None:
-        """Set what mmengine takes for the best checkpoints so far."""
+        """Set mmengine's paths of the best checkpoints."""
         if len(self.key_indicators) == 1:
             self.best_ckpt_path = paths.get('best_ckpt')
         else:
@@ -206,7 +206,7 @@ class AtomicCheckpointHook(CheckpointHook):
             }
 
     def _go_on_without(self, runner, what: str, error: OSError) -> None:
-        """Losing what came after the last checkpoint is better than all."""
+        """Log an error and continue training from the last checkpoint."""
         self._error = error
         runner.logger.error(
             f'{what} could not be written: {error}; the training continues, '
@@ -215,12 +215,12 @@ class AtomicCheckpointHook(CheckpointHook):
 
     @master_only
     def _point_at(self, runner, path: str) -> None:
-        """Name the checkpoint that ``--resume`` takes, as mmengine does."""
+        """Write the name of the checkpoint for ``--resume``, as mmengine."""
         pointer = os.path.join(runner.work_dir, POINTER)
         write_bytes(pointer, path.encode(), sync=True)
 
     def _remove_surplus(self, runner) -> None:
-        """Keep ``max_keep_ckpts`` checkpoints."""
+        """Remove all but the last ``max_keep_ckpts`` checkpoints."""
         if self.max_keep_ckpts <= 0:
             return
         steps = runner.message_hub.get_info('keep_ckpt_ids')
@@ -230,14 +230,14 @@ class AtomicCheckpointHook(CheckpointHook):
                 self.file_backend.remove(path)
 
     def _adopt_start(self, runner) -> None:
-        """Let later checkpoints be those of a future that was given up."""
+        """Point at the resumed checkpoint; later ones become obsolete."""
         start = runner._load_from
         if start and Path(start).resolve().parent == Path(
                 self.out_dir).resolve():
             self._point_at(runner, start)
 
     def _adopt_best(self, runner) -> None:
-        """Find the best checkpoints of a work dir that was moved."""
+        """Update the paths of best checkpoints if the work dir was moved."""
         for key, path in _named(runner.message_hub, 'best_ckpt').items():
             moved = os.path.join(self.out_dir, os.path.basename(path))
             if os.path.isfile(moved):
@@ -245,10 +245,10 @@ class AtomicCheckpointHook(CheckpointHook):
 
     @master_only
     def _remove_superseded_best(self, runner) -> None:
-        """Leave the best checkpoint that the one on the disk names, alone.
+        """Remove all best checkpoints but the one that the run names.
 
-        Where that is gone, because the run goes back behind a better one,
-        the better one stays until the run gets there again.
+        If that one is missing, because the run was resumed from an iteration
+        before a better one, the better one is kept until a new best is saved.
         """
         for path in _named(runner.message_hub, 'best_ckpt').values():
             inside = Path(path).parent == Path(self.out_dir)
@@ -257,7 +257,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
 
 def _named(hub, start: str | tuple[str, ...]) -> dict[str, Any]:
-    """Values in the message hub whose names start in some way."""
+    """Return the values in the message hub whose names have a prefix."""
     return {
         name: value
         for name, value in hub.runtime_info.items() if name.startswith(start)
@@ -266,7 +266,7 @@ def _named(hub, start: str | tuple[str, ...]) -> dict[str, Any]:
 
 @contextmanager
 def _forgotten_on_error(hub, start: str | tuple[str, ...]) -> Iterator[None]:
-    """Put such values back when a file could not be written."""
+    """Restore values with a prefix if a file cannot be written."""
     before = _named(hub, start)
     try:
         yield
@@ -278,7 +278,7 @@ def _forgotten_on_error(hub, start: str | tuple[str, ...]) -> Iterator[None]:
 
 
 def _of_other_steps(path: str) -> Iterator[str]:
-    """Files that are named like one, but for its last number."""
+    """Yield files whose names differ at most in the last number."""
     folder, name = os.path.split(path)
     start, end = re.split(r'\d+(?=\D*$)', name, maxsplit=1)
     form = re.compile(rf'{re.escape(start)}\d+{re.escape(end)}')
@@ -295,8 +295,8 @@ def _remove(paths) -> None:
 def _make_plain(hub: dict) -> None:
     """Replace each ``HistoryBuffer`` by two tensors and its length.
 
-    Among what else mmengine remembers, the time left and the best score are
-    numpy's numbers; they become Python's.
+    numpy numbers, such as mmengine's remaining time and best score, become
+    Python numbers.
     """
     hub['runtime_info'] = {
         name: value.item() if isinstance(value, np.generic) else value

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Training stops when it diverges, on all processes at once."""
+"""Stop of diverging trainings on all processes at once."""
 import math
 
 import torch
@@ -12,17 +12,17 @@ from dksan_mm.utils.errors import UserError
 
 
 def stop_together(runner, reason: str) -> None:
-    """Stop the training if any process has a reason to.
+    """Stop the training if any process has a reason.
 
-    Every process must call this in the same iteration.
+    All processes must call this in the same iteration.
 
     Args:
-        runner (Runner): mmengine's, in a training iteration.
-        reason (str): What is wrong; ``''``: nothing.
+        runner (Runner): mmengine Runner in a training iteration.
+        reason (str): Problem of this process; empty if there is none.
 
     Raises:
-        UserError: On all processes, with the iteration, the first reason and
-            the checkpoint that stays.
+        UserError: On all processes, naming the iteration, the first reason and
+            the remaining checkpoint.
     """
     if get_world_size() > 1:
         wrong = torch.tensor(float(bool(reason)))
@@ -46,25 +46,25 @@ def _what_is_left(work_dir: str) -> str:
 
 @HOOKS.register_module()
 class DivergenceHook(Hook):
-    """Stop as soon as the loss or a gradient is not finite.
+    """Stop the training if the loss or gradient norm is not finite.
 
-    What it looks at has been read from the device for the log already, so
-    that it costs nothing but, with several processes, one number sent. It
-    acts before anything of the iteration is logged, averaged or saved; no
-    checkpoint with a value that is not finite is ever written.
+    Both have already been read from the device for the log, so the only cost
+    is one number exchanged between several processes. The check precedes
+    logging, weight averaging and saving of the iteration, and checkpoints
+    never contain non-finite values.
 
-    With float16, updates with infinite gradients are a matter of course
+    With float16, updates with infinite gradients are normal
     (:attr:`~dksan_mm.engine.optimizers.StepOptimWrapper.skips_updates`).
     """
 
-    priority = 'ABOVE_NORMAL'  # after the numbers are there, before the rest
+    priority = 'ABOVE_NORMAL'  # before logging, averaging and saving
 
     def after_train_iter(self,
                          runner,
                          batch_idx: int,
                          data_batch: dict | None = None,
                          outputs: dict | None = None) -> None:
-        """Look at the loss and the gradient norm of the iteration."""
+        """Check the loss and the gradient norm of the iteration."""
         stop_together(runner, self._complaint(runner))
 
     def _complaint(self, runner) -> str:
@@ -81,9 +81,9 @@ class DivergenceHook(Hook):
         """Refuse to save weights that are not finite.
 
         Raises:
-            UserError: If there are such, as without a gradient norm or after
-                an update that was too large. The first process saves, alone:
-                the launcher ends the others with it.
+            UserError: If a weight is not finite, which can happen without a
+                gradient norm or after too large an update. Only the first
+                process saves; the launcher then terminates the others.
         """
         for name, value in checkpoint['state_dict'].items():
             if not value.isfinite().all():

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Watching the offsets that deformable layers predict."""
+"""Monitoring of the offsets that deformable layers predict."""
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,13 +17,13 @@ Rest = tuple[Tensor, Tensor]
 
 
 class Stats(NamedTuple):
-    """Statistics of some offsets, in pixels or cells of the scope.
+    """Statistics of offsets in pixels or scope cells.
 
     Attributes:
-        mean (float): Mean of the absolute values of all dy and dx.
-        max (float): The largest of them.
-        out (float): Share of taps that were within the frame (or the scope)
-            and have left it: nothing but zeros (a clamped weight) is read.
+        mean (float): Mean absolute value of all dy and dx.
+        max (float): Maximum absolute value.
+        out (float): Share of taps whose offsets move them out of the frame (or
+            the scope), where they read only zeros (or a clamped weight).
     """
     mean: float
     max: float
@@ -32,26 +32,26 @@ class Stats(NamedTuple):
 
 @HOOKS.register_module()
 class OffsetMonitorHook(Hook):
-    """Log statistics of the offsets; stop when they explode.
+    """Log statistics of the offsets and stop the training if they explode.
 
-    Users of EDVR report it most: offsets grow until all samples lie beyond
-    the frame, where there are no gradients that could bring them back, and
-    the result is black or blurred while the loss is finite.
+    Exploding offsets are the problem that users of EDVR report most: offsets
+    grow until all samples are outside the frame, where no gradients can bring
+    them back. The output is black or blurred although the loss is finite.
 
-    Three kinds are logged, as ``offset_KIND_mean``, ``_max`` and ``_out``
-    (:class:`Stats`), each the mean (or largest) over its layers: ``align``,
-    of DKC Align and of EDVR's alignment; ``image`` and ``kernel``, of DKC
-    layers. Only in the iterations that are watched anything is computed, and
-    one transfer from the device made.
+    Three kinds are logged as ``offset_KIND_mean``, ``_max`` and ``_out``
+    (:class:`Stats`), each the mean (or maximum) over the layers: ``align`` for
+    DKC Align and EDVR's alignment; ``image`` and ``kernel`` for DKC layers.
+    Only monitored iterations compute statistics and transfer them from the
+    device, all at once.
 
     Args:
-        interval (int): Iterations from one look to the next.
-        limit (float): Largest mean absolute offset of a layer, in pixels; of
-            image offsets the longer side of the layer's input, if that is
-            less. *Chosen here*: EDVR's code warns at 50.
+        interval (int): Interval of monitored iterations.
+        limit (float): Maximum mean absolute offset of a layer, in pixels; for
+            image offsets, at most the longer side of the layer's input.
+            *Chosen here*: EDVR's code warns at 50.
 
     Raises:
-        ValueError: If one of them is not positive.
+        ValueError: If an argument is not positive.
     """
 
     priority = 'ABOVE_NORMAL'  # before the log and the checkpoint
@@ -68,7 +68,7 @@ class OffsetMonitorHook(Hook):
                           runner,
                           batch_idx: int,
                           data_batch: dict | None = None) -> None:
-        """Begin to listen, if this iteration is one to watch."""
+        """Register forward hooks if this iteration is monitored."""
         if not self.every_n_train_iters(runner, self.interval):
             return
         model = runner.model
@@ -89,7 +89,7 @@ class OffsetMonitorHook(Hook):
                          batch_idx: int,
                          data_batch: dict | None = None,
                          outputs: dict | None = None) -> None:
-        """Log what was found; stop where it is too much."""
+        """Log the statistics and stop if the limit is exceeded."""
         if not self.every_n_train_iters(runner, self.interval):
             return
         for handle in self._handles:
@@ -103,7 +103,7 @@ class OffsetMonitorHook(Hook):
         stop_together(runner, self._complaint(layers))
 
     def _read(self) -> dict[str, list[float]]:
-        """Each layer's statistics and side; one transfer for all."""
+        """Read statistics and side of all layers in one transfer."""
         if not self._found:
             return {}
         found, self._found = self._found, {}
@@ -121,7 +121,7 @@ class OffsetMonitorHook(Hook):
             limit = self.limit
             if kind_of(name) != 'kernel':
                 limit = min(limit, side)
-            if not mean <= limit:  # NaN too
+            if not mean <= limit:  # also true for NaN
                 return (f'the offsets of {name} are {mean:.1f} on average, '
                         f'more than {limit:g} (frames are {side:g} wide or '
                         'high there)')
@@ -129,10 +129,10 @@ class OffsetMonitorHook(Hook):
 
 
 def _merge(calls: list[Tensor]) -> Tensor:
-    """A layer's statistics over its calls.
+    """Merge a layer's statistics over its calls.
 
-    There are several for a batch in parts, or where activations are computed
-    again.
+    There are several calls if a batch is split into parts, or if activations
+    are recomputed.
     """
     merged = torch.stack(calls).mean(0)
     merged[1] = torch.stack(calls)[:, 1].max()
@@ -140,29 +140,29 @@ def _merge(calls: list[Tensor]) -> Tensor:
 
 
 def kind_of(name: str) -> str:
-    """Kind of offsets that a layer of this name predicts, '' if none."""
+    """Return the kind of offsets that a layer predicts, '' if none."""
     return KINDS.get(name.rpartition('.')[2], '')
 
 
 def predictors(model: nn.Module) -> list[tuple[str, nn.Conv2d, nn.Module]]:
-    """Name, convolution and parent of all layers that predict offsets."""
+    """List name, convolution and parent of all offset predictors."""
     return [(name, layer, model.get_submodule(name.rpartition('.')[0]))
             for name, layer in model.named_modules()
             if kind_of(name) and isinstance(layer, nn.Conv2d)]
 
 
 def measure(name: str, parent: nn.Module, x: Tensor, out: Tensor) -> Tensor:
-    """Statistics of one call of a predictor.
+    """Compute the statistics of one call of a predictor.
 
     Args:
-        name (str): The predictor's name.
-        parent (nn.Module): The layer that uses the offsets.
-        x (Tensor[n, c, h, w]): The predictor's input.
-        out (Tensor[n, k, h_out, w_out]): Its output; the alignment's has the
-            mask as its last third.
+        name (str): Name of the predictor.
+        parent (nn.Module): Layer that uses the offsets.
+        x (Tensor[n, c, h, w]): Input of the predictor.
+        out (Tensor[n, k, h_out, w_out]): Output of the predictor; for the
+            alignment, the last third is the mask.
 
     Returns:
-        Tensor[4]: The three of :class:`Stats`, and the longer side of ``x``.
+        Tensor[4]: Values of :class:`Stats` and the longer side of ``x``.
     """
     layer: Any = parent
     if kind_of(name) == 'align':
@@ -189,7 +189,7 @@ def measure(name: str, parent: nn.Module, x: Tensor, out: Tensor) -> Tensor:
 def _rest_in_frame(out_size: tuple[int, int], kernel_size: tuple[int, int],
                    stride: tuple[int, int], padding: tuple[int, int],
                    dilation: tuple[int, int]) -> Rest:
-    """Rows ``(k, h_out)`` and columns ``(k, w_out)`` of k taps at rest."""
+    """Compute rows ``(k, h_out)`` and columns ``(k, w_out)`` at rest."""
     taps = torch.cartesian_prod(*(torch.arange(size) for size in kernel_size))
     rows, cols = (
         torch.arange(out_size[i]) * stride[i] - padding[i] +
@@ -198,7 +198,7 @@ def _rest_in_frame(out_size: tuple[int, int], kernel_size: tuple[int, int],
 
 
 def _rest_in_scope(scope: int, kernel_size: tuple[int, int]) -> Rest:
-    """The same in the scope, ``(k, 1)``."""
+    """Compute rows and columns in the scope at rest, ``(k, 1)``."""
     taps = torch.cartesian_prod(*(torch.arange(size) for size in kernel_size))
     rows, cols = (
         taps[:, i, None] + (scope - kernel_size[i]) / 2 for i in (0, 1))
@@ -207,17 +207,17 @@ def _rest_in_scope(scope: int, kernel_size: tuple[int, int]) -> Rest:
 
 def share_left(offset: Tensor, rest: Rest, size: tuple[int, int],
                margin: int) -> Tensor:
-    """Share of the taps at rest within an area that have left it.
+    """Compute the share of taps that offsets move out of an area.
 
     Args:
         offset (Tensor[n, g, k, 2, h, w]): (dy, dx) of k taps in g groups.
         rest (tuple[Tensor, Tensor]): Rows ``(k, h)`` and columns ``(k, w)``
-            of the taps without offsets; or ``(k, 1)``, the same everywhere.
+            of the taps without offsets, or ``(k, 1)`` if equal everywhere.
         size (tuple[int, int]): Rows and columns of the area.
-        margin (int): How far beyond the outermost ones still counts as in.
+        margin (int): Tolerance outside the area.
 
     Returns:
-        Tensor[]: In [0, 1].
+        Tensor[]: Share in [0, 1] of the taps that are inside at rest.
     """
     rows, cols = rest[0][..., None], rest[1][:, None, :]
     inside = offset.new_ones(

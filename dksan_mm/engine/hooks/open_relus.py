@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Training without ReLUs that are shut for good."""
+"""Training without dead ReLUs."""
 
 import torch
 from mmagic.registry import HOOKS
@@ -11,16 +11,16 @@ from torch.autograd.function import once_differentiable
 
 @HOOKS.register_module()
 class OpenReLUsHook(Hook):
-    """Give the ReLUs of a network a gradient where they are shut.
+    """Give the ReLUs of a network a gradient for negative inputs.
 
-    *Chosen here*, for long trainings: a channel that is negative everywhere
-    has no gradient any more and is lost; of the 9,000 iterations of the
-    first released weights, the first residual block lost all of its 32
-    channels. Here the gradient is that of a LeakyReLU, while what a ReLU puts
-    out, and so the network, stays as it is.
+    *Chosen here* for long trainings: a channel that is negative everywhere
+    gets no gradient and remains dead. In the 9,000 iterations of the first
+    released weights, the first residual block lost all of its 32 channels. The
+    gradient becomes that of a LeakyReLU, while the output of the ReLUs, and
+    thus of the network, is not changed.
 
     Args:
-        slope (float): Factor of the gradient where a ReLU is shut.
+        slope (float): Factor of the gradient for negative inputs.
 
     Raises:
         ValueError: If the slope is not in [0, 1].
@@ -39,11 +39,11 @@ class OpenReLUsHook(Hook):
 
 
 def replace_relus(model: nn.Module, slope: float) -> None:
-    """Replace a model's ReLUs by those that have a gradient when shut.
+    """Replace a model's ReLUs by ReLUs with a gradient for negative inputs.
 
     Args:
-        model (nn.Module): Modified; its state dict stays as it is.
-        slope (float): Factor of the gradient where a ReLU is shut.
+        model (nn.Module): Model, changed in place but for its state dict.
+        slope (float): Factor of the gradient for negative inputs.
     """
     for parent in list(model.modules()):
         for name, child in parent.named_children():
@@ -52,7 +52,7 @@ def replace_relus(model: nn.Module, slope: float) -> None:
 
 
 class _OpenReLU(nn.ReLU):
-    """A ReLU; in training with the gradient of a LeakyReLU."""
+    """ReLU with the gradient of a LeakyReLU in training."""
 
     def __init__(self, slope: float) -> None:
         super().__init__()

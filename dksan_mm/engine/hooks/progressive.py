@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Training a cascade from its first levels on."""
+"""Progressive training of a cascade, first levels first."""
 
 from mmagic.registry import HOOKS
 from mmengine.hooks import Hook
@@ -8,24 +8,24 @@ from mmengine.model import is_model_wrapper
 
 @HOOKS.register_module()
 class ProgressiveScaleHook(Hook):
-    """Train the first levels of a cascade alone for a while, then all.
+    """Train only the first levels of a cascade at first, then all.
 
-    *Chosen here*: most of what can be gained at x16 is gained at the lower
-    scales, whose levels cost a small part of the whole, and the later levels
-    begin as bicubic interpolation. The ground truth is shrunk to the scale
-    that is trained; validation is always at the full scale.
+    *Chosen here*: most of the gain at x16 comes from the lower scales, whose
+    levels have a small share of the cost, and later levels start as bicubic
+    interpolation. The ground truth is downscaled to the trained scale;
+    validation always uses the full scale.
 
-    For models with a ``train_scale``, such as ``WindowVSR`` with a
+    This is for models with a ``train_scale``, such as ``WindowVSR`` with a
     ``DKSANNet``.
 
     Args:
-        scale (int): Scale of the levels that are trained first, e.g. 4.
-        until (int | float): Iterations with these levels alone; a number
-            below 1 is a share of the training's iterations.
+        scale (int): Scale factor of the levels trained first, e.g. 4.
+        until (int | float): Number of iterations with only these levels, or,
+            below 1, their share of all iterations.
 
     Raises:
-        ValueError: If ``until`` is negative or no whole number; when training
-            begins, if the network has no level of this scale.
+        ValueError: If ``until`` is negative or not an integer; at the start of
+            training, if the network has no level of this scale.
     """
 
     def __init__(self, scale: int, until: int | float) -> None:
@@ -37,7 +37,7 @@ class ProgressiveScaleHook(Hook):
         self.scale, self.until = scale, until
 
     def before_train(self, runner) -> None:
-        """Check that the network has such a level."""
+        """Check that the network has a level of this scale."""
         scales = getattr(_model(runner).generator, 'level_scales', ())
         if self.scale not in scales:
             raise ValueError(f'scale must be one of {scales}, those of the '
@@ -45,7 +45,7 @@ class ProgressiveScaleHook(Hook):
         self._warn(runner)
 
     def after_train(self, runner) -> None:
-        """Say once more what has not been trained."""
+        """Warn again if some levels have not been trained."""
         self._warn(runner)
 
     def _end(self, runner) -> int:
@@ -67,7 +67,7 @@ class ProgressiveScaleHook(Hook):
                           runner,
                           batch_idx: int,
                           data_batch: dict | None = None) -> None:
-        """Choose the scale; after a resume too, the iteration decides."""
+        """Choose the scale by the iteration, also after resuming."""
         end = self._end(runner)
         early = batch_idx < end
         _model(runner).train_scale = self.scale if early else None

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A test's results as a file."""
+"""Results of a test as a file."""
 import json
 from pathlib import Path
 
@@ -12,14 +12,14 @@ from dksan_mm.io.outputs import write_output
 
 @HOOKS.register_module()
 class ResultsFileHook(Hook):
-    """Write a test's averages and each video's values to a JSON file.
+    """Write the means of a test and the values of each video to a JSON file.
 
-    ``{"metrics": {name: value}, "videos": {video: {name: value}}}``, names
-    with their prefix in ``metrics``.
+    ``{"metrics": {name: value}, "videos": {video: {name: value}}}``, where
+    names in ``metrics`` include their prefix.
 
     Args:
-        path (str): The file. It is whole, or as it was before.
-        overwrite (bool): Whether an existing file is replaced.
+        path (str): Path of the file, which is written atomically.
+        overwrite (bool): Whether to overwrite an existing file.
     """
 
     def __init__(self, path: str, *, overwrite: bool = False) -> None:
@@ -40,6 +40,6 @@ class ResultsFileHook(Hook):
 
 
 def _metrics_of(loop) -> list:
-    """Metrics of mmengine's loop, or of all evaluators of mmagic's."""
+    """Return the metrics of mmengine's loop, or of all mmagic evaluators."""
     evaluators = getattr(loop, 'evaluators', None) or [loop.evaluator]
     return [metric for evaluator in evaluators for metric in evaluator.metrics]

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""An optimizer that turns all directions of a convolution at one pace."""
+"""Optimizer with orthogonalized steps for convolutions."""
 from collections.abc import Iterable
 from typing import Any
 
@@ -7,8 +7,8 @@ import torch
 from mmagic.registry import OPTIMIZERS
 from torch import Tensor
 
-# Of x -> a x + b x^3 + c x^5, which five times in a row takes every singular
-# value in (0.003, 1] to about 1 (Jordan et al., 2024).
+# Coefficients of x -> a x + b x^3 + c x^5: five iterations map all singular
+# values in (0.003, 1] to about 1 (Jordan et al., 2024).
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
@@ -16,32 +16,31 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 class ConvMuon(torch.optim.Optimizer):
     """Muon (Jordan et al., 2024) for convolutions, Adam for the rest.
 
-    A convolution's step is the momentum of its gradient, as a matrix
-    ``(out_channels, in_channels * kh * kw)``, with all singular values set to
-    about 1, and of the size of Adam's steps (0.2 a weight in the root mean
-    square, times the rate; Liu et al., 2025), so that one learning rate does
-    for both. *Chosen here* for short trainings; the paper has Adam. torch's
-    own ``Muon`` takes nothing but matrices.
+    The step of a convolution is the momentum of its gradient as a matrix
+    ``(out_channels, in_channels * kh * kw)`` with all singular values set to
+    about 1. It is scaled to the size of Adam's steps (a root mean square of
+    0.2 times the learning rate; Liu et al., 2025), so that one learning rate
+    suits both. *Chosen here* for short trainings; the paper uses Adam. torch's
+    ``Muon`` supports only matrices.
 
-    Biases, and convolutions with one input channel or at most 4 output
-    channels (depthwise kernels, images, attention maps), whose matrices have
-    too few rows to say anything, take Adam's steps; so do all parameters of
-    a group with ``orthogonal=False``.
+    Adam updates biases and convolutions with one input channel or at most 4
+    output channels (depthwise kernels, images, attention maps), whose matrices
+    have too few rows, and all parameters of groups with ``orthogonal=False``.
 
     Args:
-        params (Iterable): Parameters, or groups of them.
+        params (Iterable): Parameters or parameter groups.
         lr (float): Learning rate.
-        adam_ratio (float): Of Adam's rate to ``lr``. *Chosen here*: with 1,
-            four deformable kernels in a row, whose gains multiply, made the
-            alignment's features explode.
-        orthogonal (bool): False: Adam's steps for all parameters; for groups.
-        momentum (float): Of convolutions, in Nesterov's form.
-        betas (tuple[float]): Of Adam.
-        eps (float): Of Adam; far below the gradients of a mean squared error
-            near its end, about 1e-6.
+        adam_ratio (float): Ratio of Adam's learning rate to ``lr``. *Chosen
+            here*: with 1, the gains of four consecutive deformable kernels
+            multiplied, and the features of the alignment exploded.
+        orthogonal (bool): Whether a group has orthogonalized steps.
+        momentum (float): Nesterov momentum of convolutions.
+        betas (tuple[float]): Betas of Adam.
+        eps (float): Epsilon of Adam, far below the gradients of a mean squared
+            error at the end of training, about 1e-6.
 
     Raises:
-        ValueError: If the rate is negative, or a momentum not in [0, 1).
+        ValueError: If ``lr`` is negative or a momentum is not in [0, 1).
     """
 
     def __init__(self,
@@ -74,11 +73,11 @@ class ConvMuon(torch.optim.Optimizer):
         """Update the parameters that have gradients.
 
         Args:
-            closure (Callable[[], Tensor], optional): Computes the loss and
-                gradients.
+            closure (Callable[[], Tensor], optional): Function that computes
+                the loss and gradients.
 
         Returns:
-            Tensor: The closure's result, if there is one.
+            Tensor: Result of the closure, if given.
         """
         loss = None
         if closure is not None:
@@ -90,11 +89,11 @@ class ConvMuon(torch.optim.Optimizer):
         return loss
 
     def _alike(self, group: dict) -> list[list[Tensor]]:
-        """Parameters with gradients, in lists that are updated together.
+        """Group parameters with gradients that are updated together.
 
-        Convolutions of one shape, and others that had as many steps. A
-        network has many small tensors: one by one, their updates took a
-        quarter of a training step on a CPU.
+        These are convolutions of equal shape, and other parameters with equal
+        numbers of steps. On a CPU, separate updates of a network's many small
+        tensors took a quarter of a training step.
         """
         found: dict[tuple, list[Tensor]] = {}
         for parameter in group['params']:
@@ -119,14 +118,14 @@ class ConvMuon(torch.optim.Optimizer):
 
 
 def _is_matrix(parameter: Tensor, group: dict) -> bool:
-    """Return whether a parameter is large as a matrix; see ConvMuon."""
+    """Return whether a parameter gets orthogonalized steps."""
     return group['orthogonal'] and parameter.ndim == 4 and \
         parameter.shape[0] > 4 and parameter.shape[1] > 1
 
 
 def _muon(gradients: list[Tensor], states: list[dict],
           group: dict) -> list[Tensor]:
-    """Steps of convolutions of one shape."""
+    """Compute the steps of convolutions of one shape."""
     averages = [state['average'] for state in states]
     torch._foreach_lerp_(averages, gradients, 1 - group['momentum'])
     directions = torch.stack(gradients).lerp_(
@@ -138,7 +137,7 @@ def _muon(gradients: list[Tensor], states: list[dict],
 
 def _adam(gradients: list[Tensor], states: list[dict],
           group: dict) -> list[Tensor]:
-    """Steps of parameters that had as many steps, as one vector."""
+    """Compute Adam's steps of parameters with equal numbers of steps."""
     first, second = group['betas']
     gradient = _flat(gradients)
     average = _flat([state['average'] for state in states])
@@ -161,34 +160,34 @@ def _flat(tensors: list[Tensor]) -> Tensor:
 
 
 def _parts(values: Tensor, like: list[Tensor]) -> list[Tensor]:
-    """A vector's parts in the shapes of some tensors."""
+    """Split a vector into parts with the shapes of the given tensors."""
     parts = values.split([tensor.numel() for tensor in like])
     return [part.view(tensor.shape) for part, tensor in zip(parts, like)]
 
 
 def orthogonalize(matrix: Tensor, steps: int = 5) -> Tensor:
-    """The matrix with all its singular values near 1, between 0.7 and 1.2.
+    """Set the singular values of a matrix to about 1, between 0.7 and 1.2.
 
-    Newton-Schulz iterations: products of matrices, no decomposition.
+    Newton-Schulz iterations need matrix products, but no decomposition.
 
     Args:
-        matrix (Tensor[..., m, n]): Any matrix, or several; zeros stay zeros,
-            and one whose norm is less than 1e-7 stays as small in proportion:
-            the momentum of a layer without gradients (its ReLUs dead) fades,
-            until the squares of its values are zero and a division by their
-            root is not a number any more. That ended a training.
-        steps (int): Iterations. Singular values below 0.003 of the matrix's
-            norm are not quite there after five.
+        matrix (Tensor[..., m, n]): One or several matrices. Zeros remain
+            zeros, and matrices with a norm below 1e-7 remain proportionally
+            small: the momentum of a layer without gradients (dead ReLUs)
+            decays until the squares of its values are 0, and dividing by
+            their root gave NaN, which ended a training.
+        steps (int): Number of iterations. After five, singular values below
+            0.003 of the matrix norm have not fully converged.
 
     Returns:
-        Tensor[..., m, n]: A new matrix, or as many.
+        Tensor[..., m, n]: New matrix or matrices.
     """
     a, b, c = NEWTON_SCHULZ
     wide = matrix.shape[-2] <= matrix.shape[-1]
     x = matrix if wide else matrix.mT
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
-    # x, and x @ x.T after it, are multiplied with polynomials of x @ x.T,
-    # which is smaller than x.
+    # x and x @ x.T are multiplied with polynomials of x @ x.T, which is
+    # smaller than x.
     square = x @ x.mT
     eye = torch.eye(square.shape[-1], dtype=x.dtype, device=x.device)
     product = eye

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Parameter groups with learning rates of their own for offsets."""
+"""Parameter groups with separate learning rates for offset predictors."""
 
 from typing import Any
 
@@ -15,23 +15,22 @@ OFFSET_PREDICTORS = ('image_offset', 'kernel_offset', 'conv_offset')
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class OffsetLrConstructor(DefaultOptimWrapperConstructor):
-    """Parameter groups: two kinds of offset predictors, a discriminator, and
-    all the rest.
+    """Constructor with groups for offset predictors and a discriminator.
 
     ``paramwise_cfg=dict(offset_lr_mult=0.1)`` multiplies the learning rate of
-    every convolution that predicts offsets (``image_offset`` and
-    ``kernel_offset`` of a DKC layer, ``conv_offset`` of the alignment);
-    ``align_lr_mult`` is for the last kind alone, by default the same, and
-    ``discriminator_lr_mult``, by default 1, for all of a model's
-    ``discriminator``.
+    all convolutions that predict offsets: ``image_offset`` and
+    ``kernel_offset`` of DKC layers, and ``conv_offset`` of the alignment.
+    ``align_lr_mult`` applies only to the last of these and defaults to the
+    same value. ``discriminator_lr_mult`` applies to the model's
+    ``discriminator`` and defaults to 1.
 
-    mmengine's own ``custom_keys`` does the same with one group for each
-    parameter, hundreds of them: the optimizer then updates tensor by tensor,
-    and each is printed.
+    mmengine's ``custom_keys`` has the same effect, but creates a group for
+    each of hundreds of parameters: the optimizer then updates tensors one by
+    one, and each group is logged.
 
     Raises:
-        ValueError: If the model has nothing to train, or the multiplier is
-            negative.
+        ValueError: If the model has no trainable parameters, or a multiplier
+            is negative.
     """
 
     def add_params(self,
@@ -39,7 +38,7 @@ class OffsetLrConstructor(DefaultOptimWrapperConstructor):
                    module: nn.Module,
                    prefix: str = '',
                    is_dcn_module: int | float | None = None) -> None:
-        """Add the groups of ``module`` to ``params`` (mmengine's hook)."""
+        """Add the groups of ``module`` to ``params``; mmengine calls it."""
         offset = self.paramwise_cfg.get('offset_lr_mult', 1.)
         align = self.paramwise_cfg.get('align_lr_mult', offset)
         discriminator = self.paramwise_cfg.get('discriminator_lr_mult', 1.)
@@ -55,7 +54,7 @@ class OffsetLrConstructor(DefaultOptimWrapperConstructor):
         if not any(kinds.values()):
             raise ValueError(
                 f'{type(module).__name__} has no parameter to train')
-        # The first group's rate is the one that is logged.
+        # mmengine logs the learning rate of the first group.
         groups = [
             dict(params=kinds['rest']),
             self._group(kinds['offset'], offset),
@@ -68,9 +67,9 @@ class OffsetLrConstructor(DefaultOptimWrapperConstructor):
         group: dict[str, Any] = dict(params=parameters)
         if self.base_lr is not None:
             group['lr'] = self.base_lr * factor
-        # Muon's steps are as large for weights that start at zero, however
-        # small their gradients: offsets left the frame. Spectral norms of a
-        # discriminator are kept anyway.
+        # Muon's steps are large even for zero-initialised weights with small
+        # gradients: offsets left the frame. A discriminator has spectral
+        # normalization anyway.
         if OPTIMIZERS.get(self.optimizer_cfg['type']) is ConvMuon:
             group['orthogonal'] = False
         return group

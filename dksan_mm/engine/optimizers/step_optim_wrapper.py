@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""An optimizer wrapper with one update in every iteration."""
+"""Optimizer wrapper with one update per iteration."""
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,29 +16,29 @@ from dksan_mm.utils.hardware import has_fast_bfloat16
 
 @OPTIM_WRAPPERS.register_module()
 class StepOptimWrapper(OptimWrapper):
-    """mmengine's ``OptimWrapper``, with one update in every iteration.
+    """mmengine's ``OptimWrapper`` with one update per iteration.
 
-    mmengine accumulates gradients over iterations: the length of a run, its
-    schedules and its intervals then count something else than updates, and a
-    checkpoint may fall between two of them. Here an iteration's batch is cut
-    into parts (:func:`dksan_mm.models.batch_parts.train_in_parts`), whose
-    gradients are accumulated. All else is as without parts.
+    mmengine accumulates gradients over iterations: run length, schedules and
+    intervals then do not count updates, and a checkpoint may be saved between
+    two updates. Here, the batch of an iteration is split into parts
+    (:func:`dksan_mm.models.batch_parts.train_in_parts`) whose gradients are
+    accumulated. All else is as without parts.
 
-    mmengine's ``AmpOptimWrapper`` wants a GPU, and scales the loss in
-    bfloat16 too, which has float32's range.
+    mmengine's ``AmpOptimWrapper`` requires a GPU and also scales the loss in
+    bfloat16, which has the range of float32.
 
     Args:
-        optimizer (torch.optim.Optimizer): The optimizer.
-        accumulative_counts (int): Parts of each batch.
-        clip_grad (dict, optional): As in mmengine. None: the gradient norm is
-            logged all the same.
-        dtype (str, optional): ``'bfloat16'`` or ``'float16'``: autocast, for
-            float16 with a loss scale that adapts itself. None: float32.
-            ``'auto'``: bfloat16 on devices that multiply in it, float32 on
-            others (:func:`dksan_mm.utils.hardware.has_fast_bfloat16`).
+        optimizer (torch.optim.Optimizer): Optimizer.
+        accumulative_counts (int): Number of parts of each batch.
+        clip_grad (dict, optional): As in mmengine. The gradient norm is logged
+            even without clipping.
+        dtype (str, optional): ``'bfloat16'`` or ``'float16'`` for autocast,
+            the latter with a dynamic loss scale. None: float32. ``'auto'``:
+            bfloat16 on devices with hardware support, else float32
+            (:func:`dksan_mm.utils.hardware.has_fast_bfloat16`).
 
     Raises:
-        ValueError: If ``dtype`` is another.
+        ValueError: If ``dtype`` has any other value.
     """
 
     def __init__(self,
@@ -61,45 +61,45 @@ class StepOptimWrapper(OptimWrapper):
 
     @property
     def parts(self) -> int:
-        """Parts that each batch is cut into."""
+        """Number of parts of each batch."""
         return self._accumulative_counts
 
     @property
     def skips_updates(self) -> bool:
-        """Return whether gradients that are not finite are part of the method.
+        """Return whether updates with non-finite gradients are skipped.
 
-        The loss scale of float16 starts high, and each such update is left
-        out and halves it. Below 1 the gradients themselves are at fault.
+        The loss scale of float16 starts high and is halved at each skipped
+        update. Below 1, the gradients themselves are not finite.
         """
         return self.loss_scaler.is_enabled() and \
             self.loss_scaler.get_scale() >= 1
 
     def initialize_count_status(self, model: nn.Module, init_counts: int,
                                 max_counts: int) -> None:
-        """mmengine says iterations; what is counted are parts."""
+        """Count parts, while mmengine passes numbers of iterations."""
         super().initialize_count_status(model, init_counts * self.parts,
                                         max_counts * self.parts)
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Enter what the forward pass of one part runs in."""
+        """Enter the context of the forward pass of one part."""
         with super().optim_context(model), torch.autocast(
                 self.device_type, self.dtype, enabled=self.dtype
                 is not None), self._quick_products():
             yield
 
     def backward(self, loss: torch.Tensor, **kwargs) -> None:
-        """Add a part's gradients."""
+        """Accumulate the gradients of one part."""
         with self._quick_products():
             super().backward(self.loss_scaler.scale(loss), **kwargs)
 
     @contextmanager
     def _quick_products(self) -> Iterator[None]:
-        """Multiply in bfloat16 within float32 convolutions, on a CPU.
+        """Use bfloat16 products in float32 convolutions on a CPU.
 
-        Those that predict offsets: their factors are rounded to bfloat16, as
-        those of all other layers, but sums and what they put out, which must
-        be fine, stay in float32.
+        These convolutions predict offsets. Their factors are rounded to
+        bfloat16, as in all other layers, but sums and outputs, which need
+        more precision, stay float32.
         """
         if self.dtype is not torch.bfloat16 or self.device_type != 'cpu':
             yield
@@ -120,14 +120,14 @@ class StepOptimWrapper(OptimWrapper):
         self.loss_scaler.update()
 
     def state_dict(self) -> dict:
-        """The optimizer's, and the loss scale of float16."""
+        """Return the optimizer's state and the loss scale of float16."""
         state = super().state_dict()
         if self.loss_scaler.is_enabled():
             state['loss_scaler'] = self.loss_scaler.state_dict()
         return state
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Load a state, also of a run in another precision."""
+        """Load a state, also from a run with another precision."""
         state_dict = dict(state_dict)
         scale = state_dict.pop('loss_scaler', None)
         if scale and self.loss_scaler.is_enabled():
@@ -136,7 +136,7 @@ class StepOptimWrapper(OptimWrapper):
 
 
 def _choose_dtype(dtype: str | None, device_type: str) -> str | None:
-    """Resolve ``'auto'``; say where bfloat16 is emulated."""
+    """Resolve ``'auto'``; warn if bfloat16 is emulated."""
     if dtype not in ('auto', 'bfloat16') or has_fast_bfloat16(device_type):
         return 'bfloat16' if dtype == 'auto' else dtype
     if dtype == 'auto':

@@ -1,11 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Reading checkpoints without ever running code that is hidden in one.
+"""Reading of checkpoints without executing code from them.
 
-torch reads a checkpoint with ``weights_only=True``: tensors and plain
-containers, nothing else. mmengine 0.10's checkpoints also hold the log
-history, and ask for ``getattr`` to rebuild it. Allowing that would let a
-checkpoint reach any function, so it is given a stand-in here that does
-nothing, and the history is rebuilt from its numbers alone.
+With ``weights_only=True``, torch loads only tensors and plain containers. The
+checkpoints of mmengine 0.10 also contain the log history, whose unpickling
+requires ``getattr``. Allowing it would give checkpoints access to any
+function. It is therefore replaced by a function that does nothing, and the
+history is rebuilt from its numbers.
 """
 import os
 import pickle
@@ -24,17 +24,17 @@ from dksan_mm.utils.errors import UserError
 HISTORY = 'mmengine.logging.history_buffer.HistoryBuffer'
 NUMPY_MODULES = ('numpy.core.multiarray', 'numpy._core.multiarray')
 
-# Where other projects put a state dict, averaged weights first.
+# Keys of the state dict in other projects, averaged weights first.
 WRAPPERS = ('params_ema', 'ema', 'model_ema', 'params', 'model_state_dict',
             'model', 'net', 'generator')
-# Prefixes of wrappers: of DDP and averaged models, and of torch.compile.
+# Prefixes of wrappers: DDP and averaged models, and torch.compile.
 WRAPPED = ('module.', '_orig_mod.')
-# Entries that count steps: mmagic's models have or had one.
+# Step counters, which mmagic's models have or had.
 COUNTERS = ('step_counter', 'n_averaged')
-# What nothing but a training needs; released weights do without.
+# Prefixes of weights that only training needs; releases do not contain them.
 TRAINING_ONLY = ('discriminator.', )
 
-# Parameters of DKSANNet that had other names: patterns and replacements.
+# Former parameter names of DKSANNet: patterns and replacements.
 RENAMED = (
     (r'\balign\.conv_offset\.', 'align.deform_conv.conv_offset.'),
     (r'(\blevels\.\d+\.attention\.attention\.6)\.(weight|bias)$',
@@ -44,19 +44,19 @@ RENAMED = (
 
 
 class DamagedError(UserError):
-    """A checkpoint is not what was once written; an older one may be."""
+    """Error of a damaged checkpoint; an older one may be intact."""
 
 
 def mmengine_globals() -> AbstractContextManager:
-    """Within it, ``torch.load`` reads mmengine's and mmagic's checkpoints.
+    """Let ``torch.load`` read checkpoints of mmengine and mmagic.
 
-    In addition to what torch allows: arrays of numbers, and mmengine's
-    ``HistoryBuffer`` (see the module's text). Nothing is switched off.
+    The context also allows numpy arrays and mmengine's ``HistoryBuffer`` (see
+    the module's docstring). It disables none of torch's checks.
     """
     from mmengine.logging import HistoryBuffer
 
     class History(HistoryBuffer):
-        """Takes the numbers from a checkpoint, and not its functions."""
+        """HistoryBuffer with the checkpoint's numbers, not its functions."""
 
         def __setstate__(self, state: dict) -> None:
             logs, counts = state['_log_history'], state['_count_history']
@@ -67,7 +67,7 @@ def mmengine_globals() -> AbstractContextManager:
     allowed: list[Any] = [(History, HISTORY), (_nothing, 'builtins.getattr'),
                           (np.ndarray, 'numpy.ndarray'),
                           (np.dtype, 'numpy.dtype')]
-    # The functions that pickled arrays and scalars name, under the names of
+    # Functions that rebuild pickled arrays and scalars, under their names in
     # numpy 1 and numpy 2.
     for value in (np.zeros(0), np.float64(0)):
         rebuild: Any = value.__reduce__()[0]
@@ -78,29 +78,29 @@ def mmengine_globals() -> AbstractContextManager:
 
 
 def _nothing(*args) -> None:
-    """Stand-in for the functions that a checkpoint asks for."""
+    """Replace functions that a checkpoint refers to."""
 
 
 def read_checkpoint(path: str) -> dict:
-    """Read a checkpoint on the CPU; refuse what is not data.
+    """Read a checkpoint on the CPU; reject anything but data.
 
     Args:
-        path (str): A file written by mmengine, or a plain state dict.
+        path (str): mmengine checkpoint or plain state dict.
 
     Returns:
         dict: The checkpoint; a plain state dict as ``{'state_dict': ...}``.
 
     Raises:
-        DamagedError: If the file is damaged, or no checkpoint at all.
-        UserError: If there is none, it asks for objects other than data, or
-            it holds no state dict.
+        DamagedError: If the file is damaged or not a checkpoint.
+        UserError: If the file does not exist, contains objects other than
+            data, or has no state dict.
     """
     if not os.path.isfile(path):
         raise UserError(f'there is no checkpoint file {path}')
     try:
         _check_sums(path)
         checkpoint = _load(path)
-    except Exception as error:  # torch raises what its parsers happen to
+    except Exception as error:  # torch's parsers raise any kind of error
         asked = re.search(r'GLOBAL (\S+)', str(error))
         if isinstance(error, pickle.UnpicklingError) and asked:
             raise UserError(f'{path} is not loaded: it asks for '
@@ -118,7 +118,7 @@ def _load(path: str) -> object:
     if path.endswith('.safetensors'):
         from safetensors.torch import load_file
         return load_file(path)
-    try:  # plain weights, which need no mmengine
+    try:  # plain weights do not need mmengine
         return torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError:
         if find_spec('mmengine') is None:
@@ -128,7 +128,7 @@ def _load(path: str) -> object:
 
 
 def _describe(path: str) -> str:
-    """Name what a file is that is no checkpoint, by its beginning."""
+    """Describe a file that is not a checkpoint, given its first bytes."""
     with open(path, 'rb') as file:
         start = file.read(200).lstrip()
     if start.startswith(b'version https://git-lfs'):
@@ -140,7 +140,7 @@ def _describe(path: str) -> str:
 
 
 def _with_state_dict(checkpoint: dict) -> dict:
-    """Find the state dict where other projects put it."""
+    """Find the state dict in checkpoints of other projects."""
     if 'state_dict' in checkpoint:
         return checkpoint
     for key in WRAPPERS:
@@ -150,7 +150,7 @@ def _with_state_dict(checkpoint: dict) -> dict:
             break
     else:
         key, found = '', checkpoint
-    # Numbers next to the weights count steps or epochs.
+    # Numbers among the weights count steps or epochs.
     weights = {
         name: value
         for name, value in found.items()
@@ -162,7 +162,7 @@ def _with_state_dict(checkpoint: dict) -> dict:
 
 
 def _check_sums(path: str) -> None:
-    """Compare the check sums that torch writes, and does not read."""
+    """Verify the checksums that torch writes but does not verify."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
@@ -180,14 +180,14 @@ def _check_state_dict(path: str, state_dict: object) -> None:
 
 
 def load_weights(model: torch.nn.Module, path: str) -> None:
-    """Load a checkpoint that fits in every name and shape.
+    """Load a checkpoint whose names and shapes all match the model's.
 
     Args:
-        model (nn.Module): Gets the weights; unchanged if they are refused.
-        path (str): A file written by mmengine, or a plain state dict.
+        model (nn.Module): Model to load; unchanged if weights are rejected.
+        path (str): mmengine checkpoint or plain state dict.
 
     Raises:
-        UserError: As :func:`read_checkpoint` and :func:`check_fits`.
+        UserError: As in :func:`read_checkpoint` and :func:`check_fits`.
     """
     before = model.state_dict()
     wanted = needed(before)
@@ -197,7 +197,7 @@ def load_weights(model: torch.nn.Module, path: str) -> None:
 
 
 def needed(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Leave out counters, and what only a training needs."""
+    """Remove counters and weights that only training needs."""
     return {
         name: value
         for name, value in state_dict.items()
@@ -207,15 +207,15 @@ def needed(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def rename(state_dict: Mapping[str, torch.Tensor],
            wanted: Iterable[str]) -> dict[str, torch.Tensor]:
-    """Give weights the names that a model has for them.
+    """Rename weights to the names in a model.
 
     Args:
-        state_dict (dict[str, Tensor]): Of the model, or of its generator
-            alone; wrapped for several processes or not.
-        wanted (Iterable[str]): The model's names.
+        state_dict (dict[str, Tensor]): State dict of the model or of its
+            generator, with or without prefixes of wrappers.
+        wanted (Iterable[str]): Names in the model.
 
     Returns:
-        dict[str, Tensor]: Renamed as far as that is known, without counters.
+        dict[str, Tensor]: State dict with known names renamed, no counters.
     """
     found = {_unwrapped(name): value for name, value in state_dict.items()}
     found = {name: v for name, v in found.items() if name not in COUNTERS}
@@ -234,9 +234,9 @@ def _unwrapped(name: str) -> str:
 
 def shapes(
         state_dict: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
-    """Shape of each tensor by its present name, without ``module.``.
+    """Return the shape of each tensor by its current name, unwrapped.
 
-    Counters of steps, which some models have, are left out.
+    Step counters, which some models have, are excluded.
     """
     found = {
         current_name(_unwrapped(name)): tuple(value.shape)
@@ -246,7 +246,7 @@ def shapes(
 
 
 def current_name(name: str) -> str:
-    """Present name of a parameter that an earlier version may have named."""
+    """Return the current name of a parameter, given a former one."""
     for pattern, replacement in RENAMED:
         name = re.sub(pattern, replacement, name)
     return name
@@ -254,18 +254,18 @@ def current_name(name: str) -> str:
 
 def check_fits(path: str, found: Mapping[str, tuple[int, ...]],
                wanted: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse a checkpoint of another network.
+    """Reject a checkpoint of another network.
 
-    mmengine loads whatever fits and leaves the rest as it was, so that a
-    test would continue with random weights.
+    mmengine loads matching weights and keeps the others, so that a test would
+    run with random weights.
 
     Args:
-        path (str): The checkpoint, for the message.
+        path (str): Checkpoint path for the message.
         found (dict): :func:`shapes` of the checkpoint.
         wanted (dict): :func:`shapes` of the model.
 
     Raises:
-        UserError: If names or shapes differ; it names the first few.
+        UserError: If names or shapes differ; names the first few.
     """
     complaints = [
         f'{name} is {_size(found[name])} there, {_size(wanted[name])} here'

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Training that continues exactly where it was killed."""
+"""Training loop that resumes exactly where a run was killed."""
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +13,7 @@ from .random_state import kept_random_state, set_random_state
 
 
 class _Unread:
-    """Stands for a loader whose workers are not to start yet."""
+    """Placeholder of a data loader whose workers must not start yet."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
@@ -24,25 +24,25 @@ class _Unread:
 
 @LOOPS.register_module()
 class ResumableTrainLoop(IterBasedTrainLoop):
-    """mmengine's loop; resumed, it continues as if it had never stopped.
+    """mmengine's training loop, but resuming continues without a difference.
 
-    * mmengine reads through the data of all past iterations. Here the loader
-      starts at the first sample that no iteration has used, also with another
-      batch or number of processes than before; for samplers that have
-      ``start_at``, as :class:`SeededInfiniteSampler`.
-    * Random generators continue where the checkpoint left them, each
-      rank's, and validation leaves them alone.
-    * A validation that was due at the checkpoint, and was cut off, is done.
+    * mmengine reads the data of all past iterations again. Here, the data
+      loader starts at the first unused sample, even if the batch size or the
+      number of processes has changed. This requires a sampler with
+      ``start_at``, such as :class:`SeededInfiniteSampler`.
+    * The random generators of each rank continue from their states in the
+      checkpoint, and validation does not change them.
+    * A validation that was due at the checkpoint but interrupted is repeated.
 
-    What it needs to know for that is in mmengine's message hub, which every
-    checkpoint holds: ``data_position`` and ``last_validation`` are set here,
-    ``random_states`` by :class:`AtomicCheckpointHook`.
+    The required state is in mmengine's message hub, which is part of every
+    checkpoint: this loop sets ``data_position`` and ``last_validation``,
+    :class:`AtomicCheckpointHook` sets ``random_states``.
 
     Args:
-        runner (Runner): mmengine's.
-        dataloader (DataLoader | dict): The loader, or its config.
-        max_iters (int): Iterations of the whole training.
-        **kwargs: Those of mmengine's ``IterBasedTrainLoop``.
+        runner (Runner): mmengine Runner.
+        dataloader (DataLoader | dict): Data loader or its config.
+        max_iters (int): Total number of iterations.
+        **kwargs: Arguments of mmengine's ``IterBasedTrainLoop``.
     """
 
     def __init__(self, runner, dataloader: DataLoader | dict, max_iters: int,
@@ -50,13 +50,13 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         self.dataloader: Any
         BaseLoop.__init__(self, runner, dataloader)
         loader: Any = self.dataloader
-        # mmengine's would start the workers, at the very first sample.
+        # mmengine's would start the workers at the first sample.
         super().__init__(runner, _Unread(loader.dataset), max_iters, **kwargs)
         self.dataloader = loader
         self.dataloader_iterator: Any = None
         self._sampler = _positionable_sampler(loader)
-        # One draw here, as mmengine's has it, or networks would start with
-        # other weights; none when the workers start, at whatever iteration.
+        # One draw here as in mmengine, or initial weights would differ; none
+        # when the workers start, regardless of the iteration.
         seed = torch.empty((), dtype=torch.int64).random_()
         if loader.generator is None:
             loader.generator = torch.Generator().manual_seed(int(seed))
@@ -81,7 +81,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         return self.runner.model
 
     def run_iter(self, data_batch: Sequence[dict]) -> None:
-        """One iteration; its checkpoint says which samples are used up."""
+        """Run one iteration and record which samples have been used."""
         if self._sampler is not None:
             self._used += self._samples_per_iter
             self._note_position()
@@ -89,19 +89,19 @@ class ResumableTrainLoop(IterBasedTrainLoop):
 
     @property
     def _samples_per_iter(self) -> int:
-        """Samples of an iteration, of all processes together."""
+        """Samples per iteration over all processes."""
         batch_size = self.dataloader.batch_sampler.batch_size
         return batch_size * self._sampler.world_size
 
     def _start_loading(self) -> None:
-        """Start the workers at the first sample that is not used up."""
+        """Start the workers at the first unused sample."""
         if self._sampler is None:
             return self._read_through()
         position = self._recall('data_position') or dict(
             samples=self._iter * self._samples_per_iter,
             seed=self._sampler.seed)
         self._used = position['samples']
-        # The order is the one it was; the config may have no seed at all.
+        # Keep the previous order; the config may have no seed.
         self._sampler.start_at(self._used, seed=position['seed'])
         self._note_position()
         self.dataloader_iterator = iter(self.dataloader)
@@ -112,7 +112,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
                 'what earlier logs say of later iterations is computed again')
 
     def _read_through(self) -> None:
-        """mmengine's way, for samplers that cannot start in the middle."""
+        """Read past data as in mmengine, if the sampler has no position."""
         from mmengine.runner.loops import _InfiniteDataloaderIterator
         self.dataloader_iterator = _InfiniteDataloaderIterator(self.dataloader)
         if self._iter > 0:
@@ -130,7 +130,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         return self.runner.message_hub.runtime_info.get(name)
 
     def _restore_random_state(self) -> None:
-        """Continue with the random numbers of this rank, or of a like one."""
+        """Restore this rank's random state, or that of a lower rank."""
         states = self._recall('random_states')
         if states:
             set_random_state(states[get_rank() % len(states)])
@@ -139,9 +139,9 @@ class ResumableTrainLoop(IterBasedTrainLoop):
                                     'random numbers start again')
 
     def _validate_if_cut_off(self) -> None:
-        """Validate if the run was killed while it did.
+        """Validate if the run was killed during validation.
 
-        Checkpoints without that note, mmengine's, count as validated.
+        mmengine's checkpoints, which do not record it, count as validated.
         """
         validated = self._recall('last_validation')
         if validated is None:
@@ -156,7 +156,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             return
         if self._iter % self.val_interval == 0 or \
                 self._iter == self._max_iters:
-            # No checkpoint to resume from is written before its end.
+            # No checkpoint is written before the validation ends.
             self.runner.message_hub.update_info('last_validation', self._iter)
             with kept_random_state():
                 self.runner.val_loop.run()
@@ -164,8 +164,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
 
 
 def _positionable_sampler(loader: DataLoader):
-    """The loader's sampler if it can start in the middle, or None."""
-    # Other batch samplers may hold samples back.
+    """Return the loader's sampler if it has ``start_at``, else None."""
+    # Other batch samplers may buffer samples.
     if type(loader.batch_sampler) is not BatchSampler:
         return None
     sampler = loader.batch_sampler.sampler

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The state of all random generators, as checkpoints can hold it."""
+"""State of all random generators, for checkpoints."""
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +10,14 @@ import torch
 
 
 def random_state() -> dict[str, Any]:
-    """Read the generators that models and hooks draw from.
+    """Return the states of the generators that models and hooks use.
 
     Returns:
-        dict: Of torch, Python, numpy and, where it is used, the GPU of this
-        process; tensors and numbers, nothing else.
+        dict: States of torch, Python, numpy and, if used, the GPU of this
+        process, as tensors and numbers.
     """
     _, words, gauss = random.getstate()
-    legacy: Any = np.random.get_state()  # a tuple, if nothing else is asked
+    legacy: Any = np.random.get_state()  # a tuple by default
     _, keys, position, has_gauss, cached = legacy
     state = dict(
         torch=torch.get_rng_state(),
@@ -29,11 +29,11 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Put the generators where they were.
+    """Restore the states of the generators.
 
     Args:
-        state (dict): What :func:`random_state` returned, on any device. What
-            it says about a GPU is used where one is.
+        state (dict): State from :func:`random_state`, on any device. The GPU's
+            state is used if there is a GPU.
     """
     torch.set_rng_state(state['torch'].cpu())
     words, gauss = state['python']
@@ -46,7 +46,7 @@ def set_random_state(state: dict[str, Any]) -> None:
 
 @contextmanager
 def kept_random_state() -> Iterator[None]:
-    """Put the generators back, whatever is drawn within the block."""
+    """Restore the states of the generators after the ``with`` block."""
     state = random_state()
     try:
         yield

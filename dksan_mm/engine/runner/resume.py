@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Start of a training: which checkpoint, and whether it can be used."""
+"""Choice and checks of the checkpoint that a training starts from."""
 import math
 import re
 from pathlib import Path
@@ -10,8 +10,8 @@ from mmengine.config import Config
 from dksan_mm.utils.errors import UserError
 from .checkpoint import DamagedError, read_checkpoint, shapes
 
-POINTER = 'last_checkpoint'  # mmengine's; it holds the newest one's path
-FIRST = 'iter_0.pth'  # what checkpoints are called
+POINTER = 'last_checkpoint'  # mmengine's file with the newest one's path
+FIRST = 'iter_0.pth'  # default form of names
 NUMBER = re.compile(r'(\d+)\.pth$')
 
 
@@ -19,9 +19,9 @@ class Start(NamedTuple):
     """Checkpoint that a training starts from.
 
     Attributes:
-        path (str): The checkpoint, '' without one.
-        shapes (dict): Of its weights, {} without one.
-        damaged (list[str]): Sentences about newer ones that are damaged.
+        path (str): Path of the checkpoint; '' if there is none.
+        shapes (dict): Shapes of its weights; {} if there is none.
+        damaged (list[str]): Sentences about newer, damaged checkpoints.
     """
 
     path: str
@@ -30,20 +30,20 @@ class Start(NamedTuple):
 
 
 def find_start(config: Config) -> Start:
-    """Find what a training starts from; nothing is built yet.
+    """Find the checkpoint that a training starts from, before any building.
 
-    With ``resume`` and without ``load_from`` it is the newest checkpoint of
-    the work dir that is whole. One that holds other things than data is no
-    accident, and no reason to look further: someone has to see it.
+    With ``resume`` and without ``load_from``, it is the newest intact
+    checkpoint of the work dir. A checkpoint with anything but data is not
+    skipped, because it is not accidental: the user has to inspect it.
 
     Args:
-        config (Config): With ``work_dir``, ``resume`` and ``load_from``.
+        config (Config): Config with ``work_dir``, ``resume``, ``load_from``.
 
     Returns:
-        Start: What was found.
+        Start: Checkpoint, or an empty path.
 
     Raises:
-        UserError: If the checkpoint cannot be loaded, or the run not
+        UserError: If the checkpoint cannot be loaded, or the run cannot be
             resumed.
     """
     automatic = config.get('resume') and not config.get('load_from')
@@ -59,7 +59,7 @@ def find_start(config: Config) -> Start:
                 raise
             damaged.append(str(error))
             continue
-        if 'converted' in checkpoint:  # mmengine would load nothing of it
+        if 'converted' in checkpoint:  # mmengine would load none of it
             raise UserError(f'{path} is not laid out as mmengine reads it; '
                             'save its weights as a plain state dict')
         if config.get('resume'):
@@ -69,10 +69,10 @@ def find_start(config: Config) -> Start:
 
 
 def check_new(work_dir: str) -> None:
-    """Refuse to start a training where an earlier one left checkpoints.
+    """Refuse to start a training in a folder with checkpoints.
 
-    It would replace those of the same iteration, and delete others, the best
-    one too.
+    It would overwrite those of equal iterations and delete others, including
+    the best one.
 
     Raises:
         UserError: If there is a checkpoint.
@@ -87,15 +87,15 @@ def check_new(work_dir: str) -> None:
 
 
 def list_checkpoints(work_dir: str) -> list[Path]:
-    """A run's checkpoints, ``iter_*.pth`` or so, the newest first.
+    """List a run's checkpoints, e.g. ``iter_*.pth``, newest first.
 
-    The newest is what ``last_checkpoint`` names, or was written after it by a
-    run that was killed just then. Older files with higher numbers are of a
-    future that was given up, by going back or starting over; they come last.
-    Without a pointer that makes sense, the numbers decide.
+    ``last_checkpoint`` names the newest one, unless the run was killed just
+    after writing a later one. Older files with higher numbers are obsolete
+    because the run was resumed from an earlier iteration or restarted; they
+    come last. Without a valid ``last_checkpoint``, the numbers decide.
 
     Args:
-        work_dir (str): The run's folder; it may have been moved.
+        work_dir (str): Folder of the run, which may have been moved.
     """
     pointer = Path(work_dir, POINTER)
     named = _named_by(pointer)
@@ -113,14 +113,14 @@ def list_checkpoints(work_dir: str) -> list[Path]:
 
 
 def _named_by(pointer: Path) -> Path:
-    """The checkpoint that the pointer names, if that can be one's name."""
+    """Return the path in the pointer, or a default if it is invalid."""
     text = pointer.read_text(errors='replace') if pointer.is_file() else ''
     path = Path(text.strip().replace('\0', ''))
     return path if NUMBER.search(path.name) else pointer.with_name(FIRST)
 
 
 def _like(path: Path) -> list[Path]:
-    """Return files that differ from a path in the number alone."""
+    """Return files whose names differ from a path only in the number."""
     start = NUMBER.sub('', path.name)
     pattern = re.compile(re.escape(start) + NUMBER.pattern)
     if not path.parent.is_dir():
@@ -129,7 +129,7 @@ def _like(path: Path) -> list[Path]:
 
 
 def _number(path: Path) -> int:
-    """The iteration in a checkpoint's name."""
+    """Return the iteration in a checkpoint's name."""
     found = NUMBER.search(path.name)
     if found is None:
         raise ValueError(f'{path}: no iteration in the name')
@@ -137,19 +137,19 @@ def _number(path: Path) -> int:
 
 
 def check_resumable(path: str, checkpoint: dict) -> None:
-    """Refuse what no run can, or should, be resumed from.
+    """Reject checkpoints from which a run cannot or must not be resumed.
 
     Args:
-        path (str): The checkpoint, for the message.
-        checkpoint (dict): What it holds.
+        path (str): Checkpoint path for the message.
+        checkpoint (dict): Content of the checkpoint.
 
     Raises:
-        UserError: If it holds weights only, or a program.
+        UserError: If it contains only weights, or a program.
     """
     if not {'meta', 'optimizer', 'message_hub'} <= checkpoint.keys():
         raise UserError(f'{path} holds weights only, no run can be resumed '
                         'from it; load_from starts a new one with them')
-    # mmengine would run it as a program; no version since 0.1 writes it.
+    # mmengine would execute it; no version since 0.1 writes it.
     if 'config' in checkpoint['meta']:
         raise UserError(f'{path} is not loaded: it holds a program '
                         '(meta.config), and a checkpoint must hold nothing '

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A config on another number of processes, or in another precision."""
+"""Adaptation of configs to the number of processes and the precision."""
 import os
 
 from mmengine.config import Config
@@ -12,25 +12,25 @@ _PROCESSES = dict(
 
 
 def num_processes(launcher: str) -> int:
-    """Processes of this run, as its launcher tells them."""
+    """Return the number of processes, as set by the launcher."""
     return int(os.environ.get(_PROCESSES.get(launcher, ''), 1))
 
 
 def base_batch(config: Config) -> int | None:
-    """The total batch that the config's learning rate is meant for."""
+    """Return the total batch size for the config's learning rate."""
     return config.get('auto_scale_lr', {}).get('base_batch_size')
 
 
 def spread_batch(config: Config, total: int) -> None:
-    """Train with a total batch, whatever the number of processes.
+    """Set the total batch size for any number of processes.
 
-    Each process loads its share in every iteration; a share larger than the
-    config's ``train_dataloader.batch_size``, which is taken for what memory
-    can hold, is worked on in equal parts.
+    Each process loads its share in every iteration. A share larger than the
+    config's ``train_dataloader.batch_size``, which is assumed to fit into
+    memory, is processed in equal parts.
 
     Args:
-        config (Config): The whole config; it is changed.
-        total (int): Samples of an update.
+        config (Config): Whole config, changed in place.
+        total (int): Number of samples per update.
 
     Raises:
         UserError: If the processes cannot have equal shares.
@@ -51,7 +51,7 @@ def spread_batch(config: Config, total: int) -> None:
 
 
 def batch_note(config: Config) -> str:
-    """Return a sentence if the learning rate is not the batch's, else ''."""
+    """Return a note if the learning rate does not match the batch size."""
     base, settings = base_batch(config), config.get('auto_scale_lr', {})
     batch = config.train_dataloader.get('batch_size', 0)
     batch *= num_processes(config.launcher)
@@ -63,14 +63,14 @@ def batch_note(config: Config) -> str:
 
 
 def use_autocast(config: Config, precision: str) -> None:
-    """Train under autocast.
+    """Enable autocast in training.
 
     Args:
-        config (Config): The whole config; it is changed.
+        config (Config): Whole config, changed in place.
         precision (str): ``'bf16'`` or ``'fp16'``.
 
     Raises:
-        UserError: If the machine cannot.
+        UserError: If the hardware does not support it.
     """
     import torch
     if not torch.cuda.is_available():
@@ -92,10 +92,10 @@ def _use_own_wrapper(config: Config, option: str) -> None:
 
 
 def data_parallel(config: Config) -> dict:
-    """Config of the wrapper that averages gradients over processes.
+    """Return the config of the wrapper that averages gradients.
 
-    A model on a CPU takes no device ids. The type has its scope, without
-    which mmengine's Runner does not look into mmagic's registry.
+    A model on a CPU must not have device ids. The type includes its scope;
+    otherwise, mmengine's Runner does not search mmagic's registry.
     """
     import torch
     wrapper = dict(

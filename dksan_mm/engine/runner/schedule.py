@@ -1,22 +1,22 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Learning rates of a resumed training, where its config has changed."""
+"""Learning rates of a resumed training whose config has changed."""
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
-# Of a scheduler's state, what tells how far it is, or follows from the
-# optimizer. All else is its settings.
+# Entries of a scheduler's state that are its progress or follow from the
+# optimizer. All others are settings.
 _DERIVED = ('last_step', '_global_step', '_last_value', 'base_values')
 
 
 def uneven_end(config: Mapping[str, Any]) -> str | None:
-    """Return a sentence if rates do not end with the training, or None.
+    """Return a note if schedules do not end with the training, or None.
 
-    Who changes the length alone trains on at the schedule's last rate, or
-    stops before rates have fallen.
+    If only the length is changed, training continues at the schedule's final
+    learning rate, or stops before the rate has decayed.
 
     Args:
-        config (Mapping): A config with ``train_cfg`` and ``param_scheduler``.
+        config (Mapping): Config with ``train_cfg`` and ``param_scheduler``.
     """
     length = config['train_cfg'].get('max_iters')
     schedulers = config.get('param_scheduler') or []
@@ -38,14 +38,14 @@ def uneven_end(config: Mapping[str, Any]) -> str | None:
 
 
 class Schedule:
-    """Settings of a Runner's optimizer and schedulers, as its config says.
+    """Settings of a Runner's optimizer and schedulers from its config.
 
-    A checkpoint holds such settings too, and mmengine puts them in place of
-    the config's, without a word: a training that is resumed to be longer would
-    end with the rates of the short one.
+    Checkpoints contain such settings too, by which mmengine silently replaces
+    those of the config: a training resumed with more iterations would keep the
+    learning rates of the short one.
 
     Args:
-        runner (Runner): mmengine's, ready to train and not yet resumed.
+        runner (Runner): mmengine Runner, ready to train but not yet resumed.
     """
 
     def __init__(self, runner) -> None:
@@ -56,16 +56,16 @@ class Schedule:
         self.schedulers = [dict(s.state_dict()) for s in _schedulers(runner)]
 
     def follow(self, runner) -> list[str]:
-        """Give a resumed Runner the config's settings.
+        """Apply the config's settings to a resumed Runner.
 
-        Rates become those of a training that had them from the start.
+        Learning rates become those of a training with these settings.
 
         Args:
-            runner (Runner): As before, resumed.
+            runner (Runner): The same Runner after resuming.
 
         Returns:
             list[str]: Settings that differ from the checkpoint's, such as
-            ``'LinearLR.end'``; nothing is changed if there are none.
+            ``'LinearLR.end'``. If there are none, nothing is changed.
         """
         groups = runner.optim_wrapper.param_groups
         schedulers = _schedulers(runner)
@@ -94,7 +94,7 @@ def _schedulers(runner) -> list:
 
 
 def _forward(schedulers: list, runner) -> None:
-    """Step as often as the training has; mmengine warns that it has not."""
+    """Step schedulers to the current iteration, without warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         for steps, by_epoch in ((runner.epoch, True), (runner.iter, False)):

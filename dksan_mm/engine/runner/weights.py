@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Writing files of weights alone."""
+"""Writing of weight files."""
 import io
 from collections.abc import Mapping
 
@@ -9,17 +9,17 @@ from dksan_mm.io.images import write_bytes
 
 
 def write_weights(path: str, weights: Mapping[str, torch.Tensor]) -> None:
-    """Write a file of weights alone, whole or not at all.
+    """Write a file of weights atomically.
 
     Args:
-        path (str): In safetensors' form if its suffix is ``.safetensors``,
-            else in torch's.
-        weights (dict[str, Tensor]): What to write.
+        path (str): Path of the file, in the format of safetensors if the
+            suffix is ``.safetensors``, else of torch.
+        weights (dict[str, Tensor]): Weights to write.
 
     Raises:
-        OSError: If it cannot be written.
+        OSError: If the file cannot be written.
     """
-    # Clones: a view would take the whole tensor it shows with it.
+    # Clones, because saving a view would save its whole base tensor.
     copies = {
         name: value.detach().clone().contiguous()
         for name, value in weights.items()
