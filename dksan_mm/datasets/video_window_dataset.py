@@ -289,7 +289,7 @@ class VideoWindowDataset(BasicFramesDataset):
 
 
 def _check_in_step(lr_frames: list[str], frames: list[str]) -> None:
-    """Raise unless both lists have the same frame numbers."""
+    """Check that both lists have the same frame numbers."""
     lr_numbers = {frame_number(path): path for path in lr_frames}
     numbers = {frame_number(path): path for path in frames}
     alone = sorted(

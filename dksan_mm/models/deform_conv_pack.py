@@ -35,7 +35,7 @@ class DeformConvPack(ModulatedDeformConv2d):
         if self.conv_offset.bias is not None:
             nn.init.zeros_(self.conv_offset.bias)
 
-    def forward(  # type: ignore[override]  # it makes offset and mask
+    def forward(  # type: ignore[override]  # predicts offset and mask
             self, x: Tensor, feature: Tensor) -> Tensor:
         """Convolve ``x`` at offsets predicted from ``feature``.
 

@@ -229,8 +229,7 @@ class _Stage:
     def render(self,
                maps: list[_Map],
                interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:
-        """Render the moved HR frame, with the border that downscaling needs.
-        """
+        """Render the moved HR frame with the border for downscaling."""
         out = self._warp(self.gt, maps[0], interpolation)
         if self.mask is not None:
             cv2.copyTo(

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Stop of diverging trainings on all processes at once."""
+"""Early stop of a diverging training, on all processes at once."""
 import math
 
 import torch

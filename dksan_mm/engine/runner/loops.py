@@ -24,7 +24,7 @@ class _Unread:
 
 @LOOPS.register_module()
 class ResumableTrainLoop(IterBasedTrainLoop):
-    """mmengine's training loop, but resuming continues without a difference.
+    """Training loop whose resumed runs equal uninterrupted ones.
 
     * mmengine reads the data of all past iterations again. Here, the data
       loader starts at the first unused sample, even if the batch size or the
@@ -112,7 +112,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
                 'what earlier logs say of later iterations is computed again')
 
     def _read_through(self) -> None:
-        """Read past data as in mmengine, if the sampler has no position."""
+        """Read past data as in mmengine, for samplers without ``start_at``."""
         from mmengine.runner.loops import _InfiniteDataloaderIterator
         self.dataloader_iterator = _InfiniteDataloaderIterator(self.dataloader)
         if self._iter > 0:

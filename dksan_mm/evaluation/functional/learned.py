@@ -88,8 +88,7 @@ def load_cvvdp(display: str):
 
 @contextmanager
 def _without_debuggers() -> Iterator[None]:
-    """Stub packages that cvvdp imports but neither uses nor requires.
-    """
+    """Stub packages that cvvdp imports but neither uses nor requires."""
     stand_ins = []
     for name, member in (('IPython', 'embed'), ('torchsummary', 'summary')):
         if name not in sys.modules and find_spec(name) is None:

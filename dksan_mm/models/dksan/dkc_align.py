@@ -88,7 +88,7 @@ class PlainAlign(nn.Sequential):
     def __init__(self, channels: int) -> None:
         super().__init__(conv3x3(channels, channels), lrelu())
 
-    def forward(  # type: ignore[override]  # called as DKCAlign is
+    def forward(  # type: ignore[override]  # called like DKCAlign
             self, neighbour: Tensor, reference: Tensor) -> Tensor:
         """Convolve ``neighbour``; see :meth:`DKCAlign.forward`."""
         return super().forward(neighbour)
