@@ -107,7 +107,8 @@ def test_python_runs_and_prints_what_its_comments_say(page, folder):
 
 def test_pages_show_what_is_to_be_run():
     assert {
-        'README.md', 'docs/upscale.md', 'docs/dksan.md', 'docs/operator.md'
+        'README.md', 'docs/upscale.md', 'docs/dksan.md', 'docs/operator.md',
+        'docs/train_test.md'
     } <= set(WITH_PYTHON)
     assert sum(len(commands(page)) for page in WITH_COMMANDS) > 60
 
@@ -124,6 +125,27 @@ def test_own_data_are_trained_on_validated_and_tested(tmp_path):
     for split in ('train', 'val', 'test'):
         dataset = config[f'{split}_dataloader'].dataset
         assert dataset.data_root == 'data/mine', split
+
+
+def test_a_metric_of_the_reader_is_added_to_those_of_the_base(tmp_path):
+    """The config of the example imports the reader's module and its own."""
+    code, = [
+        code for code in blocks('docs/train_test.md', 'python')
+        if '_base_' in code
+    ]
+    shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
+    (tmp_path / 'configs' / 'mine.py').write_text(code)
+    base, config = (
+        Config.fromfile(
+            tmp_path / 'configs' / f'{name}.py', import_custom_modules=False)
+        for name in ('dksan-s_vid3oc_x16', 'mine'))
+    assert config.custom_imports == dict(
+        base.custom_imports,
+        imports=[*base.custom_imports.imports, 'my_metrics'])
+    assert config.test_evaluator == [
+        *base.test_evaluator,
+        dict(type='VideoAbsoluteError')
+    ]
 
 
 @pytest.mark.parametrize('page', WITH_COMMANDS)

@@ -1,10 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
 """Costs of networks: python tools/analyze.py CONFIG ... [options].
 
-For each config a table of its network's parts: parameters, multiply-adds and
-activations per LR pixel (dksan_mm/analysis/complexity.py says what is
-counted), and the share of time on the CPU; then the peak memory at some LR
-sizes.
+For each config, the tool prints a table of the parts of the network:
+parameters, multiply-adds and activations per LR pixel (defined in
+dksan_mm/analysis/complexity.py), and the share of the time on the CPU. Then it
+prints the peak memory for several LR sizes.
 """
 import argparse
 import contextlib
@@ -33,7 +33,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         default='64x64',
         type=frame_size,
         metavar='HxW',
-        help='LR frames of the table (default: 64x64)')
+        help='size of the LR frames of the table (default: 64x64)')
     parser.add_argument(
         '--memory',
         nargs='*',
@@ -46,7 +46,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--within',
         default='',
         metavar='PART',
-        help='show the parts of this part, e.g. levels.3.attention')
+        help='show the parts of this part, such as levels.3.attention')
     parser.add_argument(
         '--rounds',
         type=int,

@@ -1,20 +1,19 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Speed of reading training samples, and memory over time.
+"""Measure the speed and the memory of reading training samples.
 
     python tools/benchmark_data.py [DATA]
 
-DATA is what tools/prepare_data.py has written, with --store array or tiles.
-Without it, clips of data/sample are continued to 1920x1080 by their mirror
-image and prepared in a temporary folder. The training samples of a config (7
-LR crops, one HR crop, augmented and packed) are then read from the PNG frames
-and from the files next to them, the same samples in the same order, by turns,
-in one process with one thread.
+DATA is the output of tools/prepare_data.py with --store array or tiles. By
+default, clips of data/sample are padded to 1920x1080 by reflection and
+prepared in a temporary folder. The training samples of a config (7 LR crops
+and one HR crop, augmented and packed) are read from the PNG frames and from
+the files of the store, in turns, with the same samples in the same order, in
+one process with one thread.
 
-Speed is samples per second of one core's work (CPU time, so that other
-programs on the machine do not count); the samples per second that were seen,
-waiting for the disk included, is given too; both are medians over the
-turns. Memory is that of the process (resident set), after a tenth of the
-samples and at the end.
+The tool prints the samples per second of CPU time, which does not depend on
+other programs, and the samples per second of elapsed time, which includes
+waiting for the disk. Both are medians over the turns. Memory is the resident
+set size of the process, after a tenth of the samples and at the end.
 """
 import argparse
 import os
@@ -45,8 +44,8 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         '--samples',
         type=positive,
         metavar='N',
-        help='samples to read (default: an epoch, at least 100); from PNG at '
-        'most 200')
+        help='number of samples (default: an epoch, at least 100); at most '
+        '200 from PNG')
     parser.add_argument(
         '--frames',
         type=positive,
@@ -65,7 +64,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument(
         '--config',
         default=osp.join(ROOT, 'configs', 'dksan_vid3oc_x16.py'),
-        help='whose training samples to read (default: %(default)s)')
+        help='config of the training samples (default: %(default)s)')
     return parser
 
 

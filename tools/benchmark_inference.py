@@ -1,19 +1,20 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Time a network on a stream of frames, and measure its memory.
+"""Measure the time and the memory of a network on a stream of frames.
 
     python tools/benchmark_inference.py [CONFIG] [options]
 
-Frames of noise pass through dksan_mm.apis.restore_frames. The time of a frame
-is set against that of its convolutions alone, each called again by itself on
-inputs of the same shapes, and against one plain forward of the whole window,
-which is what mmagic's inferencer computes for each frame.
+Frames of noise are processed by dksan_mm.apis.restore_frames. The time of a
+frame is compared with that of its convolutions, called separately on inputs of
+the same shapes, and with a plain forward pass of the whole window, which the
+inferencer of mmagic computes for each frame.
 
     python tools/benchmark_inference.py CONFIG --checkpoint FILE \\
         --compare DATA/val/HR/CLIP ... [--tile N] [--frames N]
 
-What bfloat16 and tiles change, instead: on clips that tools/prepare_data.py
-wrote, against whole frames in float32. Of the tiles once as they are, once
-with channel attention's means of each tile alone.
+With --compare, the tool measures the effect of bfloat16 and tiles on clips
+that were prepared by tools/prepare_data.py, relative to whole frames in
+float32. Tiles are compared with and without shared means of the channel
+attention.
 """
 import argparse
 import collections
@@ -53,32 +54,32 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         default=(68, 120),
         type=frame_size,
         metavar='HxW',
-        help='of the LR frames (default: 68x120, large 1088x1920)')
+        help='size of the LR frames (default: 68x120, output 1088x1920)')
     parser.add_argument(
         '--frames',
         default=3,
         type=positive,
         metavar='N',
-        help='frames timed, or compared of each clip (default: 3)')
+        help='number of frames, or of frames per clip (default: 3)')
     parser.add_argument(
         '--dtype', default='float32', choices=('float32', 'bfloat16'))
     parser.add_argument('--threads', default=2, type=positive, metavar='N')
     parser.add_argument(
         '--no-plain',
         action='store_true',
-        help='leave out the plain forward, which needs much memory')
+        help='skip the plain forward pass, which needs much memory')
     parser.add_argument(
         '--compare',
         nargs='+',
         type=Path,
         metavar='CLIP',
-        help='folders of HR frames; their LR frames lie next to HR, in LRx16')
+        help='folders of HR frames, with LR frames in LRx16 next to HR')
     parser.add_argument(
         '--tile',
         default=16,
         type=positive,
         metavar='N',
-        help='side of the tiles compared, in LR pixels (default: 16)')
+        help='tile size in LR pixels (default: 16)')
     args = parser.parse_args(argv)
     if not Path(args.config).is_file():
         parser.error(f'there is no config {args.config}')

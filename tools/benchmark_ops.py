@@ -1,11 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
 """Time the operators: python tools/benchmark_ops.py [options].
 
-Every operator runs once a round, next to a dense 3x3 convolution of the same
-channels, the unit; the medians over the rounds of time and of its ratio to
-the same round's convolution are printed. On a busy machine trust the ratio.
-On a GPU (--device cuda, written and not yet run there) try --dtype bfloat16
-and the sizes 544x960 and, with --batch 16, 64.
+In each round, every operator runs once, together with a dense 3x3 convolution
+of the same number of channels as the reference. The tool prints the medians of
+the time and of its ratio to the reference in the same round. On a busy
+machine, only the ratio is reliable. On a GPU (--device cuda, not yet tested
+there), try --dtype bfloat16 and the sizes 544x960 and, with --batch 16, 64.
 """
 import argparse
 import ctypes

@@ -1,15 +1,16 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Speed of reading training samples from other forms of the HR frames.
+"""Measure the speed of reading training samples from other formats.
 
     python tools/benchmark_stores.py [DATA]
 
-DATA is what tools/prepare_data.py has written with --store array; without it,
-clips of data/sample are used as by tools/benchmark_data.py, which measures the
-forms that were chosen. Here the other candidates are measured: each codes
-some frames in memory, whole or in tiles, and the training samples of a config
-are read with HR crops from there and LR from arrays. All must be lossless.
+DATA is the output of tools/prepare_data.py with --store array. By default,
+clips of data/sample are used as in tools/benchmark_data.py, which measures the
+formats that were chosen. This tool measures other lossless formats of the HR
+frames. Each encodes some frames in memory, as a whole or in tiles. The
+training samples of a config are read with HR crops from there and LR crops
+from arrays.
 
-Numbers are CPU time of one thread. What a disk takes is not in them.
+The values are CPU time of one thread, without the time of the disk.
 """
 import argparse
 import os.path as osp
@@ -51,7 +52,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         type=positive,
         default=4,
         metavar='N',
-        help='of each clip, to code and read (default: 4)')
+        help='frames of each clip (default: 4)')
     return benchmark_data.check_args(parser, argv)
 
 

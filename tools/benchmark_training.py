@@ -1,10 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Time training steps and measure their memory.
+"""Measure the time and the memory of training steps.
 
 python tools/benchmark_training.py [CONFIG ...] [options]
 
-Each config trains on noise in a process of its own. A second table computes
-from these times what a whole training takes on several GPUs.
+Each config is trained on noise in its own process. A second table estimates
+the time of a whole training on several GPUs.
 """
 import argparse
 import math
@@ -48,32 +48,36 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--with-cp', action='store_true', help='activation checkpointing')
     parser.add_argument('--channels-last', action='store_true')
     parser.add_argument(
-        '--compile', action='store_true', help='by torch.compile')
+        '--compile', action='store_true', help='use torch.compile')
     parser.add_argument('--device', default='cpu', choices=('cpu', 'cuda'))
-    parser.add_argument('--threads', **count, help='of torch on a CPU')
+    parser.add_argument(
+        '--threads', **count, help='number of torch threads on a CPU')
     parser.add_argument('--batch', **count, help="default: the config's")
     parser.add_argument(
-        '--steps', default=5, **count, help='timed, after two (default: 5)')
+        '--steps',
+        default=5,
+        **count,
+        help='timed steps, after two others (default: 5)')
     parser.add_argument(
         '--data-root',
         metavar='DIR',
-        help='measure the share of data time on the prepared data in DIR')
+        help='measure the share of data loading with the data in DIR')
     parser.add_argument(
         '--total-batch',
         default=16,
         **count,
-        help='samples of an update of the computed trainings (default: 16)')
+        help='total batch size of the estimate (default: 16)')
     parser.add_argument(
         '--updates',
         default=115_000,
         **count,
-        help='updates of the computed trainings (default: 115,000)')
+        help='updates of the estimate (default: 115,000)')
     parser.add_argument(
         '--bandwidth',
         default=20.,
         type=_bandwidth,
         metavar='GB/s',
-        help='between GPUs; chosen here: 20, what PCIe 4.0 x16 is good for')
+        help='bandwidth between GPUs (chosen here: 20, as PCIe 4.0 x16)')
     launch.add_config_options(parser)
     return parser.parse_args(argv)
 

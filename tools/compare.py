@@ -4,18 +4,18 @@
     python tools/compare.py --data FOLDER --out DIR \\
         --model NAME=CONFIG[:CHECKPOINT] ...
 
-FOLDER is what tools/prepare_data.py wrote, or anything that it takes: videos
-or folders of frames, whose LR frames are then made in DIR/data. Every model
-runs in a process of its own, one after the other. DIR gets
-results.json, results.md, results.csv, report.html (pictures; open it in a
-browser) and the restored frames, frames/NAME/VIDEO/000000.png.
+FOLDER is the output of tools/prepare_data.py, or a folder of videos or frames.
+In the second case, LR frames are made in DIR/data. The models run one after
+the other, each in its own process. The tool writes results.json, results.md,
+results.csv, report.html (with pictures, for a browser) and the restored frames
+frames/NAME/VIDEO/000000.png to DIR.
 
-Interrupted at any point, the same command continues; frames that are there
-are not computed again, unless the model's config, weights or code or the
-video's LR frames have changed. A model with parameters and no checkpoint is
-compared as it would begin a training, and marked as untrained. The exit code
-is 1 if a model failed; the others' results are written. It is 2, and nothing
-is written, if none can be built from what was named.
+After an interruption, the same command continues. Existing frames are
+recomputed only if the config, the weights or the code of the model or the LR
+frames have changed. A model with parameters and without a checkpoint has its
+initial weights and is marked as untrained. The exit code is 1 if a model
+failed, in which case the results of the others are written, and 2 if no model
+can be built, in which case nothing is written.
 """
 import argparse
 import json
@@ -51,7 +51,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        '--data', required=True, metavar='FOLDER', help='the frames')
+        '--data', required=True, metavar='FOLDER', help='data set or videos')
     parser.add_argument(
         '--out', required=True, metavar='DIR', help='folder for all results')
     parser.add_argument(
@@ -59,39 +59,39 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         required=True,
         action='append',
         metavar='NAME=CONFIG[:CHECKPOINT]',
-        help='a model; give the option once for each')
+        help='a model; repeat the option for each model')
     parser.add_argument(
         '--split',
         choices=('train', 'val', 'test'),
-        help='which split of FOLDER (default: val, or the only one)')
+        help='split of FOLDER (default: val, or the only one)')
     parser.add_argument(
         '--videos', nargs='+', metavar='NAME', help='only these videos')
     parser.add_argument(
         '--frames',
         type=positive,
         metavar='N',
-        help='score only the first N frames of each video')
+        help='only the first N frames of each video')
     parser.add_argument(
         '--scale',
         type=int,
         choices=SCALES,
         default=16,
-        help='factor, of LR frames and of the networks (default: 16)')
+        help='scale of the LR frames and the networks (default: 16)')
     parser.add_argument(
         '--metrics',
         nargs='+',
-        choices=list(scores.METRICS),
+        metavar='METRIC',
         default=list(scores.DEFAULT),
-        help=f'default: {" ".join(scores.DEFAULT)}')
+        help=f'any of {", ".join(scores.METRICS)}, or MODULE:CLASS of your '
+        f'own (default: {" ".join(scores.DEFAULT)})')
     parser.add_argument(
         '--save-frames',
         choices=('all', 'report'),
         default='all',
-        help='restored frames that stay on the disk: all, or only those that '
-        'the report shows')
+        help='restored frames to keep: all, or only those of the report '
+        '(default: all)')
     parser.add_argument(
-        '--device',
-        help='cpu, cuda or cuda:N (default: a GPU if there is one)')
+        '--device', help='cpu, cuda or cuda:N (default: a GPU, if any)')
     args = parser.parse_args(argv)
     if osp.exists(args.out) and not osp.isdir(args.out):
         parser.error(f'--out: {args.out} is not a folder')

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The whole path on the sample clips: prepare, train, evaluate, upscale.
+"""Prepare data, train, evaluate and upscale with the sample clips.
 
-Each step runs one of the project's commands, and shows it.
+Each step prints and runs a command of the project.
 """
 import argparse
 import json
@@ -39,7 +39,7 @@ def parse_args(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         '--iters',
         type=positive,
-        help='training steps (default: the config says)')
+        help='training iterations (default: that of the config)')
     parser.add_argument(
         '--clip', help='validation clip to upscale (default: the first)')
     args = parser.parse_args(argv)

@@ -5,10 +5,10 @@
     python tools/export.py mine.onnx --config configs/dksan-m_open_x16.py \\
         --checkpoint CHECKPOINT
 
-Two files are written: OUT.extract.onnx makes the features of a frame, and
-OUT.restore.onnx makes an HR frame of a window of features. docs/onnx.md tells
-what goes in and out. "python -m dksan_mm.inference.onnx INPUT OUTPUT --model
-OUT.onnx" upscales videos with them, without torch.
+The tool writes two files: OUT.extract.onnx computes the features of a frame,
+and OUT.restore.onnx computes an HR frame from a window of features. Inputs and
+outputs are described in docs/onnx.md. "python -m dksan_mm.inference.onnx INPUT
+OUTPUT --model OUT.onnx" upscales videos with them, without torch.
 """
 import argparse
 import importlib.util
@@ -36,7 +36,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('out', metavar='OUT.onnx', help='see above')
     add_network_options(parser)
     parser.add_argument(
-        '--overwrite', action='store_true', help='replace what exists')
+        '--overwrite', action='store_true', help='replace existing files')
     name_dashes(parser, argv)
     args = parser.parse_args(argv)
     check_network_options(parser, args)

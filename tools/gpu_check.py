@@ -1,10 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Check and time this project on a GPU, for an issue.
+"""Check and benchmark this project on a GPU, as a report for an issue.
 
 python tools/gpu_check.py > gpu.md              # five minutes
 python tools/gpu_check.py --tables docs/gpu.md  # needs no GPU
 
-Every part stands alone: what fails is named in its place.
+The parts are independent. A failure is reported in the place of its result.
 """
 import argparse
 import os
@@ -32,7 +32,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--tables',
         metavar='FILE',
-        help='compile the kernels and rewrite the tables in FILE, no more')
+        help='only compile the kernels and update the tables in FILE')
     parser.add_argument('--device', default='cuda', choices=('cpu', 'cuda'))
     number: dict[str, Any] = dict(type=positive, metavar='N')
     parser.add_argument(
@@ -42,18 +42,18 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         default=(256, 256),
         type=frame_size,
         metavar='N|HxW',
-        help='of the maps that are convolved (default: 256)')
+        help='size of the feature maps (default: 256)')
     parser.add_argument('--rounds', default=20, **number, help='default: 20')
     parser.add_argument(
         '--config',
         default=str(CONFIG),
-        help='of the training step and the frame (default: dksan-s)')
+        help='config of the training step and the frame (default: dksan-s)')
     parser.add_argument(
         '--frame',
         default=(68, 120),
         type=frame_size,
         metavar='N|HxW',
-        help='LR pixels of the frame (default: 68x120, to 1088x1920)')
+        help='LR size of the frame (default: 68x120, which gives 1088x1920)')
     return parser.parse_args(argv)
 
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Learning curves of trainings as a picture.
+"""Plot the learning curves of trainings.
 
 python tools/plot_training.py dksan-s=work_dirs/dksan-s_vid3oc_x16 \\
   edvr-s=work_dirs/edvr-s_vid3oc_x16 --out curves.png
@@ -26,10 +26,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         'runs',
         nargs='+',
         metavar='NAME=WORK_DIR',
-        help='a training; runs of one name share a colour')
+        help='a training; runs with the same name share a colour')
     add_output_options(parser, 'FILE.png', required=True)
     parser.add_argument(
-        '--value', default='PSNR', help='what is drawn (default: PSNR)')
+        '--value', default='PSNR', help='value to plot (default: PSNR)')
     parser.add_argument(
         '--line',
         action='append',

@@ -3,31 +3,37 @@
 
     python tools/prepare_data.py SOURCE OUT
 
-SOURCE holds video files and folders of frames (PNG or JPEG), or folders
-named train, val and test with such clips in them (or in HR and LRx16 folders
-of theirs), or Vid3oC's or IntVID's numbered clips. OUT gets
-{split}/HR/{clip}/%06d.png, cropped at the right and bottom to multiples of the
-scale, and {split}/LRx16/{clip}/%06d.png, made from HR by MATLAB's antialiased
-bicubic resize and rounded to 8 bits. LR that SOURCE has (in LRx16, LR or X16,
-next to HR or without any) is taken over as it is, and must fit.
-{split}/manifest.json says what each clip was made from, with checksums, and
-{split}/clips.txt lists the clips.
+SOURCE contains clips, which are videos or folders of PNG or JPEG frames. The
+clips can also be in folders train, val and test (and there in HR and LRx16),
+or be the numbered clips of Vid3oC or IntVID.
 
-With --photos, SOURCE is a folder of photographs of any sizes (or has folders
-train, val and test of such). Each becomes a clip of one frame, and
+The tool writes these files to OUT:
+
+    {split}/HR/{clip}/%06d.png     cropped at the right and bottom to
+                                   multiples of the scale
+    {split}/LRx16/{clip}/%06d.png  HR, downscaled by MATLAB's antialiased
+                                   bicubic filter and rounded to 8 bits
+    {split}/manifest.json          source and checksums of each clip
+    {split}/clips.txt              list of clips
+
+LR frames of SOURCE (in LRx16, LR or X16, with or without HR) are copied. Their
+size must match that of the HR frames.
+
+With --photos, SOURCE is a folder of photographs of any size, or has folders
+train, val and test of photographs. Each becomes a clip of one frame, and
 {split}/photos.txt lists them.
 
---store tiles adds to each clip's HR folder a file of the same pixels,
-{clip}.tiles, from which training reads crops without decoding whole frames: of
-1080p 11 times as many samples a second, for 0.7 times the PNG's space on the
-disk (tools/benchmark_data.py measures it). --store array adds {clip}.npy: 40
-times as many as long as the files fit in memory, for 3.5 times the space. The
-configs read what is there.
+--store tiles adds a file {clip}.tiles to the HR folder, from which the
+training reads crops without decoding whole frames. For 1080p, it provides 11
+times the samples per second and needs 0.7 times the disk space of the PNG
+frames (measured by tools/benchmark_data.py). --store array adds {clip}.npy: 40
+times the samples, if the files fit into memory, and 3.5 times the space. The
+configs use these files if they exist.
 
-Interrupted at any point, the same command continues. At the first damaged
-clip the tool stops, names it, and the exit code is 1. With --skip-bad such
-clips are left out and listed, the others are prepared, and the exit code is 0
-if there are any. A clip is never prepared in part.
+After an interruption, the same command continues. At the first damaged clip,
+the tool stops with exit code 1 and names the clip. With --skip-bad, it skips
+and lists damaged clips, prepares the others, and exits with 0 if there are
+any. A clip is prepared completely or not at all.
 """
 import argparse
 import errno
@@ -63,36 +69,35 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         action='extend',
         default=[],
         metavar='NAME',
-        help='train, val or test: take these of SOURCE (default: all); for '
-        'a SOURCE without such folders, the split its clips become '
-        '(default: train)')
+        help='train, val or test: splits of SOURCE to prepare (default: all); '
+        'if SOURCE has no splits, the split of its clips (default: train)')
     parser.add_argument(
         '--clips',
         nargs='+',
         action='extend',
         default=[],
         metavar='NAME',
-        help='take these clips alone (default: all)')
+        help='only these clips (default: all)')
     parser.add_argument(
         '--layout',
         default='auto',
         choices=('auto', 'vid3oc', 'intvid', 'videos'),
-        help='what SOURCE is, where its names do not tell: vid3oc splits '
-        'clips 000-081 by number, intvid makes them the split test, videos '
-        'takes anything')
+        help='layout of SOURCE, if its names are ambiguous: vid3oc splits '
+        'clips 000-081 by number, intvid makes all of them the test split, '
+        'and videos accepts anything')
     parser.add_argument(
         '--photos',
         action='store_true',
-        help='make a clip of one frame of each image file of SOURCE')
+        help='make a clip of one frame from each image of SOURCE')
     parser.add_argument(
         '--remake-lr',
         action='store_true',
-        help='make LR from HR even where SOURCE has LR')
+        help='make LR frames from HR even if SOURCE has LR frames')
     parser.add_argument(
         '--max-frames',
         type=positive,
         metavar='N',
-        help='take only the first N frames of each clip')
+        help='only the first N frames of each clip')
     parser.add_argument(
         '--scale',
         type=int,
@@ -104,25 +109,25 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         type=positive,
         default=os.cpu_count() or 1,
         metavar='N',
-        help='processes, one clip each (default: one per core)')
+        help='number of processes, one clip each (default: one per core)')
     parser.add_argument(
         '--store',
         default='png',
         choices=('png', 'array', 'tiles'),
-        help='array or tiles: besides the PNG frames, a file for each clip '
-        '(default: png; files that are there already stay)')
+        help='array or tiles: adds one file per clip to the PNG frames '
+        '(default: png, which keeps existing files)')
     parser.add_argument(
         '--no-deinterlace',
         action='store_true',
-        help='leave interlaced frames of videos as they are')
+        help='keep interlaced frames of videos')
     parser.add_argument(
         '--skip-bad',
         action='store_true',
-        help='leave damaged clips out and continue')
+        help='skip damaged clips and continue')
     parser.add_argument(
         '--verify',
         action='store_true',
-        help='check what is in OUT, frame by frame, and change nothing')
+        help='check all frames in OUT without changing anything')
     name_dashes(parser, argv)
     args = parser.parse_intermixed_args(argv)
     for name in args.split:

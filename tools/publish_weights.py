@@ -1,17 +1,17 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Make a file of weights alone from a training's checkpoint.
+"""Extract the weights from a checkpoint of a training.
 
     python tools/publish_weights.py work_dirs/NAME/iter_3500.pth mine.pth
     python tools/publish_weights.py work_dirs/NAME/iter_9.pth mine.safetensors
     python tools/publish_weights.py gan.pth a.pth --from soft.pth --detail 0.5
 
-The optimizer's state, the log, counters of steps and a discriminator are left
-out; averaged weights, where the training had some, are what the checkpoint's
-state_dict holds. The suffix decides the form: torch's, which is loaded with
-weights_only=True, or safetensors. Both are read by all tools.
+The output contains neither the state of the optimizer, the log and counters,
+nor a discriminator. If the training averaged the weights, the output contains
+the averaged weights. The suffix selects the format: .pth for torch, which can
+be loaded with weights_only=True, or .safetensors. All tools read both.
 
---from and --detail write weights between those that a training began from, at
-0, and its own, at 1.
+--from and --detail interpolate between the initial weights of the training (0)
+and the trained weights (1).
 """
 import argparse
 import sys
@@ -33,18 +33,19 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('checkpoint', help='of tools/train.py, or weights')
-    parser.add_argument('out', help='the file to write, .pth or .safetensors')
+    parser.add_argument(
+        'checkpoint', help='checkpoint of tools/train.py, or weights')
+    parser.add_argument('out', help='output file, .pth or .safetensors')
     parser.add_argument(
         '--from',
         dest='first',
         metavar='WEIGHTS',
-        help='weights that the training began from')
+        help='initial weights of the training')
     parser.add_argument(
         '--detail',
         type=share_of_one,
         metavar='0..1',
-        help="share of CHECKPOINT's weights between those and its own")
+        help='interpolation factor: 0 for --from, 1 for CHECKPOINT')
     parser.add_argument(
         '--overwrite', action='store_true', help='replace OUT if it exists')
     args = parser.parse_args(argv)

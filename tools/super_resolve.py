@@ -1,26 +1,27 @@
 # Copyright (c) DKSAN-MM contributors.
 """Upscale videos: python tools/super_resolve.py INPUT OUTPUT [options].
 
-By 16; by 2, 4 or 8 with --scale; to a size with --size 1920x1080.
+The default scale is 16. Use --scale for 2, 4 or 8, and --size 1920x1080 for a
+given size.
 
-INPUT is a video file, a folder of PNG or JPEG frames, a pattern of such
-('frames/*.png') or one image; or a folder or a pattern of videos (and of
-folders of frames), each of which is upscaled into the folder OUTPUT.
+INPUT is a video, a folder of PNG or JPEG frames, a pattern such as
+'frames/*.png', or one image. It can also be a folder or a pattern of videos
+and of folders of frames. These are all upscaled into the folder OUTPUT.
 
-OUTPUT is a video (.mp4, .mkv, .mov, .m4v: H.264, with INPUT's frame times and
-its sound, subtitles, chapters and tags, as far as it can hold them), a folder
-of PNGs, or a .png for one image. It appears when it is finished; Ctrl-C leaves
-what is done as out.part.mp4 for out.mp4, or out.part-2.mp4 if that exists.
-Nothing is replaced but OUTPUT, with --overwrite. Where INPUT breaks off, what
-comes before is upscaled.
+OUTPUT is a video (.mp4, .mkv, .mov or .m4v, encoded as H.264), a folder of
+PNG frames, or a .png file for one image. A video keeps the frame times, sound,
+subtitles, chapters and tags of INPUT, if its container supports them. OUTPUT
+appears when it is complete. Ctrl-C keeps the finished frames of out.mp4 as
+out.part.mp4, or out.part-2.mp4 if that exists. An existing OUTPUT is replaced
+only with --overwrite. If INPUT ends early, the frames before are upscaled.
 
-Of many videos, those whose output exists are skipped: the same command
-continues after an interruption. Under torchrun each process takes a share:
+With many videos, those whose output exists are skipped, so the same command
+continues after an interruption. With torchrun, the processes share the videos:
 
     torchrun --nproc_per_node 4 tools/super_resolve.py videos/ large/
 
-The exit code is 0 if all frames of INPUT have been upscaled, 1 if not (a
-broken video, a full disk), 2 if nothing was begun, 130 after Ctrl-C.
+The exit code is 0 if all frames were upscaled, 1 if some were not (a damaged
+video, a full disk), 2 if nothing was started, and 130 after Ctrl-C.
 """
 import argparse
 import os
@@ -52,7 +53,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('output', metavar='OUTPUT', help='see above')
     add_network_options(parser)
     parser.add_argument(
-        '--device', help="'cpu', 'cuda', 'cuda:1' (default: a GPU if any)")
+        '--device', help="'cpu', 'cuda', 'cuda:1' (default: a GPU, if any)")
     parser.add_argument(
         '--dtype',
         choices=DTYPES,
@@ -62,39 +63,37 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--size',
         type=video_size,
         metavar='WxH',
-        help='fit the frames into 1920x1080, or give them that width (1920x) '
-        'or height (x1080): by the smallest factor that suffices, and then '
-        "Lanczos' filter")
+        help='fit the frames into a size (1920x1080), or set the width '
+        '(1920x) or the height (x1080): uses the smallest sufficient scale '
+        'and then a Lanczos filter')
     parser.add_argument(
         '--tile',
         type=tile_side,
         default='auto',
         metavar='N|auto|none',
-        help="side of the tiles in INPUT's pixels (default: auto)")
+        help='tile size in pixels of INPUT (default: auto)')
     parser.add_argument(
         '--ensemble',
         action='store_true',
-        help='average 8 flips and rotations: better, and 8 times slower')
+        help='average over 8 flips and rotations: better, 8 times slower')
     parser.add_argument(
-        '--no-cuts',
-        action='store_true',
-        help='let windows of frames reach across scene cuts')
+        '--no-cuts', action='store_true', help='do not detect scene cuts')
     parser.add_argument(
-        '--no-deinterlace',
-        action='store_true',
-        help='leave interlaced frames as they are')
+        '--no-deinterlace', action='store_true', help='keep interlaced frames')
     parser.add_argument(
         '--crf',
         type=int,
         default=12,
         choices=range(52),
         metavar='0..51',
-        help='size against quality of the video (default: %(default)s)')
+        help='quality of the video: lower is better and larger '
+        '(default: %(default)s)')
     parser.add_argument(
         '--fps',
         type=frame_rate,
-        help='frames per second, such as 24 or 30000/1001, of images '
-        '(default: 25); of a video instead of its own, without sound')
+        help='frames per second of a folder of images, such as 24 or '
+        '30000/1001 (default: 25); for a video, replaces its frame rate and '
+        'drops the sound')
     parser.add_argument(
         '--overwrite', action='store_true', help='replace OUTPUT if it exists')
     name_dashes(parser, argv)

@@ -17,25 +17,25 @@ from dksan_mm.utils.shutdown import finish
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Evaluate a checkpoint.')
-    parser.add_argument('config', help='config file, e.g. from configs/')
+    parser.add_argument('config', help='config file, such as one of configs/')
     parser.add_argument(
         'checkpoint',
         nargs='?',
-        help='checkpoint; not needed by a model without parameters')
+        help='checkpoint file; not needed for models without parameters')
     add_output_options(
         parser,
         'FILE.json',
-        help='write the averages and the values of each video')
+        help='write the averages and the scores of each video')
     parser.add_argument(
         '--scale',
         type=int,
         choices=SCALES,
-        help='factor, of LR frames and of the network; such as 4, on the '
-        "LR frames that prepare_data.py --scale 4 makes (default: config's)")
+        help='scale of the LR frames and the network; 4 needs the LR frames '
+        'of prepare_data.py --scale 4 (default: that of the config)')
     parser.add_argument(
         '--deterministic',
         action='store_true',
-        help='only algorithms that repeat exactly, slower on a GPU')
+        help='use deterministic algorithms, which are slower on a GPU')
     launch.add_common_arguments(parser)
     return parser.parse_args(argv)
 

@@ -20,33 +20,33 @@ INTERRUPTED = 'interrupted; --resume continues from the last checkpoint'
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Train a model.')
-    parser.add_argument('config', help='config file, e.g. from configs/')
+    parser.add_argument('config', help='config file, such as one of configs/')
     parser.add_argument(
         '--resume',
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='continue from CHECKPOINT, or from the newest in the work dir '
-        'that is whole (from the start, if there is none)')
+        help='continue from CHECKPOINT, or from the latest intact checkpoint '
+        'in the work dir (from the start, if there is none)')
     parser.add_argument(
         '--amp',
         nargs='?',
         const='bf16',
         choices=scaling.PRECISIONS,
-        help='automatic mixed precision: bf16 (the default), or fp16 on a GPU')
+        help='automatic mixed precision: bf16 (default), or fp16 on a GPU')
     parser.add_argument(
         '--total-batch',
         nargs='?',
         const=0,
         type=int,
         metavar='N',
-        help='samples of an update, whatever the number of processes; larger '
-        'batches than the config\'s are worked on in parts (default: the '
-        'config\'s auto_scale_lr.base_batch_size)')
+        help='total batch size of all processes; gradients are accumulated '
+        'if the batch of a process is larger than that of the config '
+        '(default: auto_scale_lr.base_batch_size of the config)')
     parser.add_argument(
         '--auto-scale-lr',
         action='store_true',
-        help='scale the learning rate with the total batch')
+        help='scale the learning rate with the total batch size')
     launch.add_common_arguments(parser)
     return parser.parse_args(argv)
 

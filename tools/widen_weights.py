@@ -1,13 +1,13 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Start a wider network from the weights of a trained, narrow one.
+"""Initialise a wider network from the weights of a trained, narrow network.
 
     python tools/widen_weights.py weights/dksan-s_vid3oc_x16.pth \\
         configs/dksan-m_open_x16.py wide.pth
     python tools/train.py configs/dksan-m_open_x16.py --cfg-options \\
         load_from=wide.pth
 
-The wide network gives the frames of the narrow one, up to rounding, and
-learns from there. Both are DKSANNets with as many blocks.
+The wide network computes the same frames as the narrow network, up to
+rounding. Both must be DKSANNets with the same number of blocks.
 """
 import argparse
 import sys
@@ -27,15 +27,16 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('checkpoint', help='weights of the narrow network')
-    parser.add_argument('config', help='config of the wide one')
-    parser.add_argument('out', help='the file to write, .pth')
+    parser.add_argument('config', help='config of the wide network')
+    parser.add_argument('out', help='output file, .pth')
     parser.add_argument(
         '--noise',
         type=float,
         default=0.25,
         help='difference between the copies of a channel (default: '
         '%(default)s)')
-    parser.add_argument('--seed', type=int, default=0, help='of the noise')
+    parser.add_argument(
+        '--seed', type=int, default=0, help='random seed of the noise')
     parser.add_argument(
         '--overwrite', action='store_true', help='replace OUT if it exists')
     return parser.parse_args(argv)

@@ -107,7 +107,7 @@ def add_output_options(parser: argparse.ArgumentParser, metavar: str,
     parser.add_argument(
         '--overwrite',
         action='store_true',
-        help='replace the file that --out names, if it exists')
+        help='replace the file of --out, if it exists')
 
 
 def name_dashes(parser: argparse.ArgumentParser,

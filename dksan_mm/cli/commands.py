@@ -2,16 +2,17 @@
 """The command ``dksan-mm``: each of its subcommands is one of the tools.
 
     dksan-mm upscale INPUT OUTPUT   upscale videos
-    dksan-mm prepare SOURCE OUT     make a data set of videos or images
+    dksan-mm prepare SOURCE OUT     prepare a data set from videos or images
     dksan-mm train CONFIG           train a network
-    dksan-mm test CONFIG            measure PSNR and SSIM of a network
-    dksan-mm compare DATA           compare networks, in a report
+    dksan-mm test CONFIG            evaluate a network
+    dksan-mm compare                compare networks on the same frames
     dksan-mm analyze CONFIG         count parameters and multiply-adds
-    dksan-mm export OUT.onnx        write a network as ONNX graphs
+    dksan-mm export OUT.onnx        export a network to ONNX
     dksan-mm web                    serve the page that upscales in a browser
 
-"dksan-mm COMMAND --help" tells the options of one. "upscale", "export" and
-"web" run without mmagic: pip install 'dksan_mm[mmagic]' brings the rest.
+Use "dksan-mm COMMAND --help" for the options of a command. "upscale",
+"prepare", "export" and "web" do not need mmagic. The others need
+pip install 'dksan_mm[mmagic]'.
 """
 import importlib.util
 import sys

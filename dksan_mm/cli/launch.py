@@ -31,13 +31,13 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--data-root',
         metavar='DIR',
-        help='use the prepared data in DIR, whatever the config says')
+        help='prepared data, instead of those of the config')
     add_config_options(parser)
     parser.add_argument(
         '--launcher',
         choices=LAUNCHERS,
         default='none',
-        help='how the processes of a distributed run are started')
+        help='launcher of a distributed run')
     # torch.distributed.launch passes it; torchrun sets LOCAL_RANK instead.
     parser.add_argument(
         '--local_rank',
@@ -54,8 +54,9 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         action=OptionAction,
         metavar='KEY=VALUE',
-        help='change settings of the config, e.g. train_cfg.max_iters=100 '
-        'or model.generator.num_blocks="[6,4,3,2]" (no spaces)')
+        help='override settings of the config, such as '
+        'train_cfg.max_iters=100 or model.generator.num_blocks="[6,4,3,2]" '
+        '(without spaces)')
 
 
 def load_config(args: argparse.Namespace) -> Config:

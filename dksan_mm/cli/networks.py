@@ -39,32 +39,32 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--model',
         choices=RELEASED,
-        help='a released network, or bicubic: dksan-s is nearest to the '
-        'truth, dksan-s-gan (a preview) looks sharper, but invents detail '
+        help='released network, or bicubic: dksan-s has the lowest errors, '
+        'dksan-s-gan (a preview) is sharper but invents detail '
         f'(default: {DEFAULT})')
     parser.add_argument(
         '--detail',
         type=share_of_one,
         metavar='0..1',
-        help='how much dksan-s-gan invents: 0 is dksan-s '
+        help='amount of detail that dksan-s-gan invents: 0 is dksan-s '
         f'(default: {DETAIL})')
     parser.add_argument(
-        '--config', help='config of a network of your own, or another one')
+        '--config', help='config of another network, such as your own')
     parser.add_argument(
         '--checkpoint',
-        help='its trained weights (default: the released ones, if any)')
+        help='weights of the network (default: the released ones, if any)')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=OptionAction,
         metavar='KEY=VALUE',
-        help='change settings of the config, as they were in training')
+        help='change settings of the config, as in the training')
     parser.add_argument(
         '--scale',
         type=int,
         choices=SCALES,
-        help='factor of width and height: 16, or that of an earlier level of '
-        'the network, in less time (default: 16)')
+        help='scale of width and height; the smaller ones use fewer levels of '
+        'the network and take less time (default: 16)')
     parser.set_defaults(work_dir=None, launcher='none', local_rank=0)
 
 

@@ -68,7 +68,7 @@ class Task:
         data (DataSpec): The frames.
         out (str): Folder of the whole comparison.
         metrics (tuple[str]): Keys of
-            :data:`dksan_mm.comparison.scores.METRICS`.
+            :data:`dksan_mm.comparison.scores.METRICS`, or ``'MODULE:CLASS'``.
         device (str | None): 'cpu', 'cuda' or 'cuda:1'; by default a GPU if
             there is one.
         keep_all (bool): Whether to keep all restored frames on the disk, not

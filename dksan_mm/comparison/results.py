@@ -42,6 +42,7 @@ def collect(models: Sequence[ModelSpec], outcomes: Mapping[str, object],
     clips = good[0]['clips'] if good else {}
     # A metric may be undefined for all frames of a model.
     names = list(dict.fromkeys(name for o in good for name in o['averages']))
+    kinds = {n: kind for o in good for n, kind in o.get('kinds', {}).items()}
     return dict(
         data=dict(
             root=data.root,
@@ -49,8 +50,10 @@ def collect(models: Sequence[ModelSpec], outcomes: Mapping[str, object],
             max_frames=data.max_frames,
             scale=data.scale,
             videos=clips),
-        metrics={name: kind_of(name)._asdict()
-                 for name in names},
+        metrics={
+            name: kinds.get(name) or kind_of(name)._asdict()
+            for name in names
+        },
         models={
             model.name: _describe(model, outcomes[model.name])
             for model in models
@@ -73,9 +76,11 @@ def _describe(model: ModelSpec, outcome: Any) -> dict:
         return dict(known, error=outcome.reason)
     if model.checkpoint:
         known['checkpoint_sha256'] = file_digest(model.checkpoint)
-    return dict(known,
-                **{key: outcome[key]
-                   for key in outcome if key != 'clips'})
+    return dict(
+        known, **{
+            key: outcome[key]
+            for key in outcome if key not in ('clips', 'kinds')
+        })
 
 
 def versions() -> dict:

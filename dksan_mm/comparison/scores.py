@@ -1,6 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """Available metrics, and how to read their values."""
+import re
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -52,13 +54,62 @@ def kind_of(value: str) -> Kind:
     return _KINDS[value.removesuffix('_Y')]
 
 
+def is_own(name: str) -> bool:
+    """Return whether a metric is the user's, named ``'MODULE:CLASS'``."""
+    return ':' in name
+
+
+def config_of(name: str) -> dict:
+    """Config of a metric; a module of the user's is imported.
+
+    Args:
+        name (str): A key of :data:`METRICS` or ``'MODULE:CLASS'``.
+
+    Raises:
+        UserError: If the module cannot be imported, or has no such metric.
+    """
+    if not is_own(name):
+        return METRICS[name]
+    from dksan_mm.evaluation.metrics import VideoMetric
+    module, _, attribute = name.partition(':')
+    try:
+        kind = getattr(import_module(module), attribute, None)
+    except Exception as error:  # whatever the user's code does
+        raise UserError(f'--metrics {name}: {module} cannot be imported: '
+                        f'{type(error).__name__}: {error}') from error
+    if not isinstance(kind, type) or not issubclass(kind, VideoMetric):
+        raise UserError(f'--metrics {name}: {module} has no subclass of '
+                        f'VideoMetric with the name {attribute}')
+    return dict(type=kind)
+
+
 def check_metrics(names: Sequence[str]) -> None:
     """Check that the packages of the metrics are installed.
 
     Raises:
-        UserError: If a package is missing.
+        UserError: If a name is neither a key of :data:`METRICS` nor
+            ``'MODULE:CLASS'``, or a package or module is not installed.
     """
+    for name in names:
+        if name not in METRICS:
+            _check_own(name)
     for name, (module, package) in PACKAGES.items():
         if name in names and find_spec(module) is None:
             raise UserError(f'--metrics {name} needs the package {package}: '
                             f'pip install {package}, or leave the metric out')
+
+
+def _check_own(name: str) -> None:
+    """Refuse a metric that is neither known nor in a module that exists."""
+    if not re.fullmatch(r'\w+(\.\w+)*:\w+', name):
+        raise UserError(f'--metrics: there is no metric {name}; choose from '
+                        f'{", ".join(METRICS)}, or name your own as '
+                        'MODULE:CLASS')
+    module = name.partition(':')[0]
+    try:
+        found = find_spec(module)
+    except ModuleNotFoundError:  # a parent of it
+        found = None
+    if found is None:
+        raise UserError(f'--metrics {name}: there is no module {module}; add '
+                        'its folder to PYTHONPATH')

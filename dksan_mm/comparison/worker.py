@@ -6,6 +6,7 @@ mmagic's preprocessing, the same metric classes. Frames of an interrupted run
 are read instead of computed; metrics use 8-bit frames, so the scores are
 equal.
 """
+import inspect
 import statistics
 from collections.abc import Callable
 from typing import Any
@@ -51,7 +52,7 @@ class ModelRun:
         self.model.to(self.device).eval()
         self.dataset = DATASETS.build(dataset_config(self.config, task.data))
         self.metrics = [
-            METRICS.build(scores.METRICS[name]) for name in task.metrics
+            METRICS.build(scores.config_of(name)) for name in task.metrics
         ]
         for metric in self.metrics:
             metric.prepare(self.model, DataLoader(self.dataset))
@@ -68,8 +69,9 @@ class ModelRun:
 
         Returns:
             dict: ``averages`` (value by metric), ``videos`` (by video and
-            metric), ``frames`` (by video, frame and metric), ``clips``
-            (description of each video's frames), and the model's costs.
+            metric), ``frames`` (by video, frame and metric), ``kinds`` (how to
+            read the values of the user's own metrics), ``clips`` (description
+            of each video's frames), and the model's costs.
         """
         self._announce()
         rows: list[list] = [[] for _ in self.metrics]
@@ -87,16 +89,22 @@ class ModelRun:
     def _average(self, rows: list[list]) -> dict[str, dict]:
         """Compute averages of all rows: in total, by video and by frame."""
         averages: dict[str, float] = {}
+        kinds: dict[str, dict] = {}
         videos: dict[str, dict] = {clip: {} for clip in self.clips}
         frames: dict[str, dict] = {clip: {} for clip in self.clips}
-        for metric, found in zip(self.metrics, rows):
+        for asked, metric, found in zip(self.task.metrics, self.metrics, rows):
             for clip, frame, values in found:
                 frames[clip].setdefault(frame, {}).update(values)
             metric.results.extend(map(tuple, found))
-            averages.update(metric.evaluate())
+            means = metric.evaluate()
+            averages.update(means)
+            if scores.is_own(asked):
+                kind = scores.Kind(metric.better, metric.digits, metric.unit)
+                kinds.update({name: kind._asdict() for name in means})
             for clip, values in metric.videos.items():
                 videos[clip].update(values)
-        return dict(averages=averages, videos=videos, frames=frames)
+        return dict(
+            averages=averages, videos=videos, frames=frames, kinds=kinds)
 
     def _fingerprint(self) -> dict[str, str]:
         """Return digests of what restored frames depend on, except LR."""
@@ -128,14 +136,24 @@ class ModelRun:
             clip['keys'].append(info['key'])
             clip['hr'].append(info['gt_path'])
             clip['lr'] = info['img_path']
-        metrics = [scores.METRICS[name] for name in self.task.metrics]
-        scoring = [journal.scoring_digest(), metrics]
+        scoring = self._scoring()
         for clip in clips.values():
             clip['source'] = journal.content_digest(clip['lr'])
             clip['scored'] = journal.digest(
                 [scoring, clip['keys'], clip['source'],
                  journal.stat_digest(clip['hr'])])  # yapf: disable
         return clips
+
+    def _scoring(self) -> list:
+        """Return what the scores depend on but for the frames."""
+        metrics = [scores.config_of(name) for name in self.task.metrics]
+        scoring = [journal.scoring_digest(), metrics]
+        own = [
+            inspect.getfile(config['type'])
+            for name, config in zip(self.task.metrics, metrics)
+            if scores.is_own(name)
+        ]
+        return [*scoring, journal.content_digest(own)] if own else scoring
 
     def _announce(self) -> None:
         """Report the amount of work, and what is not reused and why."""

@@ -188,17 +188,15 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--model',
         default='dksan-s.onnx',
         metavar='MODEL.onnx',
-        help='what "dksan-mm export" was told to write (default: %(default)s)')
+        help='OUT.onnx of "dksan-mm export" (default: %(default)s)')
     parser.add_argument(
         '--threads',
         type=int,
         default=0,
         metavar='N',
-        help='threads that compute (default: one for each core)')
+        help='number of threads (default: one per core)')
     parser.add_argument(
-        '--no-cuts',
-        action='store_true',
-        help='let windows of frames reach across scene cuts')
+        '--no-cuts', action='store_true', help='do not detect scene cuts')
     parser.add_argument(
         '--overwrite', action='store_true', help='replace OUTPUT if it exists')
     args = parser.parse_args(argv)

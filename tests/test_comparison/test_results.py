@@ -45,6 +45,15 @@ def test_outcomes_are_put_together(tmp_path):
     assert found['paper'] is None
 
 
+def test_values_of_the_user_are_read_as_their_metric_says():
+    kind = dict(better='lower', digits=1, unit='apples')
+    outcome = dict(GOOD, averages=dict(PSNR=30., C=2.), kinds=dict(C=kind))
+    found = collect([ModelSpec('good', 'a.py')], dict(good=outcome), DATA, [])
+    assert found['metrics']['C'] == kind
+    assert found['metrics']['PSNR']['unit'] == 'dB'
+    assert 'kinds' not in found['models']['good']
+
+
 def test_where_all_have_failed_there_are_no_metrics():
     found = collect([ModelSpec('bad', 'b.py')], dict(bad=Failure('no memory')),
                     DATA, [])

@@ -1,5 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """One model of a comparison, in this process."""
+import dataclasses
+import sys
 from pathlib import Path
 
 import cv2
@@ -71,6 +73,26 @@ def test_frames_are_restored_scored_and_not_computed_again(task):
             result['parameters']) == ('BicubicNet', False, 'cpu', 0)
     again, told = run(task)
     assert told == [('frames', 2, 0, 3)] and again == result
+
+
+def test_a_metric_of_the_user_is_computed_again_when_its_code_changes(
+        task, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, 'dont_write_bytecode', True)
+    task = dataclasses.replace(task, metrics=('psnr', 'own_constant:Own'))
+    for value in (1., 2.):
+        (tmp_path / 'own_constant.py').write_text(f"""
+from dksan_mm.evaluation.metrics import VideoMetric
+class Own(VideoMetric):
+    metric, better, digits, unit = 'C', 'lower', 1, 'apples'
+    def score(self, truth, prediction):
+        return {value}
+""")
+        sys.modules.pop('own_constant', None)
+        result, _ = run(task)
+        assert result['averages']['C'] == result['averages']['C_Y'] == value
+    kind = dict(better='lower', digits=1, unit='apples')
+    assert result['kinds'] == dict(C=kind, C_Y=kind)
 
 
 def test_the_middle_frame_of_a_clip_is_shown():

@@ -46,6 +46,11 @@ class VideoMetric(BaseSampleWiseMetric):
             ``BaseSampleWiseMetric``.
 
     Attributes:
+        metric (str): Name of the value; a class attribute, as the next four.
+        needs_truth (bool): Whether the metric uses ground truth.
+        better (str): 'higher' or 'lower', for tables of comparisons.
+        digits (int): Decimals in these tables.
+        unit (str): Unit in these tables, '' for a plain number.
         videos (dict): Video -> name -> mean value, after :meth:`evaluate`.
 
     Raises:
@@ -55,6 +60,7 @@ class VideoMetric(BaseSampleWiseMetric):
     default_prefix = ''  # mmengine warns about None
     metric = 'value'
     needs_truth = True  # False: the metric ignores ground truth
+    better, digits, unit = 'higher', 4, ''
 
     def __init__(self,
                  channels: Sequence[str] = CHANNELS,
