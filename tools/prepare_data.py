@@ -140,7 +140,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     if args.photos and args.layout != 'auto':
         parser.error(f'--photos and --layout {args.layout} exclude each other')
     if args.verify and len(args.paths) != 1:
-        parser.error('--verify takes OUT alone')
+        parser.error('--verify takes only OUT')
     args.out = args.paths[-1]
     args.source = args.paths[0]
     _check_paths(parser, args)
@@ -156,8 +156,9 @@ def _check_paths(parser: argparse.ArgumentParser,
     source, out = osp.realpath(args.source), osp.realpath(args.out)
     if osp.commonpath([source, out]) in (source, out) and (source == out or
                                                            osp.isdir(source)):
-        parser.error(f'SOURCE and OUT must lie apart, got {args.source} and '
-                     f'{args.out}')
+        parser.error(
+            'SOURCE and OUT must not contain each other, got '
+            f'{args.source} and {args.out}')
     if osp.exists(out) and not osp.isdir(out):
         parser.error(f'{args.out}: is not a folder')
 

@@ -52,7 +52,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     if not args.out.endswith(SUFFIXES):
         parser.error(f'{args.out}: the suffix is one of {", ".join(SUFFIXES)}')
     if (args.first is None) != (args.detail is None):
-        parser.error('--from and --detail: give both of them')
+        parser.error('--from and --detail: use both or neither')
     return args
 
 

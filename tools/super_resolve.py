@@ -99,7 +99,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     name_dashes(parser, argv)
     args = parser.parse_args(argv)
     if args.scale and args.size:
-        parser.error('--scale and --size: give one of them')
+        parser.error('--scale and --size: use only one of them')
     check_network_options(parser, args)
     return args
 

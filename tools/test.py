@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         runner.logger.info(f'weights of {args.checkpoint}')
     elif checkpoint.shapes(runner.model.state_dict()):
         raise UserError(f'{args.config} describes a model with parameters: '
-                        'name its CHECKPOINT')
+                        'CHECKPOINT is required')
     if args.out:
         from dksan_mm.engine.hooks import ResultsFileHook
         hook = ResultsFileHook(args.out, overwrite=args.overwrite)

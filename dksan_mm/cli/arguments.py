@@ -28,8 +28,8 @@ def frame_size(text: str) -> tuple[int, int]:
     match = re.fullmatch(r'([1-9][0-9]*)(?:x([1-9][0-9]*))?', text)
     if not match:
         raise argparse.ArgumentTypeError(
-            f'{text!r} is no size: height x width, such as 67x120, or one '
-            'number for both')
+            f'{text!r} is not a size; use HEIGHTxWIDTH, such as 67x120, or '
+            'one number for both')
     return int(match[1]), int(match[2] or match[1])
 
 
@@ -42,8 +42,8 @@ def video_size(text: str) -> tuple[int | None, int | None]:
     match = re.fullmatch('([1-9][0-9]*)?x([1-9][0-9]*)?', text)
     if not match or text == 'x':
         raise argparse.ArgumentTypeError(
-            f'{text!r} is no size: width x height, such as 1920x1080, or one '
-            'of them, such as x1080')
+            f'{text!r} is not a size; use WIDTHxHEIGHT, such as 1920x1080, '
+            'or one of them, such as x1080')
     wide, high = (int(side) if side else None for side in match.groups())
     return wide, high
 

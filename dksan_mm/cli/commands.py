@@ -86,8 +86,8 @@ def _run(path: Path) -> None:
 def _find_fault(name: str) -> str:
     """Return why a subcommand cannot be run, or ''."""
     if name not in TOOLS:
-        given = f'there is no command {name!r}' if name else 'name a command'
-        return f'{given}; there are {", ".join(TOOLS)}'
+        given = f'unknown command {name!r}' if name else 'no command given'
+        return f'{given}; choose from {", ".join(TOOLS)}'
     missing = [
         module for module in NEEDED.get(name, ())
         if importlib.util.find_spec(module) is None

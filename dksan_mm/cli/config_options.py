@@ -147,8 +147,9 @@ def _check(config: Mapping[str, Any], option: str, value: Any,
 
 def _check_index(option: str, part: str, length: int) -> None:
     if not part.isdecimal() or int(part) >= length:
-        raise UserError(f'--cfg-options {option}: {part!r} is no index of a '
-                        f'list of {length}, which begin at 0')
+        raise UserError(
+            f'--cfg-options {option}: {part!r} is not an index of a '
+            f'list of {length}, which begin at 0')
 
 
 def _find_key(config: Mapping[str, Any], option: str, part: str,
@@ -211,7 +212,7 @@ def _refuse(option: str,
     known = sorted({key for key in known if not key.startswith('_')})
     where = f' in {prefix}' if prefix else ''
     near = difflib.get_close_matches(part, known, 1, 0.5)
-    hint = f'; {near[0]} is near' if near else \
+    hint = f'; did you mean {near[0]}?' if near else \
         f'; there are {", ".join(known[:8])}'
     raise UserError(f'--cfg-options {option}: there is no {part}{where}{hint}')
 

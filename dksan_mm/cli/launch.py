@@ -5,6 +5,7 @@ The import of this module is fast. mmagic (15 s) is imported by
 :func:`import_modules`, after everything that can be checked before.
 """
 import argparse
+import difflib
 import os
 import warnings
 from pathlib import Path
@@ -67,7 +68,7 @@ def load_config(args: argparse.Namespace) -> Config:
             fit it.
     """
     if not os.path.isfile(args.config):
-        raise UserError(f'there is no config {args.config}')
+        raise UserError(missing_config(args.config))
     try:
         config = Config.fromfile(args.config, import_custom_modules=False)
     except Exception as error:  # a config is a program and may raise any
@@ -91,6 +92,15 @@ def load_config(args: argparse.Namespace) -> Config:
     return config
 
 
+def missing_config(path: str) -> str:
+    """Return a message on a config that does not exist, with a near name."""
+    folder = Path(path).parent
+    names = [file.name for file in folder.glob('*.py')]
+    near = difflib.get_close_matches(Path(path).name, names, 1)
+    hint = f'; did you mean {folder / near[0]}?' if near else ''
+    return f'there is no config {path}{hint}'
+
+
 def check_work_dir(config: Config) -> None:
     """Refuse a work dir that cannot be written.
 
@@ -100,7 +110,8 @@ def check_work_dir(config: Config) -> None:
     path = Path(os.path.abspath(config.work_dir))
     there = next(p for p in (path, *path.parents) if os.path.lexists(p))
     if not there.is_dir():
-        raise UserError(f'--work-dir {config.work_dir}: {there} is no folder')
+        raise UserError(
+            f'--work-dir {config.work_dir}: {there} is not a folder')
     if not os.access(there, os.W_OK | os.X_OK):
         raise UserError(f'--work-dir {config.work_dir}: {there} cannot be '
                         'written')

@@ -76,9 +76,9 @@ def check_network_options(parser: argparse.ArgumentParser,
     config of the released network.
     """
     if args.model and args.config:
-        parser.error('--model and --config: give one of them')
+        parser.error('--model and --config: use only one of them')
     if args.detail is not None and args.model not in PIXEL_NETWORKS:
-        parser.error(f'--detail is for --model {", ".join(PIXEL_NETWORKS)}')
+        parser.error(f'--detail needs --model {", ".join(PIXEL_NETWORKS)}')
     if args.config:
         need_openmmlab(parser, '--config')
     elif args.cfg_options:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mmengine.config import Config, ConfigDict
 
-from dksan_mm.cli.launch import load_config
+from dksan_mm.cli.launch import load_config, missing_config
 from dksan_mm.cli.scales import set_dataset_scale
 from dksan_mm.io.layout import HR_DIR, lr_dir
 from dksan_mm.utils.errors import UserError
@@ -112,7 +112,7 @@ def parse_model(text: str) -> ModelSpec:
         if osp.isfile(config):
             break
     else:
-        raise UserError(f'--model {name}: there is no config {parts[0]}')
+        raise UserError(f'--model {name}: {missing_config(parts[0])}')
     checkpoint = ':'.join(parts[count:]) or None
     if checkpoint and not osp.isfile(checkpoint):
         raise UserError(f'--model {name}: there is no checkpoint file '

@@ -29,7 +29,7 @@ def check_output(path: str | None, *, overwrite: bool) -> None:
     if is_special(path):
         raise UserError(f'{path} is not a regular file')
     if osp.lexists(path) and not overwrite:
-        raise UserError(f'{path} exists; --overwrite replaces it')
+        raise UserError(f'{path} exists; use --overwrite to replace it')
     if not os.access(parent, os.W_OK):
         raise UserError(f'{parent} cannot be written to')
 
@@ -60,7 +60,7 @@ def write_output(path: str, write: Callable[[str], object], *,
             remove(temporary)
     except FileExistsError as error:
         raise UserError(f'{path} is not written: it has appeared in the '
-                        'meantime; --overwrite replaces it') from error
+                        'meantime; use --overwrite to replace it') from error
     except OSError as error:
         raise UserError(f'{path} is not written: '
                         f'{error.strerror or error}') from error

@@ -29,8 +29,8 @@ def test_a_command_runs_its_tool(name, ran):
 
 
 @pytest.mark.parametrize('arguments, said', [
-    ([], 'name a command; there are upscale, '),
-    (['enhance'], "there is no command 'enhance'; there are upscale, "),
+    ([], 'no command given; choose from upscale, '),
+    (['enhance'], "unknown command 'enhance'; choose from upscale, "),
 ])
 def test_other_commands_are_named(arguments, said, ran, capsys):
     assert commands.main(arguments) == 2

@@ -43,14 +43,15 @@ def test_right_keys(config, key, value):
 
 
 @pytest.mark.parametrize('key, value, match', [
-    ('optim_wraper.optimizer.lr', 1, 'no optim_wraper; optim_wrapper is near'),
-    ('loglevel', 'DEBUG', 'no loglevel; log_level is near'),
-    ('randomness.sed', 1, 'no sed in randomness; seed is near'),
-    ('optim_wrapper.clip_grad.maxnorm', 1, 'max_norm is near'),
-    ('param_scheduler.99.x', 1, "'99' is no index"),
-    ('param_scheduler.last.end', 1, "'last' is no index of a list of 2"),
+    ('optim_wraper.optimizer.lr', 1,
+     'no optim_wraper; did you mean optim_wrapper'),
+    ('loglevel', 'DEBUG', 'no loglevel; did you mean log_level'),
+    ('randomness.sed', 1, 'no sed in randomness; did you mean seed'),
+    ('optim_wrapper.clip_grad.maxnorm', 1, 'did you mean max_norm'),
+    ('param_scheduler.99.x', 1, "'99' is not an index"),
+    ('param_scheduler.last.end', 1, "'last' is not an index of a list of 2"),
     ('train_dataloader.dataset.pipeline.crob.gt_patch_size', 64,
-     'no crob in .*pipeline; crop is near'),
+     'no crob in .*pipeline; did you mean crop'),
     ('train_cfg.max_iters', 'abc', "must be a number, such as 3500, got"),
     ('randomness.deterministic', 'no', 'must be True or False, .*got .no.'),
     ('train_cfg.max_iters.x', 1, 'train_cfg.max_iters has no parts'),
@@ -94,9 +95,9 @@ class Taking:
 
 @pytest.mark.parametrize('kind, key, near', [
     (Base, 'width', ''),
-    (Base, 'wdth', 'width is near'),
+    (Base, 'wdth', 'did you mean width'),
     (Passing, 'width', ''),
-    (Passing, 'detph', 'no detph in a; depth is near'),
+    (Passing, 'detph', 'no detph in a; did you mean depth'),
     (Taking, 'anything', ''),
 ])
 def test_arguments_of_classes(kind, key, near):

@@ -2,6 +2,7 @@
 """Start of a tool: its config, its checks and its exit code."""
 import argparse
 import os
+import re
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from dksan_mm.utils.errors import UserError
 def test_work_dirs_that_are_no_folders(tmp_path, make):
     make(tmp_path / 'w')
     for path in ('w', 'w/below'):
-        with pytest.raises(UserError, match='w is no folder'):
+        with pytest.raises(UserError, match='w is not a folder'):
             launch.check_work_dir(Config(dict(work_dir=str(tmp_path / path))))
     launch.check_work_dir(Config(dict(work_dir=str(tmp_path / 'new/one'))))
 
@@ -66,6 +67,15 @@ def test_a_config_that_is_not_there(arguments):
     args = arguments('')
     args.config = 'none.py'
     with pytest.raises(UserError, match='there is no config none.py'):
+        launch.load_config(args)
+
+
+def test_the_name_of_a_config_that_is_near_is_given(arguments, tmp_path):
+    (tmp_path / 'dksan-s_vid3oc_x16.py').write_text('')
+    args = arguments('')
+    args.config = str(tmp_path / 'dksan_s_vid3oc_x16.py')
+    near = re.escape(str(tmp_path / 'dksan-s_vid3oc_x16.py'))
+    with pytest.raises(UserError, match=rf'; did you mean {near}\?'):
         launch.load_config(args)
 
 

@@ -46,9 +46,9 @@ def test_ones_own_checkpoint_comes_first():
 
 
 @pytest.mark.parametrize('arguments, sentence', [
-    (('--model', 'dksan-s', '--config', 'a.py'), 'give one of them'),
-    (('--detail', '0.5'), '--detail is for --model dksan-s-gan'),
-    (('--config', 'a.py', '--detail', '0.5'), '--detail is for --model'),
+    (('--model', 'dksan-s', '--config', 'a.py'), 'use only one of them'),
+    (('--detail', '0.5'), '--detail needs --model dksan-s-gan'),
+    (('--config', 'a.py', '--detail', '0.5'), '--detail needs --model'),
     (('--model', 'other'), "invalid choice: 'other'"),
     (('--scale', '3'), 'invalid choice: 3'),
     (('--detail', '2'), "from 0 to 1, got '2'"),
@@ -102,7 +102,8 @@ def test_a_scale_that_the_network_lacks():
 
 def test_a_config_without_released_weights():
     config = release_folder() / 'configs' / 'dksan_vid3oc_x16.py'
-    with pytest.raises(UserError, match='no weights are released for .*--model bic'):
+    with pytest.raises(
+            UserError, match='no weights are released for .*--model bic'):
         networks.load_network(
             parse('--config', config, '--cfg-options',
                   'model.generator.channels=8', 'model.generator.reduction=2'))

@@ -105,7 +105,7 @@ def test_a_wrong_path_is_one_sentence(exported, small, tmp_path, capsys):
     for source, target, model, words in (
         ('none.mp4', big, path, 'there is no file or folder none.mp4'),
         (path, big, path, 'there is no file or folder'),
-        (small, str(taken), path, 'taken.mp4 exists; --overwrite'),
+        (small, str(taken), path, 'taken.mp4 exists; use --overwrite'),
         (small, str(tmp_path / 'none' / 'big.mp4'), path, 'no folder'),
         (small, big, 'none.onnx', 'no file none.extract.onnx; dksan-mm export '
          'none.onnx writes'),

@@ -11,7 +11,7 @@ from dksan_mm.utils.errors import UserError
 def test_what_is_there_is_replaced_on_demand_only(tmp_path):
     path = tmp_path / 'a.json'
     path.write_text('old')
-    with pytest.raises(UserError, match='a.json exists; --overwrite'):
+    with pytest.raises(UserError, match='a.json exists; use --overwrite'):
         check_output(str(path), overwrite=False)
     check_output(str(path), overwrite=True)
     write_output(
@@ -30,7 +30,7 @@ def test_what_is_no_place_for_a_file(tmp_path, kind):
     said = dict(
         folder='is a folder',
         pipe='is not a regular file',
-        dangling='exists; --overwrite').get(kind, 'there is no folder')
+        dangling='exists; use --overwrite').get(kind, 'there is no folder')
     if kind == 'folder':
         path.mkdir()
     elif kind == 'pipe':

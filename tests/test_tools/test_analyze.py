@@ -98,7 +98,7 @@ def test_numbers_replace_no_file_unasked(tmp_path, sentence):
     path = tmp_path / 'out.json'
     path.write_text('mine')
     assert analyze(BICUBIC, '--out', str(path)) == 2
-    assert sentence() == f'{path} exists; --overwrite replaces it'
+    assert sentence() == f'{path} exists; use --overwrite to replace it'
     assert path.read_text() == 'mine'
 
 
@@ -117,8 +117,8 @@ def test_what_is_wrong_is_said_in_one_sentence(arguments, message, sentence):
 
 
 @pytest.mark.parametrize('arguments, message', [
-    (['--size', '0x64'], "--size: '0x64' is no size"),
-    (['--memory', '8', '4x'], "--memory: '4x' is no size"),
+    (['--size', '0x64'], "--size: '0x64' is not a size"),
+    (['--memory', '8', '4x'], "--memory: '4x' is not a size"),
 ])
 def test_sizes_that_are_none_are_named(arguments, message, sentence):
     with pytest.raises(SystemExit) as exit:

@@ -48,7 +48,7 @@ def test_what_is_wrong_is_one_sentence(arguments, said, tmp_path, monkeypatch,
 def test_detail_is_of_one_network_alone(tmp_path, capsys):
     with pytest.raises(SystemExit):
         export(tmp_path / 'a.onnx', '--detail', 1)
-    assert '--detail is for --model dksan-s-gan' in capsys.readouterr().err
+    assert '--detail needs --model dksan-s-gan' in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -71,7 +71,7 @@ def test_what_is_there_stays(checkpoint, tmp_path, sentence):
     out = tmp_path / 'mine.pth'
     out.write_text('mine')
     assert publish(checkpoint, out) == 2
-    assert 'exists; --overwrite replaces it' in sentence()
+    assert 'exists; use --overwrite to replace it' in sentence()
     assert out.read_text() == 'mine'
     assert publish(checkpoint, out, '--overwrite') in (None, 0)
 

@@ -146,7 +146,7 @@ def test_sizes_that_are_refused(small, tmp_path, said):
     assert upscale(small, target, '--size', 'x31') == 1
     assert 'even numbers of rows and columns' in said()[0]
     assert upscale(small, target, '--size', 'x24', '--scale', 2) == 2
-    assert said() == ['error: --scale and --size: give one of them']
+    assert said() == ['error: --scale and --size: use only one of them']
     assert not target.exists()
 
 
@@ -156,7 +156,7 @@ def test_models_have_names(small, tmp_path, said):
         small, target, '--model', 'bicubic', '--scale', 2, config=None) == 0
     assert read_video(target)[0][1].shape == (24, 40, 3)
     assert upscale(small, target, '--model', 'bicubic') == 2
-    assert said() == ['error: --model and --config: give one of them']
+    assert said() == ['error: --model and --config: use only one of them']
     assert not (tmp_path / 'other.mkv').exists()
 
 
@@ -182,7 +182,9 @@ def test_detail_is_of_the_network_for_the_eye(small, tmp_path, said):
 def test_an_output_that_exists(small, tmp_path, said):
     (tmp_path / 'big.mp4').write_text('mine')
     assert upscale(small, tmp_path / 'big.mp4') == 2
-    assert said() == [f'{tmp_path}/big.mp4 exists; --overwrite replaces it']
+    assert said() == [
+        f'{tmp_path}/big.mp4 exists; use --overwrite to replace it'
+    ]
     assert (tmp_path / 'big.mp4').read_text() == 'mine'
     assert upscale(small, tmp_path / 'big.mp4', '--overwrite') == 0
     [note] = said()
@@ -406,7 +408,7 @@ def test_checkpoints_that_are_refused(small, tmp_path, said):
     torch.save(dict(state_dict=np.zeros(3)), tmp_path / 'array.pth')
     torch.save(dict(a=torch.zeros(2)), tmp_path / 'other.pth')
     for name, match in [('none.pth', 'there is no checkpoint file'),
-                        ('array.pth', 'holds no state dict'),
+                        ('array.pth', 'contains no state dict'),
                         ('other.pth', 'is a checkpoint of another model')]:
         assert upscale(small, tmp_path / 'a.mp4', '--checkpoint',
                        tmp_path / name) == 2
@@ -423,7 +425,7 @@ def test_checkpoints_that_are_refused(small, tmp_path, said):
     (['--crf', '52'], '--crf'),
     (['--dtype', 'int8'], '--dtype'),
     (['--detail', '1.5'], "from 0 to 1, got '1.5'"),
-    (['--detail', '0.5'], '--detail is for --model dksan-s-gan'),
+    (['--detail', '0.5'], '--detail needs --model dksan-s-gan'),
 ])
 def test_wrong_arguments_are_refused(options, match, capsys):
     assert upscale('a', 'b', *options) == 2

@@ -101,7 +101,7 @@ def test_a_checkpoint_of_another_model_is_refused(finished_run, tiny_vid3oc,
 def test_a_model_with_parameters_needs_a_checkpoint(tiny_vid3oc, tmp_path,
                                                     sentence):
     assert evaluate(tiny_vid3oc, tmp_path) == 2
-    assert 'name its CHECKPOINT' in sentence()
+    assert 'CHECKPOINT is required' in sentence()
 
 
 def test_a_missing_checkpoint_is_named(tiny_vid3oc, tmp_path, sentence):
@@ -122,7 +122,7 @@ def test_results_replace_no_file_unasked(tiny_vid3oc, tmp_path, sentence):
     path = tmp_path / 'out.json'
     path.write_text('mine')
     assert evaluate(tiny_vid3oc, tmp_path, config=BICUBIC, options=()) == 2
-    assert sentence() == f'{path} exists; --overwrite replaces it'
+    assert sentence() == f'{path} exists; use --overwrite to replace it'
     assert path.read_text() == 'mine'
 
 

@@ -59,7 +59,7 @@ def test_a_new_training_replaces_no_checkpoint_of_an_earlier_one(
     assert train(tiny_vid3oc, finished_run) == 2
     assert sentence() == (
         f'{finished_run} holds checkpoints of a training (iter_4.pth): '
-        '--resume continues it, another --work-dir keeps it')
+        'use --resume to continue it, or another --work-dir')
     assert {p: p.stat().st_mtime_ns for p in finished_run.rglob('*')} == before
 
 
@@ -237,7 +237,7 @@ def of_another_model(checkpoint, proof):
     [(poisoned, 'asks for .*system'),
      (poisoned_by_getattr, 'asks for .*Module'),
      (poisoned_by_config, 'holds a program'),
-     (without_optimizer, 'holds weights only'),
+     (without_optimizer, 'contains only weights'),
      (of_another_model, 'another model .*generator.other is unknown')])
 def test_a_checkpoint_that_must_not_be_resumed(change, message, finished_run,
                                                tiny_vid3oc, tmp_path,
@@ -572,7 +572,7 @@ def test_an_interrupted_run_says_how_to_go_on(tiny_vid3oc, tmp_path, sentence,
 @pytest.mark.parametrize('option, message', [
     ('model.generator=TEXT', '--cfg-options model.generator: has parts'),
     ('model.generator.chanels=8',
-     '--cfg-options model.generator.chanels: .* channels is near'),
+     '--cfg-options model.generator.chanels: .* did you mean channels'),
     ('model.generator.type=Net', 'the config does not fit what it is for: '
      '.*Net is not in the .* registry'),
 ])

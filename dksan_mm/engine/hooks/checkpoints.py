@@ -210,7 +210,7 @@ class AtomicCheckpointHook(CheckpointHook):
         self._error = error
         runner.logger.error(
             f'{what} could not be written: {error}; the training continues, '
-            'and a resumed one would from '
+            'and could be resumed from '
             f'{self.last_ckpt or "the beginning"}')
 
     @master_only

@@ -108,7 +108,7 @@ def read_checkpoint(path: str) -> dict:
                             'but data') from error
         raise DamagedError(f'{path} is {_describe(path)}') from error
     if not isinstance(checkpoint, dict):
-        raise UserError(f'{path} holds no state dict')
+        raise UserError(f'{path} contains no state dict')
     checkpoint = _with_state_dict(checkpoint)
     _check_state_dict(path, checkpoint['state_dict'])
     return checkpoint
@@ -172,7 +172,7 @@ def _check_sums(path: str) -> None:
 def _check_state_dict(path: str, state_dict: object) -> None:
     if not isinstance(state_dict, dict) or not state_dict or not all(
             torch.is_tensor(value) for value in state_dict.values()):
-        raise UserError(f'{path} holds no state dict')
+        raise UserError(f'{path} contains no state dict')
     for name, value in state_dict.items():
         if value.is_floating_point() and not value.isfinite().all():
             raise DamagedError(f'{path} is of no use: {name} holds values '

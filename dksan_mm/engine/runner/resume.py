@@ -83,7 +83,7 @@ def check_new(work_dir: str) -> None:
     for path in (list_checkpoints(work_dir) + best)[:1]:
         raise UserError(
             f'{work_dir} holds checkpoints of a training ({path.name}): '
-            '--resume continues it, another --work-dir keeps it')
+            'use --resume to continue it, or another --work-dir')
 
 
 def list_checkpoints(work_dir: str) -> list[Path]:
@@ -147,8 +147,8 @@ def check_resumable(path: str, checkpoint: dict) -> None:
         UserError: If it contains only weights, or a program.
     """
     if not {'meta', 'optimizer', 'message_hub'} <= checkpoint.keys():
-        raise UserError(f'{path} holds weights only, no run can be resumed '
-                        'from it; load_from starts a new one with them')
+        raise UserError(f'{path} contains only weights, from which a training '
+                        'cannot be resumed; use load_from to start a new one')
     # mmengine would execute it; no version since 0.1 writes it.
     if 'config' in checkpoint['meta']:
         raise UserError(f'{path} is not loaded: it holds a program '

@@ -75,10 +75,10 @@ def use_autocast(config: Config, precision: str) -> None:
     import torch
     if not torch.cuda.is_available():
         if precision == 'fp16':
-            raise UserError('--amp fp16 needs a GPU; a CPU has --amp bf16')
+            raise UserError('--amp fp16 needs a GPU; use --amp bf16 on a CPU')
     elif precision == 'bf16' and not torch.cuda.is_bf16_supported(
             including_emulation=False):
-        raise UserError('this GPU has no bfloat16: take --amp fp16')
+        raise UserError('this GPU has no bfloat16; use --amp fp16')
     _use_own_wrapper(config, '--amp')
     config.optim_wrapper.dtype = PRECISIONS[precision]
 

@@ -57,13 +57,14 @@ def check_target(path: str | os.PathLike[str],
         raise FileExistsError(f'{path} is a folder')
     if is_there(path) and not osp.isdir(path) and \
             suffix not in (*H264_SUFFIXES, '.png'):
-        raise FileExistsError(f'{path} is no folder, and is not replaced by '
-                              'one')
+        raise FileExistsError(
+            f'{path} is not a folder, and is not replaced by '
+            'one')
     if osp.ismount(path):
         raise ValueError(f'{path} is the root of a disk: name a folder in it')
     is_empty = osp.isdir(path) and not os.listdir(path)
     if is_there(path) and not overwrite and not is_empty:
-        raise FileExistsError(f'{path} exists; --overwrite replaces it')
+        raise FileExistsError(f'{path} exists; use --overwrite to replace it')
     check_folder(path)
 
 

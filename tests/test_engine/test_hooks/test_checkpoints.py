@@ -175,7 +175,7 @@ def test_on_a_full_disk_the_training_goes_on(ended, tmp_path, monkeypatch):
     assert errors[0].endswith(
         f"{tmp_path}/iter_4.pth could not be written: [Errno 28] No space "
         f"left on device: '{tmp_path}/iter_4.pth'; the training continues, "
-        f'and a resumed one would from {tmp_path}/iter_2.pth')
+        f'and could be resumed from {tmp_path}/iter_2.pth')
     monkeypatch.undo()
     whole = tmp_path / 'whole'
     toy_run(whole, 6)

@@ -173,7 +173,7 @@ def test_a_poisoned_one_is_no_accident(named, work_dir):
 @pytest.mark.parametrize('changes, message', [
     (dict(meta=dict(config='import os')), 'holds a program'),
     (dict(optimizer=Program), r'asks for [\w.]*test_resume\.Program'),
-    (dict(state_dict={}), 'holds no state dict'),
+    (dict(state_dict={}), 'contains no state dict'),
 ])
 def test_others_that_must_not_be_resumed(changes, message, work_dir):
     save(work_dir / 'iter_12.pth', **changes)
@@ -187,7 +187,7 @@ def test_without_resume_the_work_dir_does_not_matter(work_dir):
     torch.save(dict(weight=torch.zeros(5)), path)  # weights alone will do
     start = find(work_dir, resume=False, load_from=str(path))
     assert start == (str(path), dict(weight=(5, )), [])
-    with pytest.raises(UserError, match='holds weights only'):
+    with pytest.raises(UserError, match='contains only weights'):
         find(work_dir, load_from=str(path))
 
 
@@ -197,5 +197,5 @@ def test_a_new_run_does_not_start_where_another_left_something(tmp_path, name):
     (tmp_path / 'exported.pth').touch()
     check_new(str(tmp_path))
     (tmp_path / name).touch()
-    with pytest.raises(UserError, match=rf'\({name}\): --resume continues it'):
+    with pytest.raises(UserError, match=rf'\({name}\): use --resume'):
         check_new(str(tmp_path))

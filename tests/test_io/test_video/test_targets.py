@@ -14,12 +14,12 @@ def test_targets_that_are_refused(tmp_path):
     (tmp_path / 'plain').touch()
     (tmp_path / 'link').symlink_to('nowhere')
     for name, overwrite, match in [
-        ('there.mp4', False, 'there.mp4 exists; --overwrite'),
-        ('mine', False, 'mine exists; --overwrite'),
+        ('there.mp4', False, 'there.mp4 exists; use --overwrite'),
+        ('mine', False, 'mine exists; use --overwrite'),
         ('mine', True, 'is not replaced: it holds thesis.txt'),
         ('folder.mp4', True, 'is a folder'),
-        ('plain', True, 'plain is no folder'),
-        ('link', True, 'link is no folder'),
+        ('plain', True, 'plain is not a folder'),
+        ('link', True, 'link is not a folder'),
     ]:
         with pytest.raises(FileExistsError, match=match):
             check_target(tmp_path / name, overwrite=overwrite)
