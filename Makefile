@@ -20,7 +20,7 @@ PYTHONS := .venv/bin/python \
   $(if $(PYTHON),'$(PYTHON)',python3 python3.11 python3.12 python3.10)
 IS_SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))
 
-setup: ## build .venv, mmcv's operators included (once; then under a second)
+setup: ## build .venv with mmcv's operators (once; then under a second)
 	@for python in $(PYTHONS); do \
 	  if "$$python" -c '$(IS_SUPPORTED)' 2>/dev/null; then \
 	    exec "$$python" tools/setup/setup_env.py; fi; done; \
@@ -28,7 +28,7 @@ setup: ## build .venv, mmcv's operators included (once; then under a second)
 	  'and there is none as $(or $(PYTHON),python3) here: install one and' \
 	  'run `make setup PYTHON=/path/to/it`.' >&2; exit 1
 
-demo: setup ## train on the sample clips, evaluate, super-resolve a video
+demo: setup ## train on the sample clips, evaluate, upscale a video
 	@$(VENV_PYTHON) tools/demo.py $(ARGS)
 
 test: setup ## run the quick tests (four minutes)
@@ -37,7 +37,7 @@ test: setup ## run the quick tests (four minutes)
 test-all: setup ## run all tests (half an hour)
 	@$(VENV_PYTHON) -m pytest $(ARGS)
 
-coverage: setup ## run the quick tests and say which lines they leave out
+coverage: setup ## run the quick tests and report the lines without coverage
 	@$(VENV_PYTHON) -m coverage run -m pytest \
 	  -m 'not slow and not processes' $(ARGS)
 	@$(VENV_PYTHON) -m coverage report
@@ -60,6 +60,6 @@ docs: setup ## build the documentation in docs/_build/html
 	@$(VENV_PYTHON) -m sphinx -W --keep-going -q docs docs/_build/html $(ARGS)
 	@echo 'open docs/_build/html/index.html'
 
-clean: ## remove .venv and what Python left behind (no data, no trainings)
+clean: ## remove .venv and build files (keeps data and trainings)
 	rm -rf .venv build dist docs/_build docs/api/generated *.egg-info .pytest_cache .mypy_cache .coverage
 	find dksan_mm tools tests configs -name __pycache__ -prune -exec rm -rf {} +

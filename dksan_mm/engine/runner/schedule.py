@@ -32,7 +32,7 @@ def uneven_end(config: Mapping[str, Any]) -> str | None:
         return None
     name = max(ends, key=ends.__getitem__)
     what = 'rates stay as they are from there on' if ends[name] < length \
-        else 'rates do not fall to their end'
+        else 'the learning rate does not reach its final value'
     return (f'{name} is {ends[name]}, but train_cfg.max_iters is {length}: '
             f'{what}')
 
