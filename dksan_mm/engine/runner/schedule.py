@@ -31,7 +31,7 @@ def uneven_end(config: Mapping[str, Any]) -> str | None:
     if not ends or not length or max(ends.values()) == length:
         return None
     name = max(ends, key=ends.__getitem__)
-    what = 'rates stay as they are from there on' if ends[name] < length \
+    what = 'the learning rate is constant after that' if ends[name] < length \
         else 'the learning rate does not reach its final value'
     return (f'{name} is {ends[name]}, but train_cfg.max_iters is {length}: '
             f'{what}')

@@ -98,7 +98,7 @@ def test_rates_that_end_with_the_training_or_with_nothing(config):
 
 @pytest.mark.parametrize('config, match', [
     (config_of(200, end=100), 'scheduler.1.end is 100, but train_cfg.max_iters'
-     ' is 200: rates stay as they are'),
+     ' is 200: the learning rate is constant'),
     (config_of(60, T_max=100), '1.T_max is 100, but .* 60: the learning rate'),
     (dict(config_of(60), param_scheduler=dict(end=9,
                                               by_epoch=False)), '0.end is 9'),
