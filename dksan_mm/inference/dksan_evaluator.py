@@ -1,12 +1,13 @@
 # Copyright (c) DKSAN-MM contributors.
 """Evaluation of DKSANNet in bands of rows, to save memory and time."""
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dksan_mm.models.dksan.dkc_align import DKCAlign, OffsetFeature
 from dksan_mm.models.dksan.dksa import SpatialAttention
 from dksan_mm.models.dksan.dksan_net import DKSANNet, Level
 from dksan_mm.models.layers import Extractor, UpscaleX2, in_float32, upsample2
@@ -16,6 +17,18 @@ from .bands import can_cut, run_chain
 from .base import Means
 from .residual_blocks import (can_cut_blocks, can_cut_extractor, extract,
                               run_blocks)
+
+
+class _Features(NamedTuple):
+    """Features of a frame, computed once for all windows.
+
+    Attributes:
+        maps (Tensor[n, channels, h, w]): Features.
+        share (Tensor[n, channels, h, w], optional): Its share as
+            a neighbour in the first convolution of DKC Align.
+    """
+    maps: Tensor
+    share: Tensor | None
 
 
 @register('TASK_UTILS')
@@ -71,12 +84,14 @@ class DKSANEvaluator:
         centre = frames[:, frames.shape[1] // 2]
         return self.reconstruct(centre, self.fuse(features), scale=scale)[0]
 
-    def extract(self, frame: Tensor) -> Tensor:
+    def extract(self, frame: Tensor) -> _Features:
         """Extract features of a frame; see :class:`Evaluator`."""
-        return self.network.extract(
+        maps = self.network.extract(
             frame.contiguous(memory_format=torch.channels_last))
+        feature = self._offset_feature
+        return _Features(maps, feature and feature.share(maps))
 
-    def fuse(self, features: Sequence[Tensor]) -> Tensor:
+    def fuse(self, features: Sequence[_Features]) -> Tensor:
         """Fuse the features of a window; see :class:`Evaluator`.
 
         The fusion is summed frame by frame, in a seventh of the memory.
@@ -85,14 +100,28 @@ class DKSANEvaluator:
         if type(fusion) is not nn.Conv2d or not is_plain(fusion) or \
                 fusion.bias is None or \
                 type(self.network).fuse is not DKSANNet.fuse:
-            return self.network.fuse(torch.stack(list(features), 1))
-        centre = features[len(features) // 2]
+            return self.network.fuse(
+                torch.stack([one.maps for one in features], 1))
+        centre = features[len(features) // 2].maps
+        feature = self._offset_feature
+        shared = feature and feature.share(centre, True)
         weights = fusion.weight.chunk(len(features), 1)
         fused = fusion.bias.view(-1, 1, 1)
-        for neighbour, weight in zip(features, weights):
-            aligned = self.network.align(neighbour, centre)
+        for (maps, own), weight in zip(features, weights):
+            known = () if own is None else ((own, shared), )
+            aligned = self.network.align(maps, centre, *known)
             fused = fused + F.conv2d(aligned, weight)
         return fused
+
+    @property
+    def _offset_feature(self) -> OffsetFeature | None:
+        """Layer whose shares of the first convolution are kept, if any."""
+        align = self.network.align
+        if type(align) is not DKCAlign or not is_untouched(align):
+            return None
+        feature = align.offset_feature
+        known = type(feature) is OffsetFeature and is_untouched(feature)
+        return feature if known and feature.has_shares else None
 
     def reconstruct(self,
                     frame: Tensor,
@@ -134,7 +163,7 @@ class DKSANEvaluator:
             residual = run_chain(level.upscale, residual, pixels)
         else:
             residual = level.upscale(residual)
-        return residual + upsample2(frame), own
+        return upsample2(frame).add_(residual), own
 
     def _extract(self, extractor: Any, frame: Tensor, pixels: int) -> Tensor:
         if _is_chain(extractor, Extractor) and can_cut_extractor(extractor):

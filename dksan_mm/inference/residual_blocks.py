@@ -63,15 +63,18 @@ def run_blocks(blocks: nn.Sequential, x: Tensor, pixels: int,
     Returns:
         tuple: Output features, a new tensor, and the feature map's own means.
     """
-    total, step, found = accumulator(x), None, []
+    total, sums, step, found = x, accumulator(x), None, []
     for i, block in enumerate(blocks):
-        residual, mean = _make_residual(block, total, step, pixels)
+        residual, mean = _make_residual(block, x, step, pixels)
         found.append(mean)
-        step = _Step(residual, _factor(block, means[i] if means else mean))
+        factor = _factor(block, means[i] if means else mean)
+        step = _Step(residual, factor, total, sums)
+        total = sums
+    if step is None:
+        return x.clone(), found
     for band in spans(x.shape[2], x.shape[3], pixels):
-        if step is not None:
-            step.add_to(total, band)
-    return total, found
+        step.add(band)
+    return step.total, found
 
 
 class _Step:
@@ -80,24 +83,31 @@ class _Step:
     Args:
         bands (Residual): Rows of the residual.
         factor (Tensor[n, channels, 1, 1]): Factor of the residual.
+        source (Tensor[n, channels, h, w]): Input of the block.
+        total (Tensor[n, channels, h, w]): Output of the block; may be
+            ``source``.
     """
 
-    def __init__(self, bands: Residual, factor: Tensor) -> None:
+    def __init__(self, bands: Residual, factor: Tensor, source: Tensor,
+                 total: Tensor) -> None:
         self.bands, self.factor = bands, factor
+        self.source, self.total = source, total
 
-    def add_to(self, total: Tensor, band: tuple[int, int]) -> None:
+    def add(self, band: tuple[int, int]) -> None:
         """Add one band and release it."""
-        start, stop = band
-        _add_scaled(total[:, :, start:stop], self.bands.pop(band), self.factor)
+        rows = slice(*band)
+        _add_scaled(self.source[:, :, rows], self.bands.pop(band), self.factor,
+                    self.total[:, :, rows])
 
 
-def _make_residual(block: nn.Module, total: Tensor, last: _Step | None,
+def _make_residual(block: nn.Module, x: Tensor, last: _Step | None,
                    pixels: int) -> tuple[Residual, Tensor]:
-    """Add the previous residual to ``total`` and compute this block's.
+    """Add the previous residual to its input and compute this block's.
 
     Returns:
         tuple: Bands of the residual and its mean over the frame.
     """
+    total = x if last is None else last.total
     height, width = total.shape[2:]
     dtype = torch.promote_types(total.dtype, torch.float32)
     bands = spans(height, width, pixels)
@@ -105,7 +115,7 @@ def _make_residual(block: nn.Module, total: Tensor, last: _Step | None,
     for i, (start, stop) in enumerate(bands):
         if last is not None:  # this band reads rows of the next one
             for band in bands[i + (i > 0):i + 2]:
-                last.add_to(total, band)
+                last.add(band)
         rows = run_layers(body_of(block), take_rows(total, start, stop, 2))
         residual[start, stop] = rows.crop(start, stop)
         sums = sums + residual[start, stop].sum((2, 3), True, dtype=dtype)
@@ -139,14 +149,16 @@ def extract(extractor: nn.Sequential, frame: Tensor, pixels: int) -> Tensor:
     for start, stop in spans(frame.shape[2], frame.shape[3], pixels):
         rows = run_layers([conv], take_rows(frame, start, stop, 3))
         residual = run_layers(body_of(block), rows)
-        out = torch.add(
-            rows.crop(start, stop), residual.crop(start, stop), alpha=alpha)
         if start == 0:
-            features = torch.empty((*out.shape[:2], *frame.shape[2:]),
-                                   dtype=out.dtype,
-                                   device=out.device,
+            features = torch.empty((*rows.data.shape[:2], *frame.shape[2:]),
+                                   dtype=rows.data.dtype,
+                                   device=frame.device,
                                    memory_format=torch.channels_last)
-        features[:, :, start:stop] = out
+        torch.add(
+            rows.crop(start, stop),
+            residual.crop(start, stop),
+            alpha=alpha,
+            out=features[:, :, start:stop])
     return features
 
 
@@ -158,17 +170,18 @@ def can_cut_extractor(extractor: nn.Module) -> bool:
 
 
 def accumulator(x: Tensor) -> Tensor:
-    """Copy for summing residuals: channels last, float32 under autocast."""
+    """Empty tensor for sums: channels last, float32 under autocast."""
     half = has_autocast(x)
-    return x.to(
-        torch.float32 if half else x.dtype,
-        copy=True,
+    return torch.empty_like(
+        x,
+        dtype=torch.float32 if half else x.dtype,
         memory_format=torch.channels_last)
 
 
-def _add_scaled(total: Tensor, residual: Tensor, factor: Tensor) -> None:
-    """Compute ``total += residual * factor``, in place."""
-    if total.dtype == residual.dtype == factor.dtype:
-        total.addcmul_(residual, factor)
+def _add_scaled(source: Tensor, residual: Tensor, factor: Tensor,
+                total: Tensor) -> None:
+    """Compute ``total = source + residual * factor``; it may be ``source``."""
+    if source.dtype == total.dtype == residual.dtype == factor.dtype:
+        torch.addcmul(source, residual, factor, out=total)
     else:
-        total.add_(residual * factor)
+        torch.add(source, residual * factor, out=total)

@@ -14,6 +14,7 @@ from torch.testing import assert_close
 from dksan_mm.apis import restore_frames
 from dksan_mm.inference import DKSANEvaluator
 from dksan_mm.models import DKSANNet
+from dksan_mm.models.dksan.dkc_align import OffsetFeature
 from dksan_mm.models.layers import RCAB
 
 NETS = {
@@ -154,6 +155,24 @@ def test_unknown_parts_are_called(net):
         lambda module, _, out: out[:, :3])
     net.levels[2].extractor = nn.Conv2d(3, 8, 5, padding=2).double()
     check(net)
+
+
+@torch.no_grad()
+def test_the_alignment_s_first_convolution_is_taken_once_a_frame(
+        net, monkeypatch):
+    share, calls = OffsetFeature.share, []
+
+    def spy(self, features, as_reference=False):
+        calls.append(as_reference)
+        return share(self, features, as_reference)
+
+    monkeypatch.setattr(OffsetFeature, 'share', spy)
+    evaluator = DKSANEvaluator(net, band_pixels=64)
+    features = [evaluator.extract(x) for x in window().unbind(1)]
+    assert calls == 7 * [False]
+    for _ in range(2):  # two windows of the same frames
+        evaluator.fuse(features)
+    assert calls == 7 * [False] + 2 * [True]
 
 
 def test_whole_maps_are_the_plain_network(net):

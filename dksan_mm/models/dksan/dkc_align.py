@@ -1,13 +1,94 @@
 # Copyright (c) DKSAN-MM contributors.
 """Alignment of a neighbouring frame with the reference frame."""
 
+from typing import Any
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dksan_mm.models.deform_conv_pack import DeformConvPack
 from dksan_mm.models.layers import conv3x3, lrelu
+from dksan_mm.models.utils import is_plain
 from dksan_mm.ops import DeformKernelConv2d
 from dksan_mm.utils.registration import register
+
+
+class OffsetFeature(nn.Sequential):
+    """The features that DKC Align predicts offsets from.
+
+    The first convolution is linear in its two frames, whose shares are added:
+    a frame's share as a neighbour is the same in every window, and the
+    reference's the same for every neighbour. Where the convolution is not
+    torch's own, or has hooks, it is called with both frames.
+
+    Args:
+        channels (int): Channels of a frame's features and of the result.
+        num_layers (int): DKC layers.
+        scope (int): Scope of the DKC layers.
+    """
+
+    def __init__(self, channels: int, num_layers: int, scope: int) -> None:
+        layers = [conv3x3(2 * channels, channels), lrelu()]
+        for _ in range(num_layers):
+            layers += [
+                DeformKernelConv2d(channels, channels, scope=scope),
+                lrelu()
+            ]
+        super().__init__(*layers)
+
+    def forward(  # type: ignore[override]  # of two frames
+            self,
+            neighbour: Tensor,
+            reference: Tensor,
+            shares: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """Make the features of pairs of frames.
+
+        Args:
+            neighbour (Tensor[n * t, channels, h, w]): ``t`` neighbours of
+                each reference.
+            reference (Tensor[n, channels, h, w]): Centre frames.
+            shares (tuple, optional): What :meth:`share` gives for both.
+
+        Returns:
+            Tensor[n * t, channels, h, w]: Features.
+        """
+        first, activation, *rest = self
+        if self.has_shares:
+            own, other = shares or (self.share(neighbour),
+                                    self.share(reference, True))
+            n, channels, h, w = other.shape
+            x = own.reshape(n, -1, channels, h, w) + other[:, None]
+            x = activation(x).flatten(0, 1)
+        else:
+            count = neighbour.shape[0] // reference.shape[0]
+            reference = reference.repeat_interleave(count, 0)
+            x = activation(first(torch.cat([neighbour, reference], 1)))
+        for layer in rest:
+            x = layer(x)
+        return x
+
+    @property
+    def has_shares(self) -> bool:
+        """Whether :meth:`share` may take the place of a call."""
+        return is_plain(self[0])
+
+    def share(self, features: Tensor, as_reference: bool = False) -> Tensor:
+        """Compute what one frame adds to the first convolution.
+
+        Args:
+            features (Tensor[n, channels, h, w]): The frame's features.
+            as_reference (bool): Of the reference, with the bias; otherwise of
+                a neighbour.
+
+        Returns:
+            Tensor[n, channels, h, w]: Its share.
+        """
+        conv: Any = self[0]
+        own, other = conv.weight.chunk(2, 1)
+        if as_reference:
+            return F.conv2d(features, other, conv.bias, padding=1)
+        return F.conv2d(features, own, padding=1)
 
 
 @register('MODELS')
@@ -43,36 +124,38 @@ class DKCAlign(nn.Module):
                  num_layers: int = 4,
                  scope: int = 4) -> None:
         super().__init__()
-        layers = [conv3x3(2 * channels, channels), lrelu()]
-        for _ in range(num_layers):
-            layers += [
-                DeformKernelConv2d(channels, channels, scope=scope),
-                lrelu()
-            ]
-        self.offset_feature = nn.Sequential(*layers)
+        self.offset_feature = OffsetFeature(channels, num_layers, scope)
         self.deform_conv = DeformConvPack(channels, deform_groups)
         nn.init.kaiming_normal_(self.deform_conv.weight, a=0.1)
         self.deform_conv.weight.data *= 2
         self.activation = lrelu()
 
-    def forward(self, neighbour: Tensor, reference: Tensor) -> Tensor:
-        """Align one frame's features with the reference frame.
+    def forward(self,
+                neighbour: Tensor,
+                reference: Tensor,
+                shares: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """Align frames' features with their reference frame.
 
         Args:
-            neighbour (Tensor[n, channels, h, w]): Features to align.
-            reference (Tensor[n, channels, h, w]): Centre frame's features.
+            neighbour (Tensor[n * t, channels, h, w]): Features to align,
+                ``t`` of each reference one after the other.
+            reference (Tensor[n, channels, h, w]): The centre frames.
+            shares (tuple, optional): See :class:`OffsetFeature`.
 
         Returns:
-            Tensor[n, channels, h, w]: Aligned features of the neighbour.
+            Tensor[n * t, channels, h, w]: ``neighbour`` on the reference
+            grid.
 
         Raises:
-            ValueError: If the two shapes differ.
+            ValueError: If the two shapes do not fit together.
         """
-        if neighbour.shape != reference.shape:
+        if neighbour.shape[1:] != reference.shape[1:] or \
+                neighbour.shape[0] % (reference.shape[0] or 1):
             raise ValueError('neighbour and reference must have one shape, '
-                             f'got {tuple(neighbour.shape)} and '
+                             'but for a multiple of the references, got '
+                             f'{tuple(neighbour.shape)} and '
                              f'{tuple(reference.shape)}')
-        feature = self.offset_feature(torch.cat([neighbour, reference], 1))
+        feature = self.offset_feature(neighbour, reference, shares)
         return self.activation(self.deform_conv(neighbour, feature))
 
 

@@ -210,8 +210,7 @@ class DKSANNet(BaseModule):
             Tensor[n, channels, h, w]: Fused features.
         """
         n, t, channels, h, w = features.shape
-        centre = features[:, t // 2, None].expand_as(features)
-        aligned = self.align(features.flatten(0, 1), centre.flatten(0, 1))
+        aligned = self.align(features.flatten(0, 1), features[:, t // 2])
         # Not unflatten, which torch.onnx exports with a fixed size.
         return self.fusion(aligned.reshape(n, t * channels, h, w))
 
