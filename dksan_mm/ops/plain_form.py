@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import forward_ad
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from .checks import Geometry, Inputs
 from .sampling import image_corners, scope_matrix
@@ -48,21 +49,25 @@ def in_legacy_vmap(grad_out: Tensor) -> bool:
     return bool(keys.has(torch._C._dispatch_key_parse('Batched')))
 
 
+def has_numbers(x: Tensor) -> bool:
+    """Return whether what is computed may depend on the numbers in ``x``.
+
+    Not where calls are recorded for other numbers, or there are none, as on
+    the meta device and in ``FakeTensorMode``.
+    """
+    return type(x) in (Tensor, nn.Parameter) and not x.is_meta and \
+        _get_current_dispatch_mode() is None
+
+
 def plain(x: Tensor, weight: Tensor, image_offset: Tensor | None,
           kernel_offset: Tensor | None, mask: Tensor | None,
           geometry: Geometry) -> Tensor:
     """Compute the output ``(p, c_out)`` of all pixels at once."""
     n, h_out, w_out = geometry.out_shape
     pixels = torch.arange(n * h_out * w_out, device=x.device)
-    return plain_rows(pixels, image_rows(x), x, weight, image_offset,
-                      kernel_offset, mask, geometry)
-
-
-def plain_rows(pixels: Tensor, rows: Tensor, x: Tensor, weight: Tensor,
-               image_offset: Tensor | None, kernel_offset: Tensor | None,
-               mask: Tensor | None, geometry: Geometry) -> Tensor:
-    """Compute the output of some pixels from their per-pixel inputs."""
     groups = geometry.offset_groups
+    # The channels of each pixel, and a row of zeros for what is outside.
+    rows = F.pad(x.permute(0, 2, 3, 1).flatten(0, 2), (0, 0, 0, 1))
     sets = rows.chunk(groups, 1)
     offsets, kernel_offsets, masks = ([None] * groups
                                       if t is None else t.chunk(groups, 1)
@@ -78,11 +83,6 @@ def plain_rows(pixels: Tensor, rows: Tensor, x: Tensor, weight: Tensor,
             cells(columns, weight, kernel_offsets[group], masks[group],
                   geometry))
     return contract(parts[0] if groups == 1 else torch.cat(parts, 2), weight)
-
-
-def image_rows(x: Tensor) -> Tensor:
-    """Arrange pixels as rows of channels, and append a row of zeros."""
-    return F.pad(x.permute(0, 2, 3, 1).flatten(0, 2), (0, 0, 0, 1))
 
 
 def cells(columns: Tensor, weight: Tensor, kernel_offset: Tensor | None,

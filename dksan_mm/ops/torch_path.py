@@ -5,20 +5,20 @@ The columns of a whole image would need 9 to 25 times its memory. Those of a
 band are computed, used and freed, and computed again for the gradients.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from . import plain_form
+from .bags import ImageReader, from_planes, planes, read_scope
 from .checks import Geometry, Inputs, PixelInputs
-from .sampling import image_corners, per_pixel, pixel_rows
+from .sampling import per_pixel, pixel_rows
 
-# Bytes of the largest tensor of a band: small enough for a CPU's cache, large
-# enough to keep a GPU busy.
-BAND_BYTES = dict(cpu=2**21, cuda=2**27)
+# Bytes of what the taps of a band read: small enough for a processor's cache,
+# large enough to keep a GPU busy.
+BAND_BYTES = dict(cpu=2**22, cuda=2**26)
 
 
 def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
@@ -41,22 +41,22 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
         Tensor[n, c_out, h_out, w_out]: Output.
     """
     plain_form.refuse_tracing()
-    pixel_inputs = (per_pixel(image_offset,
-                              2), per_pixel(kernel_offset,
-                                            2), per_pixel(mask, 1))
+    tensors = (x, weight, image_offset, kernel_offset, mask)
     # torch.compile fuses the plain form but cannot trace the bands.
-    inputs = (x, weight, *pixel_inputs)
-    run: Callable[..., Tensor] = _Banded.apply
     if torch.compiler.is_compiling() or plain_form.needs_plain() or x.is_meta:
-        run = plain_form.plain
-    elif geometry.offset_groups > 1:
-        recorded = torch.is_grad_enabled() and any(
-            t is not None and t.requires_grad for t in inputs)
-        run = plain_form.plain if recorded else _plain_bands
-    out = run(*inputs, geometry)
-    n, h_out, w_out = geometry.out_shape
-    out = out.reshape(n, h_out, w_out, weight.shape[0])
-    return out.permute(0, 3, 1, 2).contiguous()
+        rows = plain_form.plain(x, weight, per_pixel(image_offset, 2),
+                                per_pixel(kernel_offset, 2),
+                                per_pixel(mask, 1), geometry)
+        return _to_images(rows, geometry)
+    out: Tensor = _Banded.apply(*tensors, geometry)
+    return out
+
+
+def _to_images(rows: Tensor, geometry: Geometry) -> Tensor:
+    """Turn ``(n * h * w, c)`` into ``(n, c, h, w)``."""
+    n, h, w = geometry.out_shape
+    rows = rows.reshape(n, h, w, rows.shape[1])
+    return rows.permute(0, 3, 1, 2).contiguous()
 
 
 def differentiable_gradients(grad_out: Tensor, tensors: Inputs,
@@ -86,53 +86,73 @@ def differentiable_gradients(grad_out: Tensor, tensors: Inputs,
     ]
 
 
-def _plain_bands(x: Tensor, weight: Tensor, image_offset: Tensor | None,
-                 kernel_offset: Tensor | None, mask: Tensor | None,
-                 geometry: Geometry) -> Tensor:
-    """Compute ``plain`` band by band, without support of gradients."""
-    rows, inputs = plain_form.image_rows(x), (image_offset, kernel_offset,
-                                              mask)
-    parts = [
-        plain_form.plain_rows(
-            _numbers(band, x), rows, x, weight, *_part(inputs, band), geometry)
-        for band in _bands(x, geometry)
-    ]
-    return torch.cat(parts) if parts else x.new_empty(0, weight.shape[0])
-
-
 def _bands(x: Tensor, geometry: Geometry) -> Iterator[slice]:
-    """Split the output pixels into bands."""
+    """Bands of the output pixels, numbered over the batch."""
     n, h_out, w_out = geometry.out_shape
-    # The gradients need all four corners of each tap at once.
-    size = 4 * geometry.taps * x.shape[1] * x.element_size()
+    size = geometry.taps * x.shape[1] * x.element_size()
     limit = BAND_BYTES.get(x.device.type, BAND_BYTES['cuda'])
     step = max(1, limit // size)
     for first in range(0, n * h_out * w_out, step):
         yield slice(first, min(first + step, n * h_out * w_out))
 
 
-def _numbers(band: slice, like: Tensor) -> Tensor:
-    """Return the indices of a band's pixels."""
-    return torch.arange(band.start, band.stop, device=like.device)
-
-
-def _part(tensors: PixelInputs, band: slice) -> PixelInputs:
-    """Select a band of per-pixel inputs."""
-    offset, kernel_offset, mask = (None if t is None else t[band]
-                                   for t in tensors)
+def _all_planes(inputs: PixelInputs) -> PixelInputs:
+    """Per-pixel inputs in planes, of which a band is a part."""
+    offset, kernel_offset, mask = (None if t is None else planes(t, size)
+                                   for t, size in zip(inputs, (2, 2, 1)))
     return offset, kernel_offset, mask
 
 
-def _take(tensors: PixelInputs, band: slice) -> PixelInputs:
-    """Select a band of per-pixel inputs as leaves that require gradients."""
-    offset, kernel_offset, mask = (None if t is None else
-                                   t.detach().requires_grad_()
-                                   for t in _part(tensors, band))
-    return offset, kernel_offset, mask
+class _Band:
+    """A band of output pixels.
+
+    Args:
+        band (slice): The pixels.
+        inputs (tuple): Per-pixel inputs of all pixels, in planes.
+        rows (Tensor[n * h * w, c]): The images.
+        x (Tensor[n, c, h, w]): The same, for its shape.
+        geometry (Geometry): As checked.
+        grad (bool): Whether gradients will be asked for.
+    """
+
+    def __init__(self, band: slice, inputs: PixelInputs, rows: Tensor,
+                 x: Tensor, geometry: Geometry, grad: bool) -> None:
+        n, channels, h, w = x.shape
+        self.geometry = geometry
+        self.offset, self.kernel_offset, self.mask = (
+            None if t is None else t[..., band].detach().requires_grad_(grad)
+            for t in inputs)
+        with torch.set_grad_enabled(grad):
+            self.reader = ImageReader(band, self.offset, self.mask, (h, w),
+                                      geometry, x)
+        # On a GPU it is quicker not to ask.
+        known = x.device.type == 'cpu' and plain_form.has_numbers(x)
+        self.lines = self.reader.lines() if known else slice(0, n * h)
+        self.pixels = slice(self.lines.start * w, self.lines.stop * w)
+        zeros = rows.new_zeros(1, channels)
+        self.rows = torch.cat([rows[self.pixels], zeros]).requires_grad_(grad)
+
+    def output(self, weight: Tensor) -> Tensor:
+        """Output ``(p, c_out)``."""
+        values = self.reader.read(self.rows, self.lines.start)
+        depthwise = weight.shape[:2] == (self.rows.shape[1], 1)
+        if depthwise and len(values) == 1:
+            if self.kernel_offset is None:
+                filters = weight.flatten(1).T[:, None]
+            else:
+                filters = read_scope(weight, self.kernel_offset, self.geometry)
+            return (values[0] * filters).sum(0)
+        columns = values.permute(2, 1, 0, 3).flatten(2)
+        kernel_offset = self.kernel_offset
+        if kernel_offset is not None:
+            kernel_offset = kernel_offset.permute(2, 0, 1)
+        return plain_form.contract(
+            plain_form.cells(columns, weight, kernel_offset, None,
+                             self.geometry), weight)
 
 
 class _Banded(torch.autograd.Function):
-    """``plain`` band by band, forward and backward."""
+    """The plain form band by band, forwards and backwards."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor,
@@ -142,84 +162,47 @@ class _Banded(torch.autograd.Function):
         ctx.save_for_backward(x, weight, image_offset, kernel_offset, mask)
         n, h_out, w_out = geometry.out_shape
         out = x.new_empty(n * h_out * w_out, weight.shape[0])
-        rows = plain_form.image_rows(x)
-        for band in _bands(x, geometry):
-            offset, kernel_part, mask_part = _take(
-                (image_offset, kernel_offset, mask), band)
-            index, corner = image_corners(
-                _numbers(band, x), offset, x, geometry)
-            columns = plain_form.cells(
-                _gather(rows, index, corner), weight, kernel_part, mask_part,
-                geometry)
-            out[band] = plain_form.contract(columns, weight)
-        return out
+        rows = pixel_rows(x, 1).squeeze(2)
+        inputs = _all_planes((image_offset, kernel_offset, mask))
+        for pixels in _bands(x, geometry):
+            band = _Band(pixels, inputs, rows, x, geometry, False)
+            out[pixels] = band.output(weight)
+        return _to_images(out, geometry)
 
     @staticmethod
     def backward(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
         x, weight, *pixel_inputs = ctx.saved_tensors
         if torch.is_grad_enabled() or plain_form.needs_plain() or \
                 plain_form.in_legacy_vmap(grad_out):
-            return *plain_form.plain_gradients(grad_out, ctx.saved_tensors,
-                                               ctx.geometry), None
-        rows = plain_form.image_rows(x)
-        grad_rows = torch.zeros_like(rows)
-        grads = [
-            None if t is None else torch.empty_like(t) for t in pixel_inputs
-        ]
-        grad_weight = torch.zeros_like(weight)
-        for band in _bands(x, ctx.geometry):
-            weight_part, parts = _band_backward(rows, grad_rows, x, weight,
-                                                _take(pixel_inputs, band),
-                                                _numbers(band, x),
-                                                grad_out[band], ctx.geometry)
-            grad_weight += weight_part
-            for grad, part in zip(grads, parts):
-                if grad is not None and part is not None:
-                    grad[band] = part
-        n, channels, h, w = x.shape
-        grad_x = grad_rows[:-1].reshape(n, h, w, channels).permute(0, 3, 1, 2)
-        return grad_x.contiguous(), grad_weight, *grads, None
-
-
-def _gather(rows: Tensor, index: Tensor, corner: Tensor) -> Tensor:
-    """Compute columns ``(p, k, c)``, weighted sums of four rows each."""
-    columns = F.embedding_bag(
-        index.flatten(0, 1),
-        rows,
-        per_sample_weights=corner.detach().flatten(0, 1),
-        mode='sum')
-    unflattened: Tensor = columns.unflatten(0, index.shape[:2])
-    return unflattened
-
-
-def _band_backward(rows: Tensor, grad_rows: Tensor, x: Tensor, weight: Tensor,
-                   leaves: PixelInputs, pixels: Tensor, grad_out: Tensor,
-                   geometry: Geometry) -> tuple[Tensor, list[Tensor | None]]:
-    """Compute the gradients of one band.
-
-    Adds to ``grad_rows`` and returns the gradients of the weights and of the
-    band's image offsets, kernel offsets and mask.
-    """
-    offset, kernel_offset, mask = leaves
-    with torch.enable_grad():
-        index, corner = image_corners(pixels, offset, x, geometry)
-        columns = _gather(rows, index, corner).requires_grad_()
-        weight = weight.detach().requires_grad_()
-        out = plain_form.contract(
-            plain_form.cells(columns, weight, kernel_offset, mask, geometry),
+            return *differentiable_gradients(grad_out, ctx.saved_tensors,
+                                             ctx.geometry), None
+        rows, inputs = pixel_rows(x, 1).squeeze(2), _all_planes(pixel_inputs)
+        grad_rows, grad_weight = torch.zeros_like(rows), torch.zeros_like(
             weight)
-    present = [columns, weight]
-    present += [t for t in (kernel_offset, mask) if t is not None]
-    grad_columns, *grads = torch.autograd.grad(out, present, grad_out)
-    flat = index.reshape(-1, 1).expand(-1, rows.shape[1])
-    grad_rows.scatter_add_(0, flat, (corner.detach()[..., None] *
-                                     grad_columns[:, :, None]).flatten(0, 2))
-    grad_weight, *others = grads
-    rest, grad_offset = iter(others), None
-    if offset is not None:
-        grad_corner = (rows[index] * grad_columns[:, :, None]).sum(-1)
-        grad_offset, = torch.autograd.grad(corner, offset, grad_corner)
-    return grad_weight, [
-        grad_offset,
-        *(None if t is None else next(rest) for t in (kernel_offset, mask))
-    ]
+        grads = [None if t is None else torch.empty_like(t) for t in inputs]
+        to_rows = pixel_rows(grad_out, 1).squeeze(2)
+        for pixels in _bands(x, ctx.geometry):
+            band = _Band(pixels, inputs, rows, x, ctx.geometry, True)
+            by_rows, by_weight, *others = _gradients(band, weight,
+                                                     to_rows[pixels])
+            grad_rows[band.pixels] += by_rows[:-1]
+            grad_weight += by_weight
+            for grad in grads:
+                if grad is not None:
+                    grad[..., pixels] = others.pop(0)
+        n, channels, h, w = x.shape
+        grad_x = grad_rows.reshape(n, h, w, channels).permute(0, 3, 1, 2)
+        return grad_x.contiguous(), grad_weight, *(
+            None if grad is None else from_planes(grad, like)
+            for grad, like in zip(grads, pixel_inputs)), None
+
+
+def _gradients(band: _Band, weight: Tensor,
+               grad_out: Tensor) -> tuple[Tensor, ...]:
+    """Gradients of a band: of rows, weight and the per-pixel inputs."""
+    weight = weight.detach().requires_grad_()
+    with torch.enable_grad():
+        out = band.output(weight)
+    others = (band.offset, band.kernel_offset, band.mask)
+    leaves = [band.rows, weight, *(t for t in others if t is not None)]
+    return torch.autograd.grad(out, leaves, grad_out)

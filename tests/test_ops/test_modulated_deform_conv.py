@@ -139,7 +139,7 @@ def test_pure_torch_of_large_images_takes_little_memory(monkeypatch):
     monkeypatch.setattr(
         plain_form, 'cells', lambda x, *others:
         (seen.append(x.nbytes), columns(x, *others))[1])
-    size = (90, 100)
+    size = (200, 200)
     layer(
         torch.rand(1, 16, *size), torch.rand(1, 36, *size),
         torch.rand(1, 18, *size))
