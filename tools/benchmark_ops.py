@@ -4,7 +4,7 @@
 In each round, every operator runs once, together with a dense 3x3 convolution
 of the same number of channels as the reference. The tool prints the medians of
 the time and of its ratio to the reference in the same round. On a busy
-machine, only the ratio is reliable. On a GPU (--device cuda, not yet tested
+machine, only the ratio is reliable, and more so with --cpu-time. On a GPU (--device cuda, not yet tested
 there), try --dtype bfloat16 and the sizes 544x960 and, with --batch 16, 64.
 """
 import argparse
@@ -61,6 +61,16 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         default='float32',
         choices=('float32', 'bfloat16', 'float16'))
     parser.add_argument('--rounds', **number, help='default: 30')
+    parser.add_argument(
+        '--cpu-time',
+        action='store_true',
+        help='seconds of the processor, not of the clock')
+    parser.add_argument(
+        '--only',
+        nargs='+',
+        metavar='WORD',
+        help='only operators with one of these words in their names, no other '
+        'sizes')
     parser.add_argument(
         '--quick',
         action='store_true',
@@ -226,12 +236,21 @@ def peak_memory(step: Callable, operator: Operator) -> float | None:
     return peak / MEGABYTE
 
 
+def _clock(args: argparse.Namespace) -> Callable[[], float]:
+    return time.process_time if args.cpu_time else time.perf_counter
+
+
 def print_speed(args: argparse.Namespace) -> None:
-    operators = make_operators(args, args.size, args.quick)
+    operators = {
+        name: operator
+        for name, operator in make_operators(args, args.size,
+                                             args.quick).items()
+        if not args.only or name == UNIT or any(w in name for w in args.only)
+    }
     columns: list[tuple[str, dict[str, Times]]] = [
-        ('forward', time_paired(operators, forward, args.rounds)),
-        ('forward+backward', time_paired(operators, training_step,
-                                         args.rounds)),
+        (name, time_paired(operators, step, args.rounds, _clock(args)))
+        for name, step in (('forward', forward), ('forward+backward',
+                                                  training_step))
     ]
     height, width = args.size
     where = args.device if args.device != 'cpu' else f'{args.threads} threads'
@@ -257,7 +276,8 @@ def print_sizes(args: argparse.Namespace) -> None:
         operators = {name: every[name] for name in list(every)[:2]}
         dkc = list(operators)[1]
         rounds = max(3, min(args.rounds, args.rounds * 4096 // size**2))
-        times = time_paired(operators, training_step, rounds)[dkc]
+        times = time_paired(operators, training_step, rounds,
+                            _clock(args))[dkc]
         extra = peak_memory(training_step, operators[dkc])
         width = operators[dkc].inputs[0].element_size()
         both = 2 * width * args.batch * args.channels * size**2 / MEGABYTE
@@ -278,7 +298,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f'torch {torch.__version__}, C++ operators: '
           f'{"yes" if cpp.load() else "no"}')
     print_speed(args)
-    if not args.quick and args.device == 'cpu':
+    if not (args.quick or args.only) and args.device == 'cpu':
         print_sizes(args)
 
 
