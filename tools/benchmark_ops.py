@@ -4,8 +4,9 @@
 In each round, every operator runs once, together with a dense 3x3 convolution
 of the same number of channels as the reference. The tool prints the medians of
 the time and of its ratio to the reference in the same round. On a busy
-machine, only the ratio is reliable, and more so with --cpu-time. On a GPU (--device cuda, not yet tested
-there), try --dtype bfloat16 and the sizes 544x960 and, with --batch 16, 64.
+machine, only the ratio is reliable, and more so with --cpu-time. On a GPU
+(--device cuda, not yet tested there), try --dtype bfloat16 and the sizes
+544x960 and, with --batch 16, 64.
 """
 import argparse
 import ctypes
@@ -189,18 +190,21 @@ def _arguments(operator: Operator) -> list:
     ]
 
 
-def time_paired(operators: dict[str, Operator], step: Callable,
-                rounds: int) -> dict[str, Times]:
+def time_paired(
+        operators: dict[str, Operator],
+        step: Callable,
+        rounds: int,
+        clock: Callable[[], float] = time.perf_counter) -> dict[str, Times]:
     """Time all operators in turns, one after the other in each round."""
     seconds: dict[str, list[float]] = {name: [] for name in operators}
     for number in range(rounds + 2):
         for name, operator in operators.items():
             _wait(operator)
-            start = time.perf_counter()
+            start = clock()
             step(operator)
             _wait(operator)
             if number >= 2:  # two rounds of warm-up
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(clock() - start)
     return {
         name:
         Times(1000 * statistics.median(values),

@@ -89,7 +89,8 @@ class DKSANEvaluator:
         maps = self.network.extract(
             frame.contiguous(memory_format=torch.channels_last))
         feature = self._offset_feature
-        return _Features(maps, feature and feature.share(maps))
+        share = None if feature is None else feature.share(maps)
+        return _Features(maps, share)
 
     def fuse(self, features: Sequence[_Features]) -> Tensor:
         """Fuse the features of a window; see :class:`Evaluator`.
@@ -104,7 +105,7 @@ class DKSANEvaluator:
                 torch.stack([one.maps for one in features], 1))
         centre = features[len(features) // 2].maps
         feature = self._offset_feature
-        shared = feature and feature.share(centre, True)
+        shared = None if feature is None else feature.share(centre, True)
         weights = fusion.weight.chunk(len(features), 1)
         fused = fusion.bias.view(-1, 1, 1)
         for (maps, own), weight in zip(features, weights):
