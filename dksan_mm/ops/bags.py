@@ -28,13 +28,15 @@ class Split(NamedTuple):
 def planes(tensor: Tensor, size: int) -> Tensor:
     """Turn ``(n, k * size, h, w)`` into ``(k, size, n * h * w)``."""
     whole = tensor.transpose(0, 1).flatten(1)
-    return whole.unflatten(0, (-1, size))
+    parts: Tensor = whole.unflatten(0, (-1, size))
+    return parts
 
 
 def from_planes(tensor: Tensor, like: Tensor) -> Tensor:
     """Reverse :func:`planes`, to the shape of ``like``."""
     n, _, h, w = like.shape
-    return tensor.flatten(0, 1).unflatten(1, (n, h, w)).transpose(0, 1)
+    maps: Tensor = tensor.flatten(0, 1).unflatten(1, (n, h, w))
+    return maps.transpose(0, 1)
 
 
 class ImageReader:

@@ -5,7 +5,7 @@ The columns of a whole image would need 9 to 25 times its memory. Those of a
 band are computed, used and freed, and computed again for the gradients.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -48,8 +48,8 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
                                 per_pixel(kernel_offset, 2),
                                 per_pixel(mask, 1), geometry)
         return _to_images(rows, geometry)
-    out: Tensor = _Banded.apply(*tensors, geometry)
-    return out
+    run: Callable[..., Tensor] = _Banded.apply
+    return run(*tensors, geometry)
 
 
 def _to_images(rows: Tensor, geometry: Geometry) -> Tensor:
