@@ -8,7 +8,6 @@ browser cannot read from the graphs.
 """
 import argparse
 import json
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,19 +16,19 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dksan_mm.cli.running import run_tool
-from dksan_mm.utils.errors import UserError
 
 NUMBERS = ('scale', 'num_frames', 'size_divisor', 'mean', 'std')
 
 
 def export(out: Path, name: str, scales: Sequence[int]) -> Iterator[dict]:
-    """Export a network at some scales; yield what the page must know."""
+    """Export a network at those scales that it has; yield the page's facts."""
     import onnx
 
     from dksan_mm import load_model
     from dksan_mm.inference.onnx_export import export_onnx
-    model = load_model(name)
-    for scale in scales:
+    from dksan_mm.models.scales import scales_of
+    model: Any = load_model(name)
+    for scale in sorted(set(scales) & set(scales_of(model.generator))):
         paths = export_onnx(
             model,
             str(out / f'{name}-x{scale}.onnx'),
@@ -62,11 +61,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Export all that were asked for."""
     args = parse_args(argv)
     scales = [int(scale) for scale in args.scales.split(',')]
-    if args.out.exists() and not (args.out / 'models.json').exists() and any(
-            args.out.iterdir()):
-        raise UserError(f'{args.out} holds other files')
-    shutil.rmtree(args.out, ignore_errors=True)
-    args.out.mkdir(parents=True)
+    args.out.mkdir(parents=True, exist_ok=True)
+    for old in args.out.glob('*.onnx'):
+        old.unlink()
     facts = [
         one for name in args.models.split(',')
         for one in export(args.out, name, scales)

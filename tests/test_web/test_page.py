@@ -10,6 +10,7 @@ import pytest
 from helpers.animated_files import write_apng
 from helpers.video_files import make_video, read_video
 from helpers.web_page import difference, read_png, write_png
+from PIL import Image
 
 from dksan_mm import load_model, restore_frames
 from dksan_mm.inference.scene_cuts import is_cut
@@ -110,15 +111,46 @@ def decoded(page, path):
     ]
 
 
+def test_gifs_are_decoded_as_by_pillow(page, clip, tmp_path):
+    first, *others = (Image.fromarray(frame).quantize() for frame in clip[:3])
+    path = tmp_path / 'clip.gif'
+    first.save(
+        path, save_all=True, append_images=others, duration=[40, 80, 60])
+    page.choose(path)
+    found = page.run('''(async () => {
+        const {openPicture} = await import('./pictures.js');
+        const found = [];
+        const [file] = document.getElementById('file').files;
+        const source = await openPicture(file);
+        for await (const {timestamp, duration, data} of source.frames()) {
+          found.push([timestamp, duration, [...data]]);
+        }
+        return found;
+    })()''')
+    assert [time[:2] for time in found] == [
+        pytest.approx(time) for time in ([0, .04], [.04, .08], [.12, .06])
+    ]
+    with Image.open(path) as gif:
+        for index, (_, _, levels) in enumerate(found):
+            gif.seek(index)
+            wanted = np.array(gif.convert('RGB'))
+            made = np.array(levels).reshape(*wanted.shape[:2], 4)[..., :3]
+            assert np.array_equal(made, wanted)
+
+
+@pytest.mark.parametrize('end, codec, audio',
+                         [('webm', 'libvpx-vp9', 'libopus'),
+                          ('mp4', 'libx264', 'aac')])
 def test_a_video_is_upscaled_with_its_times_and_sound(page, model, clip,
-                                                      tmp_path):
+                                                      tmp_path, end, codec,
+                                                      audio):
     images = [cv2.resize(frame, (32, 22)) for frame in clip[:7]]
     path = make_video(
-        tmp_path / 'clip.webm',
+        tmp_path / f'clip.{end}',
         images,
-        codec='libvpx-vp9',
+        codec=codec,
         pix_fmt='yuv420p',
-        audio='libopus')
+        audio=audio)
     times, frames = decoded(page, path)
     assert len(frames) == 7
     expected = list(restore_frames(model, frames, scale=2, is_cut=is_cut))
@@ -132,7 +164,7 @@ def test_a_video_is_upscaled_with_its_times_and_sound(page, model, clip,
     name, content = page.upscale()
     saved = tmp_path / name
     saved.write_bytes(content)
-    assert name == 'clip-x2.webm'
+    assert name == f'clip-x2.{end}'
     made = read_video(saved)
     assert [time for time, _ in made] == pytest.approx(times, abs=.002)
     for (_, image), wanted in zip(made, expected, strict=True):

@@ -52,8 +52,20 @@ function say(sentence) {
 const scale = () => Number(/** @type {any} */ (
   document.querySelector('input[name=scale]:checked'))?.value);
 
+/** Offer only the networks that have the factor. */
+function offerNetworks() {
+  const options = [...find('model').options];
+  for (const option of options) {
+    option.disabled = !models.some((one) => one.name === option.value && one.scale === scale());
+  }
+  if (find('model').selectedOptions[0]?.disabled) {
+    find('model').value = options.find((option) => !option.disabled)?.value;
+  }
+}
+
 /** Show what can be done now. */
 function update() {
+  offerNetworks();
   const wrong = input && tooLarge(input, scale());
   find('start').hidden = running;
   find('start').disabled = !input || !models.length || Boolean(wrong);
@@ -173,8 +185,8 @@ const EVENTS = {
 };
 
 /** @param {number} bytes */
-const megabytes = (bytes) => bytes < 1e5 ? `${Math.ceil(bytes / 1e3)} kB` :
-  `${(bytes / 1e6).toFixed(1)} MB`;
+const megabytes = (bytes) => bytes < 1e5 ? `${Math.ceil(bytes / 1e3)}\u00a0kB` :
+  `${(bytes / 1e6).toFixed(1)}\u00a0MB`;
 
 /** Begin to upscale. */
 function start() {
@@ -204,8 +216,11 @@ async function loadModels() {
   const text = new TextDecoder().decode(await load('models/models.json', 'The list of networks'));
   models = JSON.parse(text);
   const names = [...new Set(models.map(({name}) => name))];
-  find('model').replaceChildren(...names.map(
-    (name) => new Option(NAMES[/** @type {'dksan-s'} */ (name)] || name, name)));
+  find('model').replaceChildren(...names.map((name) => {
+    const scales = models.filter((one) => one.name === name).map((one) => one.scale);
+    const only = scales.length === 1 ? ` (x${scales[0]} only)` : '';
+    return new Option((NAMES[/** @type {'dksan-s'} */ (name)] || name) + only, name);
+  }));
   const scales = [...new Set(models.map((one) => one.scale))].sort((a, b) => a - b);
   find('scales').replaceChildren(...scales.map((one) => {
     const label = document.createElement('label');

@@ -34,11 +34,11 @@ function taps(length, count) {
 
 /**
  * Upscale an image.
- * @param {{data: Uint8ClampedArray, width: number, height: number}} image RGBA.
+ * @param {{data: Uint8ClampedArray<ArrayBuffer>, width: number, height: number}} image RGBA.
  * @param {number} width Of the result, at least the image's.
  * @param {number} height Of the result, at least the image's.
  * @param {number} [channels] 4 (RGBA) or 1, of which data has so many.
- * @returns {Uint8ClampedArray} As many channels, rows from the top.
+ * @returns {Uint8ClampedArray<ArrayBuffer>} As many channels, rows from the top.
  */
 export function bicubic(image, width, height, channels = 4) {
   const across = taps(image.width, width);

@@ -10,7 +10,6 @@ export class Comparison {
     this.stage = find('stage');
     this.before = find('before');
     this.after = find('after');
-    this.tag = find('after-tag');
     this.slider = find('slider');
     this.slider.addEventListener('input', () => this.move());
     this.move();
@@ -36,7 +35,9 @@ export class Comparison {
     const {width, height} = before;
     this.section.hidden = false;
     this.stage.style.aspectRatio = `${width} / ${height}`;
-    this.stage.style.width = `min(${width}px, 100%, calc(85vh * ${width / height}))`;
+    this.stage.style.width =
+      `min(max(${width}px, 40rem), 100%, calc(85vh * ${width / height}))`;
+    this.section.classList.toggle('single', !after);
     for (const [canvas, bitmap] of [[this.before, before], [this.after, after || before]]) {
       if (canvas.width !== width || canvas.height !== height) {
         Object.assign(canvas, {width, height});
@@ -45,14 +46,13 @@ export class Comparison {
       pen.clearRect(0, 0, width, height);
       pen.drawImage(bitmap, 0, 0);
     }
-    this.tag.hidden = !after;
     before.close();
     after?.close();
   }
 
   /**
    * Show a part of the result.
-   * @param {{data: Uint8ClampedArray, wide: number, high: number, x: number,
+   * @param {{data: Uint8ClampedArray<ArrayBuffer>, wide: number, high: number, x: number,
    *     y: number, w: number, h: number}} tile Pixels, and place and size as
    *     shares of the whole.
    */
@@ -61,7 +61,7 @@ export class Comparison {
     const {width, height} = this.after;
     this.after.getContext('2d').drawImage(
       bitmap, x * width, y * height, w * width, h * height);
-    this.tag.hidden = false;
+    this.section.classList.remove('single');
     bitmap.close();
   }
 }

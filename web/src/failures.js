@@ -13,6 +13,10 @@ const MEMORY = /out of memory|bad_alloc|allocation failed|allocate|memory access
 export function explain(error) {
   if (error instanceof Failure) return error.message;
   const text = error instanceof Error ? error.message : String(error);
+  if (/device (is |was )?lost|webgpu/i.test(text)) {
+    return 'The graphics processor has stopped. Add "?gpu=0" to the address ' +
+      'of this page to do without it.';
+  }
   if (error instanceof RangeError || MEMORY.test(text)) {
     return 'The memory did not suffice. Choose a smaller factor or a smaller ' +
       'file, or close other pages.';

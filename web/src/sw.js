@@ -1,23 +1,25 @@
 /** Keeps the page for use without a connection; isolates it for threads. */
 const VERSION = '@VERSION@';
 /** The page itself, and what else is worth keeping from the beginning. */
+/** @type {string[]} */
 const PAGE = [/*@PAGE@*/];
+/** @type {string[]} */
 const REST = [/*@REST@*/];
 const worker = /** @type {any} */ (self);
 
-worker.addEventListener('install', (event) => {
+worker.addEventListener('install', (/** @type {any} */ event) => {
   event.waitUntil(caches.open(VERSION).then((cache) => cache.addAll(
     PAGE.map((path) => new Request(path, {cache: 'no-cache'})))));
   worker.skipWaiting();
 });
 
-worker.addEventListener('activate', (event) => {
+worker.addEventListener('activate', (/** @type {any} */ event) => {
   event.waitUntil(caches.keys().then((names) => Promise.all(
     names.filter((name) => name.startsWith('dksan-mm-') && name !== VERSION)
       .map((name) => caches.delete(name)))).then(() => worker.clients.claim()));
 });
 
-worker.addEventListener('message', (event) => {
+worker.addEventListener('message', (/** @type {any} */ event) => {
   if (event.data === 'fill') event.waitUntil(fill());
 });
 
@@ -50,7 +52,7 @@ async function answer(request) {
   return isolate(fresh);
 }
 
-worker.addEventListener('fetch', (event) => {
+worker.addEventListener('fetch', (/** @type {any} */ event) => {
   const {request} = event;
   if (request.method !== 'GET' || !request.url.startsWith(worker.registration.scope)) return;
   event.respondWith(answer(request));

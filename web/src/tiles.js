@@ -64,7 +64,7 @@ function ramp(span, scale) {
 
 /**
  * Write a tile into the frame, over the tiles above and to the left.
- * @param {Uint8ClampedArray} out RGBA of the whole HR frame.
+ * @param {Uint8ClampedArray<ArrayBuffer>} out RGBA of the whole HR frame.
  * @param {number} width Of the HR frame.
  * @param {Float32Array} image Grey levels of the tile with its halo, planar RGB.
  * @param {Tile} tile

@@ -45,7 +45,7 @@ export class Upscaler {
   /**
    * Make the frame in the middle of a window.
    * @param {(tile: number) => Encoded[] | Promise<Encoded[]>} window Of one tile.
-   * @param {(tile: import('./tiles.js').Tile, out: Uint8ClampedArray) => void} [onTile]
+   * @param {(tile: import('./tiles.js').Tile, out: Uint8ClampedArray<ArrayBuffer>) => void} [onTile]
    *     Told of each tile.
    * @returns {Promise<Frame>}
    */
@@ -63,7 +63,7 @@ export class Upscaler {
   /**
    * Upscale a single picture, as a video of one frame.
    * @param {Frame} frame
-   * @param {(tile: import('./tiles.js').Tile, out: Uint8ClampedArray) => void} [onTile]
+   * @param {(tile: import('./tiles.js').Tile, out: Uint8ClampedArray<ArrayBuffer>) => void} [onTile]
    * @returns {Promise<Frame>}
    */
   picture(frame, onTile) {

@@ -119,10 +119,11 @@ export class VideoWriter {
   /** Copy the packets of the sound as they are. */
   async copySound() {
     const decoderConfig = await this.sound.getDecoderConfig();
+    const track = /** @type {any} */ (this.track);
     for await (const packet of new media.EncodedPacketSink(this.sound).packets()) {
-      await this.track.add(packet, {decoderConfig});
+      await track.add(packet, {decoderConfig});
     }
-    this.track.close();
+    track.close();
   }
 
   /**
@@ -148,6 +149,6 @@ export class VideoWriter {
     this.source.close();
     await this.copied;
     await this.output.finalize();
-    return new Blob([this.output.target.buffer], {type: `video/${this.extension}`});
+    return new Blob([/** @type {ArrayBuffer} */ (this.output.target.buffer)], {type: `video/${this.extension}`});
   }
 }

@@ -31,7 +31,11 @@ function tell(message, parts = []) {
   /** @type {any} */ (self).postMessage(message, parts);
 }
 
-/** @param {Frame} frame @param {number} width @param {number} height */
+/**
+ * @param {Frame} frame
+ * @param {number} toWidth
+ * @param {number} toHeight
+ */
 function picture({data, width, height}, toWidth, toHeight) {
   return createImageBitmap(new ImageData(data, width, height),
     {resizeWidth: toWidth, resizeHeight: toHeight, resizeQuality: 'high'});
@@ -98,7 +102,7 @@ async function upscalePicture(upscaler) {
  * Send the part of the result that a tile has made.
  * @param {Upscaler} upscaler
  * @param {import('./tiles.js').Tile} tile
- * @param {Uint8ClampedArray} data Of the whole result.
+ * @param {Uint8ClampedArray<ArrayBuffer>} data Of the whole result.
  */
 function showTile({scale, width, height}, {rows, columns}, data) {
   const [x, y] = [scale * columns.start, scale * rows.start];
@@ -152,7 +156,8 @@ async function run(request) {
   const upscaler = new Upscaler(network, source.width, source.height, request.side);
   const made = source.kind === 'picture' ? await upscalePicture(upscaler) :
     await upscaleFrames(upscaler, request);
-  tell({event: 'done', ...made, width: upscaler.width, height: upscaler.height});
+  const notes = note ? [note, ...made.notes] : made.notes;
+  tell({event: 'done', ...made, notes, width: upscaler.width, height: upscaler.height});
 }
 
 self.onmessage = async ({data}) => {
