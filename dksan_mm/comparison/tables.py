@@ -212,13 +212,14 @@ def notes(results: dict) -> list[str]:
     counts = [len(clip['frames']) for clip in data['videos'].values()]
     found = []
     if counts:
-        limit = f', the first {data["max_frames"]} of each' \
+        limit = f' (the first {data["max_frames"]} of each video)' \
             if data['max_frames'] else ''
-        found.append(f'{len(counts)} videos, {sum(counts)} frames{limit}; '
-                     'values are means over the videos of each video\'s '
-                     'mean, on 8-bit frames.')
+        videos = 'video' if len(counts) == 1 else 'videos'
+        found.append(f'{len(counts)} {videos}, {sum(counts)} frames{limit}. '
+                     'The score of a video is the mean over its frames, '
+                     'rounded to 8 bits; the average is over the videos.')
     found += [
-        f'{name} has no checkpoint: its weights are untrained.'
+        f'{name} has no checkpoint; its weights are untrained.'
         for name, model in models.items() if model.get('untrained')
     ]
     found += [
