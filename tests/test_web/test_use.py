@@ -134,8 +134,10 @@ def test_the_keyboard_suffices(page, photo, tmp_path):
     assert (before, after) == ('50%', '49%')
     tree = page.call('Accessibility.getFullAXTree')['nodes']
     controls = [
-        node for node in tree if node.get('role', {}).get('value') in
-        ('button', 'radio', 'combobox', 'slider', 'progressbar', 'image')
+        node for node in tree
+        if node.get('role', {}).get('value') in ('button', 'radio', 'combobox',
+                                                 'slider', 'progressbar',
+                                                 'image')
     ]
     assert len(controls) >= 7
     assert all(node['name']['value'] for node in controls)
