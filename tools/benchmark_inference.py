@@ -33,6 +33,7 @@ sys.path.insert(0, str(ROOT))
 from dksan_mm.cli import launch
 from dksan_mm.cli.arguments import frame_size, positive
 
+Clock = Callable[[], float]
 MEGABYTE = 2**20
 Size = tuple[int, int]
 
@@ -64,6 +65,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--dtype', default='float32', choices=('float32', 'bfloat16'))
     parser.add_argument('--threads', default=2, type=positive, metavar='N')
+    parser.add_argument(
+        '--cpu-time',
+        action='store_true',
+        help='measure processor time instead of wall time')
     parser.add_argument(
         '--no-plain',
         action='store_true',
@@ -98,8 +103,8 @@ def noise(size: Size, count: int) -> Iterator:
         yield generator.integers(0, 256, (*size, 3), np.uint8)
 
 
-def time_stream(model, size: Size, frames: int,
-                alone: Callable) -> tuple[float, float, float]:
+def time_stream(model, size: Size, frames: int, alone: Callable,
+                clock: Clock) -> tuple[float, float, float]:
     """Time frames of a running stream in turns with their convolutions.
 
     Returns:
@@ -111,9 +116,9 @@ def time_stream(model, size: Size, frames: int,
     next(stream)  # the first frame also computes the features of four others
     pairs = []
     for _ in range(frames):
-        start = time.perf_counter()
+        start = clock()
         next(stream)
-        pairs.append((time.perf_counter() - start, alone()))
+        pairs.append((clock() - start, alone()))
     return (statistics.median(frame for frame, _ in pairs),
             statistics.median(convolutions for _, convolutions in pairs),
             statistics.median(a / b for a, b in pairs))
@@ -145,7 +150,7 @@ def _hashable(setting):
     return tuple(setting) if isinstance(setting, list) else setting
 
 
-def time_convolutions(calls: Counter, dtype) -> float:
+def time_convolutions(calls: Counter, dtype, clock: Clock) -> float:
     """Return the seconds of all recorded calls, timed once after a warm-up."""
     import torch
     import torch.nn.functional as F
@@ -154,16 +159,16 @@ def time_convolutions(calls: Counter, dtype) -> float:
         x = torch.randn(shape).to(dtype, memory_format=torch.channels_last)
         w = torch.randn(filters).to(dtype, memory_format=torch.channels_last)
         total += count * time_second(
-            lambda: F.conv2d(x, w, None, stride, padding, *settings))
+            lambda: F.conv2d(x, w, None, stride, padding, *settings), clock)
     return total
 
 
-def time_second(run: Callable) -> float:
+def time_second(run: Callable, clock: Clock) -> float:
     """Return the seconds of the second of two calls."""
     run()
-    start = time.perf_counter()
+    start = clock()
     run()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def measure(model, args: argparse.Namespace) -> None:
@@ -172,13 +177,14 @@ def measure(model, args: argparse.Namespace) -> None:
 
     from dksan_mm.apis import restore_frames
     from dksan_mm.utils.process_memory import peak_resident_memory
+    clock = time.process_time if args.cpu_time else time.perf_counter
     before = peak_resident_memory()
     with recorded_convolutions() as calls:
         next(restore_frames(model, noise(args.size, 1), tile=None))
     used = peak_resident_memory() - before
     stream, alone, ratio = time_stream(
         model, args.size, args.frames,
-        lambda: time_convolutions(calls, model.inference_dtype))
+        lambda: time_convolutions(calls, model.inference_dtype, clock), clock)
     pixels = args.size[0] * args.size[1]
     print(f'{args.config}, LR {args.size[0]}x{args.size[1]}, {args.dtype}, '
           f'{args.threads} threads')
@@ -190,7 +196,7 @@ def measure(model, args: argparse.Namespace) -> None:
     if args.no_plain:
         return
     window = torch.rand(1, model.generator.num_frames, 3, *args.size)
-    plain = time_second(lambda: model.generator(window))
+    plain = time_second(lambda: model.generator(window), clock)
     used = peak_resident_memory() - before
     print(f'plain forward      {plain:8.2f} s, float32, '
           f'{used / MEGABYTE:.0f} MB, {used / 1024 / pixels:.0f} KB a pixel')

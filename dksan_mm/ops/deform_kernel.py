@@ -52,8 +52,6 @@ dense DKC, S = 3, both offsets                2.4               2.6
 ``ModulatedDeformConv2d``, 8 groups           3.0               2.8
 mmcv's ``ModulatedDeformConv2d``               22                68
 torchvision's ``deform_conv2d``                22                53
-depthwise DKC in pure torch                   9.0                13
-dense DKC in pure torch                       9.8                14
 ========================================  =======  ================
 
 From 32x32 to 512x512, a training step of the depthwise form needs 1.6 to
