@@ -9,7 +9,10 @@ load_from = 'weights/dksan-s_vid3oc_x16.pth'
 
 model = dict(
     type='WindowGAN',
-    generator=dict(min_scale=16),  # the only frame that is trained
+    generator=dict(
+        min_scale=16,  # the only frame that is trained
+        # Where a mesh showed without smoothing, mostly at x8.
+        smooth_scales=(8, 16)),
     # Of pairs of frames, 2 * 3 channels; half of Real-ESRGAN's width.
     discriminator=dict(
         type='UNetDiscriminatorWithSpectralNorm',

@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Layers of the network: convolutions, RCAB and x2 upscaling."""
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -156,6 +157,27 @@ class Extractor(nn.Sequential):
         super().__init__(conv3x3(3, channels), ResidualBlockNoBN(channels))
 
 
+def smoothing(channels: int) -> nn.Conv2d:
+    """Build a fixed binomial filter, [1, 2, 1] / 4 along rows and columns.
+
+    It removes patterns with a period of two pixels, such as the mesh that a
+    PixelShuffle leaves (Sugawara et al., arXiv 1806.02658). Zero padding.
+
+    Args:
+        channels (int): Number of channels, which are filtered separately.
+
+    Returns:
+        nn.Conv2d: Convolution without parameters. State dicts do not contain
+        its weight, a buffer.
+    """
+    conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+    taps = torch.tensor([1., 2., 1.]) / 4
+    kernel = torch.eye(channels)[..., None, None] * taps[:, None] * taps
+    del conv.weight
+    conv.register_buffer('weight', kernel, persistent=False)
+    return conv
+
+
 @register('MODELS')
 class UpscaleX2(nn.Sequential):
     """Reconstruction of one level's residual, x2 (paper, U_i in eq. 5-8).
@@ -168,16 +190,22 @@ class UpscaleX2(nn.Sequential):
     Args:
         channels (int): Number of input channels, even.
         out_channels (int): Number of channels of the output image.
+        smooth (bool): Whether to apply :func:`smoothing` to the output.
 
     Raises:
         ValueError: If ``channels`` is odd.
     """
 
-    def __init__(self, channels: int, out_channels: int = 3) -> None:
+    def __init__(self,
+                 channels: int,
+                 out_channels: int = 3,
+                 *,
+                 smooth: bool = False) -> None:
         if channels % 2:
             raise ValueError(f'channels must be even, got {channels}')
         half = channels // 2
         super().__init__(
             conv3x3(channels, 4 * half), nn.PixelShuffle(2), lrelu(),
             conv3x3(half, half), lrelu(),
-            conv3x3(half, out_channels, scale=0.001))
+            conv3x3(half, out_channels, scale=0.001),
+            *[smoothing(out_channels)] * smooth)

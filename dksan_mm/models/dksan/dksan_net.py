@@ -28,6 +28,7 @@ class Level(nn.Module):
         extractor (nn.Module, optional): Feature extraction E_2 to E_4; None
             if the features are given.
         mean (float): Value subtracted from the frame before the extractor.
+        smooth (bool): Whether to smooth the level's residual.
     """
 
     def __init__(self,
@@ -36,13 +37,14 @@ class Level(nn.Module):
                  *,
                  attention: nn.Module,
                  extractor: nn.Module | None,
-                 mean: float = 0.) -> None:
+                 mean: float = 0.,
+                 smooth: bool = False) -> None:
         super().__init__()
         self.mean = mean
         self.extractor = extractor
         self.blocks = nn.Sequential(*blocks)
         self.attention = attention
-        self.upscale = UpscaleX2(channels)
+        self.upscale = UpscaleX2(channels, smooth=smooth)
 
     def forward(self, frame: Tensor, features: Tensor | None = None) -> Tensor:
         """Upscale ``frame``, ``(n, 3, h, w)``, by 2."""
@@ -81,13 +83,17 @@ class DKSANNet(BaseModule):
             mean of the data makes ReLUs that never open rarer.
         min_scale (int): Smallest supported scale factor. *Chosen here*:
             earlier levels are useless if no loss trains their frames.
+        smooth_scales (Sequence[int]): Scale factors of the levels whose
+            residual is smoothed (:func:`~dksan_mm.models.layers.smoothing`).
+            *Chosen here*: a loss other than a pixel error does not prevent a
+            mesh.
         with_cp (bool): Whether to checkpoint activations: less memory in
             training, the same gradients, more time.
         init_cfg (dict, optional): mmengine's initialisation config.
 
     Raises:
         ValueError: If ``num_frames`` is even, there is no level, or no level
-            has the scale factor ``min_scale``.
+            has the scale factor ``min_scale`` or one of ``smooth_scales``.
     """
 
     size_divisor = 1
@@ -105,6 +111,7 @@ class DKSANNet(BaseModule):
                  dksa: bool = True,
                  mean: float = 0.,
                  min_scale: int = 2,
+                 smooth_scales: Sequence[int] = (),
                  with_cp: bool = False,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -118,6 +125,9 @@ class DKSANNet(BaseModule):
         if min_scale not in self.level_scales:
             raise ValueError(f'min_scale must be one of {self.level_scales}, '
                              f'got {min_scale}')
+        if not set(smooth_scales) <= set(self.level_scales):
+            raise ValueError('smooth_scales must be some of '
+                             f'{self.level_scales}, got {smooth_scales}')
         self.scales = tuple(s for s in self.level_scales if s >= min_scale)
         self.mean = mean
         self.features = nn.Sequential(
@@ -129,7 +139,7 @@ class DKSANNet(BaseModule):
         self.fusion = nn.Conv2d(num_frames * channels, channels, 1)
         default_init_weights(self.fusion)
         self.levels = nn.ModuleList()
-        for count in num_blocks:
+        for scale, count in zip(self.level_scales, num_blocks):
             first = not self.levels  # has the light DKSA (paper, sec. 3)
             attention = LightDKSA if first else DKSA
             self.levels.append(
@@ -141,7 +151,8 @@ class DKSANNet(BaseModule):
                     ],
                     attention=attention(channels) if dksa else nn.Identity(),
                     extractor=None if first else Extractor(channels),
-                    mean=mean))
+                    mean=mean,
+                    smooth=scale in smooth_scales))
         self.register_load_state_dict_pre_hook(_rename_parameters)
         if with_cp:
             self._checkpoint_activations()
