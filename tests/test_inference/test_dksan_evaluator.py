@@ -21,6 +21,7 @@ NETS = {
     'dksan': dict(),
     'wo_channel_attention': dict(channel_attention=False),
     'backbone': dict(channel_attention=False, align=False, dksa=False),
+    'smooth': dict(smooth_scales=(4, 8)),
 }
 SMALL = dict(channels=8, num_blocks=(2, 1, 1), reduction=2, deform_groups=2)
 

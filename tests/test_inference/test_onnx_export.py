@@ -63,6 +63,12 @@ def test_without_align_and_attention(tmp_path):
     check(model, str(tmp_path / 'plain.onnx'), SIZES)
 
 
+def test_smooth_levels(tmp_path):
+    model = make_model(dict(DKSAN, smooth_scales=(4, )))
+    export_onnx(model, str(tmp_path / 'smooth.onnx'), name='smooth')
+    check(model, str(tmp_path / 'smooth.onnx'), SIZES)
+
+
 def test_edvr(tmp_path):
     model, path = make_model(EDVR), str(tmp_path / 'edvr.onnx')
     model.generator.init_weights = None  # of mmengine's; not called

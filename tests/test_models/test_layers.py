@@ -1,4 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
+import itertools
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,7 +10,7 @@ from mmagic.registry import MODELS
 
 import dksan_mm.models  # noqa: F401
 from dksan_mm.models import layers
-from dksan_mm.models.layers import RCAB, UpscaleX2
+from dksan_mm.models.layers import RCAB, UpscaleX2, smoothing
 
 
 def test_rcab_follows_its_definition():
@@ -35,6 +37,35 @@ def test_rcab_rejects_a_reduction_without_hidden_channels(reduction):
 def test_upscale_doubles_the_size_and_ends_in_an_image():
     out = UpscaleX2(8)(torch.randn(2, 8, 5, 3))
     assert out.shape == (2, 3, 10, 6)
+
+
+def test_smoothing_is_the_binomial_mean_of_neighbours():
+    x, size = torch.randn(2, 3, 5, 4, dtype=torch.float64), (5, 4)
+    out = smoothing(3).double()(x)
+    share = {-1: 1 / 4, 0: 1 / 2, 1: 1 / 4}
+    for row, column in itertools.product(*map(range, size)):
+        expected = sum(
+            share[dy] * share[dx] * x[..., row + dy, column + dx]
+            for dy, dx in itertools.product(share, share)
+            if 0 <= row + dy < size[0] and 0 <= column + dx < size[1])
+        torch.testing.assert_close(
+            out[..., row, column], expected, rtol=0, atol=1e-12)
+
+
+def test_smoothing_removes_a_mesh_and_keeps_a_colour():
+    mesh = torch.full((1, 3, 8, 8), 0.5)
+    mesh[..., ::2, ::2] += 0.5
+    mesh[..., 1::2, 1::2] -= 0.25
+    inner = smoothing(3)(mesh)[..., 1:-1, 1:-1]
+    torch.testing.assert_close(inner, torch.full_like(inner, 0.5625))
+
+
+def test_a_smooth_upscale_has_the_state_dict_of_a_plain_one():
+    plain, smooth = UpscaleX2(8), UpscaleX2(8, smooth=True)
+    smooth.load_state_dict(plain.state_dict())
+    assert len(list(smooth.parameters())) == len(list(plain.parameters()))
+    x = torch.randn(2, 8, 5, 3)
+    torch.testing.assert_close(smooth(x), smoothing(3)(plain(x)))
 
 
 def test_upscale_rejects_odd_channels():

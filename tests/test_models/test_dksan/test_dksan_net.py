@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 from dksan_mm.models import DKSANNet
 from dksan_mm.models.dksan.dkc_align import DKCAlign
+from dksan_mm.models.layers import smoothing, upsample2
 
 ABLATIONS = {
     'backbone': dict(channel_attention=False, align=False, dksa=False),
@@ -112,6 +113,22 @@ def test_a_silent_network_is_four_bicubic_steps_of_the_centre_frame():
     torch.testing.assert_close(net(frames), expected)
 
 
+def test_levels_of_the_smooth_scales_smooth_their_residual():
+    plain = DKSANNet(**SMALL)
+    smooth = DKSANNet(**SMALL, smooth_scales=(4, ))
+    smooth.load_state_dict(plain.state_dict())
+    frames = torch.rand(1, 7, 3, 4, 5)
+    x2 = plain(frames, scale=2)
+    assert torch.equal(smooth(frames, scale=2), x2)
+    level = plain.levels[1]
+    features = level.extractor(x2)
+    residual = level.upscale(
+        level.attention(level.blocks(features)) + features)
+    torch.testing.assert_close(
+        smooth(frames, scale=4),
+        smoothing(3)(residual) + upsample2(x2))
+
+
 def test_every_frame_has_its_own_influence():
     net = DKSANNet(**SMALL)
     frames = torch.rand(1, 7, 3, 5, 4, requires_grad=True)
@@ -153,8 +170,10 @@ def test_other_shapes_are_rejected(shape):
         DKSANNet(**SMALL)(torch.zeros(shape))
 
 
-@pytest.mark.parametrize('kwargs, match', [(dict(num_frames=6), 'got 6'),
-                                           (dict(num_blocks=()), r'\(\)')])
+@pytest.mark.parametrize('kwargs, match',
+                         [(dict(num_frames=6), 'got 6'),
+                          (dict(num_blocks=()), r'\(\)'),
+                          (dict(smooth_scales=(4, 32)), r'got \(4, 32\)')])
 def test_impossible_settings_are_rejected(kwargs, match):
     with pytest.raises(ValueError, match=match):
         DKSANNet(8, **kwargs)
