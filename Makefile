@@ -3,10 +3,13 @@
 #   make setup PYTHON=/path/to/python3.11    another Python (3.10 to 3.12)
 #   make setup MMCV_CUDA=0                   mmcv without CUDA (1: with it)
 #   make test ARGS='tests/test_ops -k grad'  only some of them
+#   make test ARGS="-n 0"                    one after the other
 
 PYTHON ?=
 ARGS ?=
 VENV_PYTHON := .venv/bin/python
+# Two processes, since many tests use two threads or start processes.
+PYTEST = $(VENV_PYTHON) -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all coverage lint types docs dist clean
@@ -32,10 +35,10 @@ demo: setup ## train on the sample clips, evaluate, upscale a video
 	@$(VENV_PYTHON) tools/demo.py $(ARGS)
 
 test: setup ## run the quick tests (four minutes)
-	@$(VENV_PYTHON) -m pytest -m 'not slow and not processes' $(ARGS)
+	@$(PYTEST) -m 'not slow and not processes' $(ARGS)
 
 test-all: setup ## run all tests (half an hour)
-	@$(VENV_PYTHON) -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 coverage: setup ## run the quick tests and report the lines without coverage
 	@$(VENV_PYTHON) -m coverage run -m pytest \
