@@ -1,10 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
 """Serve the page that upscales in a browser: python tools/web.py [FOLDER].
 
-    python tools/web.py                  the page that "npm run build" has made
+    python tools/web.py                  the page built by "npm run build"
     python tools/web.py --port 9000
 
-It answers this machine alone. docs/web.md tells how the page is built.
+The server accepts connections from this machine only. docs/web.md describes
+how to build the page.
 """
 import argparse
 import sys
