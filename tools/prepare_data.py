@@ -156,9 +156,8 @@ def _check_paths(parser: argparse.ArgumentParser,
     source, out = osp.realpath(args.source), osp.realpath(args.out)
     if osp.commonpath([source, out]) in (source, out) and (source == out or
                                                            osp.isdir(source)):
-        parser.error(
-            'SOURCE and OUT must not contain each other, got '
-            f'{args.source} and {args.out}')
+        parser.error('SOURCE and OUT must not contain each other, got '
+                     f'{args.source} and {args.out}')
     if osp.exists(out) and not osp.isdir(out):
         parser.error(f'{args.out}: is not a folder')
 

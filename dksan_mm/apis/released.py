@@ -34,7 +34,7 @@ def load_model(name: str = 'dksan-s',
         checkpoint (str | PathLike, optional): Your own trained weights,
             loaded instead of the released ones.
         detail (float, optional): Amount of detail, only for 'dksan-s-gan';
-            see :func:`set_detail`. Default: 0.6, or 1 with your own
+            see :func:`set_detail`. Default: 0.75, or 1 with your own
             checkpoint.
         device (str | torch.device): Device of the model.
         dtype (torch.dtype): As in :func:`init_model`.
@@ -77,8 +77,8 @@ def set_detail(model: nn.Module, name: str, detail: float) -> None:
         model (nn.Module): Model of the released network ``name``, with the
             released weights or your own.
         name (str): 'dksan-s-gan'.
-        detail (float): Amount of detail. 0 gives the frames of 'dksan-s',
-            closest to the ground truth but soft; 1 gives all detail.
+        detail (float): Amount of detail. 0 gives nearly the frames of
+            'dksan-s', soft but close to the ground truth; 1 all detail.
 
     Raises:
         ValueError: If the network has no adjustable detail, or ``detail`` is

@@ -46,8 +46,8 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         '--detail',
         type=share_of_one,
         metavar='0..1',
-        help='amount of detail that dksan-s-gan invents: 0 is dksan-s '
-        f'(default: {DETAIL})')
+        help='amount of detail that dksan-s-gan invents: 0 is nearly '
+        f'dksan-s (default: {DETAIL})')
     parser.add_argument(
         '--config', help='config of another network, such as your own')
     parser.add_argument(

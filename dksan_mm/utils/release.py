@@ -11,9 +11,8 @@ RELEASED = {
 #: Networks trained for perceptual quality, each with the network trained on
 #: pixel errors that it started from; weights of both can be interpolated.
 PIXEL_NETWORKS = {'dksan-s-gan': 'dksan-s'}
-#: Default share of the former: the largest without a visible mesh pattern in
-#: flat regions.
-DETAIL = 0.6
+#: Default share of the former: above it, flat regions show brush strokes.
+DETAIL = 0.75
 
 
 def default_detail(name: str, *, own_weights: bool) -> float | None:
