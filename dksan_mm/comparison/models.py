@@ -9,7 +9,7 @@ from mmengine.runner import set_random_seed
 
 from dksan_mm.analysis.complexity import count_cost
 from dksan_mm.cli.launch import BUILD_ERRORS, last_line
-from dksan_mm.engine.runner.checkpoint import load_weights
+from dksan_mm.engine.runner.checkpoint import load_weights, needed
 from dksan_mm.utils.errors import UserError
 from .request import ModelSpec
 
@@ -54,6 +54,12 @@ def build_model(config: Config,
         return model, bool(model.state_dict())
     load_weights(model, spec.checkpoint)
     return model, False
+
+
+def count_parameters(model: torch.nn.Module) -> int:
+    """Count the parameters that a release has: without a discriminator."""
+    parameters = needed(dict(model.named_parameters()))
+    return sum(parameter.numel() for parameter in parameters.values())
 
 
 def count_multiply_adds(model: torch.nn.Module,

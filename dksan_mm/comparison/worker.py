@@ -23,7 +23,8 @@ from dksan_mm.io.images import read_image
 from dksan_mm.utils.process_memory import resident_memory
 from dksan_mm.utils.rounding import round_to_uint8
 from . import journal, scores
-from .models import build_model, count_multiply_adds, device_name, find_device
+from .models import (build_model, count_multiply_adds, count_parameters,
+                     device_name, find_device)
 from .request import Task, dataset_config, read_config
 
 Tell = Callable[..., None]
@@ -257,7 +258,7 @@ class ModelRun:
         first = next(iter(self.clips))
         lr_size = self._describe(first)['lr_size']
         return dict(
-            parameters=sum(p.numel() for p in self.model.parameters()),
+            parameters=count_parameters(self.model),
             multiply_adds=count_multiply_adds(self.model, lr_size),
             multiply_adds_lr_size=lr_size,
             seconds_per_frame=statistics.median(seconds),

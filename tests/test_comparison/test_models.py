@@ -8,7 +8,8 @@ from mmengine.registry import init_default_scope
 
 from dksan_mm.analysis.complexity import count_cost
 from dksan_mm.comparison.models import (build_model, count_multiply_adds,
-                                        device_name, find_device)
+                                        count_parameters, device_name,
+                                        find_device)
 from dksan_mm.comparison.request import ModelSpec
 from dksan_mm.utils.errors import UserError
 
@@ -23,6 +24,13 @@ def config_of(**generator):
                 type='WindowVSR',
                 generator=generator,
                 pixel_loss=dict(type='CharbonnierLoss'))))
+
+
+def test_parameters_of_a_discriminator_do_not_count():
+    model = torch.nn.Module()
+    model.generator = torch.nn.Linear(3, 2)
+    model.discriminator = torch.nn.Linear(5, 5)
+    assert count_parameters(model) == 3 * 2 + 2
 
 
 def test_devices():
