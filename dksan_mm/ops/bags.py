@@ -40,7 +40,7 @@ def from_planes(tensor: Tensor, like: Tensor) -> Tensor:
 
 
 class ImageReader:
-    """Where the taps of a band of output pixels read the images.
+    """Compute where the taps of a band of output pixels read the images.
 
     Args:
         band (slice): Output pixels, numbered over the batch.

@@ -70,7 +70,7 @@ class OffsetFeature(nn.Sequential):
 
     @property
     def has_shares(self) -> bool:
-        """Whether :meth:`share` may take the place of a call."""
+        """Return whether :meth:`share` can replace a call."""
         return is_plain(self[0])
 
     def share(self, features: Tensor, as_reference: bool = False) -> Tensor:
