@@ -1,7 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Runs of the tools within the test process, which saves mmagic's import."""
 import functools
-import importlib.util
 import itertools
 import os
 import sys
@@ -11,6 +10,7 @@ import helpers.mean_distance  # noqa: F401  (registers a loss)
 import helpers.poison  # noqa: F401  (registers a hook)
 import pytest
 import torch
+from helpers.tool_modules import load_tool
 from torch.distributed.elastic.utils.distributed import get_free_port
 from torch.multiprocessing import start_processes
 from torch.testing import assert_close
@@ -31,15 +31,6 @@ LIGHT = [
     for key in ('num_workers=0', 'persistent_workers=False')
 ]
 NUMBERS = itertools.count()
-
-
-def load_tool(name):
-    """tools/NAME.py as a module."""
-    spec = importlib.util.spec_from_file_location(f'{name}_tool',
-                                                  ROOT / f'tools/{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def run(name, *arguments, options=TINY):

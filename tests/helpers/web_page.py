@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from helpers.chromium import CHROMIUM, Browser
+from helpers.tool_modules import load_tool
 
 WEB = Path(__file__).resolve().parents[2] / 'web'
 # Networks that the tests use; the page offers more.
@@ -43,18 +44,10 @@ def build(out):
     return out
 
 
-def _tool():
-    path = WEB.parent / 'tools' / 'web.py'
-    spec = importlib.util.spec_from_file_location('web_tool', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @contextmanager
 def served(folder, headers=None):
     """Serve a built page; give its address. ``headers`` replace the usual."""
-    tool = _tool()
+    tool = load_tool('web')
     if headers is not None:
         tool.HEADERS = headers
     server = tool.make_server(folder, 0)

@@ -11,7 +11,7 @@ from dksan_mm.cli.running import run_tool
 
 @pytest.fixture
 def built(tmp_path):
-    """What a built page has at least."""
+    """Files that every built page has."""
     (tmp_path / 'models').mkdir()
     (tmp_path / 'models' / 'models.json').write_text('[]')
     (tmp_path / 'index.html').write_text('<p>page</p>')

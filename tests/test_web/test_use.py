@@ -109,7 +109,7 @@ def test_a_narrow_screen_needs_no_scrolling_sideways(browser, address, photo,
 
 
 def reached_by_tab(page, count):
-    """Where the focus is after each press of the key."""
+    """Return the focused element after each press of the key."""
     reached = []
     for _ in range(count):
         page.press('Tab', 9)

@@ -15,7 +15,7 @@ from dksan_mm.utils.registration import register
 
 
 class OffsetFeature(nn.Sequential):
-    """The features that DKC Align predicts offsets from.
+    """Features from which DKC Align predicts offsets.
 
     The first convolution is linear in its two frames, whose shares are added:
     a frame's share as a neighbour is the same in every window, and the
@@ -23,8 +23,8 @@ class OffsetFeature(nn.Sequential):
     torch's own, or has hooks, it is called with both frames.
 
     Args:
-        channels (int): Channels of a frame's features and of the result.
-        num_layers (int): DKC layers.
+        channels (int): Number of channels of the input and the output.
+        num_layers (int): Number of DKC layers.
         scope (int): Scope of the DKC layers.
     """
 
@@ -42,13 +42,13 @@ class OffsetFeature(nn.Sequential):
             neighbour: Tensor,
             reference: Tensor,
             shares: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """Make the features of pairs of frames.
+        """Compute the features of pairs of frames.
 
         Args:
             neighbour (Tensor[n * t, channels, h, w]): ``t`` neighbours of
                 each reference.
             reference (Tensor[n, channels, h, w]): Centre frames.
-            shares (tuple, optional): What :meth:`share` gives for both.
+            shares (tuple, optional): Results of :meth:`share` for both.
 
         Returns:
             Tensor[n * t, channels, h, w]: Features.
