@@ -6,10 +6,10 @@
 namespace dksan {
 namespace {
 
-// Output pixels of a band: with 128 channels and 9 cells its columns, and in
-// the backward pass their gradients, take about half a megabyte.
-constexpr int64_t kForwardBand = 128;
-constexpr int64_t kBackwardBand = 64;
+// Output pixels of a band: with 128 channels and 9 cells its columns take
+// less than half a megabyte. Whole tiles, and whole blocks of rows.
+constexpr int64_t kBand = 96;
+static_assert(kBand % kTile == 0 && kBand % kBlockRows == 0);
 
 template <typename T>
 Panels<T> panels_of(const T* packed, int64_t rows) {
@@ -24,11 +24,11 @@ void dense_forward(const Geometry& g, const DenseChunk& part,
                    const Rows<const T>& x, const T* packed, int64_t first,
                    int64_t last, const Image<T>& out) {
   const int64_t outs = round_up(part.outs, kLanes<T>);
-  std::vector<T> columns(kForwardBand * part.stride);
-  std::vector<T> out_rows(kForwardBand * outs);
+  std::vector<T> columns(kBand * part.stride);
+  std::vector<T> out_rows(kBand * outs);
   const Rows<const T> rows{x.data + part.chunk.start, x.stride};
-  for (; first < last; first += kForwardBand) {
-    const Band band{first, std::min(kForwardBand, last - first), part.cells,
+  for (; first < last; first += kBand) {
+    const Band band{first, std::min(kBand, last - first), part.cells,
                     part.chunk.width, part.stride};
     columns_forward<T>(g, part.chunk.segments, offsets, rows, band,
                        columns.data());
@@ -51,12 +51,12 @@ void dense_backward(const Geometry& g, const DenseChunk& part,
   for (const Segment& s : part.chunk.segments)
     to_rows(from_channel(x, s.channel), 0, pixels, s.channels, s.width, width,
             x_rows.data() + s.start);
-  std::vector<T> columns(kBackwardBand * part.stride);
+  std::vector<T> columns(kBand * part.stride);
   std::vector<T> grad_columns(columns.size());
-  std::vector<T> out_rows(kBackwardBand * part.outs);
+  std::vector<T> out_rows(kBand * part.outs);
   const Panels<T> panels{columns.data(), part.stride, kPanelWidth<T>};
-  for (int64_t first = 0; first < g.out_pixels(); first += kBackwardBand) {
-    const Band band{first, std::min(kBackwardBand, g.out_pixels() - first),
+  for (int64_t first = 0; first < g.out_pixels(); first += kBand) {
+    const Band band{first, std::min(kBand, g.out_pixels() - first),
                     part.cells, width, part.stride};
     to_rows(from_channel(grad_out, part.first_out), first, band.count,
             part.outs, part.outs, part.outs, out_rows.data());

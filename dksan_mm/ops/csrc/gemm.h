@@ -11,8 +11,13 @@
 
 namespace dksan {
 
-// A block of kBlockRows x kBlockVectors accumulators fits the registers.
-constexpr int kBlockRows = kVectorBytes == 64 ? 8 : 4;
+// A block of kBlockRows x kBlockVectors accumulators fits the registers, 32
+// or 16 of them. With 4 rows, the loads of a step take longer than its sums.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kBlockRows = 8;
+#else
+constexpr int kBlockRows = 6;
+#endif
 constexpr int kBlockVectors = 2;
 template <typename T>
 constexpr int64_t kPanelWidth = kBlockVectors * kLanes<T>;
@@ -73,6 +78,16 @@ void multiply_block(int64_t depth, const Operand<T>& a, const T* b,
     }
 }
 
+// The last rows, M at most.
+template <typename T, int M, int N>
+void multiply_rest(int64_t rows, int64_t depth, const Operand<T>& a,
+                   const T* b, int64_t b_row, T* c, int64_t c_row, bool add) {
+  if (rows == M)
+    multiply_block<T, M, N>(depth, a, b, b_row, c, c_row, add);
+  else if constexpr (M > 1)
+    multiply_rest<T, M - 1, N>(rows, depth, a, b, b_row, c, c_row, add);
+}
+
 template <typename T, int N>
 void multiply_panel(int64_t rows, int64_t depth, Operand<T> a, const T* b,
                     int64_t b_row, T* c, int64_t c_row, bool add) {
@@ -82,11 +97,8 @@ void multiply_panel(int64_t rows, int64_t depth, Operand<T> a, const T* b,
     a.data += kBlockRows * a.row;
     c += kBlockRows * c_row;
   }
-  for (; i < rows; ++i) {
-    multiply_block<T, 1, N>(depth, a, b, b_row, c, c_row, add);
-    a.data += a.row;
-    c += c_row;
-  }
+  multiply_rest<T, kBlockRows - 1, N>(rows - i, depth, a, b, b_row, c, c_row,
+                                      add);
 }
 
 // c (rows x columns, rows c_row apart) = a * b, or += with `add`. `columns`
