@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from dksan_mm.inference.base import Evaluator, WholeWindowEvaluator
 from dksan_mm.inference.tiles import choose_tiles
+from dksan_mm.models.dihedral import TRANSFORMS, transform, transform_back
 from dksan_mm.models.padding import pad_frames
 from dksan_mm.models.scales import choose_scale, scales_of
 from dksan_mm.utils.resize import lanczos_resize
@@ -74,7 +75,7 @@ def restore_frames(
                                     is_cut)
         return
     network: Any = model.generator
-    restorer = _Restorer(model, tile, _TRANSFORMS if ensemble else ((0, 0), ),
+    restorer = _Restorer(model, tile, TRANSFORMS if ensemble else ((0, 0), ),
                          choose_scale(network, scale))
     yield from restore_stream(restorer, frames, is_cut)
 
@@ -116,22 +117,6 @@ class _Encoded(NamedTuple):
     size: tuple[int, int]
 
 
-# (transposed, flips): bit 0 of flips is vertical, bit 1 horizontal.
-_TRANSFORMS = tuple((t, f) for t in (0, 1) for f in range(4))
-
-
-def _transform(x: Tensor, transposed: int, flips: int) -> Tensor:
-    """Flip, then transpose the last two axes."""
-    axes = [axis for bit, axis in ((1, -2), (2, -1)) if flips & bit]
-    x = x.flip(axes) if axes else x
-    return x.transpose(-2, -1) if transposed else x
-
-
-def _transform_back(x: Tensor, transposed: int, flips: int) -> Tensor:
-    x = x.transpose(-2, -1) if transposed else x
-    return _transform(x, 0, flips)
-
-
 class _Restorer:
     """Model, split into a step per frame and a step per window."""
 
@@ -160,8 +145,8 @@ class _Restorer:
         image = ((image - self.mean) / self.std).to(self.dtype)
         inputs = [
             pad_frames(
-                _transform(image, *t)[:, None],
-                self.network.size_divisor)[:, 0] for t in self.transforms
+                transform(image, *t)[:, None], self.network.size_divisor)[:, 0]
+            for t in self.transforms
         ]
         with self._precision():
             features = [self.evaluator.extract(x) for x in inputs]
@@ -171,14 +156,14 @@ class _Restorer:
     def decode(self, window: Sequence[_Encoded]) -> NDArray[Any]:
         """Restore the centre frame of a window."""
         total = torch.zeros((), device=self.device)
-        for i, transform in enumerate(self.transforms):
-            size = window[0].size[::-1] if transform[0] else window[0].size
+        for i, pair in enumerate(self.transforms):
+            size = window[0].size[::-1] if pair[0] else window[0].size
             h, w = (self.scale * length for length in size)
             with self._precision():
                 out = self._forward(window[len(window) // 2].inputs[i],
                                     [item.features[i] for item in window])
             out = out.float()[..., :h, :w]
-            total = total + _transform_back(out, *transform)
+            total = total + transform_back(out, *pair)
         image = total / len(self.transforms) * self.std + self.mean
         return round_to_uint8(image[0].permute(1, 2, 0).cpu().numpy())
 

@@ -14,6 +14,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor
 
 from .batch_parts import train_in_parts
+from .dihedral import run_ensemble
 from .losses import motion_loss, watch_offsets
 from .padding import pad_frames
 from .scales import choose_scale, scale_argument
@@ -36,7 +37,9 @@ class WindowVSR(BaseEditModel):
             the network is called directly.
         train_cfg (dict, optional): As in mmagic's BaseEditModel.
         test_cfg (dict, optional): ``scale``, the scale factor outside of
-            training for networks with several. Default: the largest one.
+            training for networks with several (default: the largest one), and
+            ``ensemble``, whether to average the results of the 8 flips and
+            rotations outside of training (default: False).
         init_cfg (dict, optional): mmengine's initialisation config.
         data_preprocessor (dict, optional): Config; it must not pad, because
             mmagic would crop LR rows from the HR output.
@@ -98,8 +101,9 @@ class WindowVSR(BaseEditModel):
             raise ValueError(f'level_weights must be {levels - 1} numbers >= '
                              f'0, got {tuple(level_weights)}')
         self.level_weights = tuple(level_weights)
-        self.test_scale = choose_scale(self.generator, (test_cfg
-                                                        or {}).get('scale'))
+        test_cfg = test_cfg or {}
+        self.test_scale = choose_scale(self.generator, test_cfg.get('scale'))
+        self.test_ensemble = bool(test_cfg.get('ensemble', False))
         self.evaluator = evaluator and TASK_UTILS.build(
             evaluator, default_args=dict(network=self.generator))
         if channels_last:
@@ -144,6 +148,11 @@ class WindowVSR(BaseEditModel):
             return torch.stack(list(windows), dim=1)
         if inputs.ndim == 5 and inputs.shape[1:3] == (t, 3 * t):
             inputs = inputs[:, t // 2].unflatten(1, (t, 3))
+        if self.test_ensemble:
+            return run_ensemble(self._upscale_for_test, inputs)
+        return self._upscale_for_test(inputs)
+
+    def _upscale_for_test(self, inputs: Tensor) -> Tensor:
         return self._upscale(inputs, self.test_scale)
 
     def _upscale(self, inputs: Tensor, scale: int) -> Tensor:

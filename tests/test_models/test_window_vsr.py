@@ -22,6 +22,16 @@ class RepeatNet(BaseModule):
         return frame.repeat_interleave(2, -1).repeat_interleave(2, -2)
 
 
+@MODELS.register_module()
+class LeaningNet(BaseModule):
+    """Sums the centre frame's pixels from the left."""
+
+    scale, num_frames, size_divisor = 1, 7, 1
+
+    def forward(self, frames):
+        return frames[:, 3].cumsum(-1)
+
+
 def build(**kwargs):
     init_default_scope('mmagic')
     config = dict(
@@ -39,6 +49,28 @@ def test_padding_is_the_model_s_own_affair(size):
     frames = torch.rand(2, 7, 3, *size)
     expected = frames[:, 3].repeat_interleave(2, -1).repeat_interleave(2, -2)
     torch.testing.assert_close(build()(frames), expected)
+
+
+def test_an_ensemble_is_a_matter_of_the_test_config():
+    torch.manual_seed(0)
+    frames = torch.rand(1, 7, 3, 4, 6)
+    scaled = dict(type='LeaningNet')
+    one = build(generator=scaled)(frames)
+    mean = build(generator=scaled, test_cfg=dict(ensemble=True))(frames)
+    # Of the eight orientations, a quarter leans to each side.
+    frame = frames[:, 3]
+    leaning = sum(
+        torch.rot90(torch.rot90(frame, k, (-2, -1)).cumsum(-1), -k, (-2, -1))
+        for k in range(4)) / 4
+    assert not torch.allclose(one, mean)
+    torch.testing.assert_close(mean, leaning)
+    target = DataSample(gt_img=torch.zeros(1, 3, 4, 6))
+    losses = [
+        build(generator=scaled, test_cfg=cfg)(frames, target,
+                                              mode='loss')['loss']
+        for cfg in (None, dict(ensemble=True))
+    ]
+    assert torch.equal(*losses)  # training has no ensemble
 
 
 def test_loss_is_charbonnier_with_the_paper_s_xi():
