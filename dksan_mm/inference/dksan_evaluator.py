@@ -72,6 +72,7 @@ class DKSANEvaluator:
         channels: int = levels[0].upscale[0].in_channels
         return 4 * 4 * channels * int(4**len(self.network.levels[1:]))
 
+    @torch.no_grad()
     def __call__(self, frames: Tensor, scale: int | None = None) -> Tensor:
         """Upscale the centre frame; see :class:`Evaluator`."""
         network = self.network
@@ -84,6 +85,7 @@ class DKSANEvaluator:
         centre = frames[:, frames.shape[1] // 2]
         return self.reconstruct(centre, self.fuse(features), scale=scale)[0]
 
+    @torch.no_grad()
     def extract(self, frame: Tensor) -> _Features:
         """Extract features of a frame; see :class:`Evaluator`."""
         maps = self.network.extract(
@@ -92,6 +94,7 @@ class DKSANEvaluator:
         share = None if feature is None else feature.share(maps)
         return _Features(maps, share)
 
+    @torch.no_grad()
     def fuse(self, features: Sequence[_Features]) -> Tensor:
         """Fuse the features of a window; see :class:`Evaluator`.
 
@@ -124,6 +127,7 @@ class DKSANEvaluator:
         known = type(feature) is OffsetFeature and is_untouched(feature)
         return feature if known and feature.has_shares else None
 
+    @torch.no_grad()
     def reconstruct(self,
                     frame: Tensor,
                     fused: Tensor,

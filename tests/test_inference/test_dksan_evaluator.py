@@ -176,6 +176,17 @@ def test_the_alignment_s_first_convolution_is_taken_once_a_frame(
     assert calls == 7 * [False] + 2 * [True]
 
 
+def test_it_takes_no_gradients(net):
+    frames = window().requires_grad_()
+    evaluator = DKSANEvaluator(net, band_pixels=64)
+    assert_close(evaluator(frames), net(frames).detach())
+    features = [evaluator.extract(frame) for frame in frames.unbind(1)]
+    fused = evaluator.fuse(features)
+    out, _ = evaluator.reconstruct(frames[:, 3], fused)
+    assert not (evaluator(frames).requires_grad or fused.requires_grad
+                or out.requires_grad)
+
+
 def test_whole_maps_are_the_plain_network(net):
     frames = window()
     with torch.no_grad():
