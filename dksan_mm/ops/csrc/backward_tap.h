@@ -66,14 +66,16 @@ void write_grads(const GradTile<T>& from, int64_t k, int64_t pixels,
 }
 
 // One tap of one pixel. The output is sum_c grad_c * m * value_c * weight_c
-// with m from `mask` (null: 1), value and weight read bilinearly from `x` and `cells`; adds to the
-// gradients of both. `grad` null stands for ones.
+// with m from `mask` (null: 1), value and weight read bilinearly from `x` and
+// `cells`; adds to the gradients of both. In the dense form, `cells` holds the
+// gradients of the columns, and there is no `grad_out`.
 template <typename T, int L, int V, bool kKernel, bool kDense>
 DKSAN_INLINE void backward_tap(const CellSteps& step, const TapTile<T>& tile,
-                               int64_t k, int p, const T* mask, const Rows<const T>& x,
-                               const T* cells, int64_t cell_stride,
-                               const T* grad_out, const Rows<T>& grad_x,
-                               T* grad_cells, GradTile<T>& grads) {
+                               int64_t k, int p, const T* mask,
+                               const Rows<const T>& x, const T* cells,
+                               int64_t cell_stride, const T* grad_out,
+                               const Rows<T>& grad_x, T* grad_cells,
+                               GradTile<T>& grads) {
   using Vector = Vec<T, L>;
   const ImageTap<T>& at = tile.image[k];
   const ScopeTap<T>& cell = tile.scope[k];
