@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from logging import FileHandler
 from pathlib import Path
 
+from dksan_mm.utils.allocator import keep_freed_memory
 from dksan_mm.utils.environment import lost_output, prepare_streams
 from dksan_mm.utils.errors import UserError
 
@@ -27,6 +28,7 @@ def run_tool(main: Callable[[Sequence[str] | None], None],
         (``OSError``, ``ValueError``); 130 when interrupted.
     """
     _let_threads_sleep()
+    keep_freed_memory()
     prepare_streams()
     try:
         return _run(main, argv, when_interrupted)

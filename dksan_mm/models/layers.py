@@ -52,8 +52,12 @@ def lrelu() -> nn.LeakyReLU:
 
 def upsample2(frame: Tensor) -> Tensor:
     """Upscale a frame x2 by torch's bicubic filter (paper, B_2x)."""
+    # With channels last, as from a level, torch takes twice the time.
     return F.interpolate(
-        frame, scale_factor=2, mode='bicubic', align_corners=False)
+        frame.contiguous(),
+        scale_factor=2,
+        mode='bicubic',
+        align_corners=False)
 
 
 def in_float32(x: Tensor) -> Tensor:
