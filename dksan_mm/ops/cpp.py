@@ -13,6 +13,8 @@ from .checks import Geometry
 from .differentiable import differentiable, plain_terms
 
 FORMS = ('depthwise', 'dense')
+# Types of images that the operators read and write, computing in float32.
+HALVES = (torch.bfloat16, torch.float16)
 
 _library = torch.library.Library('dksan_mm', 'FRAGMENT')
 
@@ -20,10 +22,11 @@ _library = torch.library.Library('dksan_mm', 'FRAGMENT')
 def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
              kernel_offset: Tensor | None, mask: Tensor | None,
              geometry: Geometry) -> Tensor:
-    """Apply the deformable kernel convolution to CPU tensors of one dtype.
+    """Apply the deformable kernel convolution to CPU tensors.
 
     Args:
-        x (Tensor[n, c, h, w]): Input, float32 or float64.
+        x (Tensor[n, c, h, w]): Input of the dtype of the other tensors
+            (float32 or float64), or half precision with float32 tensors.
         weight (Tensor[c_out, c / groups, s, s]): Scope; without kernel
             offsets, the kernel at rest with one row and column for each row
             and column of taps.
@@ -35,12 +38,15 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
         geometry (Geometry): Checked settings.
 
     Returns:
-        Tensor[n, c_out, h_out, w_out]: Output in the memory format of ``x``.
+        Tensor[n, c_out, h_out, w_out]: Output in the dtype and the memory
+        format of ``x``.
     """
     plain_form.refuse_tracing()
     pixel_inputs = (image_offset, kernel_offset, mask)
     if plain_form.needs_plain():
-        return torch_path.convolve(x, weight, *pixel_inputs, geometry)
+        plain = torch_path.convolve(
+            x.to(weight.dtype), weight, *pixel_inputs, geometry)
+        return plain.to(x.dtype)
     settings = [
         *geometry.kernel_size, *geometry.stride, *geometry.padding,
         *geometry.dilation, *geometry.out_shape[1:], weight.shape[-1],
@@ -143,7 +149,7 @@ def _forward_rule(forward: Callable[..., Any], backward: Callable[..., Any],
     tensors = (x, weight, image_offset, kernel_offset, mask)
     if plain_form.needs_plain():
         geometry, whole = plain_terms(tensors, settings)
-        return torch_path.convolve(*whole, geometry)
+        return torch_path.convolve(*whole, geometry).to(x.dtype)
     if _recorded(tensors):
         run: Callable[..., Tensor] = _Operator.apply
         return run(forward, backward, settings, *tensors)

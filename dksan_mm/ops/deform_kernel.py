@@ -134,15 +134,18 @@ def _convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
         run = triton_path.convolve if form == 'depthwise' else \
             dense_path.convolve
         return run(x, weight, image_offset, kernel_offset, mask, geometry)
-    x = x.to(weight.dtype)
     image_offset, kernel_offset, mask = (None if t is None else t.to(
         weight.dtype) for t in (image_offset, kernel_offset, mask))
+    if not at_rest and not exporting and not plain_form.needs_plain() and \
+            backend.use_cpp(x):
+        # The operators read 16-bit images, and write them.
+        half = x.dtype in cpp.HALVES and weight.dtype == torch.float32
+        image = x if half else x.to(weight.dtype)
+        return cpp.convolve(image, weight, image_offset, kernel_offset, mask,
+                            geometry)
+    x = x.to(weight.dtype)
     if at_rest:
         return F.conv2d(x, weight, None, geometry.stride, geometry.padding,
                         geometry.dilation, geometry.groups)
-    if exporting:
-        run = onnx_path.convolve
-    else:
-        fast = backend.use_cpp(x) and not plain_form.needs_plain()
-        run = cpp.convolve if fast else torch_path.convolve
+    run = onnx_path.convolve if exporting else torch_path.convolve
     return run(x, weight, image_offset, kernel_offset, mask, geometry)

@@ -9,6 +9,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
+#include <c10/core/ScalarType.h>
 
 #include <optional>
 #include <vector>
@@ -69,16 +70,30 @@ inline Settings make_settings(const at::Tensor& x, at::IntArrayRef s) {
           s[13]};
 }
 
+inline Stored stored_of(const at::Tensor& x) {
+  if (x.scalar_type() == at::kBFloat16) return Stored::kBfloat16;
+  if (x.scalar_type() == at::kHalf) return Stored::kFloat16;
+  return Stored::kPlain;
+}
+
+// Computed in the type of the weights: that of x, or float32 for 16 bits.
+inline void check_type(const at::Tensor& x, const at::Tensor& weight) {
+  const bool wide = x.scalar_type() == weight.scalar_type();
+  const bool half = stored_of(x) != Stored::kPlain &&
+                    weight.scalar_type() == at::kFloat;
+  TORCH_CHECK(wide || half, "x of ", x.scalar_type(), " and weight of ",
+              weight.scalar_type());
+}
+
 // Image n of a plain tensor, from `channel` on.
 template <typename T>
 Image<T> image_of(const at::Tensor& x, int64_t n, int64_t channel) {
-  using Value = std::remove_const_t<T>;
   const int64_t channels = x.size(1), pixels = x.size(2) * x.size(3);
   const bool last = format_of(x) == at::MemoryFormat::ChannelsLast;
-  const int64_t channel_stride = last ? 1 : pixels;
-  T* data = const_cast<Value*>(x.const_data_ptr<Value>());
-  return {data + n * channels * pixels + channel * channel_stride,
-          channel_stride, last ? channels : 1};
+  const Image<T> whole{static_cast<T*>(const_cast<void*>(x.const_data_ptr())),
+                       last ? 1 : pixels, last ? channels : 1,
+                       stored_of(x)};
+  return moved(whole, n * channels * pixels + whole.place(channel, 0));
 }
 
 // Calls run(image, first pixel, last) in parallel for blocks of pixels.
@@ -101,7 +116,9 @@ class BatchRows {
   BatchRows(const at::Tensor& x, const std::vector<Segment>& segments)
       : pixels_(x.size(2) * x.size(3)),
         width_(width_of(segments)),
-        rows_(at::empty({x.size(0), pixels_ + 1, width_}, x.options())) {
+        rows_(at::empty(
+            {x.size(0), pixels_ + 1, width_},
+            x.options().dtype(c10::CppTypeToScalarType<T>::value))) {
     T* data = rows_.template mutable_data_ptr<T>();
     for_pixels(x.size(0), pixels_, [&](int64_t n, int64_t first, int64_t last) {
       T* image = data + n * (pixels_ + 1) * width_;

@@ -51,6 +51,7 @@ Tensor forward_op(const Tensor& x_any, const Tensor& weight_any,
                   const OptionalTensor& kernel_offset,
                   const OptionalTensor& mask, at::IntArrayRef numbers) {
   const Tensor x = plain(x_any), weight = weight_any.contiguous();
+  check_type(x, weight);
   const Settings settings = make_settings(x, numbers);
   const Geometry& g = settings.geometry;
   const PixelInputs inputs(image_offset, kernel_offset, mask,
@@ -58,7 +59,7 @@ Tensor forward_op(const Tensor& x_any, const Tensor& weight_any,
   const Tensor out =
       at::empty({x.size(0), weight.size(0), g.out_height, g.out_width},
                 x.options(), format_of(x));
-  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "dense_forward", [&] {
+  AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "dense_forward", [&] {
     forward_all<scalar_t>(settings, inputs, weight, x, out);
   });
   return out;
@@ -112,13 +113,14 @@ std::vector<Tensor> backward_op(const Tensor& grad_out_any,
                                 const OptionalTensor& mask,
                                 at::IntArrayRef numbers) {
   const Tensor x = plain(x_any), weight = weight_any.contiguous();
+  check_type(x, weight);
   const Tensor grad_out = plain(grad_out_any);
   const Settings settings = make_settings(x, numbers);
   const PixelInputs inputs(image_offset, kernel_offset, mask,
                            settings.offset_groups);
   const Tensor grad_x = at::empty_like(x);
   std::vector<Tensor> result;
-  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "dense_backward", [&] {
+  AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "dense_backward", [&] {
     const auto segments =
         cut<scalar_t>(x.size(1), settings.offset_groups, settings.groups,
                       widest<scalar_t>(x.size(0), x.size(1)));

@@ -20,22 +20,25 @@ void depthwise_forward(const Geometry& g, const std::vector<Segment>& segments,
                        const LineMap& map, const T* table, int64_t first,
                        int64_t last, const Image<T>& out);
 
-// Blocks of output pixels, from block `first` on: a window for each. Lines of
-// the input beyond `own` are other strips' too.
+// Blocks of output pixels, from block `first` on: a window for each. `own`:
+// lines of the input that no other strip reads.
 struct Strip {
   int64_t first;
   std::vector<Lines> windows;
   Lines own;
 
-  // The lines that it reads before and after its own.
-  Lines before() const { return {windows.front().first, own.first}; }
-  Lines after() const { return {own.last, windows.back().last}; }
+  // All lines that it reads, and those before and after its own.
+  Lines reach() const {
+    return {windows.front().first, windows.back().last};
+  }
+  Lines before() const { return {reach().first, own.first}; }
+  Lines after() const { return {own.last, reach().last}; }
   int64_t number_before() const { return number_of(before()); }
   int64_t number_after() const { return number_of(after()); }
 };
 
-// The gradient of x: each strip writes its own lines to `to`, and adds what
-// it has for other lines later, when all strips are done, from `spill`.
+// The gradient of x: each strip writes its own lines to `to`; what it has for
+// other lines is added up later, when all strips are done, from `spill`.
 template <typename T>
 struct StripGrad {
   Image<T> to;

@@ -24,17 +24,37 @@ void write_table(const std::vector<T>& table, const Segment& segment,
       to[c * cells + s] = table[s * segment.width + c];
 }
 
+// The larger part of `own` before or after `other`.
+Lines apart_from(const Lines& own, const Lines& other) {
+  if (other.last <= std::max(own.first, other.first)) return own;  // none
+  const Lines before{own.first, std::min(own.last, other.first)};
+  const Lines after{std::max(own.first, other.last), own.last};
+  const Lines& larger = number_of(before) >= number_of(after) ? before : after;
+  return {larger.first, std::max(larger.first, larger.last)};
+}
+
 // Cuts an image's blocks into `count` strips.
-std::vector<Strip> strips_of(const Geometry& g,
-                             const std::vector<Lines>& reads, int64_t count) {
+std::vector<Strip> strips_of(const std::vector<Lines>& reads, int64_t count) {
   const int64_t blocks = reads.size();
   std::vector<Strip> strips;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t first = i * blocks / count, last = (i + 1) * blocks / count;
-    strips.push_back({first, windows_of(reads.data() + first, last - first),
-                      {first * g.height / blocks, last * g.height / blocks}});
+    strips.push_back(
+        {first, windows_of(reads.data() + first, last - first), {}});
+  }
+  for (Strip& strip : strips) {
+    strip.own = strip.reach();
+    for (const Strip& other : strips)
+      if (&other != &strip) strip.own = apart_from(strip.own, other.reach());
   }
   return strips;
+}
+
+// Whether a strip has the line for its own.
+bool is_own(const std::vector<Strip>& strips, int64_t line) {
+  return std::any_of(strips.begin(), strips.end(), [&](const Strip& strip) {
+    return strip.own.first <= line && line < strip.own.last;
+  });
 }
 
 // The most strips of an image that are far taller than what each reads beyond
@@ -73,10 +93,11 @@ class Backward {
             room_, std::max<int64_t>(images_ * pieces(), 1))),
         grad_x_(empty_as(x, x.sizes())),
         grad_weight_(at::empty(
-            {images_ * number_, weight.size(0), weight.size(1)}, x.options())),
+            {images_ * number_, weight.size(0), weight.size(1)},
+            weight.options())),
         grads_(inputs, segments_) {
     for (const auto& reads : reads_)
-      strips_.push_back(strips_of(g, reads, number_));
+      strips_.push_back(strips_of(reads, number_));
   }
 
   std::vector<Tensor> run() {
@@ -86,10 +107,7 @@ class Backward {
       run_task(n, i / pieces() % number_, segments_[i % pieces()], spills[i]);
     });
     for_all(images_ * pieces(), [&](int64_t i) {
-      const int64_t n = i / pieces(), piece = i % pieces();
-      for (int64_t s = 0; s < number_; ++s)
-        add_spill(n, s, segments_[piece],
-                  spills[(n * number_ + s) * pieces() + piece]);
+      put_shared_lines(i / pieces(), i % pieces(), spills);
     });
     std::vector<Tensor> result{grad_x_, grad_weight_.sum(0)};
     grads_.template append_sums<T>(result);
@@ -128,22 +146,45 @@ class Backward {
   }
 
   Image<T> spill_image(const Strip& strip, const Segment& segment,
-                       std::vector<T>& spill) const {
+                       const std::vector<T>& spill) const {
     const bool last = format_of(x_) == at::MemoryFormat::ChannelsLast;
-    if (last) return {spill.data(), 1, segment.channels};
-    return {spill.data(), spilled(strip), 1};
+    T* data = const_cast<T*>(spill.data());
+    if (last) return {data, 1, segment.channels};
+    return {data, spilled(strip), 1};
   }
 
-  void add_spill(int64_t n, int64_t s, const Segment& segment,
-                 std::vector<T>& spill) const {
-    const Strip& strip = strips_[n][s];
-    const Image<T> from = spill_image(strip, segment, spill);
-    const Image<T> to = image_of<T>(grad_x_, n, segment.channel);
-    const int64_t before = strip.number_before() * g_.width;
-    add_pixels(from, 0, to, strip.before().first * g_.width, before,
-               segment.channels);
-    add_pixels(from, before, to, strip.after().first * g_.width,
-               strip.number_after() * g_.width, segment.channels);
+  // The lines that no strip has for its own, zeros where no strip reads.
+  void put_shared_lines(int64_t n, int64_t piece,
+                        const std::vector<std::vector<T>>& spills) const {
+    const Segment& segment = segments_[piece];
+    const bool last = format_of(x_) == at::MemoryFormat::ChannelsLast;
+    std::vector<T> sum(g_.width * segment.channels);
+    const Image<T> line{sum.data(), last ? 1 : g_.width,
+                        last ? segment.channels : 1};
+    for (int64_t y = 0; y < g_.height; ++y) {
+      if (is_own(strips_[n], y)) continue;
+      std::fill(sum.begin(), sum.end(), T(0));
+      for (int64_t s = 0; s < number_; ++s)
+        add_spill(strips_[n][s], segment,
+                  spills[(n * number_ + s) * pieces() + piece], y, line);
+      copy_pixels(line, image_of<T>(grad_x_, n, segment.channel),
+                  y * g_.width, g_.width, segment.channels);
+    }
+  }
+
+  // Adds what a strip has for line y.
+  void add_spill(const Strip& strip, const Segment& segment,
+                 const std::vector<T>& spill, int64_t y,
+                 const Image<T>& line) const {
+    const Lines before = strip.before(), after = strip.after();
+    const auto add = [&](const Lines& part, int64_t start) {
+      if (part.first <= y && y < part.last)
+        add_pixels(spill_image(strip, segment, spill),
+                   (y - part.first + start) * g_.width, line, 0, g_.width,
+                   segment.channels);
+    };
+    add(before, 0);
+    add(after, strip.number_before());
   }
 
   const Geometry& g_;
@@ -167,11 +208,12 @@ std::vector<Tensor> backward_op(const Tensor& grad_out_any,
                                 const OptionalTensor& mask,
                                 at::IntArrayRef settings) {
   const Tensor x = plain(x_any), weight = weight_any.contiguous();
+  check_type(x, weight);
   const Tensor grad_out = plain(grad_out_any);
   const Geometry g = make_settings(x, settings).geometry;
   const PixelInputs inputs(image_offset, kernel_offset, mask, 1);
   std::vector<Tensor> result;
-  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "depthwise_backward", [&] {
+  AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "depthwise_backward", [&] {
     result = Backward<scalar_t>(g, inputs, x, weight, grad_out).run();
   });
   return result;

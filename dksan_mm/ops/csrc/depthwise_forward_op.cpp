@@ -85,11 +85,12 @@ Tensor forward_op(const Tensor& x_any, const Tensor& weight_any,
                   const OptionalTensor& kernel_offset,
                   const OptionalTensor& mask, at::IntArrayRef settings) {
   const Tensor x = plain(x_any), weight = weight_any.contiguous();
+  check_type(x, weight);
   const Geometry g = make_settings(x, settings).geometry;
   const PixelInputs inputs(image_offset, kernel_offset, mask, 1);
   const Tensor out =
       empty_as(x, {x.size(0), x.size(1), g.out_height, g.out_width});
-  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "depthwise_forward", [&] {
+  AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "depthwise_forward", [&] {
     using T = scalar_t;
     const auto segments = cut<T>(x.size(1), 1, 1, 4 * kLanes<T>);
     const int64_t width = width_of(segments);
