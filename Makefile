@@ -8,8 +8,9 @@
 PYTHON ?=
 ARGS ?=
 VENV_PYTHON := .venv/bin/python
-# Two processes, since many tests use two threads or start processes.
-PYTEST = $(VENV_PYTHON) -m pytest -n 2 --dist loadfile
+# Two processes, since many tests use two threads or start processes. They
+# take the files in the order of tests/conftest.py: long ones first.
+PYTEST = $(VENV_PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all coverage lint types docs dist clean

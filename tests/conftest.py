@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """What every test shares: a fixed seed and a fixed number of threads."""
+import gc
 import os
 import random
 import signal
@@ -22,10 +23,30 @@ NUM_THREADS = min(2, os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list) -> None:
-    """Mark the tests of the tools: each of them starts one, or several."""
+    """Mark the tests of the tools: each of them starts one, or several.
+
+    Files with long tests come first. At the end of a run by two processes,
+    one of them would else wait for the other's last long file.
+    """
     for item in items:
         if 'test_tools' in item.path.parts:
             item.add_marker(pytest.mark.processes)
+    long = {item.path for item in items if is_long(item)}
+    items.sort(key=lambda item: item.path not in long)
+
+
+def is_long(item: pytest.Item) -> bool:
+    """Return whether `make test` leaves a test out."""
+    return any(item.get_closest_marker(name) for name in ('slow', 'processes'))
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass by all that was imported.
+
+    It would go through the objects of torch and mmagic again and again.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope='session', autouse=True)
