@@ -77,6 +77,8 @@ def measure_here(config: Config, steps: int, device: str, threads: int | None,
     import torch
 
     from dksan_mm.cli import launch
+    from dksan_mm.utils.allocator import keep_freed_memory
+    keep_freed_memory()  # as tools/train.py does
     if threads:
         torch.set_num_threads(threads)
     with contextlib.redirect_stdout(None):
