@@ -65,6 +65,43 @@ void write_grads(const GradTile<T>& from, int64_t k, int64_t pixels,
   if (to.mask) copy(4, to.mask + k * pixels);
 }
 
+// The gradients of a block of output pixels: written at once, each plane's
+// side by side. Planes that lie a power of two apart displace each other from
+// the cache where a tile of each is written in turn.
+template <typename T>
+class GradBlock {
+ public:
+  GradBlock(const Geometry& g, int64_t pixels)
+      : pixels_(g.out_pixels()), stride_(pixels + 16) {
+    for (int i = 0; i < 3; ++i) {
+      planes_[i] = (i < 2 ? 2 : 1) * g.taps();
+      data_[i].resize(planes_[i] * stride_);
+    }
+  }
+
+  // `skip`: pixels of the block before this tile.
+  void add(const GradTile<T>& from, int64_t k, int64_t skip, int count,
+           const OffsetGrads<T>& to) {
+    write_grads(from, k, stride_, skip, count,
+                {to.image ? data_[0].data() : nullptr,
+                 to.kernel ? data_[1].data() : nullptr,
+                 to.mask ? data_[2].data() : nullptr});
+  }
+
+  void write(int64_t first, int64_t count, const OffsetGrads<T>& to) const {
+    T* const targets[3] = {to.image, to.kernel, to.mask};
+    for (int i = 0; i < 3; ++i)
+      for (int64_t plane = 0; targets[i] && plane < planes_[i]; ++plane)
+        std::copy_n(data_[i].data() + plane * stride_, count,
+                    targets[i] + plane * pixels_ + first);
+  }
+
+ private:
+  int64_t pixels_, stride_;
+  int64_t planes_[3];
+  std::vector<T> data_[3];
+};
+
 // One tap of one pixel. The output is sum_c grad_c * m * value_c * weight_c
 // with m from `mask` (null: 1), value and weight read bilinearly from `x` and
 // `cells`; adds to the gradients of both. In the dense form, `cells` holds the

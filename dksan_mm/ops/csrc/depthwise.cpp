@@ -97,7 +97,8 @@ void backward(const Geometry& g, const Segment& segment, const Strip& strip,
   const CellSteps step(g, kWidth);
   TapTile<T> tile(g);
   std::vector<GradTile<T>> tile_grads(g.taps());
-  T out_rows[kTile * kWidth];
+  GradBlock<T> block_grads(g, kBlockPixels);
+  std::vector<T> out_rows(kBlockPixels * kWidth);
   const auto enter = [&](int64_t line, int64_t row, int64_t number) {
     to_rows(x, line * g.width, number * g.width, segment.channels, kWidth,
             kWidth, x_rows.data() + row * kWidth);
@@ -113,23 +114,28 @@ void backward(const Geometry& g, const Segment& segment, const Strip& strip,
   for (const Lines& window : strip.windows) {
     ring.leave(window.first, leave);
     ring.enter(window, enter);
+    const int64_t block = first;
     const int64_t last = std::min(first + kBlockPixels, pixels);
+    to_rows(grad_out, first, last - first, segment.channels, kWidth, kWidth,
+            out_rows.data());
     for (; first < last; first += kTile) {
       const int count = std::min<int64_t>(kTile, last - first);
+      const int64_t skip = first - block;
       tile.locate(g, ring.map(), offsets, first, count);
-      to_rows(grad_out, first, count, segment.channels, kWidth, kWidth,
-              out_rows);
       for (int p = 0; p < count; ++p)
         for (int64_t k = 0; k < g.taps(); ++k) {
           const T* mask =
               offsets.mask ? offsets.mask + k * pixels + first + p : nullptr;
           backward_tap<T, L, V, kKernel, false>(
               step, tile, k, p, mask, from, table, kWidth,
-              out_rows + p * kWidth, to, grad_table, tile_grads[k]);
+              out_rows.data() + (skip + p) * kWidth, to, grad_table,
+              tile_grads[k]);
         }
       for (int64_t k = 0; k < g.taps(); ++k)
-        write_grads(tile_grads[k], k, pixels, first, count, grads);
+        block_grads.add(tile_grads[k], k, skip, count, grads);
     }
+    block_grads.write(block, last - block, grads);
+    first = last;
   }
   ring.leave(g.height, leave);
 }

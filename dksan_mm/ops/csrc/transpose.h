@@ -49,10 +49,19 @@ void transpose(const T* from, int64_t from_row, int64_t height, int64_t width,
                T* to, int64_t to_row) {
   const int64_t rows = kShuffle ? height / L * L : 0;
   const int64_t columns = kShuffle ? width / L * L : 0;
-  for (int64_t j = 0; j < columns; j += L)
+  const auto block = [&](int64_t i, int64_t j) {
+    transpose_block<L>(from + i * from_row + j, from_row, to + j * to_row + i,
+                       to_row);
+  };
+  // Along the rows that lie farther apart: if that is a power of two, the
+  // lines of more than a few of them displace each other from the cache.
+  if (from_row > to_row) {
     for (int64_t i = 0; i < rows; i += L)
-      transpose_block<L>(from + i * from_row + j, from_row,
-                         to + j * to_row + i, to_row);
+      for (int64_t j = 0; j < columns; j += L) block(i, j);
+  } else {
+    for (int64_t j = 0; j < columns; j += L)
+      for (int64_t i = 0; i < rows; i += L) block(i, j);
+  }
   const auto copy = [&](int64_t top, int64_t left, int64_t end) {
     for (int64_t i = top; i < height; ++i)
       for (int64_t j = left; j < end; ++j)
