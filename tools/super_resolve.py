@@ -122,7 +122,7 @@ def load_model(args: argparse.Namespace):
 
 def process(args: argparse.Namespace) -> int:
     """Upscale the videos; return the number of incomplete ones."""
-    from dksan_mm.cli.job_checks import plan_jobs
+    from dksan_mm.cli.job_checks import check_first_frame, plan_jobs
     plan = plan_jobs(args)
     if not ranks.rank():
         for sentence in plan.notes:
@@ -135,6 +135,8 @@ def process(args: argparse.Namespace) -> int:
         return bad
     from dksan_mm.utils.progress import Progress
     model = load_model(args)
+    if plan.num_videos == 1:
+        check_first_frame(model, *counts, args)
     total = sum(counts.values())
     with Progress('upscale', len(counts), total) as progress:
         return bad + upscale_all(model, counts, args, progress)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Ctrl-C and SIGTERM in a tool that saves its work when interrupted."""
+"""Signals that interrupt a tool, which then saves its work."""
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,11 +8,14 @@ from typing import NoReturn
 
 @contextmanager
 def stopping_once() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM interrupt only once inside the block.
+    """Let Ctrl-C, SIGTERM and SIGHUP interrupt only once inside the block.
 
-    The work is then being saved, which a second signal would abort.
+    The work is then being saved, which a second signal would abort. SIGHUP
+    arrives when the terminal closes, e.g. because a remote connection ends.
     """
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, 'SIGHUP'):  # not on Windows
+        signals.append(signal.SIGHUP)
     before = [signal.getsignal(number) for number in signals]
 
     def stop(*_) -> NoReturn:

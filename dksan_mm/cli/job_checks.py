@@ -1,18 +1,23 @@
 # Copyright (c) DKSAN-MM contributors.
 """Checks of the jobs of tools/super_resolve.py before the work starts."""
 import argparse
+import itertools
 import os
 import os.path as osp
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dksan_mm.io.video.inputs import find_inputs
-from dksan_mm.io.video.readers import Source, open_source
-from dksan_mm.io.video.targets import check_apart, check_count, check_target
+from dksan_mm.io.video.readers import open_source
+from dksan_mm.io.video.targets import (check_apart, check_count,
+                                       check_frame_size, check_target,
+                                       too_many)
 from dksan_mm.utils.errors import UserError
-from dksan_mm.utils.sizes import Size, fit_size
 from .jobs import Job, find_jobs, is_done, share
 from .ranks import rank, world_size
 from .running import last_line
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Plan(NamedTuple):
@@ -34,8 +39,8 @@ def plan_jobs(args: argparse.Namespace) -> Plan:
     """List the jobs of this process.
 
     Args:
-        args (Namespace): Options ``input``, ``output``, ``overwrite`` and
-            ``size`` of the command line.
+        args (Namespace): Options ``input``, ``output`` and ``overwrite`` of
+            the command line.
 
     Raises:
         UserError: If an input or output cannot be used.
@@ -62,17 +67,38 @@ def _check_one(args: argparse.Namespace) -> None:
         check_target(args.output, overwrite=args.overwrite)
         check_apart(source.inputs, args.output)
         check_count(source, args.output)
-        if args.size:
-            _check_size(source, args.size)
     except (OSError, ValueError) as error:
         raise UserError(last_sentence(error)) from error
 
 
-def _check_size(source: Source, size: Size) -> None:
-    for frame in source:
-        height, width = frame.image.shape[:2]
-        fit_size((height, width), size)
-        return
+def check_first_frame(model: 'nn.Module', job: Job,
+                      args: argparse.Namespace) -> None:
+    """Check the only job of a run before its first frame is upscaled.
+
+    Args:
+        model (nn.Module): The network.
+        job (Job): The job.
+        args (Namespace): Options ``scale`` and ``size`` of the command line.
+
+    Raises:
+        UserError: If no frame can be read, or the output cannot hold the
+            upscaled frames.
+    """
+    from dksan_mm.inference.streaming import output_size
+    is_image = job.target.lower().endswith('.png') and \
+        not osp.isdir(job.target)
+    try:
+        source = open_source(job.source, animate=not is_image)
+        first, *more = itertools.islice(source, 1 + is_image)
+        if more:
+            raise ValueError(too_many(source, job.target))
+        height, width = first.image.shape[:2]
+        check_frame_size(
+            job.target,
+            *output_size(
+                model, (height, width), scale=args.scale, size=args.size))
+    except (OSError, ValueError) as error:
+        raise UserError(last_sentence(error)) from error
 
 
 def _check_many(jobs: list[Job], args: argparse.Namespace) -> list[Job]:

@@ -80,6 +80,34 @@ def restore_frames(
     yield from restore_stream(restorer, frames, is_cut)
 
 
+def output_size(model: nn.Module,
+                frame: tuple[int, int],
+                *,
+                scale: int | None = None,
+                size: Size | None = None) -> tuple[int, int]:
+    """Compute the size of the frames that :func:`restore_frames` yields.
+
+    Args:
+        model (nn.Module): As in :func:`restore_frames`.
+        frame (tuple[int, int]): Height and width of the LR frame.
+        scale (int, optional): As in :func:`restore_frames`.
+        size (tuple, optional): As in :func:`restore_frames`.
+
+    Returns:
+        tuple[int, int]: Height and width of the output.
+
+    Raises:
+        ValueError: As in :func:`restore_frames`.
+    """
+    network: Any = model.generator
+    if size is None:
+        factor = choose_scale(network, scale)
+        return factor * frame[0], factor * frame[1]
+    target = fit_size(frame, size)
+    choose_sufficient(scales_of(network), frame, target)
+    return target
+
+
 def _restore_to_size(
         model: nn.Module, frames: Iterable[NDArray[Any]], size: Size,
         tile: int | str | None, ensemble: bool,

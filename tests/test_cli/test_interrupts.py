@@ -7,7 +7,8 @@ import pytest
 from dksan_mm.cli.interrupts import stopping_once
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number',
+                         [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_second_signal_does_not_spoil_the_saving(number):
     before = signal.signal(number, signal.default_int_handler)
     saved = []
@@ -23,10 +24,12 @@ def test_a_second_signal_does_not_spoil_the_saving(number):
         signal.signal(number, before)
 
 
-def test_what_was_ignored_stays_so():
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGHUP])
+def test_what_was_ignored_stays_so(number):
+    """As under nohup, which ignores SIGHUP."""
+    before = signal.signal(number, signal.SIG_IGN)
     try:
         with stopping_once():
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)

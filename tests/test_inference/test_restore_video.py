@@ -43,6 +43,15 @@ def test_a_network_too(tiny_checkpoint, tmp_path):
         pngs(tmp_path / 'out'), list(restore_frames(model, moving(4))))
 
 
+def test_frames_that_are_too_large_are_refused_before_any_is_made(
+        bicubic, tmp_path, monkeypatch):
+    path = make_video(tmp_path / 'v.mkv', moving(2, (2, 1026)))
+    monkeypatch.setattr(bicubic.generator, 'forward', pytest.fail)
+    with pytest.raises(ValueError, match='the frames are 16416x32'):
+        restore_video(bicubic, path, tmp_path / 'big.mp4')
+    assert os.listdir(tmp_path) == ['v.mkv']
+
+
 def test_a_video_has_the_source_s_times_and_sound(bicubic, tmp_path):
     times = [0, 20, 100, 300, 340]
     path = make_video(

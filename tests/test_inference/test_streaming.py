@@ -11,7 +11,7 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 from dksan_mm.datasets.transforms.windows import window_indices
-from dksan_mm.inference.streaming import restore_frames
+from dksan_mm.inference.streaming import output_size, restore_frames
 from dksan_mm.models import BicubicNet, DKSANNet, WindowVSR
 from dksan_mm.utils.resize import lanczos_resize
 from dksan_mm.utils.rounding import round_to_uint8
@@ -98,6 +98,33 @@ def test_any_size(model, size):
     for actual, wanted in zip(
             restore(model, frames), per_window(model, frames)):
         assert np.array_equal(actual, wanted)
+
+
+@pytest.mark.parametrize('settings', [{}, {
+    'scale': 2
+}, {
+    'size': (30, None)
+}, {
+    'size': (20, 15)
+}])
+def test_the_size_is_known_before(settings):
+    model = make_model(BicubicNet)
+    frame = clip(1)[0]
+    [image] = restore_frames(model, [frame], **settings)
+    assert output_size(model, frame.shape[:2], **settings) == image.shape[:2]
+
+
+def test_output_sizes_that_are_refused():
+    model = make_model(BicubicNet)
+    for settings, match in (({
+            'scale': 3
+    }, 'got scale=3'), ({
+            'size': (1000, None)
+    }, 'at most 144x112'), ({
+            'size': (9, None)
+    }, 'not larger')):
+        with pytest.raises(ValueError, match=match):
+            output_size(model, (7, 9), **settings)
 
 
 def test_a_network_without_parts():

@@ -18,6 +18,7 @@ from helpers.tiny_network import tiny_config
 from helpers.tool_runs import CONFIG, ROOT, TINY, load_tool
 from helpers.video_files import (H264, make_video, moving, read_packets,
                                  read_video)
+from PIL import Image
 from test_tools.test_test import evaluate, results
 
 from dksan_mm.cli import launch
@@ -138,16 +139,44 @@ def test_sizes_that_are_refused(small, tmp_path, said):
     target = tmp_path / 'big.mkv'
     assert upscale(small, target, '--size', 'x12') == 2
     assert said() == ['the frames are 20x12, which x12 is not larger than']
-    assert upscale(small, target, '--size', '1920x1080') == 1
+    assert upscale(small, target, '--size', '1920x1080') == 2
     assert said() == [
-        f'{small}: the frames are 20x12, which the network '
-        'upscales to at most 320x192, not 1800x1080'
+        'the frames are 20x12, which the network upscales to at most 320x192, '
+        'not 1800x1080'
     ]
-    assert upscale(small, target, '--size', 'x31') == 1
+    assert upscale(small, target, '--size', 'x31') == 2
     assert 'even numbers of rows and columns' in said()[0]
     assert upscale(small, target, '--size', 'x24', '--scale', 2) == 2
     assert said() == ['error: --scale and --size: use only one of them']
     assert not target.exists()
+
+
+def test_frames_that_are_too_large_for_a_video(tmp_path, said):
+    wide = make_video(tmp_path / 'wide.mkv', moving(2, (2, 1026)))
+    assert upscale(wide, tmp_path / 'big.mp4') == 2
+    assert said() == [
+        f'{tmp_path}/big.mp4: H.264 ends at 16384 pixels a side, the frames '
+        'are 16416x32; use a smaller --scale or --size, or name a folder, for '
+        'PNGs'
+    ]
+    assert upscale(wide, tmp_path / 'big') == 0
+    assert sorted(os.listdir(tmp_path)) == ['big', 'wide.mkv']
+
+
+def test_a_video_without_any_frame(small, tmp_path, said):
+    """A header that is whole before frames that are not."""
+    content = b'YUV4MPEG2 W20 H12 F25:1 Ip A1:1 C420jpeg\n'
+    (tmp_path / 'videos').mkdir()
+    bad = tmp_path / 'videos' / 'bad.y4m'
+    bad.write_bytes(content)
+    assert upscale(bad, tmp_path / 'big.mp4') == 2
+    wanted = f'{bad}: no frame in the video that can be decoded'
+    [sentence] = said()
+    assert sentence.startswith(wanted)
+    os.rename(small, tmp_path / 'videos' / 'good.mkv')
+    assert upscale(tmp_path / 'videos', tmp_path / 'large') == 1
+    assert any(sentence.startswith(wanted) for sentence in said())
+    assert os.listdir(tmp_path / 'large') == ['good.mkv']
 
 
 def test_models_have_names(small, tmp_path, said):
@@ -213,6 +242,15 @@ def test_several_frames_for_one_image_are_refused_at_once(tmp_path, said):
             f'{target} is one image, and {tmp_path / source} has more frames; '
             'name a folder or a video'
         ]
+    gif = str(tmp_path / 'a.gif')
+    first, second = (Image.fromarray(image) for image in moving(2))
+    first.save(gif, save_all=True, append_images=[second])
+    assert upscale(gif, tmp_path / 'one.png') == 2
+    assert said() == [
+        f'{tmp_path}/one.png is one image, and {gif} has more frames; name a '
+        'folder or a video'
+    ]
+    assert sorted(os.listdir(tmp_path)) == ['a.gif', 'frames']
 
 
 def test_a_path_that_begins_with_a_dash(tmp_path, capsys, monkeypatch):

@@ -12,6 +12,7 @@ from .readers import Source
 
 # Containers that hold H.264 and store the time of each frame.
 H264_SUFFIXES = ('.mp4', '.mkv', '.mov', '.m4v')
+MAX_SIDE = 16384  # limit of x264
 OUR_NAME = re.compile(r'[0-9]{6,}\.png')
 
 
@@ -39,6 +40,11 @@ def check_target(path: str | os.PathLike[str],
     """
     path = os.fspath(path)
     path = path.rstrip(os.sep) or path
+    if not path:
+        raise ValueError('the output has no name')
+    if path == '-':
+        raise ValueError('-: the standard output cannot be a target; name a '
+                         'file or a folder')
     suffix = osp.splitext(path)[1].lower()
     known = {*VIDEO_SUFFIXES, *IMAGE_SUFFIXES, '.gif', '.bmp', '.tif', '.tiff'}
     if suffix in known - {*H264_SUFFIXES, '.png'} and not osp.isdir(path):
@@ -107,6 +113,32 @@ def check_count(source: Source, target: str | os.PathLike[str]) -> None:
     if target.lower().endswith('.png') and not osp.isdir(target) and \
             len(source.inputs) > 1:
         raise ValueError(too_many(source, target))
+
+
+def check_frame_size(path: str | os.PathLike[str], height: int,
+                     width: int) -> None:
+    """Refuse frames that a video cannot hold.
+
+    Args:
+        path (str | PathLike): Output path; a folder or image holds all sizes.
+        height (int): Height of the upscaled frames.
+        width (int): Width of the upscaled frames.
+
+    Raises:
+        ValueError: If H.264 does not support the size; names the path.
+    """
+    path = os.fspath(path)
+    if not is_video(path):
+        return
+    if max(height, width) > MAX_SIDE:
+        raise ValueError(
+            f'{path}: H.264 ends at {MAX_SIDE} pixels a side, the frames are '
+            f'{width}x{height}; use a smaller --scale or --size, or name a '
+            'folder, for PNGs')
+    if height % 2 or width % 2:
+        raise ValueError(
+            f'{path}: a video needs even numbers of rows and columns, the '
+            f'frames are {width}x{height}; name a folder, for PNGs')
 
 
 def too_many(source: Source, target: str) -> str:

@@ -17,10 +17,10 @@ from dksan_mm.io.files import (move_new, move_to_free_name, new_folder,
 from dksan_mm.io.images import write_png
 from .pixels import to_yuv
 from .readers import Source
-from .targets import H264_SUFFIXES, OUR_NAME, check_folder, too_many
+from .targets import (H264_SUFFIXES, OUR_NAME, check_folder, check_frame_size,
+                      too_many)
 from .tracks import TrackCopy, copy_tags_alone
 
-MAX_SIDE = 16384  # limit of x264
 CRF = 12  # chosen here: hardly distinguishable from the frames
 FRAME_NAME = '{:06d}.png'
 _FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION of FFmpeg
@@ -188,14 +188,7 @@ class VideoWriter(Writer):
         super().discard()
 
     def _open(self, height: int, width: int) -> None:
-        if max(height, width) > MAX_SIDE:
-            raise ValueError(
-                f'{self.path}: H.264 ends at {MAX_SIDE} pixels a side, the '
-                f'frames are {width}x{height}; name a folder, for PNGs')
-        if height % 2 or width % 2:
-            raise ValueError(
-                f'{self.path}: a video needs even numbers of rows and columns,'
-                f' the frames are {width}x{height}; name a folder, for PNGs')
+        check_frame_size(self.path, height, width)
         suffix = osp.splitext(self.path)[1].lower()
         self.part = reserve_file(self.path, f'.tmp{suffix}')
         # FFmpeg's own .m4v format supports less than MP4.

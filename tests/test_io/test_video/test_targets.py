@@ -3,7 +3,8 @@ import os
 
 import pytest
 
-from dksan_mm.io.video.targets import check_apart, check_target
+from dksan_mm.io.video.targets import (check_apart, check_frame_size,
+                                       check_target)
 
 
 def test_targets_that_are_refused(tmp_path):
@@ -63,3 +64,23 @@ def test_targets_that_are_fine(tmp_path):
     check_target(tmp_path / 'there.mp4', overwrite=True)
     for name in ('a.mp4', 'a.MKV', 'a.png', 'a', 'a.1', 'empty'):
         check_target(tmp_path / name)
+
+
+def test_sizes_that_a_video_holds():
+    for path in ('a.mp4', 'a.MKV'):
+        check_frame_size(path, 2, 16384)
+        for size in ((16386, 2), (2, 16386)):
+            with pytest.raises(ValueError, match=f'{path}: H.264 ends at 16'):
+                check_frame_size(path, *size)
+        for size in ((3, 4), (4, 3)):
+            with pytest.raises(ValueError, match=f'{path}: .* even numbers'):
+                check_frame_size(path, *size)
+    for path in ('a.png', 'folder'):
+        check_frame_size(path, 16387, 3)
+
+
+def test_names_that_are_no_target():
+    with pytest.raises(ValueError, match='the output has no name'):
+        check_target('')
+    with pytest.raises(ValueError, match='-: the standard output'):
+        check_target('-')
