@@ -4,6 +4,7 @@ import errno
 import multiprocessing
 import os
 import shutil
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -55,18 +56,42 @@ def ended(begun, tmp_path_factory):
     return work_dir
 
 
-def dying_run(work_dir, step):
-    """Go on in a process that dies before a step of writing; exit code.
+@pytest.fixture(scope='module')
+def dying_run():
+    """Function: goes on in a process that dies before a step of writing.
 
-    Forked from one that has computed nothing: torch refuses gradients in a
-    fork of a process that has made some.
+    It returns the exit code. A process that has imported all is forked for
+    each run. It computes nothing itself: torch refuses gradients in a fork of
+    a process that has made some.
     """
     _start_server()
     context = multiprocessing.get_context('forkserver')
-    process = context.Process(target=_die, args=(work_dir, step))
+    here, there = context.Pipe()
+    process = context.Process(target=_fork_for_each, args=(there, ))
     process.start()
+    there.close()  # so that the end of the process is seen
+
+    def run(work_dir, step):
+        here.send((work_dir, step))
+        return here.recv()
+
+    yield run
+    here.send(None)
     process.join()
-    return process.exitcode
+
+
+def _fork_for_each(pipe):
+    """Answer each job with the exit code of its run."""
+    for job in iter(pipe.recv, None):
+        child = os.fork()
+        if not child:
+            try:
+                _die(*job)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        pipe.send(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def _die(work_dir, step):
@@ -98,7 +123,7 @@ def check(work_dir):
 
 @pytest.mark.slow
 def test_killed_at_any_step_of_writing_it_ends_the_same(
-        begun, ended, tmp_path):
+        begun, ended, dying_run, tmp_path):
     expected = contents(ended / 'iter_4.pth')
     for step in range(100):
         work_dir = tmp_path / str(step)
