@@ -1,9 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
 """Runs of the tools within the test process, which saves mmagic's import."""
+import contextlib
 import functools
 import itertools
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import helpers.mean_distance  # noqa: F401  (registers a loss)
@@ -11,6 +13,8 @@ import helpers.poison  # noqa: F401  (registers a hook)
 import pytest
 import torch
 from helpers.tool_modules import load_tool
+from mmengine.config import config
+from mmengine.runner import runner
 from torch.distributed.elastic.utils.distributed import get_free_port
 from torch.multiprocessing import start_processes
 from torch.testing import assert_close
@@ -38,9 +42,24 @@ def run(name, *arguments, options=TINY):
     torch.set_num_threads(1)  # threads only slow down tensors this small
     options = [f'experiment_name=run{next(NUMBERS)}', *options]
     tool = load_tool(name)
-    return launch.run_tool(
-        tool.main, [*map(str, arguments), '--cfg-options', *LIGHT, *options],
-        when_interrupted=getattr(tool, 'INTERRUPTED', 'interrupted'))
+    with plain_logs():
+        return launch.run_tool(
+            tool.main,
+            [*map(str, arguments), '--cfg-options', *LIGHT, *options],
+            when_interrupted=getattr(tool, 'INTERRUPTED', 'interrupted'))
+
+
+@contextlib.contextmanager
+def plain_logs() -> Iterator[None]:
+    """Leave out what takes most of a short run of mmengine's Runner.
+
+    yapf formats the config for each log and each checkpoint, and a
+    description of the machine asks its compiler.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config, 'FormatCode', lambda text, **_: (text, True))
+        patch.setattr(runner, 'collect_env', dict)
+        yield
 
 
 def run_together(processes, name, *arguments, **settings):
