@@ -136,7 +136,7 @@ def process(args: argparse.Namespace) -> int:
     from dksan_mm.utils.progress import Progress
     model = load_model(args)
     if plan.num_videos == 1:
-        check_first_frame(model, *counts, args)
+        check_first_frame(model, next(iter(counts)), args)
     total = sum(counts.values())
     with Progress('upscale', len(counts), total) as progress:
         return bad + upscale_all(model, counts, args, progress)

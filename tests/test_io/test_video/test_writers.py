@@ -133,7 +133,7 @@ def test_one_image_holds_one_frame(tmp_path):
 
 def test_sides_that_h264_does_not_have(tmp_path):
     path = make_video(tmp_path / 'v.mkv', moving(1, (16, 1040)))
-    with pytest.raises(ValueError, match='16640x256; name a folder'):
+    with pytest.raises(ValueError, match='16640x256; .* name a folder'):
         copy(path, tmp_path / 'big.mp4', times=16)
 
 
