@@ -4,6 +4,8 @@ import gc
 import os
 import random
 import signal
+from collections.abc import Iterator
+from unittest import mock
 
 # Threads that wait should sleep: where other programs use the cores too,
 # OpenMP's spinning makes small tensors ten times slower. Read once, at load.
@@ -53,6 +55,16 @@ def pytest_collection_finish() -> None:
 def signals_as_in_a_terminal() -> None:
     """Ctrl-C interrupts, also where the tests run under ``nohup ... &``."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def freed_memory_is_returned() -> Iterator[None]:
+    """Tools that run in this process leave its allocator as it is.
+
+    Other tests measure the memory of the process before and after.
+    """
+    with mock.patch('dksan_mm.cli.running.keep_freed_memory'):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,6 @@ from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 from dksan_mm.cli.launch import last_line
-from dksan_mm.utils.allocator import keep_freed_memory
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.progress import Progress
 from .request import Task
@@ -186,7 +185,6 @@ def _work(task: Task, connection: Connection, log: str) -> None:
     """Run the model in its process."""
     threading.Thread(
         target=_watch_parent, args=(os.getppid(), ), daemon=True).start()
-    keep_freed_memory()
     os.makedirs(task.notes, exist_ok=True)
     with open(log, 'w', encoding='utf-8') as file:
         # mmengine and mmagic log to both streams.

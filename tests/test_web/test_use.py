@@ -163,11 +163,10 @@ def test_it_works_without_a_connection(site, photo, tmp_path):
         with served(site) as url:
             page.load(url)
             page.wait('''(async () => {
-                const names = await caches.keys();
-                const cache = await caches.open(names[0]);
-                return Boolean(await cache.match(
-                    'vendor/ort-wasm-simd-threaded.wasm')) &&
-                  Boolean(await cache.match('models/dksan-s-x4.restore.onnx'));
+                const kept = [
+                  await caches.match('vendor/ort-wasm-simd-threaded.wasm'),
+                  await caches.match('models/dksan-s-x4.restore.onnx')];
+                return kept.every(Boolean);
             })()''')
         page.load(f'{url}?gpu=0')
         assert page.run('crossOriginIsolated')
