@@ -58,7 +58,7 @@ def ended(begun, tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def dying_run():
-    """Function: goes on in a process that dies before a step of writing.
+    """Function that continues in a process that dies before a write.
 
     It returns the exit code. A process that has imported all is forked for
     each run. It computes nothing itself: torch refuses gradients in a fork of
