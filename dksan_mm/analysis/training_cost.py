@@ -5,7 +5,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
@@ -65,10 +65,17 @@ def measure_step(config: Config,
             memory.
     """
     try:
-        return in_new_process(measure_here, config, steps, device, threads,
+        return in_new_process(_measure_alone, config, steps, device, threads,
                               with_data)
     except BrokenProcessPool as error:
         raise MemoryError('the process that trained was killed') from error
+
+
+def _measure_alone(*arguments: Any) -> StepCost:
+    """Run :func:`measure_here` with the allocator of tools/train.py."""
+    from dksan_mm.utils.allocator import keep_freed_memory
+    keep_freed_memory()
+    return measure_here(*arguments)
 
 
 def measure_here(config: Config, steps: int, device: str, threads: int | None,
@@ -77,8 +84,6 @@ def measure_here(config: Config, steps: int, device: str, threads: int | None,
     import torch
 
     from dksan_mm.cli import launch
-    from dksan_mm.utils.allocator import keep_freed_memory
-    keep_freed_memory()  # as tools/train.py does
     if threads:
         torch.set_num_threads(threads)
     with contextlib.redirect_stdout(None):

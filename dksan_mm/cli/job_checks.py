@@ -10,7 +10,7 @@ from dksan_mm.io.video.inputs import find_inputs
 from dksan_mm.io.video.readers import open_source
 from dksan_mm.io.video.targets import (check_apart, check_count,
                                        check_frame_size, check_target,
-                                       too_many)
+                                       is_image, too_many)
 from dksan_mm.utils.errors import UserError
 from .jobs import Job, find_jobs, is_done, share
 from .ranks import rank, world_size
@@ -85,11 +85,10 @@ def check_first_frame(model: 'nn.Module', job: Job,
             upscaled frames.
     """
     from dksan_mm.inference.streaming import output_size
-    is_image = job.target.lower().endswith('.png') and \
-        not osp.isdir(job.target)
+    one = is_image(job.target)
     try:
-        source = open_source(job.source, animate=not is_image)
-        first, *more = itertools.islice(source, 1 + is_image)
+        source = open_source(job.source, animate=not one)
+        first, *more = itertools.islice(source, 1 + one)
         if more:
             raise ValueError(too_many(source, job.target))
         height, width = first.image.shape[:2]

@@ -103,9 +103,14 @@ def output_size(model: nn.Module,
     if size is None:
         factor = choose_scale(network, scale)
         return factor * frame[0], factor * frame[1]
+    return _fit(network, frame, size)[1]
+
+
+def _fit(network: Any, frame: tuple[int, int],
+         size: Size) -> tuple[int, tuple[int, int]]:
+    """Return the smallest sufficient scale factor and the output size."""
     target = fit_size(frame, size)
-    choose_sufficient(scales_of(network), frame, target)
-    return target
+    return choose_sufficient(scales_of(network), frame, target), target
 
 
 def _restore_to_size(
@@ -117,13 +122,12 @@ def _restore_to_size(
     first = next(frames, None)
     if first is None:
         return
-    network: Any = model.generator
     height, width = first.shape[:2]
-    target = fit_size((height, width), size)
+    scale, target = _fit(model.generator, (height, width), size)
     images = restore_frames(
         model,
         itertools.chain([first], frames),
-        scale=choose_sufficient(scales_of(network), (height, width), target),
+        scale=scale,
         tile=tile,
         ensemble=ensemble,
         is_cut=is_cut)

@@ -21,6 +21,11 @@ def is_video(path: str | os.PathLike[str]) -> bool:
     return os.fspath(path).lower().endswith(H264_SUFFIXES)
 
 
+def is_image(path: str) -> bool:
+    """Return whether an output path is that of a single image."""
+    return path.lower().endswith('.png') and not osp.isdir(path)
+
+
 def check_target(path: str | os.PathLike[str],
                  *,
                  overwrite: bool = False) -> None:
@@ -110,8 +115,7 @@ def check_count(source: Source, target: str | os.PathLike[str]) -> None:
         ValueError: If the source is known to have several frames.
     """
     target = os.fspath(target)
-    if target.lower().endswith('.png') and not osp.isdir(target) and \
-            len(source.inputs) > 1:
+    if is_image(target) and len(source.inputs) > 1:
         raise ValueError(too_many(source, target))
 
 
