@@ -132,20 +132,18 @@ def scale_of(layers: Layers) -> int:
         if isinstance(layer, nn.PixelShuffle))
 
 
-def run_chain(layers: Layers, x: Tensor, pixels: int) -> Tensor:
-    """Apply a chain of layers to a whole feature map, band by band.
+def add_chain(layers: Layers, x: Tensor, pixels: int, total: Tensor) -> None:
+    """Add the output of a chain of layers to a feature map, band by band.
 
     Args:
         layers (Sequence[nn.Module]): Chain accepted by :func:`can_cut`.
         x (Tensor[n, c, h, w]): Input feature map.
         pixels (int): Approximate number of pixels of a band.
-
-    Returns:
-        Tensor: Output feature map.
+        total (Tensor): Feature map of the size of the output, changed in
+            place.
     """
     scale, margin = scale_of(layers), reach(layers)
-    return torch.cat([
-        run_layers(layers, take_rows(x, start, stop, margin)).crop(
-            scale * start, scale * stop)
-        for start, stop in spans(x.shape[2], x.shape[3], pixels)
-    ], 2)
+    for start, stop in spans(x.shape[2], x.shape[3], pixels):
+        rows = run_layers(layers, take_rows(x, start, stop, margin))
+        start, stop = scale * start, scale * stop
+        total[:, :, start:stop] += rows.crop(start, stop)

@@ -13,7 +13,7 @@ from dksan_mm.models.dksan.dksan_net import DKSANNet, Level
 from dksan_mm.models.layers import Extractor, UpscaleX2, in_float32, upsample2
 from dksan_mm.models.utils import is_plain, is_untouched
 from dksan_mm.utils.registration import register
-from .bands import can_cut, run_chain
+from .bands import add_chain, can_cut
 from .base import Means
 from .residual_blocks import (can_cut_blocks, can_cut_extractor, extract,
                               run_blocks)
@@ -164,11 +164,12 @@ class DKSANEvaluator:
         else:
             residual, own = level.blocks(in_float32(features)), None
             residual = level.attention(residual) + features
+        upscaled = upsample2(frame)
         if _is_chain(level.upscale, UpscaleX2) and can_cut(level.upscale):
-            residual = run_chain(level.upscale, residual, pixels)
+            add_chain(level.upscale, residual, pixels, upscaled)
         else:
-            residual = level.upscale(residual)
-        return upsample2(frame).add_(residual), own
+            upscaled += level.upscale(residual)
+        return upscaled, own
 
     def _extract(self, extractor: Any, frame: Tensor, pixels: int) -> Tensor:
         if _is_chain(extractor, Extractor) and can_cut_extractor(extractor):

@@ -217,14 +217,22 @@ def channels_last(value):
     return value.to(memory_format=torch.channels_last)
 
 
+def beside_other_channels(value):
+    """A part of the channels of a map, as a split of offsets and a mask."""
+    other = torch.full_like(value, 99.)
+    return channels_last(torch.cat([value, other], 1))[:, :value.shape[1]]
+
+
 def offset_in_storage(value):
     return torch.cat([value.new_full((3, ), 99.),
                       value.flatten()])[3:].view(value.shape)
 
 
 @pytest.mark.parametrize('form', FORMS)
-@pytest.mark.parametrize(
-    'layout', [transposed, strided, channels_last, offset_in_storage])
+@pytest.mark.parametrize('layout', [
+    transposed, strided, channels_last, beside_other_channels,
+    offset_in_storage
+])
 def test_memory_layouts(form, layout):
     inputs = {
         name: layout(value)
