@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from dksan_mm.models.dksan.dkc_align import DKCAlign, OffsetFeature
 from dksan_mm.models.dksan.dksa import SpatialAttention
 from dksan_mm.models.dksan.dksan_net import DKSANNet, Level
-from dksan_mm.models.layers import Extractor, UpscaleX2, in_float32, upsample2
+from dksan_mm.models.layers import Extractor, UpscaleX2, in_float32
 from dksan_mm.models.utils import is_plain, is_untouched
 from dksan_mm.utils.registration import register
 from .bands import add_chain, can_cut
 from .base import Means
+from .bicubic_x2 import fast_upsample2
 from .residual_blocks import (can_cut_blocks, can_cut_extractor, extract,
                               run_blocks)
 
@@ -164,7 +165,7 @@ class DKSANEvaluator:
         else:
             residual, own = level.blocks(in_float32(features)), None
             residual = level.attention(residual) + features
-        upscaled = upsample2(frame)
+        upscaled = fast_upsample2(frame)
         if _is_chain(level.upscale, UpscaleX2) and can_cut(level.upscale):
             add_chain(level.upscale, residual, pixels, upscaled)
         else:
