@@ -307,6 +307,14 @@ def test_uvs_own_settings_win(monkeypatch):
     assert env['UV_DEFAULT_INDEX'] == 'https://own.example'
 
 
+@pytest.mark.parametrize('own, used', [(None, '1'), ('0', '0')])
+def test_bytecode_is_compiled_unless_somebody_says_no(own, used, monkeypatch):
+    monkeypatch.delenv('UV_COMPILE_BYTECODE', raising=False)
+    if own:
+        monkeypatch.setenv('UV_COMPILE_BYTECODE', own)
+    assert setup_env.uv_environment('')['UV_COMPILE_BYTECODE'] == used
+
+
 @pytest.mark.parametrize('name', ['PIP_USER', 'PIP_TARGET', 'PYTHONPATH'])
 def test_what_would_misdirect_packages_is_left_out(name, project, monkeypatch):
     monkeypatch.setenv(name, '/elsewhere')

@@ -144,6 +144,9 @@ def uv_environment(listing: str) -> dict[str, str]:
                 env.setdefault(_SETTINGS[name], joint.join(words))
     # As in pip: every index is searched; exact pins make this safe.
     env.setdefault('UV_INDEX_STRATEGY', 'unsafe-best-match')
+    # Where Python writes no bytecode (PYTHONDONTWRITEBYTECODE, as in many
+    # images), every import of mmagic would compile its packages, for 12 s.
+    env.setdefault('UV_COMPILE_BYTECODE', '1')
     return env
 
 
