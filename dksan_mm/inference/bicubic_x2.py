@@ -45,7 +45,7 @@ def fast_upsample2(frame: Tensor) -> Tensor:
 
 
 def _filter(padded: Tensor, dim: int, phase: int, out: Tensor) -> None:
-    """Compute every second row or column; ``padded`` has 2 more at each end."""
+    """Compute every second row or column from one with 2 more at each end."""
     taps = _TAPS[::-1] if phase else _TAPS
     first, *others = (
         padded.narrow(dim, phase + i, out.shape[dim]) for i in range(4))
