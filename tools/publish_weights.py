@@ -89,4 +89,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    launch.run_tool(main)
+    sys.exit(launch.run_tool(main))
