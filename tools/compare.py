@@ -21,18 +21,17 @@ import argparse
 import json
 import os
 import os.path as osp
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
 
 ROOT = osp.dirname(osp.dirname(osp.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
 from dksan_mm.cli import launch
 from dksan_mm.cli.arguments import positive
+from dksan_mm.cli.interrupts import stopping_once
 from dksan_mm.cli.scales import SCALES
 from dksan_mm.comparison import scores
 from dksan_mm.comparison.request import (DataSpec, ModelSpec, Task,
@@ -203,10 +202,6 @@ def compare(args: argparse.Namespace, models: list[ModelSpec]) -> bool:
     return not any('error' in model for model in results['models'].values())
 
 
-def interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     models = parse_models(args.model)
@@ -214,9 +209,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         read_config(model)
     scores.check_metrics(args.metrics)
     check_out(args.out)
-    signal.signal(signal.SIGTERM, interrupt)
     try:
-        with locked(args.out):
+        with stopping_once(), locked(args.out):
             complete = compare(args, models)
     except (OSError, ValueError) as error:  # a full disk, a damaged frame
         raise UserError(launch.last_line(error)) from error

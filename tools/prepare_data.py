@@ -33,23 +33,26 @@ configs use these files if they exist.
 After an interruption, the same command continues. At the first damaged clip,
 the tool stops with exit code 1 and names the clip. With --skip-bad, it skips
 and lists damaged clips, prepares the others, and exits with 0 if there are
-any. A clip is prepared completely or not at all.
+any. A clip is prepared completely or not at all. If SOURCE or OUT cannot be
+used, nothing is started and the exit code is 2.
 """
 import argparse
 import errno
 import os
 import os.path as osp
-import signal
 import sys
-from collections.abc import Callable
-from contextlib import closing
-from typing import NoReturn
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 
 sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
 
 from dksan_mm.cli.arguments import name_dashes, positive
+from dksan_mm.cli.interrupts import stopping_once
 from dksan_mm.cli.scales import SCALES
+from dksan_mm.io.listing import check_reachable
 from dksan_mm.utils.environment import lost_output, prepare_streams
+from dksan_mm.utils.errors import UserError
 
 SPLITS = ('train', 'val', 'test')
 
@@ -149,16 +152,21 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 def _check_paths(parser: argparse.ArgumentParser,
                  args: argparse.Namespace) -> None:
+    try:
+        check_reachable(args.source)
+    except (OSError, ValueError) as error:
+        parser.error(_explain(error))
     if not osp.exists(args.source):
         parser.error(f'{args.source}: no such file or folder')
     if args.verify:
         return
-    source, out = osp.realpath(args.source), osp.realpath(args.out)
-    if osp.commonpath([source, out]) in (source, out) and (source == out or
-                                                           osp.isdir(source)):
+    source, out = (
+        Path(osp.realpath(path)) for path in (args.source, args.out))
+    if source == out or source.is_dir() and (source in out.parents
+                                             or out in source.parents):
         parser.error('SOURCE and OUT must not contain each other, got '
                      f'{args.source} and {args.out}')
-    if osp.exists(out) and not osp.isdir(out):
+    if out.exists() and not out.is_dir():
         parser.error(f'{args.out}: is not a folder')
 
 
@@ -194,14 +202,15 @@ def prepare(args: argparse.Namespace) -> int:
     from dksan_mm.prepare.sources import count_frames
     from dksan_mm.prepare.writer import ClipWriter
     from dksan_mm.utils.progress import Progress
-    source = Source(
-        args.source,
-        args.scale,
-        layout=args.layout,
-        keep_lr=not args.remake_lr,
-        skip_bad=args.skip_bad,
-        photos=args.photos)
-    clips = source.select(args.split, args.clips)
+    with naming_wrong_input():
+        source = Source(
+            args.source,
+            args.scale,
+            layout=args.layout,
+            keep_lr=not args.remake_lr,
+            skip_bad=args.skip_bad,
+            photos=args.photos)
+        clips = source.select(args.split, args.clips)
     _describe(source.layout, clips)
     _report(source.notes)
     settings = Settings(args.scale, args.max_frames, args.store,
@@ -244,6 +253,24 @@ def prepare(args: argparse.Namespace) -> int:
     print(f'prepared {done} of {found} clips in {args.out}{skipped}')
     _report(failures)
     return 0 if done else 1
+
+
+def prepare_locked(args: argparse.Namespace) -> int:
+    """Prepare clips while no other run writes to the same folder."""
+    from dksan_mm.prepare.target import open_target
+    with ExitStack() as stack:
+        with naming_wrong_input():
+            stack.enter_context(open_target(args.out, args.scale))
+        return prepare(args)
+
+
+@contextmanager
+def naming_wrong_input() -> Iterator[None]:
+    """Turn the errors of a source or target into those of a user."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise UserError(_explain(error)) from error
 
 
 def _describe(layout: str, clips: list) -> None:
@@ -303,10 +330,6 @@ def _report(problems: list[str]) -> int:
     return 1 if problems else 0
 
 
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def main(argv: list[str]) -> int:
     """Run the tool; return the exit code."""
     args = parse_args(argv)
@@ -315,16 +338,15 @@ def main(argv: list[str]) -> int:
         os.environ[name] = '1'
     # OpenCV's messages on damaged files are replaced by ours with a name.
     os.environ.setdefault('OPENCV_LOG_LEVEL', 'ERROR')
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        if args.verify:
-            return verify(args)
-        from dksan_mm.prepare.target import open_target
-        with open_target(args.out, args.scale):
-            return prepare(args)
+        with stopping_once():
+            return verify(args) if args.verify else prepare_locked(args)
     except KeyboardInterrupt:
         print('\nstopped; the same command continues', file=sys.stderr)
         return 130
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
     except (OSError, ValueError) as error:
         print(_explain(error), file=sys.stderr)
         return 1

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+from dksan_mm.utils.environment import TERMINAL_SIGNALS
+
 
 @contextmanager
 def stopping_once() -> Iterator[None]:
@@ -13,9 +15,7 @@ def stopping_once() -> Iterator[None]:
     The work is then being saved, which a second signal would abort. SIGHUP
     arrives when the terminal closes, e.g. because a remote connection ends.
     """
-    signals = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, 'SIGHUP'):  # not on Windows
-        signals.append(signal.SIGHUP)
+    signals = [*TERMINAL_SIGNALS, signal.SIGTERM]
     before = [signal.getsignal(number) for number in signals]
 
     def stop(*_) -> NoReturn:

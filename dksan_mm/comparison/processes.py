@@ -8,7 +8,6 @@ import contextlib
 import multiprocessing
 import os
 import os.path as osp
-import signal
 import sys
 import threading
 import time
@@ -19,6 +18,7 @@ from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 from dksan_mm.cli.launch import last_line
+from dksan_mm.utils.environment import terminal_signals_blocked
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.progress import Progress
 from .request import Task
@@ -91,14 +91,12 @@ def _start_server() -> multiprocessing.context.BaseContext:
     paths = [_ROOT, *filter(None, [os.environ.get('PYTHONPATH')])]
     with _environment(
             PYTHONPATH=os.pathsep.join(paths), PYTHONWARNINGS='ignore'):
-        # Only this process handles Ctrl-C and ends the others. Starting the
-        # tracker would unblock the signal, so it comes first.
-        resource_tracker.ensure_running()
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        # Only this process handles the terminal's signals and ends the others.
+        # Starting the tracker unblocks Ctrl-C, so it comes first.
+        with terminal_signals_blocked():
+            resource_tracker.ensure_running()
+        with terminal_signals_blocked():
             forkserver.ensure_running()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     return context
 
 

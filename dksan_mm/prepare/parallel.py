@@ -7,8 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from multiprocessing import resource_tracker
 from typing import Any
 
+from dksan_mm.utils.environment import (TERMINAL_SIGNALS,
+                                        terminal_signals_blocked)
 from dksan_mm.utils.progress import Progress
 
 _shared: dict = {}
@@ -37,6 +40,9 @@ def run_parallel(function: Callable[..., Any], tasks: Sequence[Any],
         exception.
     """
     context = multiprocessing.get_context('spawn')
+    if os.name != 'nt':
+        with terminal_signals_blocked():  # of which SIGHUP would end it
+            resource_tracker.ensure_running()
     counter, stop = context.Value('L', 0), context.Event()
     pool = ProcessPoolExecutor(
         min(jobs, len(tasks)), context, _start_worker,
@@ -59,8 +65,8 @@ def run_parallel(function: Callable[..., Any], tasks: Sequence[Any],
 
 
 def _start_worker(counter: Any, stop: Any, parent: int) -> None:
-    # Ctrl-C reaches every process of the group; the parent stops the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in TERMINAL_SIGNALS:  # the parent stops the others
+        signal.signal(number, signal.SIG_IGN)
     _shared.update(counter=counter, stop=stop, parent=parent)
     threading.Thread(target=_watch_parent, daemon=True).start()
 

@@ -3,12 +3,34 @@
 import errno
 import io
 import os
+import signal
 import stat
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+#: Ctrl-C and a closed terminal reach every process of a tool, and one of them
+#: ends the others.
+TERMINAL_SIGNALS = [
+    getattr(signal, name) for name in ('SIGINT', 'SIGHUP')
+    if hasattr(signal, name)  # Windows has no SIGHUP
+]
 _FOLDER = 'dksan_mm'
+
+
+@contextmanager
+def terminal_signals_blocked() -> Iterator[None]:
+    """Block a terminal's signals; processes started inside never get them."""
+    if not hasattr(signal, 'pthread_sigmask'):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def user_number() -> int | None:

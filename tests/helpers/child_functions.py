@@ -21,3 +21,8 @@ def count_frames(task, tick):
     for _ in range(task):
         tick()
     return os.getpid(), task
+
+
+def blocked_signals(connection):
+    """Send the signals that the process does not get."""
+    connection.send(signal.pthread_sigmask(signal.SIG_BLOCK, ()))

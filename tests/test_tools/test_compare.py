@@ -1,7 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
 import csv
 import json
+import multiprocessing
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from multiprocessing import forkserver
@@ -11,10 +14,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.child_functions import blocked_signals
 from helpers.data_fixtures import write_frames
 from helpers.tool_runs import CONFIG, ROOT, TINY, load_tool, run
 
 from dksan_mm.cli import launch
+from dksan_mm.comparison.processes import _start_server
 from dksan_mm.evaluation.functional.image_quality import psnr
 from dksan_mm.io.images import read_image
 from dksan_mm.utils.errors import UserError
@@ -361,3 +366,29 @@ def test_another_scale(tiny_vid3oc, tiny, finished_run, tmp_path):
         image = matlab_resize(matlab_resize(truth, 1 / 4), 4)
         assert values['PSNR'] == pytest.approx(psnr(truth, image), abs=1e-4)
     assert 'x4' in (tmp_path / 'report.html').read_text()
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
+def test_what_interrupts_it(tmp_path, monkeypatch, sentence, number):
+    """A closed terminal does as Ctrl-C does: the same command continues."""
+    tool = load_tool('compare')
+    monkeypatch.setattr(tool, 'compare',
+                        lambda *_: os.kill(os.getpid(), number))
+    before = signal.getsignal(number)
+    code = launch.run_tool(
+        tool.main, [
+            '--data', 'none', '--out',
+            str(tmp_path / 'out'), '--model', f'a={BICUBIC}'
+        ],
+        when_interrupted=tool.INTERRUPTED)
+    assert (code, sentence()) == (130, tool.INTERRUPTED)
+    assert signal.getsignal(number) == before
+
+
+def test_a_terminal_s_signals_reach_the_tool_alone():
+    """The processes of the models are ended by it, in order."""
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    process = _start_server().Process(target=blocked_signals, args=(theirs, ))
+    process.start()
+    assert ours.recv() >= {signal.SIGINT, signal.SIGHUP}
+    process.join()

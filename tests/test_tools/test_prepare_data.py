@@ -144,10 +144,10 @@ def test_named_clips_are_prepared_alone(tmp_path):
     assert done.returncode == 0, done.stderr
     assert (out / 'train' / 'clips.txt').read_text() == '000\t1\n011\t1\n'
     done = run(source, out, '--clips', '020')
-    assert (done.returncode, done.stderr) == (1, f'{source}: no clip 020\n')
+    assert (done.returncode, done.stderr) == (2, f'{source}: no clip 020\n')
     done = run(source, out, '--split', 'val')
     assert (done.returncode,
-            done.stderr) == (1, f'{source}/val: no such folder\n')
+            done.stderr) == (2, f'{source}/val: no such folder\n')
 
 
 def test_of_two_clips_of_one_name_the_second_is_left_out(tmp_path):
@@ -157,7 +157,7 @@ def test_of_two_clips_of_one_name_the_second_is_left_out(tmp_path):
     (source / 'b\tc').mkdir()
     reason = f'{source}/a.mp4: would get the same clip name as {source}/a'
     done = run(source, out)
-    assert done.returncode == 1 and done.stderr.strip() == reason
+    assert done.returncode == 2 and done.stderr.strip() == reason
     done = run(source, out, '--skip-bad')
     assert done.returncode == 0
     assert 'prepared 1 of 3 clips' in done.stdout
@@ -228,7 +228,7 @@ def two_clips(tmp_path_factory):
     return root / 'in', frames_below(root / 'out')
 
 
-@pytest.mark.parametrize('how', [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize('how', [signal.SIGKILL, signal.SIGINT, signal.SIGHUP])
 def test_stopped_in_the_middle_and_continued(two_clips, tmp_path, how):
     source, whole = two_clips
     out = tmp_path / 'out'
@@ -236,14 +236,18 @@ def test_stopped_in_the_middle_and_continued(two_clips, tmp_path, how):
         command(source, out, '--jobs', 2),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        start_new_session=True,
         text=True)
     wait_for(lambda: len(list(out.rglob('HR/00*.png'))) > 5)
     children = children_of(tool.pid)
     assert len(children) >= 2
-    tool.send_signal(how)
+    if how == signal.SIGKILL:
+        tool.send_signal(how)
+    else:  # as a terminal does when it is closed
+        os.killpg(tool.pid, how)
     _, stderr = tool.communicate(timeout=60)
     assert tool.returncode == (-9 if how == signal.SIGKILL else 130)
-    if how == signal.SIGINT:
+    if how != signal.SIGKILL:
         assert stderr.strip() == 'stopped; the same command continues'
     wait_for(
         lambda: not any(os.path.exists(f'/proc/{pid}') for pid in children))
@@ -266,7 +270,7 @@ def test_a_second_run_on_the_same_target_is_refused(tmp_path):
     with open(out / '.prepare.lock', 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = run(tmp_path / 'in', out)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.strip(
     ) == f'{out}: another run is preparing this folder'
 
@@ -332,19 +336,19 @@ def test_a_target_that_cannot_be_written_is_named(tool, tmp_path, monkeypatch,
                  'OPENCV_LOG_LEVEL'):
         monkeypatch.setenv(name, '1')
     monkeypatch.setattr(signal, 'signal', lambda *args: None)
-    assert tool.main([str(tmp_path / 'in'), str(tmp_path / 'out')]) == 1
+    assert tool.main([str(tmp_path / 'in'), str(tmp_path / 'out')]) == 2
     assert capsys.readouterr().err == f'{tmp_path}/out: Permission denied\n'
 
 
 def test_nothing_to_prepare_is_one_sentence(tmp_path):
     (tmp_path / 'in').mkdir()
     done = run(tmp_path / 'in', tmp_path / 'out')
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.count('\n') == 1
     assert 'no video file and no folder' in done.stderr
     assert os.listdir(tmp_path) == ['in']
     (tmp_path / 'out').mkdir()  # the user's own stays
-    assert run(tmp_path / 'in', tmp_path / 'out').returncode == 1
+    assert run(tmp_path / 'in', tmp_path / 'out').returncode == 2
     assert os.listdir(tmp_path / 'out') == []
 
 
@@ -504,7 +508,7 @@ def test_photographs_that_cannot_be_taken(tmp_path):
     (tmp_path / 'none').mkdir()
     done = run(tmp_path / 'none', tmp_path / 'other', '--photos')
     assert (done.returncode,
-            done.stderr) == (1, f'{tmp_path}/none: no image file in it\n')
+            done.stderr) == (2, f'{tmp_path}/none: no image file in it\n')
 
 
 @pytest.mark.parametrize('names, sentence', [
@@ -533,7 +537,7 @@ def test_one_photograph(tmp_path):
     path, out = tmp_path / 'in' / 'turned.TIF.png', tmp_path / 'out'
     done = run(path, out)
     assert (done.returncode, done.stderr) == (
-        1, f'{path}: is an image; --photos makes a clip of one frame of it\n')
+        2, f'{path}: is an image; --photos makes a clip of one frame of it\n')
     assert run(path, out, '--photos', '--split', 'val').returncode == 0
     made = out / 'val' / 'HR' / 'turned.TIF' / '000000.png'
     np.testing.assert_array_equal(
