@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
+from .file_kinds import not_an_image
 from .image_headers import PNG_START, Header, read_header, without_animation
 
 PNG_END = b'IEND'
@@ -88,8 +89,7 @@ def _decode_with_cv2(content: bytes, path: str, flags: int) -> NDArray[Any]:
         raise ValueError(
             f'{path}: not a readable image ({error.err})') from error
     if image is None:
-        raise ValueError(f'{path}: not a readable image (damaged, cut short '
-                         'or of another type)')
+        raise not_an_image(content, path)
     return image
 
 
@@ -174,12 +174,11 @@ def _decode_with_pillow(content: bytes,
             image = _to_srgb(layers, profile, notes)
             return orient(_composite(image, alpha, notes), turn), notes
     except UnidentifiedImageError as error:
-        raise ValueError(f'{path}: not a readable image (damaged, cut short '
-                         'or of another type)') from error
+        raise not_an_image(content, path) from error
     except _DAMAGE as error:
         if str(error).startswith(f'{path}: '):
             raise
-        raise ValueError(f'{path}: not a readable image ({error})') from error
+        raise not_an_image(content, path, str(error)) from error
 
 
 def _is_deep(file: Image.Image, path: str) -> bool:
@@ -190,7 +189,7 @@ def _is_deep(file: Image.Image, path: str) -> bool:
     if bits not in (1, 2, 4, 8, 16) or kind != 1:
         raise ValueError(f'{path}: holds '
                          f'{"floating-point" if kind == 3 else f"{bits}-bit"}'
-                         ' values; 8 and 16 bits are read')
+                         ' values; save it with 8 or 16 bits')
     return bool(bits == 16)
 
 

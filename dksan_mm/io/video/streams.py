@@ -11,6 +11,7 @@ import av
 import av.logging
 from av.stream import Disposition
 
+from dksan_mm.io.file_kinds import START, describe_kind
 from .animations import is_animated_png
 
 # Pictures that describe a file, such as the cover of an album.
@@ -40,8 +41,12 @@ def open_container(path: str) -> av.container.InputContainer:
         # FFmpeg would take a name like x%03d.png or *.png for a pattern. A
         # frame without a duration is shown for 100 ms, not FFmpeg's 67 ms.
         options = dict(format='apng', options=dict(default_fps='10'))
-    container: av.container.InputContainer = av.open(
-        f'file:{path}', metadata_errors='replace', **options)
+    try:
+        container: av.container.InputContainer = av.open(
+            f'file:{path}', metadata_errors='replace', **options)
+    except av.FFmpegError as error:  # names "file:" before the path
+        raise type(error)(error.errno or 0, error.strerror or '',
+                          path) from error
     return container
 
 
@@ -70,12 +75,19 @@ def open_video(
         reason = f'not a video ({error.strerror or error})'
         if has_mp4_index(path) is False:
             reason = NO_INDEX
-        raise ValueError(f'{path}: {reason}') from error
+        raise ValueError(f'{path}: {_kind_of(path) or reason}') from error
     try:
         return container, choose_stream(path, container)
-    except BaseException:
+    except BaseException as error:
         container.close()
+        if isinstance(error, ValueError) and _kind_of(path):
+            raise ValueError(f'{path}: {_kind_of(path)}') from error
         raise
+
+
+def _kind_of(path: str) -> str:
+    with open(path, 'rb') as file:
+        return describe_kind(file.read(START), is_video=True)
 
 
 def _is_readable(path: str, error: OSError) -> bool:

@@ -102,7 +102,7 @@ def test_addresses_and_phones_formats_get_a_sentence(tmp_path):
     with pytest.raises(ValueError, match='download the video to a file'):
         open_source('https://example.org/a.mp4')
     (tmp_path / 'a.heic').write_bytes(b'\0\0\0\x18ftypheic' + bytes(100))
-    with pytest.raises(ValueError, match='a.heic: HEIC images are not read'):
+    with pytest.raises(ValueError, match='a.heic: is a HEIC image; save it'):
         open_source(tmp_path / 'a.heic')
 
 
