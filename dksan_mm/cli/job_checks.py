@@ -119,6 +119,5 @@ def last_sentence(error: Exception) -> str:
     """
     if isinstance(error, OSError) and error.strerror:
         name = error.filename
-        name = name.decode() if isinstance(name, bytes) else name
-        return f'{name}: {error.strerror}'
+        return f'{name and os.fsdecode(name)}: {error.strerror}'
     return last_line(error)

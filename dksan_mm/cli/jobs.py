@@ -88,7 +88,10 @@ def _sources(paths: Sequence[str], source: str, target: str) -> list[str]:
 def _is_inside(path: str, folder: str) -> bool:
     """Return whether a path, with links resolved, is in or equals a folder."""
     folder = osp.realpath(folder)
-    return osp.commonpath([osp.realpath(path), folder]) == folder
+    try:
+        return osp.commonpath([osp.realpath(path), folder]) == folder
+    except ValueError:  # on another drive of Windows
+        return False
 
 
 def _is_same(path: str, other: str) -> bool:
@@ -206,9 +209,12 @@ def _long(path: str) -> str:
 
 
 def _bytes(path: str) -> int:
-    """Return the size of a file or of a folder's files; 0 for a pattern."""
-    if osp.isdir(path):
-        with os.scandir(path) as entries:
-            return sum(entry.stat().st_size for entry in entries
-                       if entry.is_file())
-    return osp.getsize(path) if osp.isfile(path) else 0
+    """Return the size of a file or of a folder's files; 0 if unreadable."""
+    try:
+        if osp.isdir(path):
+            with os.scandir(path) as entries:
+                return sum(entry.stat().st_size for entry in entries
+                           if entry.is_file())
+        return osp.getsize(path)
+    except OSError:
+        return 0  # reading it reports the reason

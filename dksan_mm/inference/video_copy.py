@@ -116,7 +116,8 @@ def _explain(error: OSError, writer: Writer) -> OSError:
         writer.discard()
         return error
     text = error.strerror or ''
-    if isinstance(writer, FolderWriter) and writer.num_frames:
+    if isinstance(writer, FolderWriter) and writer.num_frames and \
+            os.path.isdir(writer.part or ''):
         text += f'; {_done(writer)}'  # each frame is a complete file
     else:
         writer.discard()

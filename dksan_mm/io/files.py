@@ -85,11 +85,10 @@ def is_temporary(name: str) -> bool:
 def _new(path: str, end: str,
          create: Callable[[str], Created]) -> tuple[Created, str]:
     folder, name = osp.split(path)
-    head = os.fsencode(name)[:_max_name(folder) - _RANDOM - len(end) - 2]
+    head = _shorten(name, _max_name(folder) - _RANDOM - len(end) - 2)
     while True:
-        middle = f'.{secrets.token_hex(_RANDOM // 2)}{end}'
-        temporary = osp.join(folder,
-                             f'.{head.decode("utf-8", "ignore")}{middle}')
+        token = secrets.token_hex(_RANDOM // 2)
+        temporary = osp.join(folder, f'.{head}.{token}{end}')
         try:
             return create(temporary), temporary
         except FileExistsError:
@@ -101,6 +100,13 @@ def _max_name(folder: str) -> int:
         return os.pathconf(folder or '.', 'PC_NAME_MAX')
     except (AttributeError, OSError, ValueError):
         return MAX_NAME
+
+
+def _shorten(name: str, length: int) -> str:
+    """Return the longest start of a name that takes no more bytes."""
+    while len(os.fsencode(name)) > length:
+        name = name[:-1]
+    return name
 
 
 def _create(path: str) -> int:
@@ -176,8 +182,8 @@ def part_names(path: str) -> Iterator[str]:
         stem, suffix = name, ''
     for number in itertools.count(1):
         end = ('.part' if number == 1 else f'.part-{number}') + suffix
-        head = os.fsencode(stem)[:_max_name(folder) - len(end)]
-        yield osp.join(folder, os.fsdecode(head) + end)
+        head = _shorten(stem, _max_name(folder) - len(end))
+        yield osp.join(folder, head + end)
 
 
 def is_special(path: str) -> bool:

@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Classification of the files in a folder: frames, videos and others."""
+import errno
 import os
 import os.path as osp
 import re
@@ -69,6 +70,31 @@ def refuse_special(path: str) -> None:
         if is_kind(mode):
             raise ValueError(f'{path}: is {name}, and the input is read more '
                              'than once; write it to a file first')
+
+
+def check_reachable(path: str) -> None:
+    """Raise the reason if the system cannot follow a path to its end.
+
+    A path that does not exist passes.
+
+    Args:
+        path (str): Path of a file or folder, or a pattern.
+
+    Raises:
+        ValueError: If it is a link to nothing.
+        OSError: If a folder on the way may not be read, or the links form a
+            loop; names the path.
+    """
+    try:
+        os.stat(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            raise
+        if osp.islink(path):
+            raise ValueError(f'{path}: is a link to {os.readlink(path)}, '
+                             'which does not exist') from error
+    except ValueError:
+        pass  # a null byte, which no name has
 
 
 def is_video_name(name: str) -> bool:

@@ -51,6 +51,7 @@ def test_an_input_that_is_not_there_is_named(tmp_path):
 @pytest.mark.parametrize('error, said', [
     (OSError(2, 'No such file', 'a/b'), 'a/b: No such file'),
     (OSError(2, 'No such file', b'a/b'), 'a/b: No such file'),
+    (OSError(2, 'No such file', b'\xff'), '\udcff: No such file'),
     (OSError('gone'), 'gone'),
     (ValueError('first\nlast'), 'last'),
 ])

@@ -1,10 +1,13 @@
 # Copyright (c) DKSAN-MM contributors.
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.data_fixtures import write_frames
 
+from dksan_mm.cli import jobs
 from dksan_mm.cli.jobs import Job, find_jobs, is_done, share
 from dksan_mm.io.files import part_names
 
@@ -12,8 +15,8 @@ IMAGE = np.zeros((4, 4, 3), np.uint8)
 
 
 def listed(source, target='out'):
-    jobs = find_jobs(str(source), target)
-    return jobs and [(Path(j.source).name, j.target) for j in jobs]
+    found = find_jobs(str(source), target)
+    return found and [(Path(j.source).name, j.target) for j in found]
 
 
 def test_videos_and_folders_of_frames(tmp_path):
@@ -151,3 +154,30 @@ def test_what_counts_as_done(tmp_path):
     assert is_done(Job('', str(tmp_path / 'b')))
     (tmp_path / 'b' / 'notes.txt').touch()
     assert not is_done(Job('', str(tmp_path / 'b')))
+
+
+def test_a_folder_that_cannot_be_read_has_a_process(tmp_path, monkeypatch):
+    """It is named when it is read, and the others are upscaled."""
+
+    def refuse(path):
+        raise PermissionError(errno.EACCES, 'Permission denied', path)
+
+    (tmp_path / 'a').mkdir()
+    monkeypatch.setattr(os, 'scandir', refuse)
+    job = Job(str(tmp_path / 'a'), 'out')
+    assert share([job], 0, 1) == [job]
+
+
+def test_a_target_on_another_drive(tmp_path, monkeypatch):
+    """Windows' paths have no common folder then."""
+    (tmp_path / 'a.mp4').touch()
+    common = jobs.osp.commonpath
+
+    def commonpath(paths):
+        if any('D:' in path for path in paths):
+            raise ValueError("Paths don't have the same drive")
+        return common(paths)
+
+    monkeypatch.setattr(jobs.osp, 'commonpath', commonpath)
+    [job] = find_jobs(str(tmp_path), '/D:/large')
+    assert job.target == '/D:/large/a.mp4'

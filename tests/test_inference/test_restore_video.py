@@ -3,6 +3,7 @@ import errno
 import gc
 import os
 import resource
+import shutil
 import threading
 from pathlib import Path
 
@@ -133,6 +134,42 @@ def test_an_error_of_the_source_names_the_source(bicubic, tmp_path,
     with pytest.raises(OSError) as caught:
         restore_video(bicubic, path, tmp_path / 'big')
     assert caught.value.filename == path
+    assert os.listdir(tmp_path) == ['v.mkv']
+
+
+def test_a_source_that_is_removed_while_it_is_read(bicubic, tmp_path):
+    """An open file can be read to its end; its tags are read again."""
+    path = make_video(tmp_path / 'v.mkv', moving(12), audio='pcm_s16le')
+    report = restore_video(
+        bicubic,
+        path,
+        tmp_path / 'big.mkv',
+        progress=lambda done, _: done == 8 and os.remove(path))
+    assert report.num_frames == len(read_video(tmp_path / 'big.mkv')) == 12
+    assert any('not checked whether all sound' in note
+               for note in report.notes)
+
+
+@pytest.mark.parametrize('target, said',
+                         [('big.mp4', 'the unfinished file has been removed'),
+                          ('big', 'No such file or directory')])
+def test_a_target_s_folder_that_is_removed(bicubic, tmp_path, target, said):
+    """It is noticed at the next frame, not after all of them."""
+    path = make_video(tmp_path / 'v.mkv', moving(60))
+    (tmp_path / 'out').mkdir()
+    seen = []
+
+    def remove(done, _):
+        seen.append(done)
+        while done == 8 and (tmp_path / 'out').exists():
+            shutil.rmtree(tmp_path / 'out', ignore_errors=True)
+
+    with pytest.raises(FileNotFoundError) as caught:
+        restore_video(
+            bicubic, path, tmp_path / 'out' / target, progress=remove)
+    assert caught.value.strerror == said
+    assert caught.value.filename == str(tmp_path / 'out' / target)
+    assert len(seen) < 30
     assert os.listdir(tmp_path) == ['v.mkv']
 
 

@@ -2,12 +2,16 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from dksan_mm.io import files
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -40,6 +44,28 @@ def test_names_as_long_as_they_may_be(tmp_path, name):
     part = next(files.part_names(str(tmp_path / name)))
     Path(part).touch()
     assert part.endswith('.part.mp4')
+
+
+def test_names_where_the_system_has_ascii_alone(tmp_path):
+    """Other names then hold bytes that Python cannot decode."""
+    name = 'é漢.mp4'
+    code = 'import sys\nfrom dksan_mm.io import files\n' \
+        'print(ascii(files.reserve_file(sys.argv[1], ".tmp.mp4")))'
+    done = subprocess.run([sys.executable, '-c', code, tmp_path / name],
+                          env=dict(
+                              os.environ,
+                              LC_ALL='C',
+                              PYTHONUTF8='0',
+                              PYTHONCOERCECLOCALE='0',
+                              PYTHONPATH=str(ROOT)),
+                          capture_output=True,
+                          text=True,
+                          timeout=60)
+    assert done.returncode == 0, done.stderr
+    [temporary] = os.listdir(tmp_path)
+    assert temporary.startswith(f'.{name}.')
+    assert ascii(os.fsencode(temporary))[2:-1].replace('\\x', '\\udc') in \
+        done.stdout
 
 
 def test_temporary_names_are_never_those_of_other_files(tmp_path, monkeypatch):

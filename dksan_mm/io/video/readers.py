@@ -14,11 +14,12 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from dksan_mm.io.file_kinds import describe_kind
 from dksan_mm.io.image_headers import JPEG_START, PNG_START, is_animated_webp
 from dksan_mm.io.images import decode_with_notes, sum_up
-from dksan_mm.io.listing import (find_gaps, is_image_name, is_video_name,
-                                 list_frames_of, natural, not_taken,
-                                 refuse_special)
+from dksan_mm.io.listing import (check_reachable, find_gaps, is_image_name,
+                                 is_video_name, list_frames_of, natural,
+                                 not_taken, read_folder, refuse_special)
 from dksan_mm.io.video.animations import is_animated_png
 from dksan_mm.io.video.color import Color
 from dksan_mm.io.video.decoder import Decoder, Picture
@@ -46,8 +47,8 @@ class Source:
     """Base class of all sources.
 
     Iterating yields each :class:`Frame` once, in order. If the rest of a
-    source is unusable (damaged, or of another size), the iteration ends and
-    ``complaints`` states the reason.
+    source is unusable (damaged, of another size, or on a drive that is gone),
+    the iteration ends and ``complaints`` states the reason.
 
     Attributes:
         path (str): Path as the user named it.
@@ -85,6 +86,7 @@ class Source:
 
         Raises:
             ValueError: If the source has no first frame; names the path.
+            OSError: If the first frame cannot be read.
         """
         number, size = 0, None
         try:
@@ -93,13 +95,19 @@ class Source:
                 _check_size(frame, size, f'{self.path}: frame {number}')
                 number += 1
                 yield frame
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             if not number:
                 raise
-            self.complaints.append(str(error))
+            self.complaints.append(_reason(error))
 
     def _read(self) -> Iterator[Frame]:
         raise NotImplementedError
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f'{os.fsdecode(error.filename)}: {error.strerror}'
+    return str(error)
 
 
 def _check_size(frame: Frame, size: tuple[int, ...], name: str) -> None:
@@ -247,7 +255,8 @@ def open_source(path: str | os.PathLike[str],
     if osp.isdir(path):
         files, notes = list_frames_of(path)
         if not files:
-            raise ValueError(f'{path}: no image and no video in this folder')
+            raise ValueError(f'{path}: no image and no video in this folder'
+                             f'{_first_of(read_folder(path).others)}')
         return Images(path, files, rate, notes=notes)
     if osp.exists(path):
         animated = is_animated(path)
@@ -262,8 +271,14 @@ def open_source(path: str | os.PathLike[str],
     return _open_pattern(path, rate)
 
 
+def _first_of(names: Sequence[str]) -> str:
+    return f', but {names[0]}' if names else ''
+
+
 def _open_pattern(path: str, rate: Fraction | None) -> Images:
     files = sorted(glob.glob(path, recursive=True), key=natural)
+    if not files or path in files:  # as a dead link is
+        check_reachable(path)
     if not files:
         if is_address(path):
             raise ValueError(f'{path}: addresses are not read; download the '
@@ -294,8 +309,7 @@ def is_image(path: str) -> bool:
     with open(path, 'rb') as file:
         start = file.read(12)
     if start[4:12] in (b'ftypheic', b'ftypheix', b'ftypmif1'):
-        raise ValueError(f'{path}: HEIC images are not read; save it as PNG '
-                         'or JPEG')
+        raise ValueError(f'{path}: {describe_kind(start)}')
     return start.startswith((PNG_START, JPEG_START, b'II*\0', b'MM\0*'))
 
 

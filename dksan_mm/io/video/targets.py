@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from dksan_mm.io.files import is_special
 from dksan_mm.io.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from dksan_mm.io.listing import check_reachable
 from .readers import Source
 
 # Containers that hold H.264 and store the time of each frame.
@@ -57,6 +58,7 @@ def check_target(path: str | os.PathLike[str],
             f'{path}: the output is a video ({", ".join(H264_SUFFIXES)}), an '
             'image (.png) or a folder of PNGs')
     parent = osp.dirname(path) or '.'
+    check_reachable(parent)
     if not osp.isdir(parent):
         raise FileNotFoundError(f'there is no folder {parent} to write '
                                 f'{osp.basename(path)} to')
@@ -137,7 +139,7 @@ def check_frame_size(path: str | os.PathLike[str], height: int,
     if max(height, width) > MAX_SIDE:
         raise ValueError(
             f'{path}: H.264 ends at {MAX_SIDE} pixels a side, the frames are '
-            f'{width}x{height}; use a smaller --scale or --size, or name a '
+            f'{width}x{height}; use a smaller scale or size, or name a '
             'folder, for PNGs')
     if height % 2 or width % 2:
         raise ValueError(

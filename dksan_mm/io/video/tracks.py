@@ -266,23 +266,32 @@ class TrackCopy:
         Args:
             path (str): Path of the file.
         """
-        with open_container(self.source) as source, \
-                open_container(path) as target:
-            places = self._find_places()
-            copies = {
-                source.streams[index]: target.streams[place]
-                for index, place in places.items()
-            }
-            self.notes += [
-                f'{self.source}: {left_out(source.streams[index])}, there is '
-                'nothing in it'
-                for index in sorted(self._streams.keys() - places.keys())
-            ]
-            copies[choose_stream(self.source, source)] = target.streams[0]
-            self.notes += [
-                f'{self.source}: {lost}'
-                for lost in find_lost(source, target, copies)
-            ]
+        try:
+            with open_container(self.source) as source, \
+                    open_container(path) as target:
+                self._compare(source, target)
+        except (OSError, av.FFmpegError) as error:
+            self.notes.append(
+                f'{self.source}: it is not checked whether all sound, tags '
+                f'and chapters are kept ({error.strerror or error})')
+
+    def _compare(self, source: av.container.InputContainer,
+                 target: av.container.InputContainer) -> None:
+        places = self._find_places()
+        copies = {
+            source.streams[index]: target.streams[place]
+            for index, place in places.items()
+        }
+        self.notes += [
+            f'{self.source}: {left_out(source.streams[index])}, there is '
+            'nothing in it'
+            for index in sorted(self._streams.keys() - places.keys())
+        ]
+        copies[choose_stream(self.source, source)] = target.streams[0]
+        self.notes += [
+            f'{self.source}: {lost}'
+            for lost in find_lost(source, target, copies)
+        ]
 
     def _find_places(self) -> dict[int, int]:
         """Map stream indices of the source to those in the finished file.

@@ -5,6 +5,7 @@ The output is written under a hidden, unpredictable name in the target's folder
 and moved to the target when it is finished. Nothing else is replaced or
 removed, and the target only if the user asks for it.
 """
+import errno
 import os
 import os.path as osp
 from typing import Any
@@ -151,6 +152,11 @@ class VideoWriter(Writer):
             # Players do not show frames before time zero.
             self._lift = max(0, -pts)
             self._open(*image.shape[:2])
+        elif not osp.lexists(self._begun()):
+            # FFmpeg would go on writing to the removed file.
+            raise FileNotFoundError(errno.ENOENT,
+                                    'the unfinished file has been removed',
+                                    self.path)
         frame = to_yuv(image, self.source.color.matrix)
         pts += self._lift
         frame.time_base, frame.pts = self.source.time_base, pts
@@ -254,9 +260,9 @@ class FolderWriter(Writer):
 
     def discard(self) -> None:
         """Remove the unfinished output."""
-        if self.part is not None:
+        if self.part is not None and osp.isdir(self.part):
             _remove_frames(self.part)
-            self.part = None
+        self.part = None
 
 
 def _remove_frames(folder: str) -> bool:

@@ -1,4 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
+import errno
+import os
 from fractions import Fraction
 
 import av
@@ -215,3 +217,36 @@ def test_a_y4m_file_that_was_cut_short(tmp_path):
     source = open_source(tmp_path / 'cut.y4m')
     assert len(images_of(source)) == 3
     assert 'cut short' in source.complaints[0]
+
+
+def test_what_cannot_be_reached_is_not_called_missing(tmp_path, monkeypatch):
+    (tmp_path / 'dead.mp4').symlink_to('gone.mp4')
+    with pytest.raises(ValueError, match='is a link to gone.mp4, which does'):
+        open_source(tmp_path / 'dead.mp4')
+    (tmp_path / 'loop.mp4').symlink_to('loop.mp4')
+    with pytest.raises(OSError, match='loop.mp4') as caught:
+        open_source(tmp_path / 'loop.mp4')
+    assert caught.value.errno == errno.ELOOP
+
+    def refuse(path):  # the superuser, who may run the tests, reads all
+        raise PermissionError(errno.EACCES, 'Permission denied', path)
+
+    for name in ('a.mp4', '*.mp4'):
+        path = str(tmp_path / 'private' / name)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, 'stat', refuse)
+            with pytest.raises(PermissionError) as caught:
+                open_source(path)
+        assert caught.value.filename == path
+
+
+def test_frames_before_one_that_is_gone_are_taken(tmp_path):
+    folder = write_images(tmp_path / 'in', moving(3),
+                          ['0.png', '1.png', '2.png'])
+    source = open_source(folder)
+    (folder / '2.png').unlink()  # or its drive, or the network
+    np.testing.assert_array_equal(images_of(source), moving(2))
+    assert source.complaints == [f'{folder}/2.png: No such file or directory']
+    (folder / '0.png').unlink()
+    with pytest.raises(FileNotFoundError):
+        images_of(source)
