@@ -37,7 +37,7 @@ from dksan_mm.cli.arguments import (frame_rate, name_dashes, tile_side,
 from dksan_mm.cli.interrupts import stopping_once
 from dksan_mm.cli.networks import (add_network_options, check_network_options,
                                    find_checkpoint, load_network)
-from dksan_mm.cli.running import last_line, run_tool
+from dksan_mm.cli.running import is_out_of_memory, last_line, run_tool
 from dksan_mm.utils.errors import UserError
 
 DTYPES = ('float32', 'bfloat16', 'float16')
@@ -203,8 +203,7 @@ def upscale(model, job, args: argparse.Namespace, progress: Callable):
             overwrite=args.overwrite,
             progress=progress)
     except (RuntimeError, MemoryError) as error:
-        # torch has a memory error for GPUs, but none for the CPU.
-        if isinstance(error, RuntimeError) and 'memory' not in str(error):
+        if not is_out_of_memory(error):
             raise
         raise ValueError(f'{job.source}: not enough memory; --tile with a '
                          'smaller number takes less') from error

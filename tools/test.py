@@ -44,10 +44,9 @@ def prepare_config(args: argparse.Namespace) -> launch.Config:
     """Load the config with the options applied, after all quick checks."""
     config = launch.load_config(args)
     launch.check_work_dir(config)
-    for name in ('model', 'test_dataloader', 'test_cfg', 'test_evaluator'):
-        if not config.get(name):
-            raise UserError(f'{args.config} cannot be tested: it has no '
-                            f'{name}')
+    launch.check_parts(
+        config, ('model', 'test_dataloader', 'test_cfg', 'test_evaluator'),
+        f'{args.config} cannot be tested')
     check_output(args.out, overwrite=args.overwrite)
     if args.data_root:
         data_checks.redirect_data(config, args.data_root)

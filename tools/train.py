@@ -55,10 +55,9 @@ def prepare_config(args: argparse.Namespace) -> launch.Config:
     """Load the config with the options applied, after all quick checks."""
     config = launch.load_config(args)
     launch.check_work_dir(config)
-    for name in ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'):
-        if not config.get(name):
-            raise UserError(f'{args.config} cannot be trained: it has no '
-                            f'{name}')
+    launch.check_parts(
+        config, ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'),
+        f'{args.config} cannot be trained')
     if args.data_root:
         data_checks.redirect_data(config, args.data_root)
     loaders = ['train_dataloader']

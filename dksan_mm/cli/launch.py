@@ -6,8 +6,10 @@ The import of this module is fast. mmagic (15 s) is imported by
 """
 import argparse
 import difflib
+import functools
 import os
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,9 @@ from .running import last_line, log_traceback, run_tool  # noqa: E402, F401
 # Errors that building from a wrong config raises.
 BUILD_ERRORS = (TypeError, KeyError, ValueError, AssertionError,
                 AttributeError, IndexError)
+# What mmengine's Runner builds from the config when it runs.
+BUILDERS = ('build_train_loop', 'build_val_loop', 'build_test_loop',
+            'build_optim_wrapper', 'build_param_scheduler')
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 
 
@@ -207,8 +212,12 @@ def build_runner(kind: type, config: Config):
         runner: Any = _own_runner(kind)
         return runner.from_cfg(config)
     except BUILD_ERRORS as error:
-        raise UserError('the config does not fit what it is for: '
-                        f'{last_line(error)}{log_traceback()}') from error
+        raise _misfit(error) from error
+
+
+def _misfit(error: Exception) -> UserError:
+    return UserError('the config does not fit what it is for: '
+                     f'{last_line(error)}{log_traceback()}')
 
 
 def _own_runner(kind: type) -> type:
@@ -216,7 +225,7 @@ def _own_runner(kind: type) -> type:
 
     mmengine's dumps the config to the work dir under its own file name, which
     may overwrite that very file or another one; and on resuming, it takes the
-    learning rates from the checkpoint instead of the config.
+    learning rates from the checkpoint. It builds data only when it runs.
     """
     from dksan_mm.engine.runner.schedule import Schedule
 
@@ -239,8 +248,52 @@ def _own_runner(kind: type) -> type:
                 self.logger.info('from here on the config counts, not the '
                                  f'checkpoint: {", ".join(changed)}')
 
+    for name in BUILDERS:
+        setattr(OwnRunner, name, _naming_misfits(getattr(kind, name)))
     OwnRunner.__name__ = kind.__name__
     return OwnRunner
+
+
+def _naming_misfits(build: Callable[..., Any]) -> Callable[..., Any]:
+
+    @functools.wraps(build)
+    def built(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return build(*args, **kwargs)
+        except ValueError:
+            raise  # of the data, which has its own sentence
+        except BUILD_ERRORS as error:
+            raise _misfit(error) from error
+
+    return built
+
+
+def check_parts(config: Config, names: Sequence[str], sentence: str) -> None:
+    """Refuse a config that lacks parts, or has others in their place.
+
+    Args:
+        config (Config): The whole config.
+        names (Sequence[str]): Names of the parts.
+        sentence (str): Beginning of the message.
+
+    Raises:
+        UserError: If a part is missing, or the model, its generator or a
+            loader is not a dict (or, for loaders, a list of dicts).
+    """
+    for name in names:
+        if not config.get(name):
+            raise UserError(f'{sentence}: it has no {name}')
+    parts = {
+        name: config[name]
+        for name in names if name == 'model' or name.endswith('_dataloader')
+    }
+    if isinstance(config.model, dict):
+        parts['model.generator'] = config.model.get('generator', {})
+    for name, part in parts.items():
+        many = isinstance(part, (list, tuple)) and name.endswith('_dataloader')
+        if not all(
+                isinstance(one, dict) for one in (part if many else [part])):
+            raise UserError(f'{sentence}: {name} must be a dict, got {part!r}')
 
 
 def _is_first_process() -> bool:

@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Runs of tools: exit codes and one-sentence messages."""
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -10,6 +11,10 @@ from pathlib import Path
 from dksan_mm.utils.allocator import keep_freed_memory
 from dksan_mm.utils.environment import lost_output, prepare_streams
 from dksan_mm.utils.errors import UserError
+
+# torch's words for it, on a GPU and on the CPU.
+_NO_MEMORY = re.compile(
+    "out of memory|can't allocate memory|not enough memory")
 
 
 def run_tool(main: Callable[[Sequence[str] | None], None],
@@ -24,8 +29,9 @@ def run_tool(main: Callable[[Sequence[str] | None], None],
         when_interrupted (str): Message on Ctrl-C.
 
     Returns:
-        int: 0; 2 after a :class:`UserError` or an error in data or settings
-        (``OSError``, ``ValueError``); 130 when interrupted.
+        int: 0; 2 after a :class:`UserError`, an error in data or settings
+        (``OSError``, ``ValueError``) or in the installation
+        (``ImportError``); 1 if the memory is too small; 130 when interrupted.
     """
     _let_threads_sleep()
     keep_freed_memory()
@@ -40,6 +46,7 @@ def run_tool(main: Callable[[Sequence[str] | None], None],
 def _run(main: Callable[[Sequence[str] | None], None],
          argv: Sequence[str] | None, when_interrupted: str) -> int:
     try:
+        _check_working_folder()
         main(argv)
     except UserError as error:
         return _complain(str(error))
@@ -48,13 +55,45 @@ def _run(main: Callable[[Sequence[str] | None], None],
         return 130
     except (OSError, ValueError) as error:
         return _complain(f'{_explain(error)}{log_traceback()}')
+    except ImportError as error:
+        return _complain(f'{_module_of(error)}cannot be loaded, for want of '
+                         'memory or because the installation is incomplete: '
+                         f'{last_line(error)}{log_traceback()}')
     except Exception as error:
+        if is_out_of_memory(error):
+            _complain(f'not enough memory: {first_line(error)}'
+                      f'{log_traceback()}')
+            return 1
         # A wrong setting may cause any error anywhere.
         if '--cfg-options' not in (sys.argv if argv is None else argv):
             raise
         return _complain(f'with these --cfg-options: {type(error).__name__}: '
                          f'{last_line(error)}{log_traceback()}')
     return 0
+
+
+def _check_working_folder() -> None:
+    """Refuse a working folder that was removed; libraries abort there."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UserError('the folder in which this command runs does not '
+                        f'exist any more ({error.strerror}): change to '
+                        'another one') from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error means that the memory is too small.
+
+    torch has an exception for GPUs, but raises a RuntimeError on the CPU.
+    """
+    return isinstance(error, MemoryError) or isinstance(
+        error, RuntimeError) and bool(_NO_MEMORY.search(str(error)))
+
+
+def _module_of(error: ImportError) -> str:
+    # Without a name, the system's loader complains about a library.
+    return f'{error.name} ' if error.name else 'a package '
 
 
 def _explain(error: Exception) -> str:
@@ -89,6 +128,12 @@ def log_traceback() -> str:
             handler.flush()
             return f' (traceback in {handler.baseFilename})'
     return ''
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error, or its type."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def last_line(error: BaseException) -> str:

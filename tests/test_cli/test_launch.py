@@ -123,3 +123,31 @@ def test_custom_imports_of_another_form_are_named(wrong):
     config = Config(dict(custom_imports=wrong))
     with pytest.raises(UserError, match='custom_imports must be dict.*got'):
         launch.import_modules(config)
+
+
+@pytest.mark.parametrize('parts, said', [
+    (dict(model={}), 'c.py: it has no model'),
+    (dict(model=[1]), r'c.py: model must be a dict, got \[1\]'),
+    (dict(model=dict(generator=5)), 'model.generator must be a dict, got 5'),
+    (dict(test_dataloader=5), 'test_dataloader must be a dict, got 5'),
+    (dict(test_dataloader=[dict(a=1), 5]), r'got \[{.*}, 5\]'),
+])
+def test_parts_that_are_none(parts, said):
+    right = dict(model=dict(type='A'), test_dataloader=[dict(a=1)])
+    launch.check_parts(Config(right), list(right), 'c.py')
+    with pytest.raises(UserError, match=said):
+        launch.check_parts(Config({**right, **parts}), list(right), 'c.py')
+
+
+@pytest.mark.parametrize('name', launch.BUILDERS)
+def test_what_is_built_late_is_named_too(name):
+
+    def build(self, part):
+        raise part
+
+    builders = dict.fromkeys(launch.BUILDERS, build)
+    own = launch._own_runner(type('Runner', (), builders))()
+    with pytest.raises(UserError, match="not fit what it is for: 'Nope is no"):
+        getattr(own, name)(KeyError('Nope is not in the registry'))
+    with pytest.raises(ValueError, match='^no clips$'):
+        getattr(own, name)(ValueError('no clips'))

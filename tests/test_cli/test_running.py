@@ -1,11 +1,19 @@
 # Copyright (c) DKSAN-MM contributors.
 """Exit code of a tool, and what it says."""
+import runpy
 import sys
+from pathlib import Path
 
 import pytest
+import torch
 
-from dksan_mm.cli import running
+from dksan_mm.cli import launch, running
 from dksan_mm.utils.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = sorted(
+    path.name for path in (ROOT / 'tools').glob('*.py')
+    if 'run_tool(main' in path.read_text())
 
 
 def run(error, *argv):
@@ -27,6 +35,17 @@ def run(error, *argv):
                        'a/b.png'), 2, 'a/b.png: No such file'),
     (OSError('disk gone'), 2, 'disk gone'),
     (ValueError('where\n  what is wrong\n'), 2, 'what is wrong'),
+    (ImportError('libtorch.so: failed to map'), 2,
+     'a package cannot be loaded, for want of memory or because the '
+     'installation is incomplete: libtorch.so: failed to map'),
+    (ModuleNotFoundError("No module named 'av'",
+                         name='av'), 2, 'av cannot be loaded, '),
+    (MemoryError('Unable to allocate 3 GiB'), 1,
+     'not enough memory: Unable to allocate 3 GiB'),
+    (RuntimeError("DefaultCPUAllocator: can't allocate memory\nFrames: 1"), 1,
+     "not enough memory: DefaultCPUAllocator: can't allocate memory"),
+    (torch.OutOfMemoryError('CUDA out of memory. Tried'), 1,
+     'not enough memory: CUDA out of memory. Tried'),
 ])
 def test_exit_codes_and_sentences(monkeypatch, capsys, error, code, said):
     monkeypatch.setattr(sys, 'argv', ['tools/tool.py'])
@@ -45,6 +64,15 @@ def test_other_errors_are_the_settings_fault_or_the_tools(monkeypatch, capsys):
         'tool.py: with these --cfg-options: ZeroDivisionError: one')
 
 
+def test_a_working_folder_that_is_gone(tmp_path, monkeypatch, capsys):
+    """MKL would abort the process at the first computation."""
+    (tmp_path / 'gone').mkdir()
+    monkeypatch.chdir(tmp_path / 'gone')
+    (tmp_path / 'gone').rmdir()
+    assert run(None) == 2
+    assert 'the folder in which this command runs' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('text, line', [('a', 'a'), ('a\n  b \n\n', 'b'),
                                         ('', 'ValueError')])
 def test_the_last_line_of_an_error(text, line):
@@ -57,3 +85,13 @@ def test_tools_keep_freed_memory(monkeypatch):
                         lambda: calls.append('memory'))
     assert running.run_tool(lambda argv: calls.append('tool'), []) == 0
     assert calls == ['memory', 'tool']
+
+
+@pytest.mark.parametrize('name', TOOLS)
+def test_a_tool_s_exit_code_is_its_process_s(name, monkeypatch):
+    for module in (running, launch):
+        monkeypatch.setattr(module, 'run_tool', lambda *_, **__: 3)
+    monkeypatch.setattr(sys, 'path', [*sys.path])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
+    assert ended.value.code == 3

@@ -156,7 +156,7 @@ def test_frames_that_are_too_large_for_a_video(tmp_path, said):
     assert upscale(wide, tmp_path / 'big.mp4') == 2
     assert said() == [
         f'{tmp_path}/big.mp4: H.264 ends at 16384 pixels a side, the frames '
-        'are 16416x32; use a smaller --scale or --size, or name a folder, for '
+        'are 16416x32; use a smaller scale or size, or name a folder, for '
         'PNGs'
     ]
     assert upscale(wide, tmp_path / 'big') == 0
@@ -444,7 +444,9 @@ def test_without_weights_it_says_how_to_get_some(small, tmp_path, said):
 def test_checkpoints_that_are_refused(small, tmp_path, said):
     torch.save(dict(state_dict=np.zeros(3)), tmp_path / 'array.pth')
     torch.save(dict(a=torch.zeros(2)), tmp_path / 'other.pth')
+    torch.save({1: torch.zeros(2)}, tmp_path / 'numbers.pth')
     for name, match in [('none.pth', 'there is no checkpoint file'),
+                        ('numbers.pth', 'contains no state dict'),
                         ('array.pth', 'contains no state dict'),
                         ('other.pth', 'is a checkpoint of another model')]:
         assert upscale(small, tmp_path / 'a.mp4', '--checkpoint',

@@ -171,7 +171,8 @@ def _check_sums(path: str) -> None:
 
 def _check_state_dict(path: str, state_dict: object) -> None:
     if not isinstance(state_dict, dict) or not state_dict or not all(
-            torch.is_tensor(value) for value in state_dict.values()):
+            isinstance(name, str) and torch.is_tensor(value)
+            for name, value in state_dict.items()):
         raise UserError(f'{path} contains no state dict')
     for name, value in state_dict.items():
         if value.is_floating_point() and not value.isfinite().all():
