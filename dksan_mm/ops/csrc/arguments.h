@@ -175,7 +175,8 @@ class PixelInputs {
   std::vector<Offsets<T>> of_image(int64_t n) const {
     std::vector<Offsets<T>> all;
     for (int64_t d = 0; d < groups_; ++d)
-      all.push_back({at<T>(0, n, d), at<T>(1, n, d), at<T>(2, n, d)});
+      all.push_back(
+          {at<T>(0, n, d), at<T>(1, n, d), at<T>(2, n, d), plane()});
     return all;
   }
 
@@ -184,6 +185,12 @@ class PixelInputs {
   int64_t groups() const { return groups_; }
 
  private:
+  int64_t plane() const {
+    for (const at::Tensor& t : tensors_)
+      if (t.defined()) return t.size(2) * t.size(3);
+    return 0;
+  }
+
   static at::Tensor hold(const OptionalTensor& tensor) {
     return tensor ? planes(*tensor) : at::Tensor();
   }

@@ -19,19 +19,21 @@ struct TapTile {
 
   explicit TapTile(const Geometry& g) : image(g.taps()), scope(g.taps()) {}
 
+  // `skip`: place of the tile's first pixel in the planes of `offsets`.
   void locate(const Geometry& g, const LineMap& map,
-              const Offsets<T>& offsets, int64_t first, int count) {
+              const Offsets<T>& offsets, int64_t skip, int64_t first,
+              int count) {
     static constexpr T kNone[kTile] = {};
     const Corners<T> corners(g, first, count);
-    const int64_t pixels = g.out_pixels();
+    const int64_t plane = offsets.plane;
     for (int64_t k = 0; k < g.taps(); ++k) {
-      const int64_t at = 2 * k * pixels + first;
+      const int64_t at = 2 * k * plane + skip;
       const T* dy = offsets.image ? offsets.image + at : kNone;
-      const T* dx = offsets.image ? dy + pixels : kNone;
+      const T* dx = offsets.image ? dy + plane : kNone;
       locate_image(g, map, k, corners, dy, dx, count, image[k]);
       if (!offsets.kernel) continue;
       const T* ky = offsets.kernel + at;
-      locate_scope(g, k, ky, ky + pixels, count, scope[k]);
+      locate_scope(g, k, ky, ky + plane, count, scope[k]);
     }
   }
 };

@@ -86,7 +86,7 @@ void for_tiles(const Geometry& g, const std::vector<Segment>& segments,
       const int64_t group = segments[s].offset_group;
       if (group != located)
         tile.locate(g, all_lines(g), offsets[group], band.first + skip,
-                    part.count);
+                    band.first + skip, part.count);
       located = group;
       run(s, tile, part);
     }

@@ -1,6 +1,7 @@
 // Copyright (c) DKSAN-MM contributors.
 #include "depthwise.h"
 
+#include <memory>
 #include <vector>
 
 #include "backward_tap.h"
@@ -10,25 +11,60 @@
 namespace dksan {
 namespace {
 
-// One segment of one pixel; `mask` of the first tap, or null.
+// The offsets and masks of a block of output pixels: read at once, each
+// plane's side by side. A tile of each plane in turn is more streams than the
+// processor fetches ahead.
+template <typename T>
+class OffsetBlock {
+ public:
+  OffsetBlock(const Geometry& g, const Offsets<T>& from, int64_t first,
+              int64_t count)
+      : count_(count),
+        stride_(count + 16),
+        data_(new T[5 * g.taps() * stride_]),  // not filled with zeros
+        next_(data_.get()) {
+    at_.image = copy(from.image, 2 * g.taps(), from.plane, first);
+    at_.kernel = copy(from.kernel, 2 * g.taps(), from.plane, first);
+    at_.mask = copy(from.mask, g.taps(), from.plane, first);
+    at_.plane = stride_;
+  }
+
+  const Offsets<T>& operator*() const { return at_; }
+
+ private:
+  const T* copy(const T* from, int64_t planes, int64_t plane, int64_t first) {
+    if (!from) return nullptr;
+    const T* start = next_;
+    for (int64_t i = 0; i < planes; ++i, next_ += stride_)
+      std::copy_n(from + i * plane + first, count_, next_);
+    return start;
+  }
+
+  int64_t count_, stride_;
+  std::unique_ptr<T[]> data_;
+  T* next_;
+  Offsets<T> at_;
+};
+
+// One pixel; `mask` of the first tap, or null; of the next, `plane` later.
 template <typename T, int L, int V, bool kKernel>
 DKSAN_INLINE void forward_pixel(const Geometry& g, const CellSteps& step,
                                 const TapTile<T>& tile, int p, const T* mask,
-                                const Rows<const T>& x, const T* table,
+                                int64_t plane, const T* x, const T* table,
                                 T* out) {
-  const int64_t taps = g.taps(), pixels = g.out_pixels();
+  constexpr int64_t kWidth = V * L;
   Vec<T, L> sum[V] = {};
-  for (int64_t k = 0; k < taps; ++k) {
+  for (int64_t k = 0; k < g.taps(); ++k) {
     const ImageTap<T>& at = tile.image[k];
-    const T* x0 = x.data + at.row[0][p] * x.stride;
-    const T* x1 = x.data + at.row[1][p] * x.stride;
-    const T* x2 = x.data + at.row[2][p] * x.stride;
-    const T* x3 = x.data + at.row[3][p] * x.stride;
-    const T m = mask ? mask[k * pixels] : T(1);
+    const T* x0 = x + at.row[0][p] * kWidth;
+    const T* x1 = x + at.row[1][p] * kWidth;
+    const T* x2 = x + at.row[2][p] * kWidth;
+    const T* x3 = x + at.row[3][p] * kWidth;
+    const T m = mask ? mask[k * plane] : T(1);
     const T a0 = at.weight[0][p] * m, a1 = at.weight[1][p] * m;
     const T a2 = at.weight[2][p] * m, a3 = at.weight[3][p] * m;
     const ScopeTap<T>& cell = tile.scope[k];
-    const T* w0 = table + (kKernel ? int64_t{cell.cell[p]} : k) * x.stride;
+    const T* w0 = table + (kKernel ? int64_t{cell.cell[p]} : k) * kWidth;
     const T *w1 = w0 + step.right, *w2 = w0 + step.down;
     const T* w3 = w2 + step.right;
     const T b0 = cell.weight[0][p], b1 = cell.weight[1][p];
@@ -49,14 +85,27 @@ DKSAN_INLINE void forward_pixel(const Geometry& g, const CellSteps& step,
   for (int v = 0; v < V; ++v) store(out + v * L, sum[v]);
 }
 
-// One segment of a tile into rows `x.stride` apart.
+// At most kBlockPixels pixels.
 template <typename T, int L, int V, bool kKernel>
-void forward_tile(const Geometry& g, const TapTile<T>& tile, const T* mask,
-                  const Rows<const T>& x, const T* table, int count, T* out) {
-  const CellSteps step(g, x.stride);
-  for (int p = 0; p < count; ++p)
-    forward_pixel<T, L, V, kKernel>(g, step, tile, p, mask ? mask + p : mask,
-                                    x, table, out + p * x.stride);
+void forward(const Geometry& g, const Segment& segment,
+             const Offsets<T>& offsets, const T* x, const LineMap& map,
+             const T* table, int64_t first, int64_t last,
+             const Image<T>& out) {
+  constexpr int kWidth = V * L;
+  const CellSteps step(g, kWidth);
+  TapTile<T> tile(g);
+  T rows[kTile * kWidth];
+  const OffsetBlock<T> block(g, offsets, first, last - first);
+  for (int64_t at = first; at < last; at += kTile) {
+    const int count = std::min<int64_t>(kTile, last - at);
+    const Offsets<T>& near = *block;
+    tile.locate(g, map, near, at - first, at, count);
+    for (int p = 0; p < count; ++p)
+      forward_pixel<T, L, V, kKernel>(
+          g, step, tile, p, near.mask ? near.mask + at - first + p : nullptr,
+          near.plane, x, table, rows + p * kWidth);
+    from_rows(rows, kWidth, out, at, count, segment.channels);
+  }
 }
 
 // Puts the gradients of `lines`, zeros if `rows` is null, where they belong.
@@ -121,7 +170,7 @@ void backward(const Geometry& g, const Segment& segment, const Strip& strip,
     for (; first < last; first += kTile) {
       const int count = std::min<int64_t>(kTile, last - first);
       const int64_t skip = first - block;
-      tile.locate(g, ring.map(), offsets, first, count);
+      tile.locate(g, ring.map(), offsets, first, first, count);
       for (int p = 0; p < count; ++p)
         for (int64_t k = 0; k < g.taps(); ++k) {
           const T* mask =
@@ -143,28 +192,16 @@ void backward(const Geometry& g, const Segment& segment, const Strip& strip,
 }  // namespace
 
 template <typename T>
-void depthwise_forward(const Geometry& g, const std::vector<Segment>& segments,
-                       const Offsets<T>& offsets, const Rows<const T>& x,
+void depthwise_forward(const Geometry& g, const Segment& segment,
+                       const Offsets<T>& offsets, const T* x,
                        const LineMap& map, const T* table, int64_t first,
                        int64_t last, const Image<T>& out) {
-  TapTile<T> tile(g);
-  std::vector<T> rows(kTile * x.stride);
-  for (; first < last; first += kTile) {
-    const int count = std::min<int64_t>(kTile, last - first);
-    tile.locate(g, map, offsets, first, count);
-    const T* mask = offsets.mask ? offsets.mask + first : nullptr;
-    for (const Segment& s : segments) {
-      with_width<T>(s.width, [&](auto lanes, auto vectors) {
-        constexpr int L = lanes(), V = vectors();
-        const auto run = offsets.kernel ? forward_tile<T, L, V, true>
-                                        : forward_tile<T, L, V, false>;
-        run(g, tile, mask, {x.data + s.start, x.stride}, table + s.start,
-            count, rows.data() + s.start);
-      });
-      from_rows(rows.data() + s.start, x.stride, from_channel(out, s.channel),
-                first, count, s.channels);
-    }
-  }
+  with_width<T>(segment.width, [&](auto lanes, auto vectors) {
+    constexpr int L = lanes(), V = vectors();
+    const auto run =
+        offsets.kernel ? forward<T, L, V, true> : forward<T, L, V, false>;
+    run(g, segment, offsets, x, map, table, first, last, out);
+  });
 }
 
 template <typename T>
@@ -185,9 +222,8 @@ void depthwise_backward(const Geometry& g, const Segment& segment,
 
 #define DKSAN_INSTANTIATE(T)                                               \
   template void depthwise_forward<T>(                                      \
-      const Geometry&, const std::vector<Segment>&, const Offsets<T>&,     \
-      const Rows<const T>&, const LineMap&, const T*, int64_t, int64_t,    \
-      const Image<T>&);                                                    \
+      const Geometry&, const Segment&, const Offsets<T>&, const T*,        \
+      const LineMap&, const T*, int64_t, int64_t, const Image<T>&);        \
   template void depthwise_backward<T>(                                     \
       const Geometry&, const Segment&, const Strip&, const Offsets<T>&,    \
       const Image<const T>&, const T*, const Image<const T>&,              \

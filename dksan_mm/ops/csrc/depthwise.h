@@ -11,12 +11,12 @@
 
 namespace dksan {
 
-// Output pixels [first, last) of all channels. `x` and `table` are rows of
-// all segments; the table has one for each scope cell or, without kernel
-// offsets, for each tap.
+// Output pixels [first, last) of one segment, a block at most. `x` and `table`
+// are rows of its width alone; the table has one for each scope cell or,
+// without kernel offsets, for each tap.
 template <typename T>
-void depthwise_forward(const Geometry& g, const std::vector<Segment>& segments,
-                       const Offsets<T>& offsets, const Rows<const T>& x,
+void depthwise_forward(const Geometry& g, const Segment& segment,
+                       const Offsets<T>& offsets, const T* x,
                        const LineMap& map, const T* table, int64_t first,
                        int64_t last, const Image<T>& out);
 

@@ -13,30 +13,38 @@ namespace {
 
 using at::Tensor;
 
-// Everything that the forward pass of a block needs.
+// Everything that the forward pass of a segment needs.
 template <typename T>
 struct Forward {
   const Geometry& g;
-  const std::vector<Segment>& segments;
   const PixelInputs& inputs;
-  const Tensor& x;
-  const T* table;
-  const Tensor& out;
+  const Tensor &x, &out;
+  Segment segment;
+  std::vector<T> table;
 
-  void run(int64_t n, int64_t first, int64_t last, const Rows<const T>& rows,
+  Forward(const Geometry& g, const PixelInputs& inputs, const Tensor& x,
+          const Tensor& weight, const Tensor& out, const Segment& whole)
+      : g(g), inputs(inputs), x(x), out(out), segment(whole) {
+    segment.start = 0;
+    table.resize(weight.size(1) * segment.width);
+    fill_table(weight, segment, segment.width, table.data());
+  }
+
+  void run(int64_t n, int64_t first, int64_t last, const T* rows,
            const LineMap& map) const {
-    depthwise_forward<T>(g, segments, inputs.of_image<T>(n)[0], rows, map,
-                         table, first, last, image_of<T>(out, n, 0));
+    depthwise_forward<T>(g, segment, inputs.of_image<T>(n)[0], rows, map,
+                         table.data(), first, last,
+                         image_of<T>(out, n, segment.channel));
   }
 };
 
 // From rows of the whole batch.
 template <typename T>
 void forward_whole(const Forward<T>& f) {
-  const BatchRows<T> rows(f.x, f.segments);
+  const BatchRows<T> rows(f.x, {f.segment});
   for_pixels(f.x.size(0), f.g.out_pixels(),
              [&](int64_t n, int64_t first, int64_t last) {
-    f.run(n, first, last, rows.of_image(n), all_lines(f.g));
+    f.run(n, first, last, rows.of_image(n).data, all_lines(f.g));
   });
 }
 
@@ -44,37 +52,38 @@ void forward_whole(const Forward<T>& f) {
 template <typename T>
 void forward_blocks(const Forward<T>& f, int64_t n, int64_t first,
                     const std::vector<Lines>& windows) {
-  const int64_t width = width_of(f.segments);
+  const int64_t width = f.segment.width;
+  const Image<const T> x = image_of<const T>(f.x, n, f.segment.channel);
   LineRing ring(f.g, windows);
   std::vector<T> rows((ring.rows() + 1) * width);
   int64_t at = first * kBlockPixels;
   for (const Lines& window : windows) {
     ring.enter(window, [&](int64_t line, int64_t row, int64_t number) {
-      for (const Segment& s : f.segments)
-        to_rows(image_of<const T>(f.x, n, s.channel), line * f.g.width,
-                number * f.g.width, s.channels, s.width, width,
-                rows.data() + row * width + s.start);
+      to_rows(x, line * f.g.width, number * f.g.width, f.segment.channels,
+              width, width, rows.data() + row * width);
     });
     const int64_t last = std::min(at + kBlockPixels, f.g.out_pixels());
-    f.run(n, at, last, {rows.data(), width}, ring.map());
+    f.run(n, at, last, rows.data(), ring.map());
     at = last;
   }
 }
 
 // Each thread has a ring of its own, and copies again what its neighbour
-// reads too.
+// reads too. One segment after the other: a ring of all channels is larger
+// than the cache where lines are long, and is read again for each line.
 template <typename T>
-void forward_rings(const Forward<T>& f,
+void forward_rings(const std::vector<Forward<T>>& parts,
                    const std::vector<std::vector<Lines>>& reads) {
-  const int64_t blocks = blocks_of(f.g.out_pixels());
-  const int64_t all = f.x.size(0) * blocks;
+  const int64_t blocks = blocks_of(parts[0].g.out_pixels());
+  const int64_t all = reads.size() * blocks;
   const int64_t share = (all + at::get_num_threads() - 1) /
                         at::get_num_threads();
   at::parallel_for(0, all, share, [&](int64_t begin, int64_t end) {
     while (begin < end) {
       const int64_t n = begin / blocks, first = begin % blocks;
       const int64_t count = std::min(blocks - first, end - begin);
-      forward_blocks(f, n, first, windows_of(reads[n].data() + first, count));
+      const auto windows = windows_of(reads[n].data() + first, count);
+      for (const Forward<T>& f : parts) forward_blocks(f, n, first, windows);
       begin += count;
     }
   });
@@ -92,18 +101,15 @@ Tensor forward_op(const Tensor& x_any, const Tensor& weight_any,
       empty_as(x, {x.size(0), x.size(1), g.out_height, g.out_width});
   AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "depthwise_forward", [&] {
     using T = scalar_t;
-    const auto segments = cut<T>(x.size(1), 1, 1, 4 * kLanes<T>);
-    const int64_t width = width_of(segments);
-    std::vector<T> table(weight.size(1) * width);
-    for (const Segment& s : segments)
-      fill_table(weight, s, width, table.data() + s.start);
-    const Forward<T> f{g, segments, inputs, x, table.data(), out};
+    std::vector<Forward<T>> parts;
+    for (const Segment& s : cut<T>(x.size(1), 1, 1, 4 * kLanes<T>))
+      parts.emplace_back(g, inputs, x, weight, out, s);
     const auto reads = lines_of_blocks<T>(g, inputs, x.size(0));
     const int64_t rings = 2 * tallest_of_all(reads) * at::get_num_threads();
     if (rings <= x.size(0) * g.height)
-      forward_rings(f, reads);
+      forward_rings(parts, reads);
     else
-      forward_whole(f);
+      for (const Forward<T>& f : parts) forward_whole(f);
   });
   return out;
 }

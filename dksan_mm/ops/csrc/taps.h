@@ -31,6 +31,7 @@ struct Geometry {
 template <typename T>
 struct Offsets {
   const T *image, *kernel, *mask;
+  int64_t plane;  // numbers from one channel to the next
 };
 
 // This chunk's share of their gradients; null where not wanted.
