@@ -212,7 +212,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         with stopping_once(), locked(args.out):
             complete = compare(args, models)
-    except (OSError, ValueError) as error:  # a full disk, a damaged frame
+    except ValueError as error:  # a damaged frame
         raise UserError(launch.last_line(error)) from error
     if not complete:
         raise SystemExit(1)

@@ -49,6 +49,7 @@ sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
 
 from dksan_mm.cli.arguments import name_dashes, positive
 from dksan_mm.cli.interrupts import stopping_once
+from dksan_mm.cli.running import check_working_folder
 from dksan_mm.cli.scales import SCALES
 from dksan_mm.io.listing import check_reachable
 from dksan_mm.utils.environment import lost_output, prepare_streams
@@ -153,7 +154,10 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 def _check_paths(parser: argparse.ArgumentParser,
                  args: argparse.Namespace) -> None:
     try:
+        check_working_folder()
         check_reachable(args.source)
+    except UserError as error:
+        parser.error(str(error))
     except (OSError, ValueError) as error:
         parser.error(_explain(error))
     if not osp.exists(args.source):

@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Runs of tools: exit codes and one-sentence messages."""
+import errno
 import os
 import re
 import sys
@@ -12,7 +13,10 @@ from dksan_mm.utils.allocator import keep_freed_memory
 from dksan_mm.utils.environment import lost_output, prepare_streams
 from dksan_mm.utils.errors import UserError
 
-# torch's words for it, on a GPU and on the CPU.
+# Errors of a run, not of its settings; Windows has no quotas.
+_OF_DISKS = (errno.ENOSPC, errno.EFBIG, errno.EIO,
+             getattr(errno, 'EDQUOT', errno.ENOSPC))
+# torch's words for too little memory, on a GPU and on the CPU.
 _NO_MEMORY = re.compile(
     "out of memory|can't allocate memory|not enough memory")
 
@@ -31,7 +35,8 @@ def run_tool(main: Callable[[Sequence[str] | None], None],
     Returns:
         int: 0; 2 after a :class:`UserError`, an error in data or settings
         (``OSError``, ``ValueError``) or in the installation
-        (``ImportError``); 1 if the memory is too small; 130 when interrupted.
+        (``ImportError``); 1 if the memory is too small or the disk full; 130
+        when interrupted.
     """
     _let_threads_sleep()
     keep_freed_memory()
@@ -46,7 +51,7 @@ def run_tool(main: Callable[[Sequence[str] | None], None],
 def _run(main: Callable[[Sequence[str] | None], None],
          argv: Sequence[str] | None, when_interrupted: str) -> int:
     try:
-        _check_working_folder()
+        check_working_folder()
         main(argv)
     except UserError as error:
         return _complain(str(error))
@@ -54,7 +59,8 @@ def _run(main: Callable[[Sequence[str] | None], None],
         _complain(when_interrupted)
         return 130
     except (OSError, ValueError) as error:
-        return _complain(f'{_explain(error)}{log_traceback()}')
+        _complain(f'{_explain(error)}{log_traceback()}')
+        return 1 if getattr(error, 'errno', None) in _OF_DISKS else 2
     except ImportError as error:
         return _complain(f'{_module_of(error)}cannot be loaded, for want of '
                          'memory or because the installation is incomplete: '
@@ -72,16 +78,6 @@ def _run(main: Callable[[Sequence[str] | None], None],
     return 0
 
 
-def _check_working_folder() -> None:
-    """Refuse a working folder that was removed; libraries abort there."""
-    try:
-        os.getcwd()
-    except OSError as error:
-        raise UserError('the folder in which this command runs does not '
-                        f'exist any more ({error.strerror}): change to '
-                        'another one') from error
-
-
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error means that the memory is too small.
 
@@ -92,8 +88,23 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _module_of(error: ImportError) -> str:
-    # Without a name, the system's loader complains about a library.
-    return f'{error.name} ' if error.name else 'a package '
+    # Others name a part of a package, or a library that the system lacks.
+    missing = isinstance(error, ModuleNotFoundError) and error.name
+    return f'{error.name} ' if missing else 'a package '
+
+
+def check_working_folder() -> None:
+    """Refuse a working folder that was removed; libraries abort there.
+
+    Raises:
+        UserError: If it does not exist any more.
+    """
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UserError('the folder in which this command runs does not '
+                        f'exist any more ({error.strerror}): change to '
+                        'another one') from error
 
 
 def _explain(error: Exception) -> str:

@@ -125,16 +125,24 @@ def read_annotation(path: str) -> dict[str, int | None]:
 
     Raises:
         OSError: If the file cannot be read.
-        ValueError: If a name leaves its folder, or a number is invalid.
+        ValueError: If it is not UTF-8, a name leaves its folder, or a number
+            is invalid; names the path.
     """
     stated: dict[str, int | None] = {}
-    with open(path, encoding='utf-8-sig') as file:
-        for line in filter(str.strip, file):
-            name, *frames = line.rstrip('\r\n').split('\t')
-            if osp.basename(name) != name or name in ('.', '..'):
-                raise ValueError(f'{path}: {name!r} is not a clip name')
-            if frames and not frames[0].isdecimal():
-                raise ValueError(f'{path}: {frames[0]!r} after the clip '
-                                 f'{name} is not a number of frames')
-            stated[name] = int(frames[0]) if frames else None
+    for line in filter(str.strip, _read_lines(path)):
+        name, *frames = line.split('\t')
+        if osp.basename(name) != name or name in ('.', '..'):
+            raise ValueError(f'{path}: {name!r} is not a clip name')
+        if frames and not frames[0].isdecimal():
+            raise ValueError(f'{path}: {frames[0]!r} after the clip '
+                             f'{name} is not a number of frames')
+        stated[name] = int(frames[0]) if frames else None
     return stated
+
+
+def _read_lines(path: str) -> list[str]:
+    try:
+        with open(path, encoding='utf-8-sig') as file:
+            return [line.rstrip('\r\n') for line in file]
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path}: is not a text in UTF-8') from error

@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Exit code of a tool, and what it says."""
+import errno
 import runpy
 import sys
 from pathlib import Path
@@ -33,9 +34,14 @@ def run(error, *argv):
     (KeyboardInterrupt(), 130, 'stopped, continue later'),
     (FileNotFoundError(2, 'No such file',
                        'a/b.png'), 2, 'a/b.png: No such file'),
+    (OSError(errno.ENOSPC, 'No space left',
+             'a/b.pth'), 1, 'a/b.pth: No space left'),
     (OSError('disk gone'), 2, 'disk gone'),
     (ValueError('where\n  what is wrong\n'), 2, 'what is wrong'),
     (ImportError('libtorch.so: failed to map'), 2,
+     'a package cannot be loaded, for want of memory or because the '
+     'installation is incomplete: libtorch.so: failed to map'),
+    (ImportError('libtorch.so: failed to map', name='_C'), 2,
      'a package cannot be loaded, for want of memory or because the '
      'installation is incomplete: libtorch.so: failed to map'),
     (ModuleNotFoundError("No module named 'av'",

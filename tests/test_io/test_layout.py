@@ -76,3 +76,10 @@ def test_lines_that_name_no_clip_are_refused(tmp_path, line, said):
     path.write_text(f'{line}\n')
     with pytest.raises(ValueError, match=f'clips.txt: {said}'):
         read_annotation(str(path))
+
+
+def test_an_annotation_file_in_another_encoding(tmp_path):
+    path = tmp_path / 'clips.txt'
+    path.write_bytes('ä\t1\n'.encode('latin1'))
+    with pytest.raises(ValueError, match=f'{path}: is not a text in UTF-8'):
+        read_annotation(str(path))

@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 import csv
+import errno
 import json
 import multiprocessing
 import os
@@ -383,6 +384,27 @@ def test_what_interrupts_it(tmp_path, monkeypatch, sentence, number):
         when_interrupted=tool.INTERRUPTED)
     assert (code, sentence()) == (130, tool.INTERRUPTED)
     assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize('error, code, said', [
+    (OSError(errno.ENOSPC, 'No space left',
+             'o/report.html'), 1, 'o/report.html: No space left'),
+    (PermissionError(errno.EACCES, 'Permission denied',
+                     'o'), 2, 'o: Permission denied'),
+    (ValueError('a.png: damaged'), 2, 'a.png: damaged'),
+])
+def test_what_ends_it(tmp_path, monkeypatch, sentence, error, code, said):
+
+    def fail(*_):
+        raise error
+
+    tool = load_tool('compare')
+    monkeypatch.setattr(tool, 'compare', fail)
+    assert launch.run_tool(tool.main, [
+        '--data', 'none', '--out',
+        str(tmp_path / 'out'), '--model', f'a={BICUBIC}'
+    ]) == code
+    assert sentence().startswith(said)
 
 
 def test_a_terminal_s_signals_reach_the_tool_alone():

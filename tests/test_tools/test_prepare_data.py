@@ -340,6 +340,16 @@ def test_a_target_that_cannot_be_written_is_named(tool, tmp_path, monkeypatch,
     assert capsys.readouterr().err == f'{tmp_path}/out: Permission denied\n'
 
 
+def test_a_working_folder_that_is_gone(tool, tmp_path, monkeypatch, capsys):
+    (tmp_path / 'gone').mkdir()
+    monkeypatch.chdir(tmp_path / 'gone')
+    (tmp_path / 'gone').rmdir()
+    with pytest.raises(SystemExit) as ended:
+        tool.main([str(tmp_path), 'out'])
+    assert ended.value.code == 2
+    assert 'the folder in which this command runs' in capsys.readouterr().err
+
+
 def test_nothing_to_prepare_is_one_sentence(tmp_path):
     (tmp_path / 'in').mkdir()
     done = run(tmp_path / 'in', tmp_path / 'out')
