@@ -14,8 +14,10 @@ from dksan_mm.utils.environment import lost_output, prepare_streams
 from dksan_mm.utils.errors import UserError
 
 # Errors of a run, not of its settings; Windows has no quotas.
-_OF_DISKS = (errno.ENOSPC, errno.EFBIG, errno.EIO,
-             getattr(errno, 'EDQUOT', errno.ENOSPC))
+_OF_DISKS = {
+    errno.ENOSPC, errno.EFBIG, errno.EIO,
+    getattr(errno, 'EDQUOT', errno.ENOSPC)
+}
 # torch's words for too little memory, on a GPU and on the CPU.
 _NO_MEMORY = re.compile(
     "out of memory|can't allocate memory|not enough memory")
@@ -54,13 +56,14 @@ def _run(main: Callable[[Sequence[str] | None], None],
         check_working_folder()
         main(argv)
     except UserError as error:
-        return _complain(str(error))
+        _complain(str(error))
+        return _code(error)
     except KeyboardInterrupt:
         _complain(when_interrupted)
         return 130
     except (OSError, ValueError) as error:
         _complain(f'{_explain(error)}{log_traceback()}')
-        return 1 if getattr(error, 'errno', None) in _OF_DISKS else 2
+        return _code(error)
     except ImportError as error:
         return _complain(f'{_module_of(error)}cannot be loaded, for want of '
                          'memory or because the installation is incomplete: '
@@ -76,6 +79,15 @@ def _run(main: Callable[[Sequence[str] | None], None],
         return _complain(f'with these --cfg-options: {type(error).__name__}: '
                          f'{last_line(error)}{log_traceback()}')
     return 0
+
+
+def _code(error: Exception) -> int:
+    """Return 1 if the run failed at a disk, 2 if its input was wrong."""
+    numbers = {
+        getattr(reason, 'errno', None)
+        for reason in (error, error.__cause__)
+    }
+    return 1 if numbers & _OF_DISKS else 2
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -79,6 +79,16 @@ def test_a_working_folder_that_is_gone(tmp_path, monkeypatch, capsys):
     assert 'the folder in which this command runs' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('kind', [UserError, OSError])
+@pytest.mark.parametrize('number, code', [(errno.ENOSPC, 1),
+                                          (errno.EACCES, 2)])
+def test_a_sentence_about_a_disk_is_no_wrong_input(capsys, kind, number, code):
+    error = kind('the last checkpoint could not be written')
+    error.__cause__ = OSError(number, 'reason')
+    assert run(error) == code
+    assert 'could not be written' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('text, line', [('a', 'a'), ('a\n  b \n\n', 'b'),
                                         ('', 'ValueError')])
 def test_the_last_line_of_an_error(text, line):

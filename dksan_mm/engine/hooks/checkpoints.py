@@ -110,7 +110,7 @@ class AtomicCheckpointHook(CheckpointHook):
             raise OSError(
                 f'the last checkpoint could not be written: {self._error}; '
                 'make room, and --resume continues from '
-                f'{self.last_ckpt or "the beginning"}')
+                f'{self.last_ckpt or "the beginning"}') from self._error
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Convert to CPU tensors, numbers, strings and containers."""
