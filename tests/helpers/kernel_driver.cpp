@@ -59,7 +59,7 @@ struct Run {
 
   Offsets<T> offsets() const {
     return {image.data(), kernel.empty() ? nullptr : kernel.data(),
-            mask.data()};
+            mask.data(), g.out_pixels()};
   }
 
   OffsetGrads<T> offset_grads() {
@@ -93,14 +93,17 @@ struct Run {
   }
 
   void depthwise() {
-    const auto segments = cut<T>(channels, 1, 1, 4 * kLanes<T>);
-    const int64_t width = width_of(segments);
-    const std::vector<T> rows = rows_of(segments);
-    std::vector<T> table(cells * width);
-    for (const Segment& s : segments) fill_table(s, width, &table[s.start]);
-    depthwise_forward<T>(g, segments, offsets(), {rows.data(), width},
-                         all_lines(g), table.data(), 0, g.out_pixels(),
-                         image_of(out, g.out_pixels()));
+    for (Segment s : cut<T>(channels, 1, 1, 4 * kLanes<T>)) {
+      s.start = 0;
+      const std::vector<T> rows = rows_of({s});
+      std::vector<T> table(cells * s.width);
+      fill_table(s, s.width, table.data());
+      for (int64_t at = 0; at < g.out_pixels(); at += kBlockPixels)
+        depthwise_forward<T>(g, s, offsets(), rows.data(), all_lines(g),
+                             table.data(), at,
+                             std::min(at + kBlockPixels, g.out_pixels()),
+                             image_of(out, g.out_pixels(), s.channel));
+    }
     depthwise_gradients();
   }
 
