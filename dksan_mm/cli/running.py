@@ -18,9 +18,10 @@ _OF_DISKS = {
     errno.ENOSPC, errno.EFBIG, errno.EIO,
     getattr(errno, 'EDQUOT', errno.ENOSPC)
 }
-# torch's words for too little memory, on a GPU and on the CPU.
-_NO_MEMORY = re.compile(
-    "out of memory|can't allocate memory|not enough memory")
+# Words of torch, on a GPU and on the CPU, and of Python, whose threads need
+# memory of their own.
+_NO_MEMORY = re.compile("out of memory|can't allocate memory|"
+                        "not enough memory|can't start new thread")
 
 
 def run_tool(main: Callable[[Sequence[str] | None], None],

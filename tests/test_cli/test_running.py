@@ -50,6 +50,8 @@ def run(error, *argv):
      'not enough memory: Unable to allocate 3 GiB'),
     (RuntimeError("DefaultCPUAllocator: can't allocate memory\nFrames: 1"), 1,
      "not enough memory: DefaultCPUAllocator: can't allocate memory"),
+    (RuntimeError("can't start new thread"), 1,
+     "not enough memory: can't start new thread"),
     (torch.OutOfMemoryError('CUDA out of memory. Tried'), 1,
      'not enough memory: CUDA out of memory. Tried'),
 ])
