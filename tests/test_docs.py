@@ -34,7 +34,8 @@ PAGES = {
     ])
 }
 # Words that commands of a shell begin with, and that are not the project's.
-OTHERS = ('pip', '.', 'mim', 'git', 'ncnn', 'npm')
+OTHERS = ('pip', '.', 'mim', 'git', 'ncnn', 'npm', 'valgrind',
+          'callgrind_annotate')
 # Networks are as large as they are; the frames are small here.
 SMALLER = (('(45, 80, 3)', '(9, 16, 3)'), ('3, 45, 80)', '3, 9, 16)'),
            ('720, 1280', '144, 256'))
