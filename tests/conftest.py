@@ -53,8 +53,13 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope='session', autouse=True)
 def signals_as_in_a_terminal() -> None:
-    """Ctrl-C interrupts, also where the tests run under ``nohup ... &``."""
+    """Ctrl-C interrupts, also where the tests run under ``nohup ... &``.
+
+    Tools that the tests start inherit ignored signals.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, 'SIGHUP'):  # not on Windows
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope='session', autouse=True)
