@@ -37,7 +37,8 @@ from dksan_mm.cli.arguments import (frame_rate, name_dashes, tile_side,
 from dksan_mm.cli.interrupts import stopping_once
 from dksan_mm.cli.networks import (add_network_options, check_network_options,
                                    find_checkpoint, load_network)
-from dksan_mm.cli.running import is_out_of_memory, last_line, run_tool
+from dksan_mm.cli.running import (is_out_of_memory, last_line, last_sentence,
+                                  run_tool)
 from dksan_mm.utils.errors import UserError
 
 DTYPES = ('float32', 'bfloat16', 'float16')
@@ -145,7 +146,6 @@ def process(args: argparse.Namespace) -> int:
 def upscale_all(model, counts: dict, args: argparse.Namespace,
                 progress) -> int:
     """Upscale one video after the other; return how many are incomplete."""
-    from dksan_mm.cli.job_checks import last_sentence
     bad = 0
     for number, job in enumerate(counts):
         before = sum(list(counts.values())[:number])
@@ -172,7 +172,6 @@ def upscale_all(model, counts: dict, args: argparse.Namespace,
 
 def count_frames(jobs: list) -> tuple[dict, int]:
     """Return the frames of each job, and the number of unreadable videos."""
-    from dksan_mm.cli.job_checks import last_sentence
     from dksan_mm.io.video.readers import open_source
     counts, bad = {}, 0
     for job in jobs:

@@ -14,7 +14,7 @@ from dksan_mm.io.video.targets import (check_apart, check_count,
 from dksan_mm.utils.errors import UserError
 from .jobs import Job, find_jobs, is_done, share
 from .ranks import rank, world_size
-from .running import last_line
+from .running import last_sentence
 
 if TYPE_CHECKING:
     from torch import nn
@@ -109,15 +109,3 @@ def _check_many(jobs: list[Job], args: argparse.Namespace) -> list[Job]:
     if args.overwrite:
         return jobs
     return [job for job in jobs if not is_done(job)]
-
-
-def last_sentence(error: Exception) -> str:
-    """Return an error as one sentence that the user can act on.
-
-    Args:
-        error (Exception): A system error, or one with its own text.
-    """
-    if isinstance(error, OSError) and error.strerror:
-        name = error.filename
-        return f'{name and os.fsdecode(name)}: {error.strerror}'
-    return last_line(error)

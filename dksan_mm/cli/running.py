@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dksan_mm.utils.allocator import keep_freed_memory
 from dksan_mm.utils.environment import lost_output, prepare_streams
-from dksan_mm.utils.errors import UserError
+from dksan_mm.utils.errors import UserError, name_file
 
 # Errors of a run, not of its settings; Windows has no quotas.
 _OF_DISKS = {
@@ -63,11 +63,11 @@ def _run(main: Callable[[Sequence[str] | None], None],
         _complain(when_interrupted)
         return 130
     except (OSError, ValueError) as error:
-        _complain(f'{_explain(error)}{log_traceback()}')
+        _complain(f'{last_sentence(error)}{log_traceback()}')
         return _code(error)
     except ImportError as error:
-        return _complain(f'{_module_of(error)}cannot be loaded, for want of '
-                         'memory or because the installation is incomplete: '
+        return _complain(f'{_module_of(error)}cannot be loaded, because '
+                         'memory is short or the installation is incomplete: '
                          f'{last_line(error)}{log_traceback()}')
     except Exception as error:
         if is_out_of_memory(error):
@@ -120,10 +120,13 @@ def check_working_folder() -> None:
                         'another one') from error
 
 
-def _explain(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f'{os.fsdecode(error.filename)}: {error.strerror}'
-    return last_line(error)
+def last_sentence(error: Exception) -> str:
+    """Return an error as one sentence that the user can act on.
+
+    Args:
+        error (Exception): A system error, or one with its own text.
+    """
+    return name_file(error) or last_line(error)
 
 
 def _let_threads_sleep() -> None:

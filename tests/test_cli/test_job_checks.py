@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from helpers.video_files import make_video, moving
 
-from dksan_mm.cli.job_checks import last_sentence, plan_jobs
+from dksan_mm.cli.job_checks import plan_jobs
 from dksan_mm.cli.jobs import Job
+from dksan_mm.cli.running import last_sentence
 from dksan_mm.utils.errors import UserError
 
 

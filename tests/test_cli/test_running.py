@@ -39,10 +39,10 @@ def run(error, *argv):
     (OSError('disk gone'), 2, 'disk gone'),
     (ValueError('where\n  what is wrong\n'), 2, 'what is wrong'),
     (ImportError('libtorch.so: failed to map'), 2,
-     'a package cannot be loaded, for want of memory or because the '
+     'a package cannot be loaded, because memory is short or the '
      'installation is incomplete: libtorch.so: failed to map'),
     (ImportError('libtorch.so: failed to map', name='_C'), 2,
-     'a package cannot be loaded, for want of memory or because the '
+     'a package cannot be loaded, because memory is short or the '
      'installation is incomplete: libtorch.so: failed to map'),
     (ModuleNotFoundError("No module named 'av'",
                          name='av'), 2, 'av cannot be loaded, '),

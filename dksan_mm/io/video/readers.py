@@ -25,6 +25,7 @@ from dksan_mm.io.video.color import Color
 from dksan_mm.io.video.decoder import Decoder, Picture
 from dksan_mm.io.video.frame_times import place_frames
 from dksan_mm.io.video.inputs import is_address
+from dksan_mm.utils.errors import name_file
 
 DEFAULT_RATE = Fraction(25)  # frame rate of images: chosen here
 
@@ -98,16 +99,10 @@ class Source:
         except (OSError, ValueError) as error:
             if not number:
                 raise
-            self.complaints.append(_reason(error))
+            self.complaints.append(name_file(error) or str(error))
 
     def _read(self) -> Iterator[Frame]:
         raise NotImplementedError
-
-
-def _reason(error: OSError | ValueError) -> str:
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f'{os.fsdecode(error.filename)}: {error.strerror}'
-    return str(error)
 
 
 def _check_size(frame: Frame, size: tuple[int, ...], name: str) -> None:
