@@ -1,13 +1,14 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Initialise a wider network from the weights of a trained, narrow network.
+"""Initialise a large network from the weights of a trained, small network.
 
     python tools/widen_weights.py weights/dksan-s_vid3oc_x16.pth \\
         configs/dksan-m_open_x16.py wide.pth
     python tools/train.py configs/dksan-m_open_x16.py --cfg-options \\
         load_from=wide.pth
 
-The wide network computes the same frames as the narrow network, up to
-rounding. Both must be DKSANNets with the same number of blocks.
+The large network computes the same frames as the small network, up to
+rounding. Both must be DKSANNets. The large network has a multiple of the
+channels, and as many blocks or more.
 """
 import argparse
 import sys
@@ -26,8 +27,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('checkpoint', help='weights of the narrow network')
-    parser.add_argument('config', help='config of the wide network')
+    parser.add_argument('checkpoint', help='weights of the small network')
+    parser.add_argument('config', help='config of the large network')
     parser.add_argument('out', help='output file, .pth')
     parser.add_argument(
         '--noise',
@@ -36,19 +37,24 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='difference between the copies of a channel (default: '
         '%(default)s)')
     parser.add_argument(
-        '--seed', type=int, default=0, help='random seed of the noise')
+        '--seed',
+        type=int,
+        default=0,
+        help='random seed of the noise and of additional blocks')
     parser.add_argument(
         '--overwrite', action='store_true', help='replace OUT if it exists')
     return parser.parse_args(argv)
 
 
 def widen_checkpoint(args: argparse.Namespace) -> dict:
-    """Return the wide network's weights, by the names in a whole model."""
+    """Return the large network's weights, by the names in a whole model."""
+    import torch
     from dksan_mm.engine.runner.checkpoint import (current_name, needed,
                                                    read_checkpoint, rename)
     from dksan_mm.models.widening import widen
     found = needed(read_checkpoint(args.checkpoint)['state_dict'])
     from dksan_mm.apis import init_model
+    torch.manual_seed(args.seed)
     wide = init_model(args.config)
     found = rename(found, wide.state_dict())
     weights = {current_name(name): value for name, value in found.items()}

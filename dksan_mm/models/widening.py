@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Initial weights of a wide network from those of a trained, narrow one."""
+"""Initial weights of a large network from those of a trained, small one."""
+import re
 from collections.abc import Mapping
 
 import torch
@@ -8,6 +9,9 @@ from torch import Tensor, nn
 # Convolutions before a PixelShuffle(2), which merges groups of four
 # consecutive channels: the groups are repeated as a whole.
 _SHUFFLED = ('.upscale.0.', '.expand.')
+# Residual blocks, and the last convolution of an RCAB or ResidualBlockNoBN.
+_BLOCK = re.compile(r'(generator\.)?levels\.\d+\.blocks\.\d+\.')
+_LAST = ('.body.2.', '.conv2.')
 
 
 def widen(weights: Mapping[str, Tensor],
@@ -15,18 +19,21 @@ def widen(weights: Mapping[str, Tensor],
           *,
           noise: float = 0.25,
           seed: int = 0) -> dict[str, Tensor]:
-    """Compute weights for a network with a multiple of the channels.
+    """Compute weights for a network with more channels or blocks.
 
-    Each channel is repeated, and the weights that read it are divided among
-    the copies (Net2WiderNet, Chen et al., 2016). The training of a large
-    network thus starts where that of a small one has ended. Equal copies would
-    receive equal gradients forever, so noise is added whose sum over the
-    copies is zero.
+    The large network computes the same frames. Each channel is repeated, and
+    the weights that read it are divided among the copies (Net2WiderNet, Chen
+    et al., 2016). The training of a large network thus starts where that of a
+    small one has ended. Equal copies would receive equal gradients forever, so
+    noise is added whose sum over the copies is zero. Additional residual
+    blocks keep the initial weights of ``network``, except that their last
+    convolution is zero.
 
     Args:
         weights (dict[str, Tensor]): Weights of a narrow DKSANNet.
-        network (nn.Module): Wide network with as many blocks and hidden
-            channels of the channel attention; it is not changed.
+        network (nn.Module): Network with a multiple of the channels, as many
+            hidden channels of the channel attention, and as many blocks or
+            more; it is not changed.
         noise (float): Standard deviation of the noise before division,
             relative to that of the parameter. *Chosen here*.
         seed (int): Seed of the noise.
@@ -39,11 +46,15 @@ def widen(weights: Mapping[str, Tensor],
             not a multiple of the old one.
     """
     wide = network.state_dict()
-    different = sorted(wide.keys() ^ weights.keys())
+    widened = {
+        name: torch.zeros_like(new) if any(x in name for x in _LAST) else new
+        for name, new in wide.items()
+        if name not in weights and _BLOCK.match(name)
+    }
+    different = sorted(wide.keys() ^ weights.keys() ^ widened.keys())
     if different:
         raise ValueError(f'{different[0]} is in one of the networks alone')
     generator = torch.Generator().manual_seed(seed)
-    widened = {}
     for name, old in weights.items():
         new = _repeat(name, old, wide[name].shape)
         copies = new.shape[1] // old.shape[1] if old.ndim > 1 else 1

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A widened network computes the same; its copies learn different things."""
+"""A larger network computes the same; its copies learn different things."""
 import pytest
 import torch
 from torch import nn
@@ -22,8 +22,9 @@ def networks(factor, **changes):
 
 @pytest.mark.parametrize('factor', [2, 3])
 @pytest.mark.parametrize('noise', [0., 1.])
-def test_frames_stay_as_they_are(factor, noise):
-    narrow, wide = networks(factor)
+@pytest.mark.parametrize('changes', [{}, dict(num_blocks=(4, 1, 3))])
+def test_frames_stay_as_they_are(factor, noise, changes):
+    narrow, wide = networks(factor, **changes)
     wide.load_state_dict(widen(narrow.state_dict(), wide, noise=noise))
     narrow, wide = narrow.double(), wide.double()
     frames = torch.rand(1, 7, 3, 5, 6, dtype=torch.float64)
@@ -33,6 +34,19 @@ def test_frames_stay_as_they_are(factor, noise):
         # The weights are rounded to float32.
         torch.testing.assert_close(other, one, rtol=0, atol=2e-5)
     assert expected[-1].std() > 0.1
+
+
+def test_additional_blocks_receive_gradients():
+    torch.manual_seed(0)
+    small = DKSANNet(**NARROW)
+    deep = DKSANNet(**dict(NARROW, num_blocks=(4, 1, 1)))
+    deep.load_state_dict(widen(small.state_dict(), deep))
+    frames = torch.rand(1, 7, 3, 6, 6)
+    assert torch.equal(deep(frames), small(frames))
+    deep(frames).square().mean().backward()
+    for block in deep.levels[0].blocks[2:]:
+        assert block.body[2].weight.grad.abs().max() > 0
+        assert block.body[0].weight.abs().max() > 0
 
 
 @pytest.mark.parametrize('noise, apart', [(0., False), (0.25, True)])
@@ -55,7 +69,8 @@ def test_the_same_seed_gives_the_same_weights():
 
 
 @pytest.mark.parametrize('changes, message', [
-    (dict(num_blocks=(2, 2, 1)), 'levels.1.blocks.1.* in one of'),
+    (dict(num_blocks=(1, 1, 1)), 'levels.0.blocks.1.* in one of'),
+    (dict(num_blocks=(2, 1, 1, 1)), 'levels.3.attention.* in one of'),
     (dict(num_frames=5), 'fusion.weight .* no multiple'),
     (dict(channels=12, reduction=3), 'features.0.weight is .* no multiple'),
 ])

@@ -33,6 +33,27 @@ def test_dksan_m_starts_where_dksan_s_has_ended(tmp_path):
             atol=1e-4)
 
 
+def test_blocks_are_added(tmp_path):
+    config, first, again = (
+        tmp_path / name for name in ('deep.py', 'first.pth', 'again.pth'))
+    config.write_text(f'_base_ = {str(CONFIG)!r}\n'
+                      'model = dict(generator=dict(num_blocks=(8, 4, 4, 2)))')
+    for out in (first, again):
+        assert widen(RELEASED, config, out, '--seed', 3) in (None, 0)
+    deep = init_model(config, first)
+    wide = tmp_path / 'wide.pth'
+    assert widen(RELEASED, CONFIG, wide, '--seed', 3) in (None, 0)
+    frames = torch.rand(1, 7, 3, 4, 5)
+    with torch.no_grad():
+        assert torch.equal(
+            deep.generator(frames),
+            init_model(CONFIG, wide).generator(frames))
+    other = init_model(config, again).state_dict()
+    assert all(
+        torch.equal(one, other[name])
+        for name, one in deep.state_dict().items())
+
+
 @pytest.mark.parametrize('checkpoint, config, said', [
     ('none.pth', CONFIG, 'there is no checkpoint file'),
     (RELEASED, 'none.py', 'none.py'),
