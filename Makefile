@@ -35,7 +35,7 @@ setup: ## build .venv with mmcv's operators (once; then under a second)
 demo: setup ## train on the sample clips, evaluate, upscale a video
 	@$(VENV_PYTHON) tools/demo.py $(ARGS)
 
-test: setup ## run the quick tests (four minutes)
+test: setup ## run the quick tests
 	@$(PYTEST) -m 'not slow and not processes' $(ARGS)
 
 test-all: setup ## run all tests (half an hour)
