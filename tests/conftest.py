@@ -68,7 +68,7 @@ def freed_memory_is_returned() -> Iterator[None]:
 
     Other tests measure the memory of the process before and after.
     """
-    with mock.patch('dksan_mm.cli.running.keep_freed_memory'):
+    with mock.patch('dksan_mm.utils.running.keep_freed_memory'):
         yield
 
 

@@ -30,7 +30,7 @@ QUICK = ('io.files', 'io.locks', 'io.video.readers', 'io.video.writers',
          'evaluation.functional.image_quality', 'comparison.request',
          'utils.resize')
 # What upscaling a video imports: nothing of OpenMMLab, no image library.
-LIGHT = ('cli.commands', 'cli.job_checks', 'cli.running', 'apis', 'models',
+LIGHT = ('cli.commands', 'cli.job_checks', 'utils.running', 'apis', 'models',
          'inference', 'io.video.readers', 'io.video.writers', 'utils.progress')
 
 

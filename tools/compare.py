@@ -31,13 +31,13 @@ sys.path.insert(0, ROOT)
 
 from dksan_mm.cli import launch
 from dksan_mm.cli.arguments import positive
-from dksan_mm.cli.interrupts import stopping_once
 from dksan_mm.cli.scales import SCALES
 from dksan_mm.comparison import scores
 from dksan_mm.comparison.request import (DataSpec, ModelSpec, Task,
                                          parse_models, read_config)
 from dksan_mm.io.locks import lock_file
 from dksan_mm.utils.errors import UserError
+from dksan_mm.utils.interrupts import stopping_once
 from dksan_mm.utils.shutdown import finish
 
 LOCK = '.lock'  # never removed: marks the folder of a comparison

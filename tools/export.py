@@ -21,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from dksan_mm.cli.arguments import name_dashes
 from dksan_mm.cli.networks import (add_network_options, check_network_options,
                                    load_network, network_name)
-from dksan_mm.cli.running import last_line, run_tool
 from dksan_mm.inference.onnx import graph_paths
 from dksan_mm.io.outputs import check_output
 from dksan_mm.utils.errors import UserError
+from dksan_mm.utils.running import last_line, run_tool
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

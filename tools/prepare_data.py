@@ -48,12 +48,12 @@ from pathlib import Path
 sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
 
 from dksan_mm.cli.arguments import name_dashes, positive
-from dksan_mm.cli.interrupts import stopping_once
-from dksan_mm.cli.running import check_working_folder
 from dksan_mm.cli.scales import SCALES
 from dksan_mm.io.listing import check_reachable
 from dksan_mm.utils.environment import lost_output, prepare_streams
 from dksan_mm.utils.errors import UserError
+from dksan_mm.utils.interrupts import stopping_once
+from dksan_mm.utils.running import check_working_folder
 
 SPLITS = ('train', 'val', 'test')
 

@@ -34,12 +34,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from dksan_mm.cli import ranks
 from dksan_mm.cli.arguments import (frame_rate, name_dashes, tile_side,
                                     video_size)
-from dksan_mm.cli.interrupts import stopping_once
 from dksan_mm.cli.networks import (add_network_options, check_network_options,
                                    find_checkpoint, load_network)
-from dksan_mm.cli.running import (is_out_of_memory, last_line, last_sentence,
-                                  run_tool)
 from dksan_mm.utils.errors import UserError
+from dksan_mm.utils.interrupts import stopping_once
+from dksan_mm.utils.running import (is_out_of_memory, last_line, last_sentence,
+                                    run_tool)
 
 DTYPES = ('float32', 'bfloat16', 'float16')
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dksan_mm.cli.running import run_tool
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.release import release_folder
+from dksan_mm.utils.running import run_tool
 
 HOST = '127.0.0.1'
 # Without them browsers give pages no threads.

@@ -17,9 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dksan_mm.cli.running import last_line, run_tool
 from dksan_mm.io.outputs import check_output
 from dksan_mm.utils.errors import UserError
+from dksan_mm.utils.running import last_line, run_tool
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -15,7 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dksan_mm.cli.running import run_tool
+from dksan_mm.utils.running import run_tool
 
 NUMBERS = ('scale', 'num_frames', 'size_divisor', 'mean', 'std')
 

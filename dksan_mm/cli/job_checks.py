@@ -12,9 +12,9 @@ from dksan_mm.io.video.targets import (check_apart, check_count,
                                        check_frame_size, check_target,
                                        is_image, too_many)
 from dksan_mm.utils.errors import UserError
+from dksan_mm.utils.running import last_sentence
 from .jobs import Job, find_jobs, is_done, share
 from .ranks import rank, world_size
-from .running import last_sentence
 
 if TYPE_CHECKING:
     from torch import nn

@@ -18,9 +18,10 @@ warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 from mmengine.config import Config  # noqa: E402
 
 from dksan_mm.utils.errors import UserError  # noqa: E402
+from dksan_mm.utils.running import log_traceback  # noqa: E402
+from dksan_mm.utils.running import last_line, run_tool  # noqa: E402, F401
 from .config_options import OptionAction  # noqa: E402
 from .config_options import check_arguments, check_options  # noqa: E402
-from .running import last_line, log_traceback, run_tool  # noqa: E402, F401
 
 # Errors that building from a wrong config raises.
 BUILD_ERRORS = (TypeError, KeyError, ValueError, AssertionError,

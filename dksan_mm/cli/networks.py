@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dksan_mm.cli.arguments import share_of_one
-from dksan_mm.cli.running import last_line
 from dksan_mm.cli.scales import SCALES
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.release import (DETAIL, PIXEL_NETWORKS, RELEASED,
                                     default_detail, release_folder)
+from dksan_mm.utils.running import last_line
 
 if TYPE_CHECKING:
     import torch

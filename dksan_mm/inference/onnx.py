@@ -17,11 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dksan_mm.utils.environment import prepare_streams
+from dksan_mm.utils.interrupts import stopping_once
 from dksan_mm.utils.rounding import round_to_uint8
+from dksan_mm.utils.running import run_tool
 from .scene_cuts import is_cut
 from .windows import restore_stream
 
+MAX_THREADS = 1024  # chosen here; onnxruntime starts any number at once
 PARTS = ('extract', 'restore')
 HINT = "dksan-mm export {} writes it (docs/onnx.md)"
 
@@ -68,6 +70,13 @@ class Graphs:
             for session in (extract, restore))
         if 'num_frames' not in facts or 'weights' not in first:
             raise ValueError('these are no graphs of "dksan-mm export"')
+        names, outputs = ([one.name for one in ends]
+                          for ends in (restore.get_inputs(),
+                                       extract.get_outputs()))
+        if names != ['frame', *outputs]:
+            raise ValueError(f'the files are not the graphs {PARTS[0]} and '
+                             f'{PARTS[1]}: the inputs of the second are '
+                             f'{", ".join(names)}')
         if first['weights'] != facts['weights']:
             raise ValueError('the two graphs are of different networks')
         self._extract, self._restore = extract, restore
@@ -78,12 +87,16 @@ class Graphs:
             np.array(values, np.float32).reshape(-1, 1, 1)
             for values in (mean, std))
 
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return height and width of the HR frame of a frame."""
+        return self.scale * size[0], self.scale * size[1]
+
     def encode(self, frame: NDArray[Any]) -> Encoded:
         """Encode one frame."""
         image = frame.transpose(2, 0, 1).astype(np.float32)
         image = self._pad((image - self._mean) / self._std)[None]
         height, width = frame.shape[:2]
-        return Encoded(image, self._extract.run(None, dict(frame=image)),
+        return Encoded(image, _run(self._extract, dict(frame=image)),
                        (height, width))
 
     def decode(self, window: Sequence[Encoded]) -> NDArray[Any]:
@@ -92,8 +105,8 @@ class Graphs:
         _, *names = (one.name for one in self._restore.get_inputs())
         maps = zip(*(one.features for one in window))
         inputs = dict(zip(names, map(np.concatenate, maps)))
-        image, = self._restore.run(None, dict(inputs, frame=centre.image))
-        h, w = (self.scale * length for length in centre.size)
+        image, = _run(self._restore, dict(inputs, frame=centre.image))
+        h, w = self.output_size(centre.size)
         image = image[0, :, :h, :w] * self._std + self._mean
         return np.ascontiguousarray(round_to_uint8(image).transpose(1, 2, 0))
 
@@ -105,6 +118,26 @@ class Graphs:
         padded: NDArray[Any] = np.pad(image, ((0, 0), (0, bottom), (0, right)),
                                       mode)
         return padded
+
+
+def _run(session: Any, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    """Run a graph.
+
+    Raises:
+        MemoryError: If the memory is too small.
+        ValueError: If onnxruntime reports another error.
+    """
+    try:
+        maps: list[NDArray[Any]] = session.run(None, inputs)
+    except Exception as error:  # onnxruntime's have no common base class
+        height, width = inputs['frame'].shape[2:]
+        if 'llocate memory' in str(error) or 'bad_alloc' in str(error):
+            raise MemoryError(f'the frames have {width}x{height} pixels, and '
+                              'onnxruntime computes them whole; "dksan-mm '
+                              'upscale" computes them in tiles') from error
+        raise ValueError(f'onnxruntime fails at frames of {width}x{height} '
+                         f'pixels ({str(error).splitlines()[0]})') from error
+    return maps
 
 
 def load_graphs(
@@ -200,18 +233,22 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--overwrite', action='store_true', help='replace OUTPUT if it exists')
     args = parser.parse_args(argv)
-    if args.threads < 0:
-        parser.error(f'--threads must be at least 0, got {args.threads}')
+    if not 0 <= args.threads <= MAX_THREADS:
+        parser.error(f'--threads must be from 0 to {MAX_THREADS}, got '
+                     f'{args.threads}')
     return args
 
 
 def upscale(args: argparse.Namespace) -> int:
     """Upscale a video; return the exit code."""
-    from .video_copy import copy_video
+    from .video_copy import copy_video, with_checked_size
     graphs = load_graphs(args.model, threads=args.threads)
     cut = None if args.no_cuts else is_cut
     report = copy_video(
-        lambda images: restore_frames(graphs, images, is_cut=cut),
+        lambda images: restore_frames(
+            graphs,
+            with_checked_size(images, args.output, graphs.output_size),
+            is_cut=cut),
         args.input,
         args.output,
         overwrite=args.overwrite)
@@ -222,23 +259,17 @@ def upscale(args: argparse.Namespace) -> int:
     return 1 if report.complaints else 0
 
 
+def _main(argv: Sequence[str] | None) -> int:
+    args = parse_args(argv)
+    with stopping_once():
+        return upscale(args)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    prepare_streams()
-    args = parse_args(argv)
-    try:
-        return upscale(args)
-    except KeyboardInterrupt as stop:
-        print(f'onnx: {stop or "stopped"}', file=sys.stderr)
-        return 130
-    except (ImportError, OSError, ValueError) as error:
-        reason = getattr(error, 'strerror', None)
-        path = getattr(error, 'filename', None)
-        print(
-            f'onnx: {path}: {reason}' if reason else f'onnx: {error}',
-            file=sys.stderr)
-        return 2
+    return run_tool(_main, argv, when_interrupted='stopped')
 
 
 if __name__ == '__main__':
+    sys.argv[0] = 'onnx'  # the name before its messages
     sys.exit(main())

@@ -1,21 +1,20 @@
 # Copyright (c) DKSAN-MM contributors.
 """Upscaling of video files."""
-import itertools
 import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
 from torch import nn
 
 from dksan_mm.inference.scene_cuts import is_cut
-from dksan_mm.io.video.targets import check_frame_size
 from dksan_mm.io.video.writers import CRF
 from dksan_mm.models.scales import choose_scale
 from dksan_mm.utils.sizes import Size
 from .streaming import output_size, restore_frames
-from .video_copy import Report, copy_video
+from .video_copy import Report, copy_video, with_checked_size
 
 
 def restore_video(
@@ -77,16 +76,11 @@ def restore_video(
     choose_scale(network, scale)
 
     def restore(images: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-        first = next(images, None)
-        if first is None:
-            return
-        height, width = first.shape[:2]
-        check_frame_size(
-            target,
-            *output_size(model, (height, width), scale=scale, size=size))
-        yield from restore_frames(
+        return restore_frames(
             model,
-            itertools.chain([first], images),
+            with_checked_size(
+                images, target,
+                partial(output_size, model, scale=scale, size=size)),
             scale=scale,
             size=size,
             tile=tile,

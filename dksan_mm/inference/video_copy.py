@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from dksan_mm.io.locks import claimed
 from dksan_mm.io.video.readers import Source, open_source
-from dksan_mm.io.video.targets import (check_apart, check_count, check_target,
+from dksan_mm.io.video.targets import (check_apart, check_count,
+                                       check_frame_size, check_target,
                                        is_video)
 from dksan_mm.io.video.writers import CRF, FolderWriter, Writer, open_writer
 from dksan_mm.utils.threads import Background, Prefetch
 
+Size = tuple[int, int]
 Restore = Callable[[Iterator[NDArray[Any]]], Iterator[NDArray[Any]]]
 
 
@@ -89,6 +91,30 @@ def copy_video(restore: Restore,
             raise
     return Report(writer.path, writer.num_frames, opened.complaints,
                   opened.notes + writer.notes)
+
+
+def with_checked_size(
+        images: Iterator[NDArray[Any]], target: str | os.PathLike[str],
+        output_size: Callable[[Size], Size]) -> Iterator[NDArray[Any]]:
+    """Refuse frames that are too large for a target before any is upscaled.
+
+    Args:
+        images (Iterator[ndarray[h, w, 3]]): Frames of one size.
+        target (str | PathLike): Video or folder to write.
+        output_size (Callable): Maps height and width of a frame to those of
+            the upscaled frame.
+
+    Yields:
+        ndarray[h, w, 3]: The same frames.
+
+    Raises:
+        ValueError: If the target cannot hold the upscaled frames.
+    """
+    for number, image in enumerate(images):
+        if not number:
+            height, width = image.shape[:2]
+            check_frame_size(target, *output_size((height, width)))
+        yield image
 
 
 def _copy(source: Source, restore: Restore, writer: Writer,

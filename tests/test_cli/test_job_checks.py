@@ -8,8 +8,8 @@ from helpers.video_files import make_video, moving
 
 from dksan_mm.cli.job_checks import plan_jobs
 from dksan_mm.cli.jobs import Job
-from dksan_mm.cli.running import last_sentence
 from dksan_mm.utils.errors import UserError
+from dksan_mm.utils.running import last_sentence
 
 
 def plan(source, target, *, overwrite=False, size=None):

@@ -1,8 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
 """The runner of exported networks; test_onnx_export.py compares its frames."""
+import errno
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +42,12 @@ def run_alone(*arguments):
                           capture_output=True,
                           text=True,
                           timeout=120)
+
+
+@pytest.fixture(autouse=True)
+def _name(monkeypatch):
+    """The name that the command has before its messages."""
+    monkeypatch.setattr(sys, 'argv', ['onnx'])
 
 
 @pytest.fixture
@@ -127,6 +136,12 @@ def test_wrong_graphs_are_one_sentence(exported, small, tmp_path, capsys):
         code = onnx.main([small, str(tmp_path / 'b.mp4'), '--model', path])
         assert code == 2 and words in said(capsys)
 
+    shutil.copy(extract, restore)
+    fails('small.onnx: the files are not the graphs extract and restore')
+    shutil.copy(folder / restore.name, extract)
+    shutil.copy(folder / 'small.extract.onnx', restore)
+    fails('small.onnx: the files are not the graphs extract and restore')
+    shutil.copy(folder / extract.name, extract)
     restore.write_text('no graph')
     fails('small.restore.onnx: onnxruntime cannot load it (')
     shutil.copy(tmp_path / 'other.restore.onnx', restore)
@@ -170,6 +185,79 @@ def test_ctrl_c_keeps_what_is_done(exported, small, tmp_path, capsys,
     code = onnx.main(
         [small, str(tmp_path / 'big.mkv'), '--model', exported[1]])
     assert code == 130 and 'big.part.mkv' in said(capsys)
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
+def test_signals_keep_what_is_done(exported, tmp_path, number):
+    source = make_video(tmp_path / 'long.mkv', moving(2000), rate=24)
+    target = tmp_path / 'big'
+    run = subprocess.Popen([
+        sys.executable, '-m', 'dksan_mm.inference.onnx', source, target,
+        '--model', exported[1], '--threads', '1'
+    ],
+                           cwd=ROOT,
+                           stderr=subprocess.PIPE,
+                           text=True)
+    while not list(tmp_path.glob('.big*/*2.png')):
+        assert run.poll() is None
+        time.sleep(.01)
+    run.send_signal(number)
+    _, message = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert message.startswith('onnx: stopped; the ')
+    assert message.rstrip().endswith(f'done so far: {tmp_path}/big.part')
+    assert (tmp_path / 'big.part' / '000000.png').is_file()
+
+
+def test_a_full_disk_is_code_1(exported, small, tmp_path, capsys, monkeypatch):
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr('dksan_mm.io.video.writers.FolderWriter.write', full)
+    target = str(tmp_path / 'big')
+    assert onnx.main([small, target, '--model', exported[1]]) == 1
+    assert said(capsys) == f'onnx: {target}: No space left on device'
+
+
+@pytest.mark.parametrize('raised, code, words', [
+    ('[ONNXRuntimeError] : Failed to allocate memory for requested buffer', 1,
+     'onnx: not enough memory: the frames have 20x12 pixels'),
+    ('[ONNXRuntimeError] : Got invalid dimensions\nmore', 2,
+     'onnxruntime fails at frames of 20x12 pixels ([ONNXRuntimeError] : Got '
+     'invalid dimensions)'),
+])
+def test_errors_of_onnxruntime_are_one_sentence(exported, small, tmp_path,
+                                                capsys, monkeypatch, raised,
+                                                code, words):
+
+    def fail(*_):
+        raise Exception(raised)
+
+    graphs = onnx.load_graphs(exported[1])
+    monkeypatch.setattr(graphs._restore, 'run', fail)
+    monkeypatch.setattr(onnx, 'load_graphs', lambda *_, **__: graphs)
+    target = tmp_path / 'big.mp4'
+    assert onnx.main([small, str(target), '--model', exported[1]]) == code
+    assert words in said(capsys)
+    assert not target.exists()
+
+
+def test_frames_too_large_for_a_video_are_refused_first(
+        exported, tmp_path, capsys, monkeypatch):
+    source = make_video(tmp_path / 'wide.mkv', moving(1, (16, 8200)))
+    monkeypatch.setattr(onnx.Graphs, 'encode', None)
+    target = str(tmp_path / 'big.mp4')
+    assert onnx.main([source, target, '--model', exported[1]]) == 2
+    assert 'H.264 ends at 16384 pixels' in said(capsys)
+
+
+@pytest.mark.parametrize('threads', ['-1', '1025', '9' * 20])
+def test_numbers_of_threads(exported, small, threads, capsys):
+    with pytest.raises(SystemExit):
+        onnx.main([small, 'b.mp4', '--threads', threads])
+    assert f'from 0 to 1024, got {threads}' in capsys.readouterr().err
 
 
 def test_names_of_the_graphs():

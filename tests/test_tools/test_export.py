@@ -7,8 +7,8 @@ import pytest
 from helpers.tiny_network import tiny_checkpoint  # noqa: F401
 from helpers.tool_runs import load_tool, sentence  # noqa: F401
 
-from dksan_mm.cli.running import run_tool
 from dksan_mm.inference.onnx import load_graphs
+from dksan_mm.utils.running import run_tool
 
 
 def export(*arguments):

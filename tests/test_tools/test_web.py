@@ -6,7 +6,7 @@ import pytest
 from helpers.tool_runs import load_tool
 from helpers.web_page import served
 
-from dksan_mm.cli.running import run_tool
+from dksan_mm.utils.running import run_tool
 
 
 @pytest.fixture

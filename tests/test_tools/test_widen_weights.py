@@ -4,7 +4,7 @@ import torch
 from helpers.tool_runs import ROOT, load_tool
 
 from dksan_mm.apis import init_model
-from dksan_mm.cli.running import run_tool
+from dksan_mm.utils.running import run_tool
 
 pytest_plugins = ['helpers.tool_runs']  # the fixtures
 RELEASED = ROOT / 'weights' / 'dksan-s_vid3oc_x16.pth'

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from dksan_mm.cli.interrupts import stopping_once
+from dksan_mm.utils.interrupts import stopping_once
 
 
 @pytest.mark.parametrize('number',

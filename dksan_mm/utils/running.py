@@ -22,24 +22,26 @@ _OF_DISKS = {
 # memory of their own.
 _NO_MEMORY = re.compile("out of memory|can't allocate memory|"
                         "not enough memory|can't start new thread")
+Main = Callable[[Sequence[str] | None], int | None]
 
 
-def run_tool(main: Callable[[Sequence[str] | None], None],
+def run_tool(main: Main,
              argv: Sequence[str] | None = None,
              *,
              when_interrupted: str = 'interrupted') -> int:
     """Run a tool and report what the user can fix in one sentence.
 
     Args:
-        main (Callable): The tool, called with the arguments.
+        main (Callable): The tool, called with the arguments; None is 0.
         argv (Sequence[str], optional): Arguments; None for the process's.
-        when_interrupted (str): Message on Ctrl-C.
+        when_interrupted (str): Message on Ctrl-C, unless the
+            ``KeyboardInterrupt`` has its own.
 
     Returns:
-        int: 0; 2 after a :class:`UserError`, an error in data or settings
-        (``OSError``, ``ValueError``) or in the installation
-        (``ImportError``); 1 if the memory is too small or the disk full; 130
-        when interrupted.
+        int: The tool's own exit code; 2 after a :class:`UserError`, an error
+        in data or settings (``OSError``, ``ValueError``) or in the
+        installation (``ImportError``); 1 if the memory is too small or the
+        disk full; 130 when interrupted.
     """
     _let_threads_sleep()
     keep_freed_memory()
@@ -51,16 +53,15 @@ def run_tool(main: Callable[[Sequence[str] | None], None],
             _complain(lost_output())
 
 
-def _run(main: Callable[[Sequence[str] | None], None],
-         argv: Sequence[str] | None, when_interrupted: str) -> int:
+def _run(main: Main, argv: Sequence[str] | None, when_interrupted: str) -> int:
     try:
         check_working_folder()
-        main(argv)
+        return main(argv) or 0
     except UserError as error:
         _complain(str(error))
         return _code(error)
-    except KeyboardInterrupt:
-        _complain(when_interrupted)
+    except KeyboardInterrupt as stop:
+        _complain(str(stop) or when_interrupted)
         return 130
     except (OSError, ValueError) as error:
         _complain(f'{last_sentence(error)}{log_traceback()}')
@@ -79,7 +80,6 @@ def _run(main: Callable[[Sequence[str] | None], None],
             raise
         return _complain(f'with these --cfg-options: {type(error).__name__}: '
                          f'{last_line(error)}{log_traceback()}')
-    return 0
 
 
 def _code(error: Exception) -> int:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dksan_mm.cli import launch, running
+from dksan_mm.cli import launch
+from dksan_mm.utils import running
 from dksan_mm.utils.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,7 +100,7 @@ def test_the_last_line_of_an_error(text, line):
 
 def test_tools_keep_freed_memory(monkeypatch):
     calls = []
-    monkeypatch.setattr('dksan_mm.cli.running.keep_freed_memory',
+    monkeypatch.setattr('dksan_mm.utils.running.keep_freed_memory',
                         lambda: calls.append('memory'))
     assert running.run_tool(lambda argv: calls.append('tool'), []) == 0
     assert calls == ['memory', 'tool']

@@ -18,7 +18,7 @@ def stopping_once() -> Iterator[None]:
     signals = [*TERMINAL_SIGNALS, signal.SIGTERM]
     before = [signal.getsignal(number) for number in signals]
 
-    def stop(*_) -> NoReturn:
+    def stop(*_: object) -> NoReturn:
         for number in signals:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
