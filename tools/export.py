@@ -24,7 +24,7 @@ from dksan_mm.cli.networks import (add_network_options, check_network_options,
 from dksan_mm.inference.onnx import graph_paths
 from dksan_mm.io.outputs import check_output
 from dksan_mm.utils.errors import UserError
-from dksan_mm.utils.running import last_line, run_tool
+from dksan_mm.utils.running import run_tool
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -56,17 +56,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the tool."""
     args = parse_args(argv)
     check(args)
-    try:
-        model = load_network(args)
-        from dksan_mm.inference.onnx_export import export_onnx
-        paths = export_onnx(
-            model,
-            args.out,
-            name=network_name(args),
-            scale=args.scale,
-            overwrite=args.overwrite)
-    except (OSError, ValueError) as error:
-        raise UserError(last_line(error)) from error
+    model = load_network(args)
+    from dksan_mm.inference.onnx_export import export_onnx
+    paths = export_onnx(
+        model,
+        args.out,
+        name=network_name(args),
+        scale=args.scale,
+        overwrite=args.overwrite)
     for path in paths:
         print(f'{path}: {Path(path).stat().st_size / 2**20:.1f} MiB')
 

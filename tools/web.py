@@ -8,17 +8,20 @@ The server accepts connections from this machine only. docs/web.md describes
 how to build the page.
 """
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from functools import partial
+from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, BinaryIO
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.release import release_folder
-from dksan_mm.utils.running import run_tool
+from dksan_mm.utils.running import last_sentence, run_tool
 
 HOST = '127.0.0.1'
 # Without them browsers give pages no threads.
@@ -42,6 +45,13 @@ class Handler(SimpleHTTPRequestHandler):
     """Answers with files, and with the headers that isolate the page."""
     extensions_map = SimpleHTTPRequestHandler.extensions_map | TYPES
 
+    def send_head(self) -> BinaryIO | io.BytesIO | None:
+        try:
+            return super().send_head()
+        except ValueError:  # no file can have a name with a null character
+            self.send_error(HTTPStatus.NOT_FOUND, 'File not found')
+            return None
+
     def end_headers(self) -> None:
         for name, value in HEADERS.items():
             self.send_header(name, value)
@@ -54,6 +64,19 @@ class Handler(SimpleHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     """Answers several requests at a time."""
     daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say in one sentence why an answer failed.
+
+        A browser that closes the connection, as on a reload, is no failure.
+        """
+        error = sys.exc_info()[1]
+        if isinstance(error, Exception) and \
+                not isinstance(error, ConnectionError):
+            print(
+                f'{Path(sys.argv[0]).name}: a request failed: '
+                f'{last_sentence(error)}',
+                file=sys.stderr)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

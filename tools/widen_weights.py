@@ -49,6 +49,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def widen_checkpoint(args: argparse.Namespace) -> dict:
     """Return the large network's weights, by the names in a whole model."""
     import torch
+
     from dksan_mm.engine.runner.checkpoint import (current_name, needed,
                                                    read_checkpoint, rename)
     from dksan_mm.models.widening import widen

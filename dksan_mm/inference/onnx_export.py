@@ -98,12 +98,9 @@ def export_onnx(model: nn.Module,
         mean=grey.mean.flatten().tolist(),
         std=grey.std.flatten().tolist())
     graphs = _trace(network, _Restore(network, evaluator, scale))
-    for one, graph in zip(paths, graphs):
-        content = _add_facts(graph, facts)
-        write_output(
-            one,
-            lambda temporary: _write(temporary, content),
-            overwrite=overwrite)
+    _write_pair(
+        paths, [_add_facts(graph, facts) for graph in graphs],
+        overwrite=overwrite)
     return paths
 
 
@@ -183,6 +180,20 @@ def _add_facts(graph: bytes, facts: dict[str, object]) -> bytes:
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString()
     return content
+
+
+def _write_pair(paths: Sequence[str], contents: Sequence[bytes], *,
+                overwrite: bool) -> None:
+    """Write both files before either appears: one alone cannot be run."""
+
+    def write_both(temporary: str) -> None:
+        _write(temporary, contents[0])
+        write_output(
+            paths[1],
+            lambda other: _write(other, contents[1]),
+            overwrite=overwrite)
+
+    write_output(paths[0], write_both, overwrite=overwrite)
 
 
 def _write(path: str, content: bytes) -> None:

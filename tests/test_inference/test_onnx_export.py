@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Exported graphs give what torch gives, for any size."""
+import errno
 import json
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from helpers.exported import DKSAN, EDVR, GREY, make_model
 
 import dksan_mm
+from dksan_mm.inference import onnx_export
 from dksan_mm.inference.onnx import Graphs, graph_paths, load_graphs
 from dksan_mm.inference.onnx_export import OPSET, export_onnx
 from dksan_mm.inference.streaming import restore_frames
@@ -139,3 +141,24 @@ def test_frames_of_a_stream_are_those_of_torch(exported):
     for one, other in zip(found, expected):
         assert one.shape == (36, 56, 3) and one.dtype == np.uint8
         assert np.abs(one.astype(int) - other).max() <= 1
+
+
+def test_no_half_of_a_pair_is_left_or_replaced(tmp_path, monkeypatch):
+    write = onnx_export._write
+
+    def fail(path, content):
+        if '.restore.' in path:
+            raise OSError(errno.ENOSPC, 'No space left on device')
+        write(path, content)
+
+    monkeypatch.setattr(onnx_export, '_write', fail)
+    old = tmp_path / 'a.extract.onnx'
+    old.write_text('mine')
+    for name in 'ab':
+        with pytest.raises(UserError, match='restore.onnx is not written: No'):
+            export_onnx(
+                make_model(DKSAN),
+                str(tmp_path / f'{name}.onnx'),
+                name='a',
+                overwrite=True)
+    assert old.read_text() == 'mine' and list(tmp_path.iterdir()) == [old]

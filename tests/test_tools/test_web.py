@@ -1,5 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
 """The server of the page: headers, and what is wrong as a sentence."""
+import socket
+import sys
+import urllib.error
 import urllib.request
 
 import pytest
@@ -40,3 +43,31 @@ def test_a_port_in_use_is_told(built, capsys):
         code = run_tool(load_tool('web').main, [str(built), '--port', port])
     assert code == 2
     assert f'port {port} cannot be had' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['none.html', '%00', 'a%00b', 'a' * 300])
+def test_files_that_cannot_be_are_not_found(built, capsys, name):
+    with served(built) as url:
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(url + name)
+    assert error.value.code == 404
+    assert 'Traceback' not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('error, said', [
+    (BrokenPipeError(32, 'Broken pipe'), ''),
+    (ConnectionResetError(104, 'Connection reset'), ''),
+    (OSError(5, 'Input/output error', 'a.onnx'),
+     'web.py: a request failed: a.onnx: Input/output error\n'),
+])
+def test_what_ends_a_request(built, capsys, monkeypatch, error, said):
+    """A browser that is closed is no failure; others are one sentence."""
+    monkeypatch.setattr(sys, 'argv', ['tools/web.py'])
+
+    def fail(*_):
+        raise error
+
+    with load_tool('web').make_server(built, 0) as server:
+        monkeypatch.setattr(server, 'finish_request', fail)
+        server.process_request_thread(socket.socket(), ('127.0.0.1', 1))
+    assert capsys.readouterr().err == said
