@@ -28,6 +28,7 @@ class Packets:
         self._container = container
         self._end_byte, self._frames = 0, 0
         self._timeline = open_timeline(container)
+        self._shown_on = False
         # Per stream: latest time, and longest step between two packets.
         self._times: dict[int, tuple[Fraction, Fraction]] = {}
 
@@ -47,10 +48,16 @@ class Packets:
                 continue
             try:
                 for frame in decoder.decode(packet):
+                    self._shown_on = False
                     self._frames += 1
                     yield frame
             except av.InvalidDataError:
                 yield None
+            except av.ArgumentError:
+                if packet.size:
+                    raise
+                # An empty packet, as of Theora, shows the frame before on.
+                self._shown_on = packet.pts is not None
 
     def find_second(self, path: str) -> int | None:
         """Find where a second recording starts that FFmpeg does not read.
@@ -97,7 +104,7 @@ class Packets:
         if kind == 'apng' and self._frames < count_png_frames(path):
             raise ValueError(f'{path}: cut short, it has {self._frames} of '
                              f'{count_png_frames(path)} frames')
-        if len(self._times) == 1 or kind in STATED:
+        if not self._shown_on and (len(self._times) == 1 or kind in STATED):
             _check_tail(path, self._container, stream, last,
                         float(self._timeline.offset))
         if kind == 'avi':

@@ -98,3 +98,24 @@ def test_where_another_recording_begins(tmp_path, name, settings):
                 packets.find_second(path)) == ((10,
                                                 None) if name == 'v.mkv' else
                                                (5, len(content)))
+
+
+def test_an_empty_packet_shows_the_frame_before_on(tmp_path):
+    """As of Theora, where nothing moves; here in NUT, which has them too."""
+    film, path = tmp_path / 'film.nut', tmp_path / 'still.nut'
+    make_video(film, moving(6), rate=10, **LOSSLESS)
+    with av.open(str(film)) as source, av.open(str(path), 'w') as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is None:
+                continue
+            if packet.pts // packet.duration in (2, 5):
+                empty = av.Packet(0)
+                for name in ('pts', 'dts', 'time_base', 'duration'):
+                    setattr(empty, name, getattr(packet, name))
+                packet = empty
+            packet.stream = stream
+            target.mux(packet)
+    source, _ = upscale(path, tmp_path / 'big.mp4')
+    assert source.complaints == []
+    assert seconds_of(tmp_path / 'big.mp4') == pytest.approx([0, .1, .3, .4])
