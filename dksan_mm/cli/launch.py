@@ -22,6 +22,7 @@ from dksan_mm.utils.running import log_traceback  # noqa: E402
 from dksan_mm.utils.running import last_line, run_tool  # noqa: E402, F401
 from .config_options import OptionAction  # noqa: E402
 from .config_options import check_arguments, check_options  # noqa: E402
+from .optimizers import check_optimizers  # noqa: E402
 
 # Errors that building from a wrong config raises.
 BUILD_ERRORS = (TypeError, KeyError, ValueError, AssertionError,
@@ -209,6 +210,7 @@ def build_runner(kind: type, config: Config):
     Raises:
         UserError: If something cannot be built as configured.
     """
+    check_optimizers(config)
     try:
         runner: Any = _own_runner(kind)
         return runner.from_cfg(config)

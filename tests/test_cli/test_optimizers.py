@@ -1,0 +1,35 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Unknown optimizers are named, and known ones are not."""
+import pytest
+import torch
+from mmengine.config import Config
+
+from dksan_mm.cli import launch
+from dksan_mm.utils.errors import UserError
+
+
+def check(**wrapper):
+    """Check an ``optim_wrapper`` as the tools do, before anything is built."""
+    launch.import_modules(
+        Config(
+            dict(custom_imports=dict(imports=['dksan_mm.engine.optimizers']))))
+    runner = type('Runner', (), dict(from_cfg=classmethod(lambda *_: 'built')))
+    runner.__init__ = object.__init__
+    for name in launch.BUILDERS:
+        setattr(runner, name, len)
+    return launch.build_runner(runner, Config(dict(optim_wrapper=wrapper)))
+
+
+@pytest.mark.parametrize('wrapper, said', [
+    (dict(optimizer=dict(type='Adamm')), 'optimizer Adamm; did you mean Adam'),
+    (dict(generator=dict(optimizer=dict(type='Xyzzy'))),
+     'no optimizer Xyzzy; custom_imports names'),
+])
+def test_unknown_optimizers_are_named(wrapper, said):
+    with pytest.raises(UserError, match=said):
+        check(**wrapper)
+
+
+@pytest.mark.parametrize('kind', ['Adam', 'ConvMuon', torch.optim.SGD, None])
+def test_others_are_left_to_the_builder(kind):
+    assert check(optimizer=dict(type=kind)) == 'built'
