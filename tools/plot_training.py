@@ -50,18 +50,26 @@ def split(argument: str) -> tuple[str, str]:
 def read_values(work_dir: str, value: str) -> dict[int, float]:
     """Read a value by iteration from the logs of a work dir.
 
-    A resumed run has several logs; later logs override earlier ones.
+    A resumed run has several logs; later logs override earlier ones. An
+    unfinished last line is left out.
 
     Raises:
-        UserError: If no log has the value.
+        UserError: If no log has the value, or one is damaged.
     """
     found: dict[int, float] = {}
     logs = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
     for log in logs:
-        for line in log.read_text(encoding='utf-8').splitlines():
-            entry = json.loads(line)
-            if value in entry:
-                found[entry['step']] = entry[value]
+        lines = log.read_bytes().splitlines(keepends=True)
+        for number, line in enumerate(lines, 1):
+            try:
+                entry = json.loads(line)
+                if value in entry:
+                    found[int(entry['step'])] = float(entry[value])
+            except (ValueError, TypeError, KeyError) as error:
+                if not line.endswith(b'\n'):
+                    break  # it is being written, or the training was killed
+                raise UserError(f'{log}: line {number} is not what a training '
+                                f'logs: {line[:60]!r}') from error
     if not found:
         raise UserError(f'no log of a training in {work_dir} has {value}')
     return dict(sorted(found.items()))

@@ -59,3 +59,20 @@ def test_what_cannot_be_drawn_is_one_sentence(tool, run, arguments, said):
     with pytest.raises(tool.UserError, match=said):
         tool.main(arguments)
     assert not (run / 'curves.png').exists()
+
+
+def test_an_unfinished_last_line_is_left_out(tool, run):
+    path = next(run.glob('*11*/vis_data/scalars.json'))
+    path.write_text(path.read_text() + '\n{"PSNR": 2')
+    assert tool.read_values(str(run), 'PSNR') == {50: 20., 100: 21., 150: 22.}
+
+
+@pytest.mark.parametrize('line', [
+    b'{"PSNR": 1, "step"', b'{"PSNR": 1}', b'{"PSNR": "x", "step": 1}', b'7',
+    b'\xff\xfe'
+])
+def test_a_damaged_log_is_named(tool, run, line):
+    path = next(run.glob('*11*/vis_data/scalars.json'))
+    path.write_bytes(line + b'\n' + path.read_bytes())
+    with pytest.raises(tool.UserError, match='scalars.json: line 1 is not'):
+        tool.read_values(str(run), 'PSNR')
