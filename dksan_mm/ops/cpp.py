@@ -19,9 +19,13 @@ HALVES = (torch.bfloat16, torch.float16)
 _library = torch.library.Library('dksan_mm', 'FRAGMENT')
 
 
-def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
-             kernel_offset: Tensor | None, mask: Tensor | None,
-             geometry: Geometry) -> Tensor:
+def convolve(x: Tensor,
+             weight: Tensor,
+             image_offset: Tensor | None,
+             kernel_offset: Tensor | None,
+             mask: Tensor | None,
+             geometry: Geometry,
+             bias: Tensor | None = None) -> Tensor:
     """Apply the deformable kernel convolution to CPU tensors.
 
     Args:
@@ -36,6 +40,8 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
             offsets.
         mask (Tensor[n, GK, h_out, w_out], optional): Factor of each tap.
         geometry (Geometry): Checked settings.
+        bias (Tensor[c_out], optional): Numbers to add to the output, before
+            it is rounded to the dtype of ``x``.
 
     Returns:
         Tensor[n, c_out, h_out, w_out]: Output in the dtype and the memory
@@ -46,7 +52,7 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
     if plain_form.needs_plain():
         plain = torch_path.convolve(
             x.to(weight.dtype), weight, *pixel_inputs, geometry)
-        return plain.to(x.dtype)
+        return _plus(plain, bias).to(x.dtype)
     settings = [
         *geometry.kernel_size, *geometry.stride, *geometry.padding,
         *geometry.dilation, *geometry.out_shape[1:], weight.shape[-1],
@@ -55,8 +61,12 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
     single = weight.shape[1] == 1 and geometry.offset_groups == 1
     if not single:
         out: Tensor = torch.ops.dksan_mm.dense_forward(x, weight.flatten(2),
-                                                       *pixel_inputs, settings)
+                                                       *pixel_inputs, settings,
+                                                       bias)
         return out
+    if bias is not None:  # the depthwise operators have none
+        whole = convolve(x.to(weight.dtype), weight, *pixel_inputs, geometry)
+        return _plus(whole, bias).to(x.dtype)
     filters = weight.unflatten(0, (geometry.groups, -1)).flatten(3)
     outputs: list[Tensor] = [
         torch.ops.dksan_mm.depthwise_forward(x, filters[:, i, 0],
@@ -91,9 +101,13 @@ def load() -> bool:
     return True
 
 
-def _output(x: Tensor, weight: Tensor, image_offset: Tensor | None,
-            kernel_offset: Tensor | None, mask: Tensor | None,
-            settings: list[int]) -> Tensor:
+def _output(x: Tensor,
+            weight: Tensor,
+            image_offset: Tensor | None,
+            kernel_offset: Tensor | None,
+            mask: Tensor | None,
+            settings: list[int],
+            bias: Tensor | None = None) -> Tensor:
     return _like(x, (x.shape[0], weight.shape[0], *settings[8:10]))
 
 
@@ -104,6 +118,10 @@ def _gradients(grad_out: Tensor, x: Tensor, weight: Tensor,
     return [
         _like(x, x.shape), *(t.new_empty(t.shape) for t in (weight, *present))
     ]
+
+
+def _plus(out: Tensor, bias: Tensor | None) -> Tensor:
+    return out if bias is None else out + bias.view(1, -1, 1, 1)
 
 
 def _like(x: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -121,41 +139,56 @@ class _Operator(torch.autograd.Function):
     """Forward operator with the backward operator as its gradient."""
 
     @staticmethod
-    def forward(ctx: Any, forward: Callable[..., Any], backward: Callable[...,
-                                                                          Any],
-                settings: list[int], *tensors: Tensor | None) -> Tensor:
+    def forward(ctx: Any, forward: Callable[..., Any],
+                backward: Callable[..., Any], settings: list[int],
+                bias: Tensor | None, *tensors: Tensor | None) -> Tensor:
         ctx.operator, ctx.settings = backward, settings
         ctx.save_for_backward(*tensors)
         with torch._C._AutoDispatchBelowAutograd():
-            out: Tensor = forward(*tensors, settings)
-        return out
+            return _run(forward, tensors, settings, bias)
 
     @staticmethod
     def backward(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
         tensors = ctx.saved_tensors
+        by_bias = None
+        if ctx.needs_input_grad[3]:
+            by_bias = grad_out.to(tensors[1].dtype).sum((0, 2, 3))
         if plain_form.needs_plain() or plain_form.in_legacy_vmap(grad_out):
-            return None, None, None, *differentiable(grad_out, tensors,
-                                                     ctx.settings)
+            return None, None, None, by_bias, *differentiable(
+                grad_out, tensors, ctx.settings)
         grads = iter(ctx.operator(grad_out, *tensors, ctx.settings))
-        return (None, None, None, *(None if t is None else next(grads)
-                                    for t in tensors))
+        return (None, None, None, by_bias, *(None if t is None else next(grads)
+                                             for t in tensors))
 
 
-def _forward_rule(forward: Callable[..., Any], backward: Callable[..., Any],
-                  x: Tensor, weight: Tensor, image_offset: Tensor | None,
-                  kernel_offset: Tensor | None, mask: Tensor | None,
-                  settings: list[int]) -> Tensor:
+def _forward_rule(forward: Callable[..., Any],
+                  backward: Callable[..., Any],
+                  x: Tensor,
+                  weight: Tensor,
+                  image_offset: Tensor | None,
+                  kernel_offset: Tensor | None,
+                  mask: Tensor | None,
+                  settings: list[int],
+                  bias: Tensor | None = None) -> Tensor:
     """Dispatch the forward operator, also for higher derivatives."""
     tensors = (x, weight, image_offset, kernel_offset, mask)
     if plain_form.needs_plain():
         geometry, whole = plain_terms(tensors, settings)
-        return torch_path.convolve(*whole, geometry).to(x.dtype)
-    if _recorded(tensors):
+        out = torch_path.convolve(*whole, geometry)
+        return _plus(out, bias).to(x.dtype)
+    if _recorded([*tensors, bias]):
         run: Callable[..., Tensor] = _Operator.apply
-        return run(forward, backward, settings, *tensors)
+        return run(forward, backward, settings, bias, *tensors)
     with torch._C._AutoDispatchBelowAutograd():
-        out: Tensor = forward(*tensors, settings)
-    return out
+        return _run(forward, tensors, settings, bias)
+
+
+def _run(forward: Callable[..., Tensor], tensors: Sequence[Tensor | None],
+         settings: list[int], bias: Tensor | None) -> Tensor:
+    """Run the forward operator; the depthwise one has no bias."""
+    if bias is None:
+        return forward(*tensors, settings)
+    return forward(*tensors, settings, bias)
 
 
 def _backward_rule(forward: Callable[..., Any], backward: Callable[..., Any],

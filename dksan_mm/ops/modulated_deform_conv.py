@@ -100,17 +100,27 @@ class ModulatedDeformConv2d(_PlainModulatedDeformConv2d):
 def _convolve(layer: _PlainModulatedDeformConv2d, run: Callable[..., Tensor],
               x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
     geometry = _checked_geometry(layer, x, offset, mask)
-    tensors: tuple[Tensor, ...] = x, layer.weight, offset, mask
+    bias: Tensor | None = layer.bias
+    tensors: tuple[Tensor, ...] = layer.weight, offset, mask
+    image = x
     if run is not dense_path.convolve:  # which reads every float dtype
-        dtype = torch.float32
+        dtype = torch.promote_types(x.dtype, torch.float32)
         for tensor in tensors:
             dtype = torch.promote_types(dtype, tensor.dtype)
         tensors = tuple(tensor.to(dtype) for tensor in tensors)
+        # The C++ operators read 16-bit images, and write them.
+        half = x.dtype in cpp.HALVES and dtype == torch.float32
+        image = x if half and run is cpp.convolve else x.to(dtype)
+    weight, offset, mask = tensors
     with no_autocast(x.device.type):
-        image, weight, offset, mask = tensors
+        if run is cpp.convolve:  # rounds once, after the bias
+            bias = None if bias is None else bias.to(weight.dtype)
+            out = cpp.convolve(image, weight, offset, None, mask, geometry,
+                               bias)
+            return out.to(x.dtype)
         out = run(image, weight, offset, None, mask, geometry)
-        if layer.bias is not None:
-            out = out + layer.bias.to(out.dtype).view(1, -1, 1, 1)
+        if bias is not None:
+            out = out + bias.to(out.dtype).view(1, -1, 1, 1)
     return out.to(x.dtype)
 
 

@@ -86,6 +86,15 @@ struct Run {
     return rows;
   }
 
+  // What each block of output pixels reads.
+  std::vector<Lines> windows(int64_t block) const {
+    std::vector<Lines> reads;
+    for (int64_t at = 0; at < g.out_pixels(); at += block)
+      reads.push_back(lines_read(g, image.data(), at,
+                                 std::min(at + block, g.out_pixels())));
+    return windows_of(reads.data(), reads.size());
+  }
+
   void fill_table(const Segment& s, int64_t width, T* table) const {
     for (int64_t c = 0; c < s.channels; ++c)
       for (int64_t cell = 0; cell < cells; ++cell)
@@ -109,13 +118,7 @@ struct Run {
 
   void depthwise_gradients() {
     const Image<T> none{nullptr, 0, 1};
-    std::vector<Lines> reads;
-    for (int64_t at = 0; at < g.out_pixels(); at += kBlockPixels)
-      reads.push_back(
-          lines_read(g, image.data(), at,
-                     std::min(at + kBlockPixels, g.out_pixels())));
-    const Strip strip{0, windows_of(reads.data(), reads.size()),
-                      {0, g.height}};
+    const Strip strip{0, windows(kBlockPixels), {0, g.height}};
     for (const Segment& s : cut<T>(channels, 1, 1, 4 * kLanes<T>)) {
       std::vector<T> table(cells * s.width), grad_table(table.size());
       fill_table(s, s.width, table.data());
@@ -144,14 +147,14 @@ struct Run {
 
   void dense() {
     const auto segments = cut<T>(channels, 1, groups, 4 * kLanes<T>);
-    const std::vector<T> rows = rows_of(segments);
     const Weights<const T> weights{weight.data(), outs / groups,
                                    channels / groups, cells};
     for (const Chunk& chunk : join(segments, 4 * channels)) {
       const DenseChunk part(chunk, weights);
       const std::vector<T> packed = part.pack(weight.data());
-      dense_forward<T>(g, part, {offsets()}, {rows.data(), width_of(segments)},
-                       packed.data(), 0, g.out_pixels(),
+      dense_forward<T>(g, part, {offsets()},
+                       rows_of(chunk.segments).data(), all_lines(g),
+                       packed.data(), nullptr, 0, g.out_pixels(),
                        image_of(out, g.out_pixels()));
       dense_gradients(part);
     }
@@ -164,8 +167,9 @@ struct Run {
     std::vector<Run> shares(count, *this);
     std::vector<OffsetGrads<T>> grads;
     for (Run& share : shares) grads.push_back(share.offset_grads());
-    dense_backward<T>(g, part, {offsets()}, input(x, g.in_pixels()),
-                      packed.data(), input(grad_out, g.out_pixels()),
+    dense_backward<T>(g, part, windows(kBand), {offsets()},
+                      input(x, g.in_pixels()), packed.data(),
+                      input(grad_out, g.out_pixels()),
                       image_of(grad_x, g.in_pixels()), grad_packed.data(),
                       grads);
     part.unpack(grad_packed.data(), grad_weight.data());

@@ -165,6 +165,39 @@ def test_half_precision_input_is_computed_in_float32(dtype):
     assert torch.equal(actual, expected.to(dtype))
 
 
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    'sizes', [(16, 16, 1, 8), (12, 8, 2, 3), (6, 6, 6, 1)], ids=str)
+def test_half_precision_is_that_of_float32_rounded(sizes, dtype):
+    """Output and gradients, rounded once, after the bias."""
+    case = (*sizes, dict(size=(60, 21)))
+    layer, inputs = layer_and_inputs(*case, dtype=dtype)
+    grad_out = torch.randn(2, sizes[1], 60, 21).to(dtype)
+    with set_backend('cpp'):
+        actual = output_and_gradients(layer, inputs, grad_out)
+        expected = output_and_gradients(layer.float(),
+                                        [v.float() for v in inputs],
+                                        grad_out.float())
+    for one, other in zip(actual, expected):
+        assert one.dtype == dtype
+        assert torch.equal(one, other.to(dtype))
+
+
+def test_second_derivatives_with_a_bias():
+    layer, inputs = layer_and_inputs(*LAYERS[2])
+
+    def second(layer):
+        x = inputs[0].detach().requires_grad_()
+        out = layer(x, *inputs[1:]).square().sum()
+        grads = torch.autograd.grad(out, [x, layer.bias], create_graph=True)
+        total = sum(grad.square().sum() for grad in grads)
+        return torch.autograd.grad(total, [x, layer.weight, layer.bias])
+
+    with set_backend('cpp'):
+        actual = second(layer)
+    assert_close(actual, second(plain_layer(layer)), rtol=1e-10, atol=1e-9)
+
+
 def test_state_dict_and_class_are_mmcvs():
     layer, _ = layer_and_inputs(*LAYERS[0])
     assert isinstance(layer, mmcv.ops.ModulatedDeformConv2d)

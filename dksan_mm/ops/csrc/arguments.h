@@ -96,14 +96,15 @@ Image<T> image_of(const at::Tensor& x, int64_t n, int64_t channel) {
   return moved(whole, n * channels * pixels + whole.place(channel, 0));
 }
 
-// Calls run(image, first pixel, last) in parallel for blocks of pixels.
+// Calls run(image, first pixel, last) in parallel for blocks of `block` pixels.
 template <typename Run>
-void for_pixels(int64_t images, int64_t pixels, const Run& run) {
-  const int64_t blocks = blocks_of(pixels);
+void for_pixels(int64_t images, int64_t pixels, const Run& run,
+                int64_t block = kBlockPixels) {
+  const int64_t blocks = blocks_of(pixels, block);
   at::parallel_for(0, images * blocks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = i % blocks * kBlockPixels;
-      run(i / blocks, first, std::min(first + kBlockPixels, pixels));
+      const int64_t first = i % blocks * block;
+      run(i / blocks, first, std::min(first + block, pixels));
     }
   });
 }
@@ -146,16 +147,14 @@ class BatchRows {
     T* data = rows_.template mutable_data_ptr<T>();
     for_pixels(x.size(0), pixels_, [&](int64_t n, int64_t first, int64_t last) {
       T* image = data + n * (pixels_ + 1) * width_;
-      for (const Segment& s : segments)
-        to_rows(image_of<const T>(x, n, s.channel), first, last - first,
-                s.channels, s.width, width_, image + first * width_ + s.start);
+      to_rows(image_of<const T>(x, n, 0), first, last - first, segments,
+              width_, image + first * width_);
       if (last == pixels_) std::fill_n(image + pixels_ * width_, width_, T(0));
     });
   }
 
-  Rows<const T> of_image(int64_t n) const {
-    return {rows_.template const_data_ptr<T>() + n * (pixels_ + 1) * width_,
-            width_};
+  const T* of_image(int64_t n) const {
+    return rows_.template const_data_ptr<T>() + n * (pixels_ + 1) * width_;
   }
 
  private:

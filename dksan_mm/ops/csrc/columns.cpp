@@ -75,8 +75,8 @@ void backward_tile(const Geometry& g, const TapTile<T>& tile, const T* mask,
 // with the same offsets share the work of locating their taps.
 template <typename T, typename Run>
 void for_tiles(const Geometry& g, const std::vector<Segment>& segments,
-               const std::vector<Offsets<T>>& offsets, const Band& band,
-               const Run& run) {
+               const std::vector<Offsets<T>>& offsets, const LineMap& map,
+               const Band& band, const Run& run) {
   TapTile<T> tile(g);
   for (int64_t skip = 0; skip < band.count; skip += kTile) {
     const Part part{skip, static_cast<int>(std::min<int64_t>(
@@ -85,7 +85,7 @@ void for_tiles(const Geometry& g, const std::vector<Segment>& segments,
     for (size_t s = 0; s < segments.size(); ++s) {
       const int64_t group = segments[s].offset_group;
       if (group != located)
-        tile.locate(g, all_lines(g), offsets[group], band.first + skip,
+        tile.locate(g, map, offsets[group], band.first + skip,
                     band.first + skip, part.count);
       located = group;
       run(s, tile, part);
@@ -98,11 +98,12 @@ void for_tiles(const Geometry& g, const std::vector<Segment>& segments,
 template <typename T>
 void columns_forward(const Geometry& g, const std::vector<Segment>& segments,
                      const std::vector<Offsets<T>>& offsets,
-                     const Rows<const T>& x, const Band& band, T* columns) {
+                     const Rows<const T>& x, const LineMap& map,
+                     const Band& band, T* columns) {
   const bool kernel = offsets[0].kernel != nullptr;
   if (kernel)
     std::fill_n(columns, band.count * band.stride, T(0));
-  for_tiles(g, segments, offsets, band,
+  for_tiles(g, segments, offsets, map, band,
             [&](size_t s, const TapTile<T>& tile, const Part& part) {
     const Segment& segment = segments[s];
     const T* mask = offsets[segment.offset_group].mask;
@@ -119,14 +120,15 @@ void columns_forward(const Geometry& g, const std::vector<Segment>& segments,
 template <typename T>
 void columns_backward(const Geometry& g, const std::vector<Segment>& segments,
                       const std::vector<Offsets<T>>& offsets,
-                      const Rows<const T>& x, const Band& band,
-                      const T* grad_columns, T* columns, const Rows<T>& grad_x,
+                      const Rows<const T>& x, const LineMap& map,
+                      const Band& band, const T* grad_columns, T* columns,
+                      const Rows<T>& grad_x,
                       const std::vector<OffsetGrads<T>>& grads) {
   const bool kernel = offsets[0].kernel != nullptr;
   if (kernel)
     std::fill_n(columns, band.count * band.stride, T(0));
   std::vector<GradTile<T>> values(g.taps());
-  for_tiles(g, segments, offsets, band,
+  for_tiles(g, segments, offsets, map, band,
             [&](size_t s, const TapTile<T>& tile, const Part& part) {
     const Segment& segment = segments[s];
     const int64_t start = segment.start;
@@ -149,12 +151,13 @@ void columns_backward(const Geometry& g, const std::vector<Segment>& segments,
 #define DKSAN_INSTANTIATE(T)                                               \
   template void columns_forward<T>(                                        \
       const Geometry&, const std::vector<Segment>&,                        \
-      const std::vector<Offsets<T>>&, const Rows<const T>&, const Band&,   \
-      T*);                                                                 \
+      const std::vector<Offsets<T>>&, const Rows<const T>&,                \
+      const LineMap&, const Band&, T*);                                    \
   template void columns_backward<T>(                                       \
       const Geometry&, const std::vector<Segment>&,                        \
-      const std::vector<Offsets<T>>&, const Rows<const T>&, const Band&,   \
-      const T*, T*, const Rows<T>&, const std::vector<OffsetGrads<T>>&);
+      const std::vector<Offsets<T>>&, const Rows<const T>&,                \
+      const LineMap&, const Band&, const T*, T*, const Rows<T>&,           \
+      const std::vector<OffsetGrads<T>>&);
 DKSAN_INSTANTIATE(float)
 DKSAN_INSTANTIATE(double)
 

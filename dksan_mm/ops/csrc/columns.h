@@ -18,20 +18,22 @@ struct Band {
   int64_t first, count, cells, width, stride;
 };
 
-// `x`: rows of all segments, the one past the image zeros. `offsets`: one
-// entry for each offset group.
+// `x`: rows of all segments, in the order of `map`. `offsets`: one entry for
+// each offset group.
 template <typename T>
 void columns_forward(const Geometry& g, const std::vector<Segment>& segments,
                      const std::vector<Offsets<T>>& offsets,
-                     const Rows<const T>& x, const Band& band, T* columns);
+                     const Rows<const T>& x, const LineMap& map,
+                     const Band& band, T* columns);
 
 // Recomputes `columns`, adds to `grad_x`, overwrites `grads` (one entry for
 // each segment: its share).
 template <typename T>
 void columns_backward(const Geometry& g, const std::vector<Segment>& segments,
                       const std::vector<Offsets<T>>& offsets,
-                      const Rows<const T>& x, const Band& band,
-                      const T* grad_columns, T* columns, const Rows<T>& grad_x,
+                      const Rows<const T>& x, const LineMap& map,
+                      const Band& band, const T* grad_columns, T* columns,
+                      const Rows<T>& grad_x,
                       const std::vector<OffsetGrads<T>>& grads);
 
 }  // namespace dksan

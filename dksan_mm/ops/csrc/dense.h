@@ -8,8 +8,14 @@
 #include "columns.h"
 #include "gemm.h"
 #include "layout.h"
+#include "window.h"
 
 namespace dksan {
+
+// Output pixels of a band: with 128 channels and 9 cells its columns take
+// less than half a megabyte. Whole tiles, and whole blocks of rows.
+constexpr int64_t kBand = 96;
+static_assert(kBand % kTile == 0 && kBand % kBlockRows == 0);
 
 // The weights (group, out, channel, cell).
 template <typename T>
@@ -73,17 +79,20 @@ class DenseChunk {
   std::vector<int64_t> places_;  // of columns in the weights, or -1
 };
 
-// Output pixels [first, last). `x`: rows of all segments. `packed`: weights.
+// Output pixels [first, last). `x`: rows of the chunk alone. `packed`: weights.
+// `bias`: numbers to add to the outputs of all groups, or null.
 template <typename T>
 void dense_forward(const Geometry& g, const DenseChunk& part,
-                   const std::vector<Offsets<T>>& offsets,
-                   const Rows<const T>& x, const T* packed, int64_t first,
-                   int64_t last, const Image<T>& out);
+                   const std::vector<Offsets<T>>& offsets, const T* x,
+                   const LineMap& map, const T* packed, const T* bias,
+                   int64_t first, int64_t last, const Image<T>& out);
 
-// A whole image. `packed`: transposed weights. Adds to `grad_packed`,
-// overwrites the other gradients. `x`, `grad_out`, `grad_x`: from channel 0.
+// A whole image; `windows`: what its bands read. `packed`: transposed weights.
+// Adds to `grad_packed`, overwrites the other gradients. `x`, `grad_out`,
+// `grad_x`: from channel 0.
 template <typename T>
 void dense_backward(const Geometry& g, const DenseChunk& part,
+                    const std::vector<Lines>& windows,
                     const std::vector<Offsets<T>>& offsets,
                     const Image<const T>& x, const T* packed,
                     const Image<const T>& grad_out, const Image<T>& grad_x,

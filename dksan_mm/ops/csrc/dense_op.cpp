@@ -8,6 +8,7 @@
 
 #include "arguments.h"
 #include "dense.h"
+#include "image_reads.h"
 
 namespace dksan {
 namespace {
@@ -25,33 +26,36 @@ std::vector<DenseChunk> make_parts(const Tensor& weight, int64_t groups,
   return parts;
 }
 
+// Everything that the forward pass of a chunk needs.
 template <typename T>
-void forward_all(const Settings& settings, const PixelInputs& inputs,
-                 const Tensor& weight, const Tensor& x, const Tensor& out) {
-  const Geometry& g = settings.geometry;
-  const auto segments =
-      cut<T>(x.size(1), settings.offset_groups, settings.groups, 4 * kLanes<T>);
-  const auto parts =
-      make_parts<T>(weight, settings.groups, join(segments, x.size(1) * 4));
-  std::vector<std::vector<T>> packed;
-  for (const DenseChunk& part : parts)
-    packed.push_back(part.pack(weight.const_data_ptr<T>()));
-  const BatchRows<T> rows(x, segments);
-  for_pixels(x.size(0), g.out_pixels(),
-             [&](int64_t n, int64_t first, int64_t last) {
-    const auto offsets = inputs.of_image<T>(n);
-    for (size_t i = 0; i < parts.size(); ++i)
-      dense_forward<T>(g, parts[i], offsets, rows.of_image(n),
-                       packed[i].data(), first, last, image_of<T>(out, n, 0));
-  });
-}
+struct Forward : ForwardPart {
+  const DenseChunk& chunk;
+  std::vector<T> packed;
+  const T* bias;
+
+  Forward(const ForwardPart& part, const DenseChunk& chunk,
+          const Tensor& weight, const OptionalTensor& bias)
+      : ForwardPart(part),
+        chunk(chunk),
+        packed(chunk.pack(weight.const_data_ptr<T>())),
+        bias(bias ? bias->const_data_ptr<T>() : nullptr) {}
+
+  void run(int64_t n, int64_t first, int64_t last, const T* rows,
+           const LineMap& map) const {
+    dense_forward<T>(g, chunk, inputs.of_image<T>(n), rows, map,
+                     packed.data(), bias, first, last, image_of<T>(out, n, 0));
+  }
+};
 
 Tensor forward_op(const Tensor& x_any, const Tensor& weight_any,
                   const OptionalTensor& image_offset,
                   const OptionalTensor& kernel_offset,
-                  const OptionalTensor& mask, at::IntArrayRef numbers) {
+                  const OptionalTensor& mask, at::IntArrayRef numbers,
+                  const OptionalTensor& bias_any) {
   const Tensor x = plain(x_any), weight = weight_any.contiguous();
   check_type(x, weight);
+  OptionalTensor bias;
+  if (bias_any) bias = bias_any->contiguous();
   const Settings settings = make_settings(x, numbers);
   const Geometry& g = settings.geometry;
   const PixelInputs inputs(image_offset, kernel_offset, mask,
@@ -60,9 +64,30 @@ Tensor forward_op(const Tensor& x_any, const Tensor& weight_any,
       at::empty({x.size(0), weight.size(0), g.out_height, g.out_width},
                 x.options(), format_of(x));
   AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "dense_forward", [&] {
-    forward_all<scalar_t>(settings, inputs, weight, x, out);
+    const auto segments =
+        cut<scalar_t>(x.size(1), settings.offset_groups, settings.groups,
+                      4 * kLanes<scalar_t>);
+    const auto chunks = make_parts<scalar_t>(weight, settings.groups,
+                                             join(segments, x.size(1) * 4));
+    std::vector<Forward<scalar_t>> parts;
+    for (const DenseChunk& chunk : chunks)
+      parts.emplace_back(
+          ForwardPart{g, inputs, x, out, chunk.chunk.segments}, chunk, weight,
+          bias);
+    forward_parts<scalar_t>(parts);
   });
   return out;
+}
+
+// For each image, what each band reads.
+template <typename T>
+std::vector<std::vector<Lines>> windows_of_bands(const Geometry& g,
+                                                 const PixelInputs& inputs,
+                                                 int64_t images) {
+  auto windows = lines_of_blocks<T>(g, inputs, images, kBand);
+  for (auto& of_image : windows)
+    of_image = windows_of(of_image.data(), of_image.size());
+  return windows;
 }
 
 // Returns the gradient of the weights. A task is a chunk and every
@@ -77,6 +102,7 @@ Tensor backward_all(const Settings& settings, const PixelInputs& inputs,
   const int64_t images = x.size(0);
   const auto parts = make_parts<T>(
       weight, settings.groups, join(segments, widest<T>(images, x.size(1))));
+  const auto windows = windows_of_bands<T>(settings.geometry, inputs, images);
   const int64_t pieces = parts.size();
   const int64_t blocks =
       std::min<int64_t>(images, std::max<int64_t>(1, 32 / pieces));
@@ -90,8 +116,9 @@ Tensor backward_all(const Settings& settings, const PixelInputs& inputs,
         std::vector<OffsetGrads<T>> to;
         for (const Segment& s : part.chunk.segments)
           to.push_back(grads.of_segment<T>(n, s));
-        dense_backward<T>(settings.geometry, part, inputs.of_image<T>(n),
-                          image_of<const T>(x, n, 0), packed.data(),
+        dense_backward<T>(settings.geometry, part, windows[n],
+                          inputs.of_image<T>(n), image_of<const T>(x, n, 0),
+                          packed.data(),
                           image_of<const T>(grad_out, n, 0),
                           image_of<T>(grad_x, n, 0), grad_packed[i].data(),
                           to);
@@ -138,7 +165,8 @@ std::vector<Tensor> backward_op(const Tensor& grad_out_any,
 TORCH_LIBRARY_FRAGMENT(dksan_mm, m) {
   m.def(
       "dense_forward(Tensor x, Tensor weight, Tensor? image_offset, "
-      "Tensor? kernel_offset, Tensor? mask, SymInt[] settings) -> Tensor");
+      "Tensor? kernel_offset, Tensor? mask, SymInt[] settings, "
+      "Tensor? bias=None) -> Tensor");
   m.def(
       "dense_backward(Tensor grad_out, Tensor x, Tensor weight, "
       "Tensor? image_offset, Tensor? kernel_offset, Tensor? mask, "

@@ -152,6 +152,15 @@ void from_rows(const T* rows, int64_t stride, const Image<T>& to,
   }
 }
 
+// The same for all segments of an image, in rows `stride` apart.
+template <typename T>
+void to_rows(const Image<const T>& from, int64_t first, int64_t count,
+             const std::vector<Segment>& segments, int64_t stride, T* rows) {
+  for (const Segment& s : segments)
+    to_rows(from_channel(from, s.channel), first, count, s.channels, s.width,
+            stride, rows + s.start);
+}
+
 // Calls run(channel, pixel, numbers) for runs of numbers side by side.
 template <typename T, typename Run>
 void for_runs(const Image<T>& image, int64_t count, int64_t channels,

@@ -23,7 +23,7 @@ struct Segment {
 // Neighbouring segments of one group; their `start` counts from the first.
 struct Chunk {
   std::vector<Segment> segments;
-  int64_t start, width;  // in the rows of all segments
+  int64_t width;
 };
 
 // Widest segment, and chunk: two vectors where there are few channels in all,
@@ -75,7 +75,7 @@ inline std::vector<Chunk> join(const std::vector<Segment>& segments,
     const bool fits = !chunks.empty() &&
                       chunks.back().segments[0].group == s.group &&
                       chunks.back().width + s.width <= widest;
-    if (!fits) chunks.push_back({{}, s.start, 0});
+    if (!fits) chunks.push_back({{}, 0});
     s.start = chunks.back().width;
     chunks.back().width += s.width;
     chunks.back().segments.push_back(s);

@@ -17,8 +17,8 @@ namespace dksan {
 // Output pixels that move a window on together.
 constexpr int64_t kBlockPixels = 512;
 
-inline int64_t blocks_of(int64_t pixels) {
-  return (pixels + kBlockPixels - 1) / kBlockPixels;
+inline int64_t blocks_of(int64_t pixels, int64_t block = kBlockPixels) {
+  return (pixels + block - 1) / block;
 }
 
 // Lines [first, last) of the input; none if last <= first.
