@@ -21,6 +21,7 @@ from dksan_mm.io.outputs import check_output, write_output
 from dksan_mm.utils.errors import UserError
 
 Size = tuple[int, int]
+MAX_THREADS = 1024  # chosen here; torch starts any number at once
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -66,6 +67,9 @@ def check_args(args: argparse.Namespace) -> dict[str, launch.Config]:
         value = getattr(args, name)
         if value is not None and value < least:
             raise UserError(f'--{name} must be at least {least}, got {value}')
+    if args.threads and args.threads > MAX_THREADS:
+        raise UserError(f'--threads must be at most {MAX_THREADS}, got '
+                        f'{args.threads}')
     check_output(args.out, overwrite=args.overwrite)
     return {path: read_config(path) for path in args.configs}
 

@@ -106,6 +106,7 @@ def test_numbers_replace_no_file_unasked(tmp_path, sentence):
     (['none.py'], 'there is no config none.py'),
     ([BICUBIC, '--rounds', '-1'], '--rounds must be at least 0, got -1'),
     ([BICUBIC, '--threads', '0'], '--threads must be at least 1, got 0'),
+    ([BICUBIC, '--threads', '1025'], '--threads must be at most 1024, got '),
     ([BICUBIC, '--out', 'nowhere/out.json'], 'there is no folder nowhere'),
     ([BICUBIC, '--within', 'levels.9'], "has no part 'levels.9'"),
     ([str(ROOT / 'configs/_base_/schedules/adam_115k.py')
