@@ -31,12 +31,20 @@ def register_formulas() -> bool:
     return True
 
 
-def _forward_flops(x_shape: Shape, weight_shape: Shape,
+def _forward_flops(x_shape: Shape,
+                   weight_shape: Shape,
                    image_offset_shape: Shape | None,
-                   kernel_offset_shape: Shape | None, mask_shape: Shape | None,
-                   settings: list[int], *, out_shape: Shape,
+                   kernel_offset_shape: Shape | None,
+                   mask_shape: Shape | None,
+                   settings: list[int],
+                   bias_shape: Shape | None = None,
+                   *,
+                   out_shape: Shape,
                    **_: object) -> int:
-    """Count the FLOPs of one call; see ``cpp.py`` for the arguments."""
+    """Count the FLOPs of one call; see ``cpp.py`` for the arguments.
+
+    As for torch's convolutions, the bias is not counted.
+    """
     taps, channels = settings[0] * settings[1], x_shape[1]
     weights = math.prod(weight_shape)
     count = 0 if image_offset_shape is None else 4 * taps * channels

@@ -3,7 +3,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from dksan_mm.ops import deform_kernel_conv2d, set_backend
+from dksan_mm.ops import (ModulatedDeformConv2d, deform_kernel_conv2d,
+                          set_backend)
 from dksan_mm.ops.flops import register_formulas
 
 PIXELS, TAPS = 2 * 5 * 7, 9
@@ -42,3 +43,11 @@ def test_flops_of_one_convolution(filters, offsets, multiply_adds, image):
     flops = count(lambda: deform_kernel_conv2d(
         torch.rand(2, 6, 5, 7), torch.rand(*shape, scope, scope), **others))
     assert flops == 2 * PIXELS * (multiply_adds + image * TAPS * 6 * 4)
+
+
+@pytest.mark.parametrize('bias', [False, True])
+def test_the_bias_is_not_counted(bias):
+    layer = ModulatedDeformConv2d(6, 4, 3, padding=1, bias=bias)
+    offset, mask = torch.rand(2, 2 * TAPS, 5, 7), torch.rand(2, TAPS, 5, 7)
+    flops = count(lambda: layer(torch.rand(2, 6, 5, 7), offset, mask))
+    assert flops == 2 * PIXELS * TAPS * 6 * (4 + 4)
