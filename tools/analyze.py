@@ -19,9 +19,9 @@ from dksan_mm.cli import launch
 from dksan_mm.cli.arguments import add_output_options, frame_size
 from dksan_mm.io.outputs import check_output, write_output
 from dksan_mm.utils.errors import UserError
+from dksan_mm.utils.threads import MAX_THREADS
 
 Size = tuple[int, int]
-MAX_THREADS = 1024  # chosen here; torch starts any number at once
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

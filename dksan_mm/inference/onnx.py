@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from dksan_mm.utils.interrupts import stopping_once
 from dksan_mm.utils.rounding import round_to_uint8
 from dksan_mm.utils.running import run_tool
+from dksan_mm.utils.threads import MAX_THREADS
 from .scene_cuts import is_cut
 from .windows import restore_stream
 
-MAX_THREADS = 1024  # chosen here; onnxruntime starts any number at once
 PARTS = ('extract', 'restore')
 HINT = "dksan-mm export {} writes it (docs/onnx.md)"
 

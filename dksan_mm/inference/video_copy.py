@@ -17,7 +17,6 @@ from dksan_mm.io.video.targets import (check_apart, check_count,
 from dksan_mm.io.video.writers import CRF, FolderWriter, Writer, open_writer
 from dksan_mm.utils.threads import Background, Prefetch
 
-Size = tuple[int, int]
 Restore = Callable[[Iterator[NDArray[Any]]], Iterator[NDArray[Any]]]
 
 
@@ -94,8 +93,9 @@ def copy_video(restore: Restore,
 
 
 def with_checked_size(
-        images: Iterator[NDArray[Any]], target: str | os.PathLike[str],
-        output_size: Callable[[Size], Size]) -> Iterator[NDArray[Any]]:
+    images: Iterator[NDArray[Any]], target: str | os.PathLike[str],
+    output_size: Callable[[tuple[int, int]], tuple[int, int]]
+) -> Iterator[NDArray[Any]]:
     """Refuse frames that are too large for a target before any is upscaled.
 
     Args:

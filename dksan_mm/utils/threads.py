@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+# Chosen here: torch and onnxruntime start any number, all at once.
+MAX_THREADS = 1024
 _END = object()
 POLL = 0.1  # seconds between checks whether the other side has stopped
 
