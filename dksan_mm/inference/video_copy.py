@@ -10,11 +10,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from dksan_mm.io.locks import claimed
-from dksan_mm.io.video.readers import Source, open_source
+from dksan_mm.io.video.base import Source, Writer
+from dksan_mm.io.video.readers import open_source
 from dksan_mm.io.video.targets import (check_apart, check_count,
                                        check_frame_size, check_target,
                                        is_video)
-from dksan_mm.io.video.writers import CRF, FolderWriter, Writer, open_writer
+from dksan_mm.io.video.writers import CRF, FolderWriter, open_writer
 from dksan_mm.utils.threads import Background, Prefetch
 
 Restore = Callable[[Iterator[NDArray[Any]]], Iterator[NDArray[Any]]]

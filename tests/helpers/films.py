@@ -20,14 +20,14 @@ Auf Wiedersehen
 """
 
 
-def upscale(source, target):
-    """Write a source's frames, pixels doubled; both objects, finished."""
+def upscale(source, target, *, times=2, whole=True, **kwargs):
+    """Write a source's frames, pixels repeated; both objects, finished."""
     source = open_source(source)
-    writer = open_writer(target, source)
+    writer = open_writer(target, source, **kwargs)
     for frame in source:
-        image = frame.image.repeat(2, 0).repeat(2, 1)
+        image = frame.image.repeat(times, 0).repeat(times, 1)
         writer.write(image, frame.pts, frame.duration)
-    writer.close(whole=True)
+    writer.close(whole=whole)
     return source, writer
 
 

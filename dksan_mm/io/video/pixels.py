@@ -1,29 +1,19 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Conversion of decoded frames to 8-bit RGB, and of RGB to YUV."""
-import re
-from fractions import Fraction
+"""Conversion of decoded frames to 8-bit RGB."""
 from typing import Any
 
 import av
-import av.filter
 import numpy as np
 from av.sidedata.sidedata import Type
 from numpy.typing import NDArray
 
+from .code_values import is_grey, read_codes
 from .color import (MATRICES, OWN, PQ, SWSCALE, TRANSFERS, Color, read_coding,
                     read_color)
 from .geometry import Crop, read_orientation
-from .light import HLG_PEAK, WHITE, Conversion, luma_weights, same_light
+from .light import HLG_PEAK, WHITE, Conversion, same_light
 from .side_data import read_side_data
-
-# swscale's flags: bicubic, full_chroma_int, full_chroma_inp, accurate_rnd.
-# Without them 10-bit white becomes 253. PyAV passes them on.
-ACCURATE = 0x4 | 0x2000 | 0x4000 | 0x40000
-# White in the 16-bit RGB that swscale makes of limited range.
-WHITE_16 = 65283
-# PyAV returns the samples of these formats unconverted.
-_NATIVE = ('gbrp', 'gbrap', 'rgb48', 'rgba64', 'rgbaf', 'rgbf', 'gray')
-Codes = tuple[NDArray[Any], float, float]  # code values, black, white
+from .swscale import reformat
 
 
 class PixelReader:
@@ -94,7 +84,7 @@ class PixelReader:
                         for c in frame.format.components) or (frame.format.name
                                                               == 'pal8')
         if not (converts or has_alpha) and _is_simple(frame):
-            return _reformat(frame, pixels).to_ndarray()
+            return reformat(frame, pixels).to_ndarray()
         (codes, black, white), alpha = read_codes(frame, has_alpha)
         image: NDArray[Any]
         if converts:
@@ -159,149 +149,10 @@ def _is_simple(frame: av.VideoFrame) -> bool:
     """Return whether swscale's 8-bit values are exact up to rounding."""
     name = frame.format.name
     matrix, full = read_coding(frame)
-    if name.startswith(('gray', 'ya')) or matrix in OWN:
+    if is_grey(frame) or matrix in OWN:
         return False
     deep = max(c.bits for c in frame.format.components) > 8
     return not deep or bool(matrix and not full) or name.startswith('xyz')
-
-
-def read_codes(frame: av.VideoFrame,
-               has_alpha: bool) -> tuple[Codes, NDArray[Any] | None]:
-    """Read the RGB code values of a frame at its own bit depth.
-
-    Args:
-        frame (VideoFrame): A decoded frame.
-        has_alpha (bool): Whether to read its alpha, too.
-
-    Returns:
-        tuple: ``((codes, black, white), alpha)``: ``codes`` is uint16 or
-        uint8, (h, w, 3); ``alpha`` is float32 from 0 to 1, (h, w), or None.
-    """
-    matrix, full = read_coding(frame)
-    name = frame.format.name
-    bits = max(c.bits for c in frame.format.components)
-    is_grey = name.startswith(('gray', 'ya'))
-    if matrix in OWN and not is_grey:
-        return (_from_planes(frame, matrix, full), 0, 65535), None
-    if name.startswith(_NATIVE):
-        values: NDArray[Any] = frame.to_ndarray()
-        if values.dtype.kind == 'f':
-            values = np.nan_to_num(np.clip(values, 0, 1))
-            values = np.rint(values * 65535).astype(np.uint16)
-        bits = 16 if values.dtype == np.uint16 and bits > 16 else bits
-        top, step = 2**bits - 1, 2**(bits - 8)
-    elif bits > 8 or (matrix and not is_grey) or has_alpha and is_grey:
-        reordered = _reformat(frame, 'rgba64le' if has_alpha else 'rgb48le')
-        values, top = reordered.to_ndarray(), (2**bits - 1) << (16 - bits)
-        step = 256
-    else:
-        reordered = _reformat(frame, 'rgba' if has_alpha else 'rgb24')
-        values, top, step = reordered.to_ndarray(), 255, 1
-    alpha = None
-    if has_alpha:
-        alpha = np.minimum(values[..., 3] / np.float32(top), 1)
-    if values.ndim == 2:
-        values = np.repeat(values[..., None], 3, 2)
-    black, white = 0, top
-    if not full:
-        black, white = (16 * step, 235 * step) if is_grey else (0, WHITE_16)
-    return (values[..., :3], black, white), alpha
-
-
-def _from_planes(frame: av.VideoFrame, matrix: int,
-                 full: bool) -> NDArray[Any]:
-    """Compute 16-bit RGB with matrices that swscale does not support."""
-    bits = frame.format.components[0].bits
-    y, first, second = _read_planes(frame)
-    half = 2**(bits - 1)
-    if full:
-        y = y / (2**bits - 1)
-        first, second = [(c - half) / (2**bits - 1) for c in (first, second)]
-    else:
-        y = (y - half / 8) / (219 / 128 * half)
-        # YCgCo is computed from R, G and B of limited range.
-        span = (219 if matrix == 8 else 224) / 128 * half
-        first, second = [(c - half) / span for c in (first, second)]
-    if matrix == 8:  # YCgCo
-        rgb = (y - first + second, y + first, y - first - second)
-    else:
-        red, green, blue = luma_weights(read_color(frame).primaries)
-        r, b = y + 2 * (1 - red) * second, y + 2 * (1 - blue) * first
-        rgb = (r, (y - red * r - blue * b) / green, b)
-    image = np.clip(np.stack(rgb, -1), 0, 1)
-    levels: NDArray[Any] = np.rint(image * 65535)
-    return levels.astype(np.uint16)
-
-
-def _read_planes(frame: av.VideoFrame) -> list[NDArray[Any]]:
-    """Read luma and both chroma planes as float32, at luma's size."""
-    if not re.match('yuvj?4..p', frame.format.name):
-        raise NotImplementedError('its matrix needs planes')
-    kind = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
-    planes = []
-    for plane in frame.planes[:3]:
-        content: Any = plane  # a buffer
-        rows = np.frombuffer(content, kind).reshape(plane.height, -1)
-        rows = rows[:, :plane.width].astype(np.float32)
-        rows = _stretch(rows, frame.height)
-        planes.append(_stretch(rows.T, frame.width).T)
-    return planes
-
-
-def _stretch(rows: NDArray[Any], height: int) -> NDArray[Any]:
-    """Interpolate between rows with evenly spaced centres."""
-    if len(rows) == height:
-        return rows
-    places = (np.arange(height) + 0.5) * (len(rows) / height) - 0.5
-    places = np.clip(places, 0, len(rows) - 1)
-    low = places.astype(int)
-    high = np.minimum(low + 1, len(rows) - 1)
-    share = (places - low).astype(np.float32)[:, None]
-    stretched: NDArray[Any] = rows[low] * (1 - share) + rows[high] * share
-    return stretched
-
-
-def _reformat(frame: av.VideoFrame, pixels: str) -> av.VideoFrame:
-    """Convert by swscale, after tagging the frame with its actual coding."""
-    matrix, full = read_coding(frame)
-    if matrix in SWSCALE:
-        frame.colorspace, frame.color_range = matrix, 2 if full else 1
-    return frame.reformat(format=pixels, interpolation=ACCURATE, threads=1)
-
-
-def to_yuv(image: NDArray[Any], matrix: int) -> av.VideoFrame:
-    """Code an image as luma and chroma of limited range.
-
-    Chroma is sited left and between two lines, as decoders expect.
-
-    Args:
-        image (ndarray[uint8, h, w, 3]): RGB.
-        matrix (int): Matrix code of H.273: 1, 4, 5, 6, 7 or 9.
-
-    Returns:
-        VideoFrame: A yuv420p frame.
-    """
-    frame = _place_chroma(av.VideoFrame.from_ndarray(image, format='rgb24'))
-    frame.colorspace = matrix
-    return frame.reformat(
-        format='yuv420p',
-        interpolation=ACCURATE,
-        dst_color_range=1,
-        dst_colorspace=5 if matrix in (5, 6) else matrix)
-
-
-def _place_chroma(frame: av.VideoFrame) -> av.VideoFrame:
-    """Set the chroma siting for swscale, which PyAV does not expose."""
-    graph = av.filter.Graph()
-    source = graph.add_buffer(
-        width=frame.width,
-        height=frame.height,
-        format=frame.format,
-        time_base=Fraction(1, 25))
-    graph.link_nodes(source, graph.add('setparams', 'chroma_location=left'),
-                     graph.add('buffersink')).configure()
-    graph.vpush(frame)
-    return graph.vpull()
 
 
 def _read_peak(frame: av.VideoFrame) -> float:

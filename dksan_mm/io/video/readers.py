@@ -6,13 +6,10 @@ import os.path as osp
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 
 from dksan_mm.io.file_kinds import describe_kind
 from dksan_mm.io.image_headers import JPEG_START, PNG_START, is_animated_webp
@@ -21,95 +18,12 @@ from dksan_mm.io.listing import (check_reachable, find_gaps, is_image_name,
                                  is_video_name, list_frames_of, natural,
                                  not_taken, read_folder, refuse_special)
 from dksan_mm.io.video.animations import is_animated_png
-from dksan_mm.io.video.color import Color
+from dksan_mm.io.video.base import Frame, Source
 from dksan_mm.io.video.decoder import Decoder, Picture
 from dksan_mm.io.video.frame_times import place_frames
 from dksan_mm.io.video.inputs import is_address
-from dksan_mm.utils.errors import name_file
 
 DEFAULT_RATE = Fraction(25)  # frame rate of images: chosen here
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A frame with its presentation time.
-
-    Attributes:
-        image (ndarray[uint8, h, w, 3]): RGB.
-        pts (int): Presentation time in units of the source's ``time_base``.
-        duration (int): Duration in the same units; 0 if unknown.
-    """
-    image: NDArray[Any]
-    pts: int
-    duration: int
-
-
-class Source:
-    """Base class of all sources.
-
-    Iterating yields each :class:`Frame` once, in order. If the rest of a
-    source is unusable (damaged, of another size, or on a drive that is gone),
-    the iteration ends and ``complaints`` states the reason.
-
-    Attributes:
-        path (str): Path as the user named it.
-        rate (Fraction): Average frame rate in Hz.
-        time_base (Fraction): Unit of ``Frame.pts`` in seconds.
-        num_frames (int): Number of frames if known in advance; else 0.
-        sample_aspect (Fraction): Pixel aspect ratio, width to height.
-        tracks (str | None): File whose sound, subtitles, chapters and tags
-            belong to the frames.
-        keeps_time (bool): Whether the frames keep the times of that file;
-            otherwise only its tags apply to them.
-        color (Color): Colour space of the frames.
-        complaints (list[str]): Errors; complete after the iteration.
-        notes (list[str]): Changes that lose no frame; complete after the
-            iteration.
-    """
-    sample_aspect = Fraction(1)
-    color = Color()
-    tracks: str | None = None
-    keeps_time = True
-
-    def __init__(self, path: str, rate: Fraction, num_frames: int) -> None:
-        self.path, self.rate, self.num_frames = path, rate, num_frames
-        self.time_base = 1 / rate
-        self.complaints: list[str] = []
-        self.notes: list[str] = []
-
-    @property
-    def inputs(self) -> list[str]:
-        """Files that are read."""
-        return [self.path]
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames, all of one size.
-
-        Raises:
-            ValueError: If the source has no first frame; names the path.
-            OSError: If the first frame cannot be read.
-        """
-        number, size = 0, None
-        try:
-            for frame in self._read():
-                size = size or frame.image.shape
-                _check_size(frame, size, f'{self.path}: frame {number}')
-                number += 1
-                yield frame
-        except (OSError, ValueError) as error:
-            if not number:
-                raise
-            self.complaints.append(name_file(error) or str(error))
-
-    def _read(self) -> Iterator[Frame]:
-        raise NotImplementedError
-
-
-def _check_size(frame: Frame, size: tuple[int, ...], name: str) -> None:
-    if frame.image.shape != size:
-        h, w = frame.image.shape[:2]
-        raise ValueError(f'{name} is {w}x{h}, the frames before it are '
-                         f'{size[1]}x{size[0]}')
 
 
 class VideoFile(Source):

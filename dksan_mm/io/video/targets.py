@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dksan_mm.io.files import is_special
 from dksan_mm.io.layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from dksan_mm.io.listing import check_reachable
-from .readers import Source
+from .base import Source
 
 # Containers that hold H.264 and store the time of each frame.
 H264_SUFFIXES = ('.mp4', '.mkv', '.mov', '.m4v')

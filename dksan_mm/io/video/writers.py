@@ -13,11 +13,10 @@ from typing import Any
 import av
 from numpy.typing import NDArray
 
-from dksan_mm.io.files import (move_new, move_to_free_name, new_folder,
-                               part_names, remove, reserve_file)
+from dksan_mm.io.files import move_new, new_folder, reserve_file
 from dksan_mm.io.images import write_png
-from .pixels import to_yuv
-from .readers import Source
+from .base import Source, Writer
+from .swscale import to_yuv
 from .targets import (H264_SUFFIXES, OUR_NAME, check_folder, check_frame_size,
                       too_many)
 from .tracks import TrackCopy, copy_tags_alone
@@ -25,100 +24,6 @@ from .tracks import TrackCopy, copy_tags_alone
 CRF = 12  # chosen here: hardly distinguishable from the frames
 FRAME_NAME = '{:06d}.png'
 _FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION of FFmpeg
-
-
-class Writer:
-    """Base class of all writers.
-
-    Args:
-        path (str): Path of the target.
-        source (Source): Source of the frames that are upscaled.
-        overwrite (bool): Whether the target may be replaced.
-
-    Attributes:
-        path (str): Path of the target.
-        part (str | None): Temporary path; None before the first frame.
-        num_frames (int): Number of frames written.
-        notes (list[str]): Sentences about what was left out.
-    """
-
-    def __init__(self,
-                 path: str,
-                 source: Source,
-                 *,
-                 overwrite: bool = False) -> None:
-        self.path, self.source, self.overwrite = path, source, overwrite
-        self.part: str | None = None
-        self.num_frames = 0
-        self.notes: list[str] = []
-
-    def write(self, image: NDArray[Any], pts: int, duration: int) -> None:
-        """Append a frame.
-
-        Args:
-            image (ndarray[uint8, h, w, 3]): RGB.
-            pts (int): Presentation time in the source's ``time_base``.
-            duration (int): Duration in the same units; 0 if unknown.
-
-        Raises:
-            OSError: If the frame cannot be written, e.g. to a full disk.
-            ValueError: If the target cannot hold it.
-        """
-        raise NotImplementedError
-
-    def close(self, *, whole: bool) -> str:
-        """Finish the output and move it to the target.
-
-        Args:
-            whole (bool): If False, the output is named ``big.part.mp4``
-                instead of ``big.mp4``, or ``big.part-2.mp4`` if that exists.
-
-        Returns:
-            str: Path of the output.
-
-        Raises:
-            FileExistsError: If the target has been created meanwhile; names
-                the file with the frames.
-            OSError: If the output cannot be moved; names that file, too.
-        """
-        if not whole:
-            return self._keep()
-        try:
-            self._move()
-        except (FileExistsError, IsADirectoryError) as error:
-            raise FileExistsError(
-                f'{self.path} has appeared or changed in the meantime and is '
-                f'not replaced; the frames are in {self._keep()}') from error
-        except OSError as error:  # e.g. the target is a mount point
-            raise OSError(f'{self.path} cannot be replaced ({error.strerror});'
-                          f' the frames are in {self._keep()}') from error
-        self.part = None
-        return self.path
-
-    def _keep(self) -> str:
-        path, self.part = self._begun(), None  # keeps the frames written
-        try:
-            return move_to_free_name(path, part_names(self.path))
-        except OSError:
-            return path
-
-    def _move(self) -> None:
-        if self.overwrite:
-            os.replace(self._begun(), self.path)
-        else:
-            move_new(self._begun(), self.path)
-
-    def _begun(self) -> str:
-        """Return the temporary path; it exists from the first frame on."""
-        if self.part is None:
-            raise ValueError(f'{self.path}: no frame has been written')
-        return self.part
-
-    def discard(self) -> None:
-        """Remove the unfinished output."""
-        if self.part is not None:
-            remove(self.part)
-            self.part = None
 
 
 class VideoWriter(Writer):

@@ -10,7 +10,7 @@ from helpers.color_frames import (WEIGHTS, YCGCO, centers, decode, encode,
                                   make_frame, patches)
 
 from dksan_mm.io.video.color import Color, read_coding
-from dksan_mm.io.video.pixels import PixelReader, to_yuv
+from dksan_mm.io.video.pixels import PixelReader
 
 
 def read(frame, **kwargs):
@@ -221,24 +221,6 @@ def test_hdr_becomes_bt709_everywhere(transfer, name, keep_color):
                     'from 1000 cd/m2')
 
 
-@pytest.mark.parametrize('matrix', WEIGHTS)
-def test_coding_an_image(matrix):
-    rgb = np.rint(patches(1) * 255).astype(np.uint8)
-    side = 32
-    frame = to_yuv(rgb.repeat(side, 0).repeat(side, 1), matrix)
-    assert frame.format.name == 'yuv420p' and frame.color_range == 1
-    for plane, wanted in zip(frame.planes, encode(rgb / 255, matrix, False,
-                                                  8)):
-        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, -1)
-        rows = centers(rows[:, :plane.width],
-                       side * plane.width // frame.width)
-        assert np.abs(rows.astype(int) - wanted).max() <= 1
-    frame.colorspace, frame.color_range = matrix, 1
-    back = centers(PixelReader('v').read(frame), side)
-    assert np.abs(back.astype(int) - rgb).max() <= 3  # 8 bits of Y, Cb and Cr
-    np.testing.assert_array_equal(back[0], rgb[0])  # greys
-
-
 def test_dolby_vision_without_a_base_is_refused():
     """Its colours are in no tag, only in metadata of each frame."""
     frame = make_frame('yuv420p', encode(patches(), 1, False, 8))
@@ -250,20 +232,3 @@ def test_dolby_vision_without_a_base_is_refused():
            for name in names})
     with pytest.raises(ValueError, match='v.mkv: Dolby Vision'):
         PixelReader('v.mkv').read(tagged)
-
-
-@pytest.mark.parametrize('axis, place', [(1, 0), (0, 0.5)])
-def test_where_chroma_lies(axis, place):
-    """On the left of two pixels, and between two lines."""
-    ramp = np.arange(256)
-    image = np.zeros((256, 256, 3), np.uint8)
-    image[..., 0] = ramp if axis else ramp[:, None]
-    image[..., 2] = 255 - image[..., 0]
-    plane = to_yuv(image, 1).planes[2]
-    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, -1)
-    rows = rows[:, :128].mean(1 - axis)
-    red, blue = WEIGHTS[1]
-    y = (red * ramp + blue * (255 - ramp)) / 255
-    values = 128 + 224 * (ramp / 255 - y) / (2 - 2 * red)
-    places = np.interp(rows, values, ramp) - 2 * np.arange(128)
-    assert abs(places[8:-8].mean() - place) < 0.1
