@@ -1,3 +1,3 @@
 # Copyright (c) DKSAN-MM contributors.
-# The path of this config in commands; it stands in bicubic/.
+# A short path for commands. The config itself is in bicubic/.
 _base_ = 'bicubic/bicubic_vid3oc_x16.py'

@@ -1,3 +1,3 @@
 # Copyright (c) DKSAN-MM contributors.
-# The path of this config in commands; it stands in dksan/.
+# A short path for commands. The config itself is in dksan/.
 _base_ = 'dksan/dksan-s_gan_open_x16.py'

@@ -1,3 +1,3 @@
 # Copyright (c) DKSAN-MM contributors.
-# The path of this config in commands; it stands in edvr/.
+# A short path for commands. The config itself is in edvr/.
 _base_ = 'edvr/edvr-s_vid3oc_x16.py'

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-# Bicubic on IntVID, as bicubic_vid3oc_x16.py.
+# bicubic_vid3oc_x16.py, tested on IntVID.
 _base_ = ['bicubic_vid3oc_x16.py', '../_base_/datasets/intvid_x16.py']
 
 experiment_name = 'bicubic_intvid_x16'

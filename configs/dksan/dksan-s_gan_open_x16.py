@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
-# dksan-s_gan_vid3oc_x16.py on open clips and photographs, as
-# dksan-s_open_x16.py, for weights that anybody may use.
+# dksan-s_gan_vid3oc_x16.py on open clips and photographs, the data of
+# dksan-s_open_x16.py, for weights that everyone may use.
 _base_ = 'dksan-s_gan_vid3oc_x16.py'
 
 experiment_name = 'dksan-s_gan_open_x16'

@@ -8,9 +8,10 @@ _base_ = [
 
 experiment_name = 'dksan-s_open_x16'
 
-# The frames of x2, x4 and x8, too: one network for every factor.
+# Losses of the outputs at x2, x4 and x8: one network for all scales.
 model = dict(level_weights=(0.1, 0.2, 0.2))
 
-# x4 alone until the rate decays, at a fraction of the cost of x16.
+# Trained at x4 until the learning rate decays, for a fraction of the cost of
+# x16.
 default_hooks = dict(
     progressive=dict(type='ProgressiveScaleHook', scale=4, until=100_000))

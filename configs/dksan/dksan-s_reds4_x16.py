@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-# Test on REDS4 of what dksan-s_vid3oc_x16.py trains.
+# The network of dksan-s_vid3oc_x16.py, tested on REDS4.
 _base_ = ['dksan-s_vid3oc_x16.py', '../_base_/datasets/reds4_x16.py']
 
 experiment_name = 'dksan-s_reds4_x16'

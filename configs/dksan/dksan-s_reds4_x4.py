@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
-# Test on REDS4 of the x4 frames of what dksan-s_open_x16.py trains, which
-# has learned every factor by model.level_weights.
+# The x4 output of the network of dksan-s_open_x16.py, tested on REDS4.
+# Training with model.level_weights covers all scales.
 _base_ = ['dksan-s_open_x16.py', '../_base_/datasets/reds4_x4.py']
 
 experiment_name = 'dksan-s_reds4_x4'

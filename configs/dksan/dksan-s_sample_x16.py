@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-# `make demo`: the small network on the sample clips, some minutes on a CPU.
+# `make demo`: the small network on the sample clips, a few minutes on a CPU.
 _base_ = 'dksan-s_vid3oc_x16.py'
 
 experiment_name = 'dksan-s_sample_x16'
@@ -15,6 +15,6 @@ warm_up.update(end=50)
 decay.update(begin=300, end=400)
 default_hooks = dict(
     progressive=dict(until=300),
-    logger=dict(interval=10))  # a line on the screen every few seconds
+    logger=dict(interval=10))  # a log line every few seconds
 log_processor = dict(window_size=10)
 del data_root, warm_up, decay

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-# Test on SPMCS of what dksan-s_vid3oc_x16.py trains.
+# The network of dksan-s_vid3oc_x16.py, tested on SPMCS.
 _base_ = ['dksan-s_vid3oc_x16.py', '../_base_/datasets/spmcs_x16.py']
 
 experiment_name = 'dksan-s_spmcs_x16'

@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
-# Test on SPMCS of the x4 frames of what dksan-s_open_x16.py trains, which
-# has learned every factor by model.level_weights.
+# The x4 output of the network of dksan-s_open_x16.py, tested on SPMCS.
+# Training with model.level_weights covers all scales.
 _base_ = ['dksan-s_open_x16.py', '../_base_/datasets/spmcs_x4.py']
 
 experiment_name = 'dksan-s_spmcs_x4'

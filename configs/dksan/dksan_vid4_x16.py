@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-# Test on Vid4 of what dksan_vid3oc_x16.py trains.
+# The network of dksan_vid3oc_x16.py, tested on Vid4.
 _base_ = ['dksan_vid3oc_x16.py', '../_base_/datasets/vid4_x16.py']
 
 experiment_name = 'dksan_vid4_x16'

@@ -1,6 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
-# EDVR at the cost of dksan-s, and trained just as it is; but it has no frames
-# of lower scales: all of it is trained from the start.
+# EDVR at the cost of dksan-s, with the same training. It has no outputs of
+# lower scales, so the whole network is trained from the start.
 _base_ = [
     '../_base_/schedules/muon_3500.py',
     '../_base_/datasets/vid3oc_crop256_x16.py', '../_base_/models/edvr-s.py'

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-# Real-ESRGAN's x4plus, twice, to compare with; chosen here.
+# Real-ESRGAN x4plus, applied twice; a comparison that the paper does not have.
 _base_ = '../bicubic/bicubic_vid3oc_x16.py'
 
 experiment_name = 'real-esrgan_vid3oc_x16'

@@ -1,11 +1,12 @@
 # Copyright (c) DKSAN-MM contributors.
-# Open clips and photographs, for weights that anybody may use. All values are
+# Open clips and photographs, for weights that everyone may use. All values are
 # chosen here.
 _base_ = 'vid3oc_crop256_x16.py'
 
-# Lists of what tools/prepare_data.py has made: of videos, and of photographs
-# as clips of one frame, which always move. Shares are of an epoch's samples:
-# about 320 of each of 21 clips, 6 of each of 517 photographs.
+# Lists written by tools/prepare_data.py: videos, and photographs, which are
+# clips of one frame and always get synthetic motion. An epoch has two samples
+# of videos for one of photographs: about 320 of each of 21 clips and 6 of each
+# of 517 photographs.
 train_dataloader = dict(
     dataset=dict(
         sources=[

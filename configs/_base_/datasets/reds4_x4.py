@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-# REDS4 at x4 as mmagic lays out REDS and as it is downloaded, without any
-# preparation: data/REDS/{train_sharp,train_sharp_bicubic/X4}/{clip}/*.png. For
-# configs to take: test_dataloader = dict(dataset=_base_.reds4)
+# REDS4 at x4, in the folders of mmagic and of the download; no preparation is
+# needed: data/REDS/{train_sharp,train_sharp_bicubic/X4}/{clip}/*.png.
+# In a config: test_dataloader = dict(dataset=_base_.reds4)
 _base_ = ['x4.py', 'reds4_x16.py']
 
 reds4 = dict(

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-# REDS (Nah et al. 2019), 240 clips of 100 frames of 1280x720, as
-# tools/prepare_data.py lays it out from the unpacked train_sharp; without the
-# four of REDS4, which validate and test:
+# REDS (Nah et al. 2019), 240 clips of 100 frames of 1280x720. Four of them,
+# REDS4, are used for validation and testing, the others for training.
+# Preparation, from the unpacked train_sharp:
 #   tools/prepare_data.py data/REDS data/REDS_x16 --split train
 _base_ = ['vid3oc_x16.py', 'reds4_x16.py']
 

@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-# SPMCS (Tao et al. 2017): 30 clips of 31 frames of 960x540, of which the
-# preparation keeps 960x528. For configs to take:
-# test_dataloader = dict(dataset=_base_.spmcs)
-#   tools/prepare_data.py data/SPMCS data/SPMCS_x16 --split test
+# SPMCS (Tao et al. 2017): 30 clips of 31 frames of 960x540, which the
+# preparation crops to 960x528.
+# In a config: test_dataloader = dict(dataset=_base_.spmcs)
+# Preparation: tools/prepare_data.py data/SPMCS data/SPMCS_x16 --split test
 spmcs = dict(
     type='VideoWindowDataset',
     metainfo=dict(dataset_type='spmcs', task_name='vsr'),

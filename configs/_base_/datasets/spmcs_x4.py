@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-# SPMCS at x4 as mmagic lays it out and as it is downloaded, without any
-# preparation: data/SPMCS/{GT,BIx4}/{clip}/{frame}.png. LR of BIx4 is MATLAB's
-# bicubic; data_prefix.img=BDx4 takes the blurred one. For configs to take:
-# test_dataloader = dict(dataset=_base_.spmcs)
+# SPMCS at x4, in the folders of mmagic and of the download; no preparation is
+# needed: data/SPMCS/{GT,BIx4}/{clip}/{frame}.png. The LR frames of BIx4 are
+# MATLAB's bicubic; data_prefix.img=BDx4 selects the blurred ones.
+# In a config: test_dataloader = dict(dataset=_base_.spmcs)
 _base_ = 'x4.py'
 
 spmcs = dict(

@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-# UDM10 (Yi et al. 2019): 10 clips of 32 frames of 1272x720, of which the
-# preparation keeps 1264x720. For configs to take:
-# test_dataloader = dict(dataset=_base_.udm10)
-#   tools/prepare_data.py data/UDM10 data/UDM10_x16 --split test
+# UDM10 (Yi et al. 2019): 10 clips of 32 frames of 1272x720, which the
+# preparation crops to 1264x720.
+# In a config: test_dataloader = dict(dataset=_base_.udm10)
+# Preparation: tools/prepare_data.py data/UDM10 data/UDM10_x16 --split test
 udm10 = dict(
     type='VideoWindowDataset',
     metainfo=dict(dataset_type='udm10', task_name='vsr'),

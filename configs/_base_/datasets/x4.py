@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-# The steps of tests at x4, those of vid3oc_x16.py but for the scale.
+# The test pipeline at x4. Only the scale differs from that of vid3oc_x16.py.
 x4_pipeline = [
     dict(type='GenerateWindowIndices', interval=1, padding='replicate'),
     dict(type='LoadFrames', key='img', channel_order='rgb'),

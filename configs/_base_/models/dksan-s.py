@@ -1,16 +1,16 @@
 # Copyright (c) DKSAN-MM contributors.
-# A small sibling of DKSAN. All values that differ from the paper's are chosen
-# here.
+# A small DKSAN. All values that differ from the paper's are chosen here.
 _base_ = 'dksan.py'
 
 model = dict(
     generator=dict(
-        channels=32,  # a quarter
-        num_blocks=(6, 4, 3, 2),  # a fifth
-        reduction=4,  # 16 would leave 2 hidden channels of the attention
-        # About the mean of all pixels. Without it, more ReLUs were shut for
-        # good early in training.
+        channels=32,  # a quarter of the paper's
+        num_blocks=(6, 4, 3, 2),  # a fifth of the paper's
+        reduction=4,  # with 16, the attention would have 2 hidden channels
+        # About the mean of all pixels. Without it, more ReLUs became
+        # permanently inactive early in the training.
         mean=0.45),
-    # From few clips alone, alignment learns too little (README, "Results").
+    # Supervises the alignment: it learns too little from few clips alone
+    # (docs/results.md).
     motion_weight=0.1,
-    channels_last=True)  # with bfloat16, quicker steps
+    channels_last=True)  # faster steps with bfloat16

@@ -1,27 +1,28 @@
 # Copyright (c) DKSAN-MM contributors.
-# The optimizer and the length of training. Source of each value: the paper
-# (arXiv 2010.00154), or chosen here with the reason.
+# The optimizer and the length of the training. Source of each value: the paper
+# (arXiv 2010.00154), or "chosen here" with the reason.
 
 max_iters = 115_000  # paper, sec. 4
 
 optim_wrapper = dict(
-    type='StepOptimWrapper',  # an iteration is an update, always
+    type='StepOptimWrapper',  # each iteration is exactly one update
     constructor='OffsetLrConstructor',
     optimizer=dict(
         type='Adam',  # paper, sec. 4
         lr=4e-4,  # paper, sec. 4
         betas=(0.9, 0.999)),  # paper, sec. 4
-    # Chosen here: offsets that jump leave the frame and get no gradient any
-    # more, what users of EDVR report most. Slower predictors stay inside.
+    # Chosen here: offsets that jump out of the frame no longer receive
+    # gradients, the problem that users of EDVR report most often. With a lower
+    # learning rate of their predictors, they stay inside.
     paramwise_cfg=dict(offset_lr_mult=0.1),
-    # Chosen here: far above an ordinary step's gradient norm, so it acts on
-    # the exceptional batch only.
+    # Chosen here: far above the usual gradient norm, so it affects only
+    # exceptional batches.
     clip_grad=dict(max_norm=10.))
 
-# Chosen here, the paper names no schedule: a half cosine without restarts
-# needs no milestones and ends with steps small enough to settle. Adam's first
-# steps are of full size in every weight, which threw a fresh network off so
-# far that it learned more slowly for hundreds of steps: hence the warm-up.
+# Chosen here, because the paper states no schedule: a half cosine without
+# restarts needs no milestones and ends with small steps. The warm-up is needed
+# because Adam's first steps have full size in every weight. They disturbed a
+# new network so much that it learned more slowly for hundreds of steps.
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, begin=0, end=200, by_epoch=False),
     dict(
@@ -31,19 +32,21 @@ param_scheduler = [
         by_epoch=False)
 ]
 
-# Batch 16 in all, on 4 GPUs: paper, sec. 4. With another number of GPUs,
-# --total-batch keeps it, and --auto-scale-lr the ratio of rate and batch.
+# The paper (sec. 4) uses a total batch of 16 on 4 GPUs. With another number of
+# GPUs, --total-batch keeps this total, and --auto-scale-lr scales the learning
+# rate with the total instead.
 auto_scale_lr = dict(base_batch_size=16, enable=False)
 
 train_cfg = dict(
     type='ResumableTrainLoop',
     max_iters=max_iters,
-    # Chosen here: validation is 1,920 HR frames of Vid3oC.
+    # Chosen here, because the validation split of Vid3oC has 1,920 HR frames.
     val_interval=5000)
-# mmagic's loops: they take several data sets, each with its own metrics.
+# mmagic's loops, which accept several data sets, each with its own metrics.
 val_cfg = dict(type='MultiValLoop')
 test_cfg = dict(type='MultiTestLoop')
 
-# Not given in the paper, not used: an average of the weights (EMA).
+# The weights are not averaged (EMA): the paper does not mention it.
 
-del max_iters  # to be changed where it was used: train_cfg, param_scheduler
+# Delete the name: a child config must change train_cfg and param_scheduler.
+del max_iters

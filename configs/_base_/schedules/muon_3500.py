@@ -1,22 +1,24 @@
 # Copyright (c) DKSAN-MM contributors.
-# A training that two CPU cores do in half an hour. All values are chosen here.
-# With the runtime, for it adds a hook.
+# A training that takes half an hour on two CPU cores. All values are chosen
+# here. The runtime is a base of this file, because a hook is added to it.
 _base_ = ['adam_115k.py', '../default_runtime.py']
 
 optim_wrapper = dict(
-    # In training: bfloat16 where the processor multiplies in it; validation
-    # and tests are in float32.
+    # Training uses bfloat16 on processors that can multiply in it. Validation
+    # and tests use float32.
     dtype='auto',
     optimizer=dict(_delete_=True, type='ConvMuon', lr=1e-3),
-    # The alignment's offsets take Adam's steps of the full rate (of which
-    # ConvMuon makes 0.3), the DKC layers', which explode easily, smaller ones.
+    # ConvMuon multiplies Adam's learning rate by 0.3. align_lr_mult restores
+    # the full rate for the offsets of the alignment. Those of the DKC layers,
+    # which explode easily, keep the lower rate.
     paramwise_cfg=dict(offset_lr_mult=1., align_lr_mult=3.3))
 
-# An average over about 100 steps, which is what is validated and saved.
+# Weights averaged over about 100 steps are validated and saved.
 default_hooks = dict(
     ema=dict(
         type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.01))
-# A constant rate, which the average makes up for, and a linear end.
+# A constant learning rate and a short linear decay. No longer decay is needed,
+# because the weights are averaged.
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, begin=0, end=100, by_epoch=False),
     dict(
