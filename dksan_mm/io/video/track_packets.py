@@ -11,6 +11,13 @@ from .streams import choose_stream, open_container
 from .timeline import (BACK, Follower, Packet, Part, find_parts, follow, move,
                        open_timeline, packet_seconds)
 
+# FFmpeg's names of the containers of an output and their suffixes, the one
+# that supports most codecs first.
+_CONTAINERS = dict(matroska='.mkv', mov='.mov', mp4='.mp4')
+# FFmpeg takes the number of samples from the duration of the whole file, so
+# that a copy next to a video cannot be decoded.
+_BOUND = ('tta', )
+
 
 class TrackPackets:
     """Packets of some streams; can be iterated once.
@@ -127,6 +134,26 @@ def try_packets(source: str, indices: Sequence[int], kind: str,
         }
 
 
+def find_container(source: str, index: int, kind: str,
+                   found: tuple[list[Part], Counter[int]]) -> str:
+    """Find another container for a stream that one does not support.
+
+    Args:
+        source (str): Path of the file.
+        index (int): Index of the stream.
+        kind (str): FFmpeg's name of the container that does not support it.
+        found (tuple[list[Part], Counter]): As for :class:`TrackPackets`.
+
+    Returns:
+        str: Suffix of the other container; '' if none supports the stream.
+    """
+    for other, suffix in _CONTAINERS.items():
+        if other != kind and index in try_packets(source, [index], other,
+                                                  found):
+            return suffix
+    return ''
+
+
 class _Nowhere(io.RawIOBase):
     """A writable file of any length that stores nothing."""
 
@@ -159,6 +186,9 @@ class _Trial:
         self.fits, self._count = True, 0
         self.refused: set[int] = set()
         self._container = av.open(_Nowhere(), 'w', format=kind)
+        if stream.codec_context.name in _BOUND:
+            self.fits = False
+            return
         try:
             self._copy = self._container.add_stream_from_template(stream)
             self._container.start_encoding()

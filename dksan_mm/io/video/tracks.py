@@ -13,7 +13,8 @@ from .subtitles import MILLISECOND, SubtitleConverter, Text, can_convert
 from .tags import (copy_chapters, copy_tags, describe, find_lost, left_out,
                    suffix_of)
 from .timeline import Packet, move, seconds_of
-from .track_packets import TrackPackets, read_parts, try_packets
+from .track_packets import (TrackPackets, find_container, read_parts,
+                            try_packets)
 
 KINDS = ('audio', 'subtitle')
 OTHERS = dict(video='more video', data='data', attachment='attached file')
@@ -166,13 +167,20 @@ class TrackCopy:
             self.notes.append(f'{self.source}: {describe(stream)} are '
                               f'converted to {form}')
             return converter.stream
-        suffix = suffix_of(self._target)
-        it = 'it' if stream.type == 'audio' else 'them'
-        advice = '' if suffix == '.mkv' else \
-            f'; name the output .mkv to keep {it}'
-        self.notes.append(f'{self.source}: {left_out(stream)}, a {suffix} '
-                          f'file cannot hold {it}{advice}')
+        self.notes.append(f'{self.source}: {left_out(stream)}, '
+                          f'{self._why_not(stream)}')
         return None
+
+    def _why_not(self, stream: av.stream.Stream) -> str:
+        """Say which containers support a stream that the target does not."""
+        is_sound = stream.type == 'audio'
+        it, they = ('it', 'it') if is_sound else ('them', 'they')
+        other = find_container(self.source, stream.index,
+                               self._target.format.name, self._parts)
+        if not other:
+            return f'{they} cannot be copied to a .mp4, .mkv or .mov file'
+        return (f'a {suffix_of(self._target)} file cannot hold {it}; name the '
+                f'output {other} to keep {it}')
 
     def _note_others(self, video: av.VideoStream) -> None:
         counts = Counter(

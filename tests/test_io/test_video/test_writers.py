@@ -64,13 +64,37 @@ def test_sound_is_copied(tmp_path, sound, suffix):
     assert len(expected) > 5 and writer.notes == []
 
 
-def test_sound_that_the_container_cannot_hold(tmp_path):
-    path = make_video(tmp_path / 'v.mkv', moving(5), audio='flac')
-    _, writer = upscale(path, tmp_path / 'big.mov')
-    assert len(read_video(tmp_path / 'big.mov')) == 5
+@pytest.mark.parametrize('sound, suffix, reason', [
+    ('flac', '.mov',
+     'a .mov file cannot hold it; name the output .mkv to keep it'),
+    ('pcm_mulaw', '.mp4',
+     'a .mp4 file cannot hold it; name the output .mov to keep it'),
+    ('adpcm_ms', '.mp4', 'it cannot be copied to a .mp4, .mkv or .mov file'),
+    ('adpcm_ms', '.mkv', 'it cannot be copied to a .mp4, .mkv or .mov file'),
+])
+def test_sound_that_the_container_cannot_hold(tmp_path, sound, suffix, reason):
+    kind = '.mkv' if sound == 'flac' else '.avi'
+    path = make_video(
+        tmp_path / f'v{kind}',
+        moving(5),
+        audio=sound,
+        codec='mpeg4',
+        pix_fmt='yuv420p')
+    _, writer = upscale(path, tmp_path / f'big{suffix}')
+    assert len(read_video(tmp_path / f'big{suffix}')) == 5
     [note] = writer.notes
-    assert note == (f'{path}: flac sound (track 1) is left out, a .mov file '
-                    'cannot hold it; name the output .mkv to keep it')
+    assert note == f'{path}: {sound} sound (track 1) is left out, {reason}'
+
+
+def test_sound_that_would_not_play_beside_another_video(tmp_path):
+    """TTA: its length is taken from the duration of the whole file."""
+    path = make_video(tmp_path / 'v.mkv', moving(50), audio='tta')
+    _, writer = upscale(path, tmp_path / 'big.mkv')
+    [note] = writer.notes
+    assert note == (f'{path}: tta sound (track 1) is left out, it cannot be '
+                    'copied to a .mp4, .mkv or .mov file')
+    with av.open(str(tmp_path / 'big.mkv')) as container:
+        assert len(container.streams) == 1
 
 
 def test_a_folder_of_frames(tmp_path):
