@@ -1,11 +1,11 @@
 /**
- * Build the page in dist/: the sources, the libraries, the networks.
+ * Build the page in dist/ from the sources, the libraries and the networks.
  *
- *   npm run build                                  all networks
- *   npm run build -- --scales 2,4 --models dksan-s some of them
- *   npm run build -- --keep-models                 those that are there
+ *   npm run build                                  export all networks
+ *   npm run build -- --scales 2,4 --models dksan-s export some networks
+ *   npm run build -- --keep-models                 keep existing networks
  *
- * Networks are exported by Python: $PYTHON, the project's .venv or python3.
+ * Python exports the networks: $PYTHON, the project's .venv or python3.
  */
 import {spawnSync} from 'node:child_process';
 import {createHash} from 'node:crypto';
@@ -28,7 +28,7 @@ const LIBRARIES = {
   'LICENSE-mediabunny.txt': 'mediabunny/LICENSE',
   'LICENSE-fflate.txt': 'fflate/LICENSE',
 };
-/** Stored for use without a connection only after they were used. */
+/** Files that are stored for offline use only after their first use. */
 const ON_USE = /webgpu|asyncify|dksan-s-gan|LICENSE|README/;
 
 /** @param {string} name @param {string} fallback @returns {string} */
@@ -74,7 +74,7 @@ function exportModels(dist) {
     join(HERE, 'export_models.py'), join(dist, 'models'),
     '--models', option('models', 'dksan-s,dksan-s-gan'),
     '--scales', option('scales', '2,4,8,16')], {stdio: 'inherit'});
-  if (done.error) fail(`${python} cannot be run (${done.error.message}): name one with PYTHON`);
+  if (done.error) fail(`${python} cannot be run (${done.error.message}): set PYTHON to another one`);
   if (done.status) fail('the networks could not be exported, see above');
 }
 

@@ -3,8 +3,8 @@
 
     python web/export_models.py OUT [--models dksan-s] [--scales 2,4]
 
-Besides the graphs, OUT/models.json is written: the metadata of each, which a
-browser cannot read from the graphs.
+The script also writes OUT/models.json with the metadata of each network, which
+a browser cannot read from the graphs.
 """
 import argparse
 import json
@@ -21,7 +21,7 @@ NUMBERS = ('scale', 'num_frames', 'size_divisor', 'mean', 'std')
 
 
 def export(out: Path, name: str, scales: Sequence[int]) -> Iterator[dict]:
-    """Export a network at those scales that it has; yield the page's facts."""
+    """Export a network at the given scales; yield entries of models.json."""
     import onnx
 
     from dksan_mm import load_model
@@ -58,7 +58,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Export all that were asked for."""
+    """Export the selected networks."""
     args = parse_args(argv)
     scales = [int(scale) for scale in args.scales.split(',')]
     args.out.mkdir(parents=True, exist_ok=True)

@@ -6,15 +6,15 @@ const REACH = 8;
 
 /** @typedef {import('./engine.js').Frame} Frame */
 
-/** @param {Frame} frame @returns {boolean} Whether a part of it is transparent. */
+/** @param {Frame} frame @returns {boolean} True if any pixel is transparent. */
 export function hasAlpha({data}) {
   for (let k = 3; k < data.length; k += 4) if (data[k] < 255) return true;
   return false;
 }
 
 /**
- * Give transparent pixels the colours of their neighbours, so that no black
- * enters at the borders.
+ * Give transparent pixels the colours of their neighbours, so that the edges
+ * do not become dark.
  * @param {Frame} frame
  * @returns {Frame} Opaque.
  */
@@ -48,7 +48,7 @@ function neighbours(i, width, height) {
 
 /**
  * Give an upscaled picture the transparency of the input, upscaled bicubically.
- * @param {Frame} frame The result, which is changed.
+ * @param {Frame} frame The result; it is changed in place.
  * @param {Frame} input
  */
 export function addAlpha(frame, input) {

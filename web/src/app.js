@@ -1,4 +1,4 @@
-/** The page: what is chosen, what is running, what has come of it. */
+/** The page: the chosen file, the running work and the result. */
 import {Comparison} from './compare.js';
 import {explain, load} from './failures.js';
 import {tooLarge} from './limits.js';
@@ -18,7 +18,7 @@ const comparison = new Comparison();
 let models = [];
 /** @type {File | null} */
 let file = null;
-/** @type {any} What the worker has told of the file. */
+/** @type {any} Properties of the file, from the worker. */
 let input = null;
 /** @type {Worker | null} */
 let worker = null;
@@ -27,7 +27,7 @@ let running = false;
 let urls = [];
 let quarter = 0;
 
-/** @param {string} sentence Of what is wrong; '' for nothing. */
+/** @param {string} sentence The problem to show, or ''. */
 function complain(sentence) {
   find('problem').textContent = sentence;
   find('problem').hidden = !sentence;
@@ -44,7 +44,7 @@ function note(sentences) {
   find('notes').hidden = !items.length;
 }
 
-/** @param {string} sentence For those who listen. */
+/** @param {string} sentence Announced by screen readers. */
 function say(sentence) {
   find('live').textContent = sentence;
 }
@@ -52,7 +52,7 @@ function say(sentence) {
 const scale = () => Number(/** @type {any} */ (
   document.querySelector('input[name=scale]:checked'))?.value);
 
-/** Offer only the networks that have the factor. */
+/** Offer only the networks that support the chosen factor. */
 function offerNetworks() {
   const options = [...find('model').options];
   for (const option of options) {
@@ -63,7 +63,7 @@ function offerNetworks() {
   }
 }
 
-/** Show what can be done now. */
+/** Show the controls that can be used now. */
 function update() {
   offerNetworks();
   const wrong = input && tooLarge(input, scale());
@@ -81,7 +81,7 @@ function update() {
   }
 }
 
-/** Forget the last result. */
+/** Discard the last result. */
 function forget() {
   complain('');
   note([]);
@@ -91,20 +91,20 @@ function forget() {
   urls = [];
 }
 
-/** End the worker; whatever it was doing is lost. */
+/** End the worker and discard its work. */
 function stop() {
   worker?.terminate();
   worker = null;
   running = false;
 }
 
-/** Begin a worker with the chosen file. */
+/** Start a worker. */
 function begin() {
   stop();
   worker = new Worker('worker.js', {type: 'module'});
   worker.onmessage = ({data}) => EVENTS[data.event](data);
   worker.onerror = () => EVENTS.failed({sentence: 'A part of the page could ' +
-    'not be loaded, or the memory did not suffice: reload the page.'});
+    'not be loaded, or there was not enough memory. Reload the page.'});
 }
 
 /** @param {File} chosen */
@@ -113,13 +113,13 @@ function choose(chosen) {
   comparison.hide();
   file = chosen;
   input = null;
-  find('chosen').textContent = `${file.name}: being opened`;
+  find('chosen').textContent = `Opening ${file.name}`;
   begin();
   worker?.postMessage({file});
   update();
 }
 
-/** @type {Record<string, (data: any) => void>} What the worker tells. */
+/** @type {Record<string, (data: any) => void>} Messages of the worker. */
 const EVENTS = {
   opened(data) {
     input = data;
@@ -135,7 +135,7 @@ const EVENTS = {
     find('state').textContent = 'Loading the network';
   },
   running({where, note: sentence}) {
-    find('engine').textContent = `Computed by ${where}.`;
+    find('engine').textContent = `Running on ${where}.`;
     find('state').textContent = 'Upscaling';
     if (sentence) note([sentence]);
   },
@@ -168,7 +168,7 @@ const EVENTS = {
     note(notes);
     if (blob.type.startsWith('video/')) Object.assign(find('movie'), {src: url, hidden: false});
     update();
-    say('Done. The result can be saved.');
+    say('Done. You can save the result.');
     find('result').focus();
   },
   failed({sentence}) {
@@ -188,7 +188,7 @@ const EVENTS = {
 const megabytes = (bytes) => bytes < 1e5 ? `${Math.ceil(bytes / 1e3)}\u00a0kB` :
   `${(bytes / 1e6).toFixed(1)}\u00a0MB`;
 
-/** Begin to upscale. */
+/** Start upscaling. */
 function start() {
   forget();
   const facts = models.find(
@@ -200,18 +200,18 @@ function start() {
   find('work').hidden = false;
   worker?.postMessage({file, facts, save: find('save').value, ...settings()});
   update();
-  say('Upscaling has begun.');
+  say('Upscaling has started.');
   find('cancel').focus();
 }
 
-/** Settings in the address: ?side=32 (of tiles), ?threads=2, ?gpu=0. */
+/** Read settings from the address: ?side=32 (of tiles), ?threads=2, ?gpu=0. */
 function settings() {
   const query = new URLSearchParams(location.search);
   const number = (/** @type {string} */ name) => Number(query.get(name)) || 0;
   return {side: number('side'), threads: number('threads'), gpu: query.get('gpu') !== '0'};
 }
 
-/** Offer the networks that were built. */
+/** Offer the exported networks. */
 async function loadModels() {
   const text = new TextDecoder().decode(await load('models/models.json', 'The list of networks'));
   models = JSON.parse(text);
@@ -233,7 +233,7 @@ async function loadModels() {
   if (!scale()) /** @type {any} */ (document.querySelector('input[name=scale]')).checked = true;
 }
 
-/** Let files be dropped anywhere. */
+/** Accept files that are dropped anywhere on the page. */
 function takeDrops() {
   for (const name of ['dragenter', 'dragover', 'dragleave', 'drop']) {
     document.addEventListener(name, (event) => {

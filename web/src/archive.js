@@ -17,7 +17,7 @@ export async function encodePng({data, width, height}) {
   }
 }
 
-/** Collects frames as PNG files in a ZIP file. */
+/** Writer of frames as PNG files in a ZIP file. */
 export class ArchiveWriter {
   constructor() {
     this.extension = 'zip';

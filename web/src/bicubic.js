@@ -1,4 +1,4 @@
-/** Bicubic interpolation as MATLAB's and Python's dksan_mm.utils.resize. */
+/** Bicubic interpolation as in MATLAB and dksan_mm.utils.resize. */
 
 /**
  * Keys' kernel with a = -0.5.
@@ -12,10 +12,10 @@ function cubic(x) {
 }
 
 /**
- * Four samples and weights for each output sample; borders are mirrored.
- * @param {number} length Samples before.
- * @param {number} count Samples after, not fewer.
- * @returns {{places: Int32Array, weights: Float64Array}} Four for each.
+ * Compute four samples and weights for each output sample; borders are mirrored.
+ * @param {number} length Number of input samples.
+ * @param {number} count Number of output samples, at least length.
+ * @returns {{places: Int32Array, weights: Float64Array}} Four per output sample.
  */
 function taps(length, count) {
   const places = new Int32Array(4 * count);
@@ -37,7 +37,7 @@ function taps(length, count) {
  * @param {{data: Uint8ClampedArray<ArrayBuffer>, width: number, height: number}} image RGBA.
  * @param {number} width Of the result, at least the image's.
  * @param {number} height Of the result, at least the image's.
- * @param {number} [channels] 4 (RGBA) or 1, of which data has so many.
+ * @param {number} [channels] Channels of data: 4 (RGBA) or 1.
  * @returns {Uint8ClampedArray<ArrayBuffer>} As many channels, rows from the top.
  */
 export function bicubic(image, width, height, channels = 4) {

@@ -3,7 +3,7 @@
 /** @param {string} id @returns {any} */
 const find = (id) => document.getElementById(id);
 
-/** Two canvases in one place. */
+/** Two canvases on top of each other. */
 export class Comparison {
   constructor() {
     this.section = find('compare');
@@ -29,7 +29,7 @@ export class Comparison {
   /**
    * Show a frame.
    * @param {ImageBitmap} before
-   * @param {ImageBitmap} [after] None: it is not there yet.
+   * @param {ImageBitmap} [after] Undefined until there is a result.
    */
   show(before, after) {
     const {width, height} = before;
@@ -53,8 +53,8 @@ export class Comparison {
   /**
    * Show a part of the result.
    * @param {{data: Uint8ClampedArray<ArrayBuffer>, wide: number, high: number, x: number,
-   *     y: number, w: number, h: number}} tile Pixels, and place and size as
-   *     shares of the whole.
+   *     y: number, w: number, h: number}} tile Pixels; position and size as
+   *     fractions of the whole.
    */
   async showTile({data, wide, high, x, y, w, h}) {
     const bitmap = await createImageBitmap(new ImageData(data, wide, high));

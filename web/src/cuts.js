@@ -9,8 +9,8 @@ const [COLUMNS, ROWS] = [32, 18];
 /** @typedef {import('./engine.js').Frame} Frame */
 
 /**
- * Whether a new scene begins with a frame: its colours are others, and so is
- * the layout of bright and dark.
+ * Detect a scene cut before a frame: both its colours and its layout of bright
+ * and dark areas differ from the previous frame.
  * @param {Frame} previous
  * @param {Frame} frame Of the same size.
  * @returns {boolean}
@@ -38,7 +38,7 @@ function grey({data}) {
   return out;
 }
 
-/** @param {Frame} frame @returns {Float64Array} Shares of 8 x 8 x 8 boxes of colours. */
+/** @param {Frame} frame @returns {Float64Array} Histogram of 8 x 8 x 8 colour bins. */
 function histogram({data}) {
   const shares = new Float64Array(512);
   for (let k = 0; k < data.length; k += 4) {
@@ -48,7 +48,7 @@ function histogram({data}) {
 }
 
 /**
- * Means over a coarse grid of areas.
+ * Compute means over a coarse grid of areas.
  * @param {Float32Array} image
  * @param {number} width
  * @param {number} height
@@ -66,7 +66,7 @@ function layout(image, width, height) {
 }
 
 /**
- * Which pixels are in which area, and how much of the area they are.
+ * List the pixels of each area, and the share of the area that they cover.
  * @param {number} length
  * @param {number} count
  * @returns {number[][]} Area, pixel, share.

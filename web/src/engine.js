@@ -13,8 +13,8 @@ import {Failure, load} from './failures.js';
  */
 
 /**
- * @typedef {object} Encoded What is kept of a frame, or of a tile of it.
- * @property {Float32Array} image What the network was given.
+ * @typedef {object} Encoded The stored data of a frame or one of its tiles.
+ * @property {Float32Array} image Input of the network.
  * @property {Float32Array} features
  * @property {number} channels Of the features.
  * @property {number} width
@@ -38,9 +38,9 @@ export class Network {
   }
 
   /**
-   * Do what concerns one frame alone.
+   * Compute the features of a frame.
    * @param {Frame} frame
-   * @param {import('./tiles.js').Tile} tile What to read of it.
+   * @param {import('./tiles.js').Tile} tile Part of the frame to read.
    * @returns {Promise<Encoded>}
    */
   async encode(frame, {rows, columns}) {
@@ -63,7 +63,7 @@ export class Network {
   }
 
   /**
-   * Make the frame in the middle of a window.
+   * Restore the centre frame of a window.
    * @param {Encoded[]} window
    * @returns {Promise<Float32Array>} Grey levels, planar RGB, not rounded.
    */
@@ -86,7 +86,7 @@ export class Network {
     return out;
   }
 
-  /** Give the memory back. */
+  /** Free the memory. */
   async release() {
     await this.sessions.extract.release();
     await this.sessions.restore.release();
@@ -96,7 +96,7 @@ export class Network {
 /**
  * Load ONNX Runtime.
  * @param {'webgpu' | 'wasm'} provider
- * @param {number} threads 0: as many as there are cores, at most 8.
+ * @param {number} threads 0: one per core, at most 8.
  * @returns {Promise<any>} The module.
  */
 async function loadRuntime(provider, threads) {
@@ -134,9 +134,9 @@ async function loadNetwork(ort, facts, provider) {
 }
 
 /**
- * Upscale noise twice; the first time is spent on preparations.
+ * Upscale noise twice; the first run includes preparations.
  * @param {Network} network
- * @returns {Promise<{levels: Float32Array, time: number}>} Milliseconds of the second time.
+ * @returns {Promise<{levels: Float32Array, time: number}>} Milliseconds of the second run.
  */
 async function probe(network) {
   const [width, height] = [33, 23];
@@ -160,7 +160,7 @@ async function probe(network) {
 }
 
 /**
- * Why a GPU is not to be used; '' if it is.
+ * Return a reason not to use the GPU, or ''.
  * @param {Network} network On the processor.
  * @param {Network} fast On the GPU.
  * @returns {Promise<string>} A sentence.
@@ -168,18 +168,18 @@ async function probe(network) {
 async function objection(network, fast) {
   const [slow, quick] = [await probe(network), await probe(fast)];
   if (slow.levels.some((level, i) => Math.abs(level - quick.levels[i]) >= 2)) {
-    return 'The graphics processor computes other values than the ' +
+    return 'The graphics processor computes different values than the ' +
       'processor, which is used instead.';
   }
-  // A GPU is faster on large frames than on this small one. One that is made
-  // of software is ten times slower.
+  // A GPU is faster on large frames than on this small one. A GPU emulated in
+  // software is ten times slower.
   return quick.time > 2 * slow.time ?
     'The graphics processor is slower than the processor, which is used instead.' : '';
 }
 
 /**
- * Load a network where it runs fastest. A GPU is used if its result is
- * the processor's, and comes sooner.
+ * Load a network where it runs fastest. A GPU is used if its result equals
+ * that of the processor and it is not much slower on a small frame.
  * @param {Facts} facts
  * @param {{gpu?: boolean, threads?: number}} [options]
  * @returns {Promise<{network: Network, where: string, note: string}>}

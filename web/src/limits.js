@@ -1,10 +1,10 @@
-/** What is too large. */
+/** Limits of the frame size. */
 
-/** Sides of a canvas in common browsers. */
+/** Largest side of a canvas in common browsers. */
 const SIDE = 16384;
-/** Pixels of a result. Chosen here: as RGBA they take 256 MiB. */
+/** Most pixels of a result. Chosen here: as RGBA they take 256 MiB. */
 const PIXELS = 2 ** 26;
-/** Pixels of a moving input, of which features of seven frames are kept. */
+/** Most pixels of a frame of a video; features of seven frames are kept. */
 const MOVING = 1280 * 720;
 const SCALES = [16, 8, 4, 2];
 
@@ -12,12 +12,12 @@ const SCALES = [16, 8, 4, 2];
  * Say why an input cannot be upscaled.
  * @param {{kind: string, width: number, height: number}} input
  * @param {number} scale
- * @returns {string} A sentence, '' if it can be.
+ * @returns {string} A sentence, or '' if it can be upscaled.
  */
 export function tooLarge({kind, width, height}, scale) {
   const size = `${width} × ${height} pixels`;
   if (kind !== 'picture' && width * height > MOVING) {
-    return `The video has ${size}: at most ${MOVING / 1280} lines of 1280 fit into this page.`;
+    return `The video has ${size}; this page supports at most 1280 × ${MOVING / 1280}.`;
   }
   const fits = (/** @type {number} */ factor) => factor * Math.max(width, height) <= SIDE &&
     factor ** 2 * width * height <= PIXELS;
@@ -28,7 +28,7 @@ export function tooLarge({kind, width, height}, scale) {
 }
 
 /**
- * Size of what is shown of a result.
+ * Compute the size of the preview of a result.
  * @param {number} width
  * @param {number} height
  * @returns {{width: number, height: number}}

@@ -1,9 +1,9 @@
-/** The service worker: work without a connection, and threads on any server. */
+/** Registration of the service worker: offline use, and threads on any server. */
 
 /**
- * Register it. Where the server does not isolate the page, which threads need,
- * the worker does, from the next loading on.
- * @param {() => boolean} isIdle Whether the page may be loaded anew.
+ * Register the service worker. Threads need an isolated page. If the server
+ * does not isolate it, the worker does, after a reload.
+ * @param {() => boolean} isIdle Returns true if the page may be reloaded.
  */
 export async function goOffline(isIdle) {
   if (!('serviceWorker' in navigator)) return;
@@ -17,6 +17,6 @@ export async function goOffline(isIdle) {
     }
     active?.postMessage('fill');
   } catch {
-    // Private windows have none; the page works without.
+    // Private windows have no service worker; the page works without one.
   }
 }

@@ -2,7 +2,7 @@
 import {Failure} from './failures.js';
 
 /**
- * @typedef {object} Timed What a frame of a moving source has besides.
+ * @typedef {object} Timed Times of a frame of a video or animation.
  * @property {number} timestamp In seconds.
  * @property {number} duration In seconds.
  */
@@ -19,7 +19,7 @@ import {Failure} from './failures.js';
  */
 
 /**
- * A canvas whose pixels are read often.
+ * Make a canvas whose pixels are read often.
  * @param {number} width
  * @param {number} height
  * @returns {{canvas: OffscreenCanvas, pen: OffscreenCanvasRenderingContext2D}}
@@ -27,7 +27,7 @@ import {Failure} from './failures.js';
 export function makeCanvas(width, height) {
   const canvas = new OffscreenCanvas(width, height);
   const pen = canvas.getContext('2d', {willReadFrequently: true, colorSpace: 'srgb'});
-  if (!pen) throw new Failure(`This browser has no canvas of ${width} x ${height} pixels.`);
+  if (!pen) throw new Failure(`This browser cannot make a canvas of ${width} x ${height} pixels.`);
   return {canvas, pen};
 }
 
@@ -44,7 +44,7 @@ export async function openPicture(file) {
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    throw new Failure(`${file.name} is damaged, or a format that this browser cannot decode.`);
+    throw new Failure(`${file.name} is damaged or has a format that this browser cannot decode.`);
   }
   const {width, height} = bitmap;
   const {pen} = makeCanvas(width, height);
@@ -54,7 +54,7 @@ export async function openPicture(file) {
   const notes = [];
   if (!('ImageDecoder' in globalThis) && /gif|webp|apng|avif/.test(file.type)) {
     notes.push('This browser cannot decode animations (it has no ' +
-      'ImageDecoder): of one, the first frame is taken.');
+      'ImageDecoder), so only the first frame is used.');
   }
   return {
     kind: 'picture', width, height, count: 1, notes,
@@ -67,7 +67,7 @@ export async function openPicture(file) {
 /**
  * Open a file of several pictures.
  * @param {File} file
- * @returns {Promise<Source | null>} Null if it is none, or cannot be decoded.
+ * @returns {Promise<Source | null>} Null if it is no animation or cannot be decoded.
  */
 async function openAnimation(file) {
   const Decoder = /** @type {any} */ (globalThis).ImageDecoder;

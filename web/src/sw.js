@@ -1,6 +1,6 @@
-/** Keeps the page for use without a connection; isolates it for threads. */
+/** Service worker: stores the page for offline use and isolates it for threads. */
 const VERSION = '@VERSION@';
-/** The page itself, and what else is worth keeping from the beginning. */
+/** Files that are stored at the first visit: those of the page itself. */
 /** @type {string[]} */
 const PAGE = [/*@PAGE@*/];
 /** @type {string[]} */
@@ -23,7 +23,7 @@ worker.addEventListener('message', (/** @type {any} */ event) => {
   if (event.data === 'fill') event.waitUntil(fill());
 });
 
-/** Store what is not stored yet, one after the other. */
+/** Store the files that are not stored yet, one after the other. */
 async function fill() {
   const cache = await caches.open(VERSION);
   for (const path of REST) {
@@ -31,7 +31,7 @@ async function fill() {
   }
 }
 
-/** @param {Response} answer @returns {Response} The same, isolated. */
+/** @param {Response} answer @returns {Response} The same with headers that isolate the page. */
 function isolate(answer) {
   if (!answer.status) return answer;
   const headers = new Headers(answer.headers);

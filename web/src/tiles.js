@@ -1,16 +1,16 @@
-/** Overlapping tiles, and how they are put together without seams. */
+/** Overlapping tiles that are merged without seams. */
 
-/** LR pixels that a tile reads around what it gives. */
+/** Halo: LR pixels that a tile reads around its output. */
 export const HALO = 16;
-/** LR pixels to both sides of an edge in which one tile fades into the next. */
+/** LR pixels on both sides of an edge in which one tile fades into the next. */
 export const FADE = 4;
 
 /**
  * @typedef {object} Span One axis of a tile, in LR pixels.
- * @property {number} start First pixel that it gives.
- * @property {number} stop Pixel after the last that it gives.
- * @property {number} first First pixel that it reads.
- * @property {number} last Pixel after the last that it reads.
+ * @property {number} start First pixel of the output.
+ * @property {number} stop Pixel after the last of the output.
+ * @property {number} first First pixel of the input.
+ * @property {number} last Pixel after the last of the input.
  * @property {number} fade Pixels over which it fades in; 0 at the border.
  */
 
@@ -22,7 +22,7 @@ export const FADE = 4;
 
 /**
  * @param {number} length Of the axis.
- * @param {number} side Largest length of a tile, halo not counted.
+ * @param {number} side Largest length of a tile, without the halo.
  * @returns {Span[]}
  */
 function spans(length, side) {
@@ -41,7 +41,7 @@ function spans(length, side) {
  * Cut a frame into tiles.
  * @param {number} width In LR pixels.
  * @param {number} height In LR pixels.
- * @param {number} side Of the largest tile, halo not counted.
+ * @param {number} side Largest side of a tile, without the halo.
  * @returns {Tile[]} Row by row, from the top left.
  */
 export function plan(width, height, side) {
@@ -50,10 +50,10 @@ export function plan(width, height, side) {
 }
 
 /**
- * Weights of a tile's samples against what lies there already.
+ * Compute the weights of a tile's samples relative to earlier tiles.
  * @param {Span} span
  * @param {number} scale
- * @returns {Float32Array} One for each HR sample that it gives.
+ * @returns {Float32Array} One for each HR sample of the output.
  */
 function ramp(span, scale) {
   const weights = new Float32Array(scale * (span.stop - span.start)).fill(1);
@@ -82,7 +82,7 @@ export function paste(out, width, image, {rows, columns}, scale) {
       const share = down[y] * across[x];
       for (let channel = 0; channel < 3; channel++) {
         const level = image[from + channel * plane];
-        // Assignment rounds, and cuts to 0-255.
+        // The assignment rounds and clamps to 0-255.
         out[to + channel] = share === 1 ? level :
           share * level + (1 - share) * out[to + channel];
       }

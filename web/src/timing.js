@@ -1,6 +1,6 @@
-/** How long it takes. */
+/** Remaining time. */
 
-/** Estimates the time that is left from that of the latest steps. */
+/** Estimator of the remaining time from the times of the latest steps. */
 export class Clock {
   /** @param {number} total Steps. */
   constructor(total) {
@@ -10,7 +10,7 @@ export class Clock {
   }
 
   /**
-   * A step is done.
+   * Count a finished step.
    * @returns {number} Seconds left.
    */
   tick() {

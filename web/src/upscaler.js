@@ -1,22 +1,22 @@
-/** A network on whole frames, in tiles where they are large. */
+/** A network for whole frames; large frames are processed in tiles. */
 import {paste, plan} from './tiles.js';
 
 /**
- * LR pixels of a tile, halo not counted, at each factor. Chosen here: the
- * last maps of a tile then take less than a gigabyte.
+ * Side of a tile in LR pixels, without the halo, for each factor. Chosen here,
+ * so that the last feature maps of a tile take less than a gigabyte.
  */
 const TILE_SIDES = {2: 192, 4: 160, 8: 96, 16: 64};
 
 /** @typedef {import('./engine.js').Encoded} Encoded */
 /** @typedef {import('./engine.js').Frame} Frame */
 
-/** Upscales frames of one size. */
+/** Upscaler of frames of one size. */
 export class Upscaler {
   /**
    * @param {import('./engine.js').Network} network
    * @param {number} width Of the LR frames.
    * @param {number} height Of the LR frames.
-   * @param {number} [side] Of the tiles; default: by the factor.
+   * @param {number} [side] Of the tiles; the default depends on the factor.
    */
   constructor(network, width, height, side = 0) {
     this.network = network;
@@ -26,13 +26,13 @@ export class Upscaler {
     this.height = this.scale * height;
     const scale = /** @type {keyof TILE_SIDES} */ (this.scale);
     const largest = side || TILE_SIDES[scale];
-    // A frame that is little larger is done as one.
+    // A frame that is only a little larger is processed as a whole.
     this.tiles = plan(width, height,
       side || width * height > 1.5 * largest ** 2 ? largest : Infinity);
   }
 
   /**
-   * Do what concerns one frame alone.
+   * Compute the features of a frame.
    * @param {Frame} frame
    * @returns {Promise<Encoded[]>} One for each tile.
    */
@@ -43,10 +43,10 @@ export class Upscaler {
   }
 
   /**
-   * Make the frame in the middle of a window.
+   * Restore the centre frame of a window.
    * @param {(tile: number) => Encoded[] | Promise<Encoded[]>} window Of one tile.
    * @param {(tile: import('./tiles.js').Tile, out: Uint8ClampedArray<ArrayBuffer>) => void} [onTile]
-   *     Told of each tile.
+   *     Called after each tile.
    * @returns {Promise<Frame>}
    */
   async decode(window, onTile = () => {}) {

@@ -3,14 +3,14 @@ import * as media from './vendor/mediabunny.mjs';
 import {Failure} from './failures.js';
 import {makeCanvas} from './pictures.js';
 
-/** Codecs to save in, the best known first. */
+/** Codecs to save in, the most common first. */
 const CODECS = {mp4: ['avc', 'vp9', 'av1'], webm: ['vp9', 'vp8', 'av1']};
 
 /**
  * Open a video.
  * @param {File} file
  * @returns {Promise<import('./pictures.js').Source>}
- * @throws {Failure} If it is none, or the browser cannot decode it.
+ * @throws {Failure} If it is no video or the browser cannot decode it.
  */
 export async function openVideo(file) {
   const input = new media.Input({
@@ -21,12 +21,12 @@ export async function openVideo(file) {
     throw new Failure(`${file.name} is neither a video nor a picture that this page can read.`);
   }
   if (!('VideoDecoder' in globalThis)) {
-    throw new Failure('This browser gives pages no decoder for videos ' +
-      '(WebCodecs). Pictures and GIFs can be upscaled.');
+    throw new Failure('This browser cannot decode videos for pages (it has no ' +
+      'WebCodecs). Pictures and GIFs can be upscaled.');
   }
   if (!await track.canDecode()) {
     const codec = await track.getCodec() || 'an unknown format';
-    throw new Failure(`${file.name}: this browser has no decoder for its video (${codec}).`);
+    throw new Failure(`${file.name}: this browser cannot decode the video (${codec}).`);
   }
   const [width, height] = [await track.getDisplayWidth(), await track.getDisplayHeight()];
   const {packetCount} = await track.computePacketStats();
@@ -54,14 +54,14 @@ async function* decode(name, track, width, height) {
       yield {data, width, height, timestamp, duration};
     }
   } catch (error) {
-    throw new Failure(`${name} cannot be decoded to its end ` +
+    throw new Failure(`${name} cannot be decoded to the end ` +
       `(${error instanceof Error ? error.message : error}).`);
   }
 }
 
 /**
- * Settings of an encoder that lose little. Chosen here: of H.264, quality
- * levels gave 26 to 34 dB, and this bitrate 35 dB and more.
+ * Return encoder settings with little loss. Chosen here: the quality levels of
+ * H.264 gave 26 to 34 dB, and this bitrate gives 35 dB and more.
  * @param {string} codec
  * @param {number} width
  * @param {number} height
@@ -73,11 +73,11 @@ function faithful(codec, width, height) {
 }
 
 /**
- * The container and codec in which frames can be saved.
- * @param {File} file The input; of WebM, WebM is made.
+ * Find a container and a codec to save frames.
+ * @param {File} file The input; WebM is preferred for WebM.
  * @param {number} width
  * @param {number} height
- * @returns {Promise<{container: 'mp4' | 'webm', codec: any} | null>} Null: none.
+ * @returns {Promise<{container: 'mp4' | 'webm', codec: any} | null>} Null if there is none.
  */
 export async function findEncoder(file, width, height) {
   if (!('VideoEncoder' in globalThis)) return null;
@@ -92,7 +92,7 @@ export async function findEncoder(file, width, height) {
   return null;
 }
 
-/** Writes a video into memory. */
+/** Writer of a video in memory. */
 export class VideoWriter {
   /**
    * @param {{container: 'mp4' | 'webm', codec: any}} format
@@ -115,15 +115,15 @@ export class VideoWriter {
     this.output.addVideoTrack(this.source);
   }
 
-  /** Begin; to be called before frames are added. */
+  /** Start the file; call this before adding frames. */
   async start() {
     const codec = this.sound && await this.sound.getCodec();
     if (this.sound && this.output.format.getSupportedAudioCodecs().includes(codec)) {
       this.track = new media.EncodedAudioPacketSource(codec);
       this.output.addAudioTrack(this.track);
     } else if (this.sound) {
-      this.notes.push(`The sound (${codec || 'of an unknown format'}) does ` +
-        `not fit into ${this.extension.toUpperCase()}: the video is without it.`);
+      this.notes.push(`${this.extension.toUpperCase()} does not support the ` +
+        `sound (${codec || 'unknown format'}), which was dropped.`);
     }
     await this.output.start();
     this.copied = this.track ? this.copySound() : Promise.resolve();
@@ -151,8 +151,8 @@ export class VideoWriter {
     try {
       await this.source.add(sample);
     } catch (error) {
-      throw new Failure('The encoder of this browser has failed ' +
-        `(${error instanceof Error ? error.message : error}): save PNG frames instead.`);
+      throw new Failure('The encoder of this browser failed ' +
+        `(${error instanceof Error ? error.message : error}). Save PNG frames instead.`);
     } finally {
       sample.close();
     }

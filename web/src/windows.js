@@ -1,15 +1,15 @@
-/** Windows of frames of each scene, as dksan_mm.inference.windows makes them. */
+/** Windows of frames within each scene, as in dksan_mm.inference.windows. */
 
 /**
- * Give a window for each frame. At both ends of a scene its end frame is
+ * Yield a window for each frame. At both ends of a scene, the end frame is
  * repeated.
  * @template F, E
  * @param {AsyncIterable<F>} frames
- * @param {(frame: F) => Promise<E>} encode Does what concerns one frame alone.
+ * @param {(frame: F) => Promise<E>} encode Computes the features of a frame.
  * @param {number} size Frames of a window, odd.
- * @param {(previous: F, frame: F) => boolean} [isCut] Whether a new scene
- *     begins with a frame.
- * @returns {AsyncGenerator<E[]>} Windows; the frame in the middle is the one to make.
+ * @param {(previous: F, frame: F) => boolean} [isCut] Returns true if a new
+ *     scene begins with a frame.
+ * @returns {AsyncGenerator<E[]>} Windows around each centre frame.
  */
 export async function* windows(frames, encode, size, isCut = () => false) {
   const reach = (size - 1) / 2;
@@ -38,7 +38,7 @@ export async function* windows(frames, encode, size, isCut = () => false) {
  */
 function* finish(window, size) {
   for (let i = 0; window.length && i < (size - 1) / 2; i++) {
-    // A scene shorter than the window's half fills it only here.
+    // A scene shorter than half a window fills the window only here.
     window = [...window, window[window.length - 1]].slice(-size);
     if (window.length === size) yield window;
   }

@@ -1,4 +1,4 @@
-/** Does the work beside the page. The page ends it to cancel. */
+/** Web worker that upscales. The page terminates it to cancel. */
 import {addAlpha, hasAlpha, spread} from './alpha.js';
 import {ArchiveWriter, encodePng} from './archive.js';
 import {bicubic} from './bicubic.js';
@@ -17,7 +17,7 @@ import {windows} from './windows.js';
  * @typedef {object} Request
  * @property {File} file
  * @property {import('./engine.js').Facts} facts
- * @property {'video' | 'frames'} save How moving inputs are saved.
+ * @property {'video' | 'frames'} save Format in which a video is saved.
  * @property {number} [side] Of the tiles.
  * @property {number} [threads]
  * @property {boolean} [gpu]
@@ -51,7 +51,7 @@ async function inspect(file) {
   const frames = source.frames();
   const {value} = await frames.next();
   await frames.return(undefined);
-  if (!value) throw new Failure(`${file.name} has no frame.`);
+  if (!value) throw new Failure(`${file.name} contains no frame.`);
   const bitmap = await picture(value, width, height);
   tell({event: 'opened', kind, width, height, count, notes, bitmap}, [bitmap]);
 }
@@ -59,7 +59,7 @@ async function inspect(file) {
 /**
  * Show a frame, as the input (upscaled bicubically) and as the result.
  * @param {Frame} input
- * @param {Frame} [result] None: only the input is there yet.
+ * @param {Frame} [result] Undefined until there is a result.
  * @param {number} [scale]
  */
 async function show(input, result, scale = 1) {
@@ -99,7 +99,7 @@ async function upscalePicture(upscaler) {
 }
 
 /**
- * Send the part of the result that a tile has made.
+ * Send a finished tile of the result.
  * @param {Upscaler} upscaler
  * @param {import('./tiles.js').Tile} tile
  * @param {Uint8ClampedArray<ArrayBuffer>} data Of the whole result.
@@ -126,8 +126,8 @@ async function upscaleFrames(upscaler, {file, save}) {
   const writer = format ? new VideoWriter(format, upscaler.width, upscaler.height, source.sound) :
     new ArchiveWriter();
   if (save === 'video' && !format) {
-    writer.notes.push('This browser has no encoder for videos of this size: ' +
-      'the frames are saved as PNG files instead.');
+    writer.notes.push('This browser has no encoder for videos of this size, ' +
+      'so the frames are saved as PNG files.');
   }
   await writer.start();
   const clock = new Clock(source.count * upscaler.tiles.length);
