@@ -37,25 +37,23 @@ any. A clip is prepared completely or not at all. If SOURCE or OUT cannot be
 used, nothing is started and the exit code is 2.
 """
 import argparse
-import errno
 import os
 import os.path as osp
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
 
 from dksan_mm.cli.arguments import name_dashes, positive
 from dksan_mm.cli.scales import SCALES
+from dksan_mm.io.layout import SPLITS
 from dksan_mm.io.listing import check_reachable
+from dksan_mm.prepare.messages import explain, naming_wrong_input
 from dksan_mm.utils.environment import lost_output, prepare_streams
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.interrupts import stopping_once
 from dksan_mm.utils.running import check_working_folder
-
-SPLITS = ('train', 'val', 'test')
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -67,6 +65,18 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         '%(prog)s OUT --verify [options]')
     parser.add_argument(
         'paths', nargs='+', metavar='SOURCE OUT', help='see above')
+    _add_source_options(parser)
+    _add_output_options(parser)
+    name_dashes(parser, argv)
+    args = parser.parse_intermixed_args(argv)
+    _check_choices(parser, args)
+    args.out = args.paths[-1]
+    args.source = args.paths[0]
+    _check_paths(parser, args)
+    return args
+
+
+def _add_source_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--split',
         nargs='+',
@@ -102,6 +112,9 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         type=positive,
         metavar='N',
         help='only the first N frames of each clip')
+
+
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--scale',
         type=int,
@@ -132,8 +145,10 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         '--verify',
         action='store_true',
         help='check all frames in OUT without changing anything')
-    name_dashes(parser, argv)
-    args = parser.parse_intermixed_args(argv)
+
+
+def _check_choices(parser: argparse.ArgumentParser,
+                   args: argparse.Namespace) -> None:
     for name in args.split:
         if name not in SPLITS:
             parser.error(f'--split takes {", ".join(SPLITS)}, got "{name}" '
@@ -145,21 +160,16 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         parser.error(f'--photos and --layout {args.layout} exclude each other')
     if args.verify and len(args.paths) != 1:
         parser.error('--verify takes only OUT')
-    args.out = args.paths[-1]
-    args.source = args.paths[0]
-    _check_paths(parser, args)
-    return args
 
 
 def _check_paths(parser: argparse.ArgumentParser,
                  args: argparse.Namespace) -> None:
     try:
         check_working_folder()
-        check_reachable(args.source)
+        with naming_wrong_input():
+            check_reachable(args.source)
     except UserError as error:
         parser.error(str(error))
-    except (OSError, ValueError) as error:
-        parser.error(_explain(error))
     if not osp.exists(args.source):
         parser.error(f'{args.source}: no such file or folder')
     if args.verify:
@@ -174,38 +184,28 @@ def _check_paths(parser: argparse.ArgumentParser,
         parser.error(f'{args.out}: is not a folder')
 
 
-def prepare_one(task: tuple, tick: Callable[[], None]) -> dict:
-    """Prepare one clip in a worker process; return its manifest entry."""
-    from dksan_mm.prepare.writer import ClipWriter
-    clip, out, settings, known = task
-    _use_one_thread()
-    writer = ClipWriter(clip, out, settings=settings, on_frame=tick)
-    return writer.run(known)
-
-
-def verify_one(task: tuple, tick: Callable[[], None]) -> list[str]:
-    """Check one prepared clip in a worker process; return its problems."""
-    from dksan_mm.prepare.verify import verify_clip
-    _use_one_thread()
-    clip, scale = task
-    return verify_clip(clip, scale, tick)
-
-
-def _use_one_thread() -> None:
-    import cv2
-    cv2.setNumThreads(1)
-
-
 def prepare(args: argparse.Namespace) -> int:
     """Prepare the clips of a source; return the exit code."""
+    from dksan_mm.prepare.data_set import Preparation
+    from dksan_mm.prepare.settings import Settings
+    clips, left_out = _find_clips(args)
+    preparation = Preparation(
+        clips,
+        args.out,
+        settings=Settings(args.scale, args.max_frames, args.store,
+                          not args.no_deinterlace),
+        skip_bad=args.skip_bad,
+        report=_report)
+    stopped_by = preparation.run(args.jobs)
+    return _conclude(args,
+                     len(clips) + len(left_out),
+                     left_out + preparation.failures, stopped_by)
+
+
+def _find_clips(args: argparse.Namespace) -> tuple[list, list[str]]:
+    """Return the clips, and the sentences on those that are left out."""
     from dksan_mm.prepare.layouts import Source
-    from dksan_mm.prepare.manifest import (read_manifest, write_annotation,
-                                           write_manifest)
-    from dksan_mm.prepare.parallel import run_parallel
-    from dksan_mm.prepare.settings import Settings, is_of_source
-    from dksan_mm.prepare.sources import count_frames
-    from dksan_mm.prepare.writer import ClipWriter
-    from dksan_mm.utils.progress import Progress
+    from dksan_mm.prepare.sources import summarize
     with naming_wrong_input():
         source = Source(
             args.source,
@@ -215,43 +215,21 @@ def prepare(args: argparse.Namespace) -> int:
             skip_bad=args.skip_bad,
             photos=args.photos)
         clips = source.select(args.split, args.clips)
-    _describe(source.layout, clips)
+    print(f'layout {source.layout}: {summarize(clips)}', flush=True)
     _report(source.notes)
-    settings = Settings(args.scale, args.max_frames, args.store,
-                        not args.no_deinterlace)
-    manifests = {c.split: read_manifest(args.out, c.split) for c in clips}
-    counts = [count_frames(clip) for clip in clips]
-    limit = args.max_frames or max(counts)
-    total = sum(min(count, limit) for count in counts)
-    total *= 1 + (settings.store != 'png')
-    # The longest first, so that no process ends alone with a long clip.
-    order = sorted(range(len(clips)), key=lambda i: -counts[i])
-    tasks = [(clips[i], args.out, settings,
-              manifests[clips[i].split].get(clips[i].name)) for i in order]
-    progress = Progress('prepare', len(clips), total)
-    failures = list(source.left_out)
-    found = len(clips) + len(failures)
-    with closing(run_parallel(prepare_one, tasks, progress,
-                              args.jobs)) as results:
-        for (clip, *_), result in results:
-            if isinstance(result, Exception):
-                failures.append(_explain(result))
-                bad = is_of_source(result, args.out)
-                if bad and args.skip_bad:
-                    continue
-                hint = ' (--skip-bad leaves damaged clips out)'
-                print('stopped; what is prepared stays, the same command '
-                      f'continues{hint if bad else ""}')
-                return _report(failures)
-            manifest = manifests[clip.split]
-            if manifest.get(clip.name) != result:
-                manifest[clip.name] = result
-                _report(result.get('notes', []))
-                write_manifest(args.out, clip.split, manifest)
-            ClipWriter(clip, args.out, settings=settings).close()
-    for split, manifest in manifests.items():
-        if manifest:
-            write_annotation(args.out, split, manifest)
+    return clips, source.left_out
+
+
+def _conclude(args: argparse.Namespace, found: int, failures: list[str],
+              stopped_by: Exception | None) -> int:
+    """Print how a preparation ended; return the exit code."""
+    from dksan_mm.prepare.settings import is_of_source
+    if stopped_by:
+        hint = ' (--skip-bad leaves damaged clips out)' \
+            if is_of_source(stopped_by, args.out) else ''
+        print('stopped; what is prepared stays, the same command '
+              f'continues{hint}')
+        return _report(failures)
     done = found - len(failures)
     skipped = f', skipped {len(failures)}' if failures else ''
     print(f'prepared {done} of {found} clips in {args.out}{skipped}')
@@ -268,64 +246,14 @@ def prepare_locked(args: argparse.Namespace) -> int:
         return prepare(args)
 
 
-@contextmanager
-def naming_wrong_input() -> Iterator[None]:
-    """Turn the errors of a source or target into those of a user."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise UserError(_explain(error)) from error
-
-
-def _describe(layout: str, clips: list) -> None:
-    """Print what was found before the long work starts."""
-    parts = []
-    for split in SPLITS:
-        of_split = [clip for clip in clips if clip.split == split]
-        if of_split:
-            given = sum(clip.lr is not None for clip in of_split)
-            alone = sum(not clip.has_hr for clip in of_split)
-            parts.append(f'{len(of_split)} {split}' +
-                         (f' ({given} with LR)' if given else '') +
-                         (f' ({alone} LR only)' if alone else ''))
-    print(f'layout {layout}: {", ".join(parts)}', flush=True)
-
-
 def verify(args: argparse.Namespace) -> int:
     """Check a prepared data set; return the exit code."""
-    from dksan_mm.prepare.parallel import run_parallel
-    from dksan_mm.prepare.verify import find_prepared, find_unfinished
-    from dksan_mm.utils.progress import Progress
-    clips = find_prepared(args.out, args.split, args.scale)
-    total = sum((clip.entry or {}).get('frames', 0) for clip in clips)
-    progress = Progress('verify', len(clips), total)
-    problems = [
-        f'{path}: unfinished; run the preparation again'
-        for path in find_unfinished(args.out, args.split)
-    ]
-    for _, found in run_parallel(verify_one,
-                                 [(clip, args.scale) for clip in clips],
-                                 progress, args.jobs):
-        problems += [_explain(found)] if isinstance(found,
-                                                    Exception) else found
+    from dksan_mm.prepare.data_set import verify_data_set
+    count, problems = verify_data_set(args.out, args.split, args.scale,
+                                      args.jobs)
     if not problems:
-        print(f'{len(clips)} clips in {args.out} are in order')
+        print(f'{count} clips in {args.out} are in order')
     return _report(problems)
-
-
-def _explain(error: Exception) -> str:
-    """Return one sentence that the user can act on; bugs keep a traceback."""
-    if isinstance(error, OSError):
-        if error.errno == errno.ENOSPC:
-            return f'{error.filename or "target"}: no space left on the disk'
-        if error.strerror is None:  # one of our sentences
-            return str(error)
-        return f'{error.filename or ""}: {error.strerror}'
-    if isinstance(error, ValueError):
-        return str(error)
-    if type(error).__name__ == 'BrokenProcessPool':
-        return 'a worker process died (out of memory?)'
-    raise error
 
 
 def _report(problems: list[str]) -> int:
@@ -352,7 +280,7 @@ def main(argv: list[str]) -> int:
         print(error, file=sys.stderr)
         return 2
     except (OSError, ValueError) as error:
-        print(_explain(error), file=sys.stderr)
+        print(explain(error), file=sys.stderr)
         return 1
 
 

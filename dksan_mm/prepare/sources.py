@@ -2,7 +2,7 @@
 """Source clips: video files and folders of frames."""
 import os.path as osp
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from dksan_mm.io.images import decode_with_notes, sum_up
-from dksan_mm.io.layout import frame_number, list_frames
+from dksan_mm.io.layout import SPLITS, frame_number, list_frames
 from dksan_mm.io.listing import list_frames_of, read_folder
 from dksan_mm.io.video.decoder import Decoder
 
@@ -85,6 +85,24 @@ class Clip:
             source=f'{source}/{self.prefix}',
             source_bytes=sum(osp.getsize(frame) for frame in frames),
             source_frames=len(frames))
+
+
+def summarize(clips: Sequence[Clip]) -> str:
+    """Count clips by split, such as '3 train (1 with LR), 1 test (1 LR only)'.
+
+    Args:
+        clips (Sequence[Clip]): Clips with their splits.
+    """
+    parts = []
+    for split in SPLITS:
+        of_split = [clip for clip in clips if clip.split == split]
+        if of_split:
+            given = sum(clip.lr is not None for clip in of_split)
+            alone = sum(not clip.has_hr for clip in of_split)
+            parts.append(f'{len(of_split)} {split}' +
+                         (f' ({given} with LR)' if given else '') +
+                         (f' ({alone} LR only)' if alone else ''))
+    return ', '.join(parts)
 
 
 def count_frames(clip: Clip) -> int:

@@ -13,7 +13,7 @@ from helpers.data_fixtures import SAMPLE, write_frames
 from helpers.video_files import H264, LOSSLESS, make_video, moving
 
 from dksan_mm.prepare.layouts import Source
-from dksan_mm.prepare.sources import Clip, count_frames, iter_frames
+from dksan_mm.prepare.sources import Clip, count_frames, iter_frames, summarize
 
 DASHCAM = SAMPLE / 'val' / 'dashcam-highway.mp4'
 MPEG4 = dict(codec='mpeg4', pix_fmt='yuv420p')
@@ -254,3 +254,13 @@ def test_preparing_needs_neither_torch_nor_mmagic():
                          cwd=root,
                          check=True)
     assert out.stdout.strip() == '[]'
+
+
+def test_clips_are_counted_by_split():
+    lr = Clip('a', 'train', 'lr/a')
+    clips = [
+        Clip('a', 'train', 'hr/a', lr=lr),
+        Clip('b', 'train', 'hr/b'),
+        Clip('c', 'test', 'lr/c', has_hr=False)
+    ]
+    assert summarize(clips) == '2 train (1 with LR), 1 test (1 LR only)'
