@@ -16,6 +16,7 @@ else:  # generic for type checkers alone
 # timestamps (MPEG streams), in other formats, and of a jump back.
 FORWARD, FAR, BACK = Fraction(10), Fraction(30 * 3600), Fraction(1, 10)
 NEAR = Fraction(2)  # between jumps of sound and of video: chosen here
+LEAD_IN = Fraction(1, 10)  # seconds; Opus needs 80 ms, other codecs less
 _TS_DISCONT = 512  # AVFMT_TS_DISCONT of FFmpeg
 MAX_LEADING = 5  # frames shown before one that is decoded earlier
 
@@ -166,6 +167,14 @@ class Follower:
             return None
         return offset
 
+    def is_hidden(self, packet: Packet) -> bool:
+        """Return whether an edit list hides sound that no decoder needs."""
+        time = seconds_of(packet)
+        if packet.stream.type != 'audio' or not packet.is_discard or not time:
+            return False
+        goes_back = self._latest is not None and time < self._latest
+        return goes_back or not -LEAD_IN <= time < 0
+
     def _find_part(self, time: Fraction, due: Fraction) -> int:
         """Find the part that continues the stream with the smallest jump."""
         due += self._parts[self._number].offset
@@ -221,7 +230,8 @@ def find_parts(container: av.container.InputContainer,
         for packet in container.demux():
             follow(packet, timeline, video)
             index, time = packet.stream.index, seconds_of(packet)
-            if index != video.index and time is not None:
+            if index != video.index and time is not None and \
+                    not packet.is_discard:
                 breaks[index] += is_break(time,
                                           *before.get(index, (None, None)))
                 before[index] = time, time + packet_seconds(packet)
@@ -240,7 +250,7 @@ def follow(packet: Packet, timeline: Timeline, video: av.VideoStream) -> None:
     """
     if packet.stream.index == video.index:
         _move_video(packet, timeline)
-    elif packet.stream.type == 'audio':
+    elif packet.stream.type == 'audio' and not packet.is_discard:
         time = seconds_of(packet)
         if time is not None:
             timeline.hear(time, packet_seconds(packet))

@@ -59,7 +59,8 @@ class TrackPackets:
                 continue
             if packet.dts is None:
                 packet.dts = packet.pts
-            if packet.dts is None or not packet.time_base:
+            if packet.dts is None or not packet.time_base or \
+                    self._followers[index].is_hidden(packet):
                 continue
             part = min(len(timeline.parts), len(self._parts)) - 1
             offset = self._followers[index].shift(

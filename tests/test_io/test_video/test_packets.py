@@ -5,6 +5,7 @@ from pathlib import Path
 
 import av
 import pytest
+from helpers.edit_lists import set_edits
 from helpers.films import make_film, seconds_of, to_ts, upscale
 from helpers.video_files import H264, LOSSLESS, make_video, moving
 
@@ -119,3 +120,33 @@ def test_an_empty_packet_shows_the_frame_before_on(tmp_path):
     source, _ = upscale(path, tmp_path / 'big.mp4')
     assert source.complaints == []
     assert seconds_of(tmp_path / 'big.mp4') == pytest.approx([0, .1, .3, .4])
+
+
+def test_edited_files_are_not_called_cut_short(tmp_path):
+    """A pause before the first frame counts twice in FFmpeg's duration."""
+    film = make_film(tmp_path, seconds=2, video='mpeg4')
+    with av.open(film) as container:
+        base = container.streams.video[0].time_base
+    set_edits(film, [[(400, -1), (1000, int(.4 / base))], [(1400, 0)]])
+    source, _ = upscale(film, tmp_path / 'big.mp4')
+    assert source.complaints == []
+    times = seconds_of(tmp_path / 'big.mp4')
+    assert times == pytest.approx([.4 + .04 * n for n in range(25)])
+
+
+def test_an_mp4_file_that_was_cut_short_after_its_index(tmp_path):
+    cut = tmp_path / 'cut.mp4'
+    options = dict(movflags='faststart')
+    with av.open(make_film(tmp_path, video='mpeg4')) as source, \
+            av.open(str(cut), 'w', options=options) as target:
+        copies = [target.add_stream_from_template(s) for s in source.streams]
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                target.mux(packet)
+    source, _ = upscale(cut, tmp_path / 'whole.mp4')
+    assert source.complaints == []
+    content = cut.read_bytes()
+    cut.write_bytes(content[:len(content) * 2 // 3])
+    source, _ = upscale(cut, tmp_path / 'big.mp4')
+    assert 'cut short' in source.complaints[-1]

@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
+from helpers.edit_lists import set_edits
 from helpers.films import (join, make_film, make_sound, seconds_of, to_ts,
                            upscale)
 from helpers.video_files import H264, make_video, moving, read_packets
@@ -217,3 +218,27 @@ def test_containers_are_tried_before_they_are_written(tmp_path, kind, codec,
         tmp_path / 'film.mkv', [video, sound],
         tags=[({}, Disposition.default)] * 2)
     assert try_packets(path, [1], kind, read_parts(path)) == refused
+
+
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv', '.mov'])
+def test_sound_that_an_edit_list_hides(tmp_path, suffix):
+    """But for 100 ms to begin decoding; the encoder adds 1024 samples."""
+    film = make_film(tmp_path, seconds=2, video='mpeg4')
+    everything = read_packets(film)
+    with av.open(film) as container:
+        base = container.streams.video[0].time_base
+    set_edits(film,
+              [[(400, int(1.2 / base))], [(400, 1024 + int(1.2 * 48000))]])
+    source, writer = upscale(film, tmp_path / f'big{suffix}')
+    assert source.complaints + source.notes + writer.notes == []
+    times, found = (seconds_of(tmp_path / f'big{suffix}'),
+                    read_packets(tmp_path / f'big{suffix}'))
+    assert len(times) == 10 and times[0] <= .1
+    contents = [packet[1] for packet in everything]
+    first = contents.index(found[0][1])
+    assert [p[1] for p in found] == contents[first:first + len(found)]
+    late = [(a[2] - times[0]) - (b[2] - 1.2)
+            for a, b in zip(found, everything[first:])]
+    np.testing.assert_allclose(late, 0, atol=2e-3)
+    assert 1.1 <= everything[first][2] <= 1.2
+    assert 1.55 < everything[first + len(found) - 1][2] < 1.62
