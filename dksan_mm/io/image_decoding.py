@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from .file_kinds import not_an_image
-from .image_headers import PNG_START, Header, read_header, without_animation
+from .image_headers import (PNG_START, Header, name_unconverted,
+                            read_avif_colours, read_header, without_animation)
 
 PNG_END = b'IEND'
 # Pillow's own limit. A larger image is an attack or a mistake: a file of a few
@@ -28,8 +29,6 @@ Layers = tuple[Image.Image, NDArray[Any] | None]
 
 TRANSPARENT = 'transparent pixels are composited over black'
 PROFILE = 'its colour profile cannot be used, the values are taken as sRGB'
-GAMMA = 'its gAMA chunk is not applied, the values are taken as sRGB'
-HDR = 'its HDR colours (cICP) are taken as sRGB'
 PAGES = 'only the first of its images is taken'
 # Exceptions that Pillow raises for damaged files, depending on the damage.
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError,
@@ -107,8 +106,7 @@ def _decode_with_steps(content: bytes, path: str,
         alpha = shown * np.uint8(255)
     if image.ndim == 2:
         image = np.repeat(image[..., None], 3, axis=-1)
-    notes = [GAMMA] * (b'gamma' in header.parts)
-    notes += [HDR] * (b'hdr' in header.parts)
+    notes = name_unconverted(header.parts)
     profile, turn = _read_metadata(content)
     image = to_8_bits(image)
     if b'profile' in header.parts:
@@ -165,6 +163,8 @@ def _decode_with_pillow(content: bytes,
             turn, profile = _orientation(file), file.info.get('icc_profile')
             if getattr(file, 'n_frames', 1) > 1 and file.format != 'MPO':
                 notes.append(PAGES)
+            if file.format == 'AVIF' and not profile:
+                notes += name_unconverted(read_avif_colours(content))
             if file.format == 'TIFF':
                 turn = 1  # Pillow and OpenCV apply it themselves
             if file.format == 'TIFF' and _is_deep(file, path):

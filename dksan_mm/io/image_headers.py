@@ -1,12 +1,21 @@
 # Copyright (c) DKSAN-MM contributors.
 """Headers of PNG and JPEG files, which tell how to decode an image."""
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 PNG_START, JPEG_START = b'\x89PNG\r\n\x1a\n', b'\xff\xd8\xff'
 # JPEG markers that start a frame header with the image size.
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+# White, red, green and blue of BT.709 and sRGB, in units of 1/100,000.
+_BT709 = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+_WIDE = (4, 8, 9, 10, 11, 12)  # primaries of H.273, such as 12 for Display P3
+_BOXES = 4096  # bytes in which the boxes of an AVIF file describe its image
+
+GAMMA = 'its gAMA chunk is not applied, the values are taken as sRGB'
+HDR = 'its HDR colours (cICP) are taken as sRGB'
+GAMUT = 'its wide colours (cHRM or cICP) are taken as sRGB'
+UNCONVERTED = {b'gamma': GAMMA, b'gamut': GAMUT, b'hdr': HDR}
 
 
 @dataclass(frozen=True)
@@ -20,7 +29,7 @@ class Header:
         alpha (bool): Whether the file can hold transparent pixels.
         cmyk (bool): Whether there are four ink channels.
         parts (frozenset[bytes]): Those of ``b'profile'``, ``b'exif'``,
-            ``b'gamma'`` and ``b'hdr'`` that the file has.
+            ``b'gamma'``, ``b'gamut'`` and ``b'hdr'`` that the file has.
     """
     size: tuple[int, int]
     bits: int = 8
@@ -88,15 +97,52 @@ def _read_png(content: bytes) -> Header:
         for chunk, part in ((b'iCCP', b'profile'), (b'eXIf', b'exif'))
         if chunk in chunks
     }
-    # An sRGB chunk or a profile overrides the other colour chunks.
-    if not {b'sRGB', b'iCCP', b'cICP'} & chunks.keys():
-        gamma, = struct.unpack('>I', chunks.get(b'gAMA', b'\0\0\xb1\x8f')[:4])
-        if abs(gamma / 100_000 - 1 / 2.2) > 0.02:
-            parts.add(b'gamma')
-    if chunks.get(b'cICP', b'\1\1')[1] in (16, 18):
-        parts.add(b'hdr')
-    return Header((width, height), bits, kind in (0, 4), kind in (4, 6)
+    is_grey = kind in (0, 4)
+    parts |= _read_png_colours(chunks) - ({b'gamut'} if is_grey else set())
+    return Header((width, height), bits, is_grey, kind in (4, 6)
                   or b'tRNS' in chunks, False, frozenset(parts))
+
+
+def _read_png_colours(chunks: dict[bytes, bytes]) -> set[bytes]:
+    """Read what differs from sRGB; cICP and then profiles come first."""
+    if b'cICP' in chunks:
+        return _differences(*chunks[b'cICP'][:2])
+    if {b'sRGB', b'iCCP'} & chunks.keys():
+        return set()
+    gamma, = struct.unpack('>I', chunks.get(b'gAMA', b'\0\0\xb1\x8f')[:4])
+    parts = {b'gamma'} if abs(gamma / 100_000 - 1 / 2.2) > 0.02 else set()
+    if b'cHRM' in chunks:
+        gamut = struct.unpack('>8I', chunks[b'cHRM'])
+        if max(abs(a - b) for a, b in zip(gamut, _BT709)) > 1000:
+            parts.add(b'gamut')
+    return parts
+
+
+def read_avif_colours(content: bytes) -> set[bytes]:
+    """Read what differs from sRGB in an AVIF file without a profile.
+
+    Args:
+        content (bytes): Content of the file.
+
+    Returns:
+        set[bytes]: As ``Header.parts``.
+    """
+    place = content.find(b'colrnclx', 0, _BOXES)
+    codes = content[place + 8:place + 12]
+    if place < 0 or len(codes) < 4:
+        return set()
+    return _differences(*struct.unpack('>HH', codes))
+
+
+def name_unconverted(parts: Set[bytes]) -> list[str]:
+    """Return phrases about colours that are taken as sRGB."""
+    return [note for part, note in UNCONVERTED.items() if part in parts]
+
+
+def _differences(primaries: int, transfer: int) -> set[bytes]:
+    """Return in what colours, coded as in ITU-T H.273, differ from sRGB."""
+    hdr = {b'hdr'} if transfer in (16, 18) else set()
+    return hdr or ({b'gamut'} if primaries in _WIDE else set())
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:

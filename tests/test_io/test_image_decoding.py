@@ -10,7 +10,7 @@ import pytest
 from helpers.image_files import COLOURS, SRGB, encoded, png
 from PIL import Image
 
-from dksan_mm.io import image_decoding
+from dksan_mm.io import image_decoding, image_headers
 from dksan_mm.io.image_decoding import decode
 from dksan_mm.io.image_headers import read_header, without_animation
 from dksan_mm.prepare.sources import Clip, iter_frames
@@ -219,12 +219,27 @@ def test_damaged_exif_is_passed_over():
 def test_colours_that_are_not_converted_are_named():
     pixel = b'\x40\x50\x60'
     gamma = png(2, 8, [pixel], (b'gAMA', struct.pack('>I', 100_000)))
-    assert shown(gamma)[1] == [image_decoding.GAMMA]
+    assert shown(gamma)[1] == [image_headers.GAMMA]
     assert shown(gamma)[0].tolist() == [[[0x40, 0x50, 0x60]]]
     usual = png(2, 8, [pixel], (b'gAMA', struct.pack('>I', 45455)))
     assert shown(usual)[1] == []
     hdr = png(2, 8, [pixel], (b'cICP', bytes([9, 16, 0, 1])))
-    assert shown(hdr)[1] == [image_decoding.HDR]
+    assert shown(hdr)[1] == [image_headers.HDR]
+    wide = png(2, 8, [pixel], (b'cICP', bytes([12, 13, 0, 1])))
+    assert shown(wide)[1] == [image_headers.GAMUT]
+
+
+@pytest.mark.parametrize('codes, notes', [
+    ((1, 13), []),
+    ((12, 13), [image_headers.GAMUT]),
+    ((9, 16), [image_headers.HDR]),
+])
+def test_colours_of_avif_files(codes, notes):
+    image = Image.new('RGB', (8, 8), (64, 80, 96))
+    content = encoded(image, 'AVIF')
+    box = content.index(b'colrnclx') + 8
+    content = content[:box] + struct.pack('>HH', *codes) + content[box + 4:]
+    assert shown(content)[1] == notes
 
 
 def test_what_is_not_a_whole_image():

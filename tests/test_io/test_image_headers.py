@@ -63,6 +63,21 @@ def test_deep_keyed_and_other_colours_of_png_files():
     assert read_header(png(0, 8, [b'\1'], hdr)).parts == {b'hdr'}
 
 
+def chrm(*values):
+    return b'cHRM', struct.pack('>8I', *(round(1e5 * v) for v in values))
+
+
+@pytest.mark.parametrize('chunk, expected', [
+    (chrm(.3127, .329, .68, .32, .265, .69, .15, .06), {b'gamut'}),
+    (chrm(.3127, .329, .64, .33, .3, .6, .15, .06), set()),
+    ((b'cICP', bytes([12, 13, 0, 1])), {b'gamut'}),
+    ((b'cICP', bytes([1, 13, 0, 1])), set()),
+])
+def test_wide_colours_of_png_files(chunk, expected):
+    assert read_header(png(2, 8, [b'\1\2\3'], chunk)).parts == expected
+    assert read_header(png(0, 8, [b'\1'], chunk)).parts == set()
+
+
 @pytest.mark.parametrize('kind', ['PNG', 'JPEG'])
 def test_a_file_that_ends_in_its_header_has_none(kind):
     content = encoded(Image.fromarray(COLOURS), kind)
