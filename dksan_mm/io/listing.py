@@ -228,10 +228,10 @@ def _rank(name: str) -> int:
 
 
 def find_gaps(path: str, names: Sequence[str]) -> list[str]:
-    """Return a sentence about missing frames, or no sentence.
+    """Return sentences about missing frames and repeated numbers.
 
     Args:
-        path (str): Folder or pattern of the frames, for the sentence.
+        path (str): Folder or pattern of the frames, for the sentences.
         names (Sequence[str]): Names of one sequence, in order. Gaps are found
             if a single one of their numbers varies.
     """
@@ -245,6 +245,12 @@ def find_gaps(path: str, names: Sequence[str]) -> list[str]:
     if len(varying) != 1:
         return []
     steps = [b - a for a, b in zip(varying[0], varying[0][1:])]
+    if 0 in steps:
+        first = steps.index(0)
+        return [
+            f'{path}: {names[first]} and {names[first + 1]} have the same '
+            'number; both are taken'
+        ]
     usual, count = Counter(steps).most_common(1)[0]
     if usual < 1 or 2 * count < len(steps):
         return []  # the numbers are timestamps or the like

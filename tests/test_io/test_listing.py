@@ -64,6 +64,13 @@ def test_gaps_are_named(tmp_path):
     ]
 
 
+def test_numbers_that_repeat_are_named(tmp_path):
+    folder = make(tmp_path / 'f', '1.png', '01.png', '2.png')
+    assert listed(folder)[1] == [
+        '01.png and 1.png have the same number; both are taken'
+    ]
+
+
 def test_frames_of_two_videos_are_refused(tmp_path):
     folder = make(tmp_path / 'f', 'a_1.png', 'a_2.png', 'b_1.png', 'b_2.png')
     with pytest.raises(
