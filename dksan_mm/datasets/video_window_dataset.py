@@ -7,16 +7,13 @@ from typing import Any
 from mmagic.datasets import BasicFramesDataset
 from mmagic.registry import DATASETS
 
-from dksan_mm.io.layout import (frame_number, list_clips, list_frames,
-                                read_annotation)
-from dksan_mm.io.stores.stores import KINDS, open_store, store_path
+from dksan_mm.io.layout import list_clips, read_annotation
 from dksan_mm.utils.steps import named_steps
+from .clip_files import STORES, find_stores, list_pairs
 from .samplers import SeededIndex, numpy_seed
 from .sources import check_sources, samples_of_clips
 
 Step = dict | Callable
-
-STORES = ('auto', 'png', 'array', 'tiles')
 
 
 @DATASETS.register_module()
@@ -107,17 +104,8 @@ class VideoWindowDataset(BasicFramesDataset):
                  test_mode: bool = False,
                  metainfo: dict | None = None,
                  **kwargs) -> None:
-        if num_input_frames < 1 or num_input_frames % 2 == 0:
-            raise ValueError(
-                f'num_input_frames must be odd, got {num_input_frames}')
-        if first_frame < 0 or frame_step < 1 or (max_frames is not None
-                                                 and max_frames < 1):
-            raise ValueError('first_frame must not be negative, frame_step '
-                             'and max_frames must be at least 1, got '
-                             f'{first_frame}, {frame_step}, {max_frames}')
-        if samples_per_clip is not None and samples_per_clip < 1:
-            raise ValueError('samples_per_clip must be at least 1, got '
-                             f'{samples_per_clip}')
+        self.centers = (first_frame, max_frames, frame_step)
+        _check_numbers(num_input_frames, self.centers, samples_per_clip)
         check_sources(sources, ann_file, samples_per_clip)
         self.clips, self.skip_clips = clips, skip_clips
         if 'img' not in data_prefix:
@@ -128,7 +116,6 @@ class VideoWindowDataset(BasicFramesDataset):
         self.store = store
         self.stores: dict[str, dict[str, str]] = {}
         self.stated: dict[str, int | None] = {}
-        self.centers = (first_frame, max_frames, frame_step)
         self.samples_per_clip = samples_per_clip
         self.sources = sources
         self.counts: dict[str, int] = {}
@@ -155,9 +142,7 @@ class VideoWindowDataset(BasicFramesDataset):
         """
         samples = []
         for clip in self._clip_names():
-            self.frames[clip] = self._list_clip(clip)
-            if self.store != 'png':
-                self.stores[clip] = self._find_stores(clip)
+            self._find_files(clip)
             paths = self.frames[clip]['img']
             for frame in self._center_frames(clip, len(paths)):
                 name = osp.splitext(osp.basename(paths[frame]))[0]
@@ -167,6 +152,17 @@ class VideoWindowDataset(BasicFramesDataset):
             raise ValueError(f'{self.data_prefix["img"]}: no clip has a frame '
                              f'of index {self.centers[0]}')
         return samples
+
+    def _find_files(self, clip: str) -> None:
+        """Find the frames and the stores of a clip."""
+        self.frames[clip] = list_pairs(
+            self.data_prefix,
+            clip,
+            stated=self.stated.get(clip),
+            annotation=self.ann_file or 'its annotation')
+        if self.store != 'png':
+            self.stores[clip] = find_stores(self.data_prefix, clip,
+                                            self.frames[clip], self.store)
 
     def _center_frames(self, clip: str, length: int) -> Sequence[int]:
         """Return the indices of the centre frames of a clip."""
@@ -240,66 +236,18 @@ class VideoWindowDataset(BasicFramesDataset):
             raise ValueError(f'{where}: no clips')
         return names
 
-    def _list_clip(self, clip: str) -> dict[str, list[str]]:
-        """List the frames of a clip; LR and HR numbers must match."""
-        frames = {}
-        for key, folder in self.data_prefix.items():
-            folder = osp.join(folder, clip)
-            if not osp.isdir(folder):
-                raise FileNotFoundError(f'{folder}: no such folder, though '
-                                        f'there is a clip {clip}')
-            frames[key] = list_frames(folder)
-            if not frames[key]:
-                raise ValueError(f'{folder}: no PNG or JPEG frames')
-            stated = self.stated.get(clip)
-            if stated is not None and stated != len(frames[key]):
-                raise ValueError(
-                    f'{folder}: {len(frames[key])} frames, '
-                    f'{self.ann_file or "its annotation"} says {stated}')
-            _check_in_step(frames['img'], frames[key])
-        return frames
 
-    def _find_stores(self, clip: str) -> dict[str, str]:
-        """Find the stores of a clip, by the keys of its samples."""
-        found = {}
-        for key, folder in self.data_prefix.items():
-            suffixes = list(KINDS)
-            if self.store != 'auto':
-                tiles = self.store == 'tiles' and key == 'gt'
-                suffixes = ['.tiles' if tiles else '.npy']
-            paths = [store_path(osp.join(folder, clip), s) for s in suffixes]
-            there = [path for path in paths if osp.isfile(path)]
-            if there:
-                self._check_store(there[0], len(self.frames[clip][key]))
-                found[f'{key}_store'] = there[0]
-            elif self.store != 'auto':
-                raise FileNotFoundError(
-                    f'{paths[0]}: no such file; tools/prepare_data.py --store '
-                    f"{self.store} makes it, and store='png' does without")
-        return found
-
-    @staticmethod
-    def _check_store(path: str, count: int) -> None:
-        with open_store(path) as store:
-            if len(store) != count:
-                raise ValueError(
-                    f'{path}: has {len(store)} frames, the folder next to it '
-                    f'{count}; delete it, tools/prepare_data.py --store makes '
-                    'it again')
-
-
-def _check_in_step(lr_frames: list[str], frames: list[str]) -> None:
-    """Check that both lists have the same frame numbers."""
-    lr_numbers = {frame_number(path): path for path in lr_frames}
-    numbers = {frame_number(path): path for path in frames}
-    alone = sorted(
-        lr_numbers.keys() ^ numbers.keys(),
-        key=lambda number: -1 if number is None else number)
-    if alone:
-        path = lr_numbers.get(alone[0]) or numbers[alone[0]]
-        there, other = frames[0], lr_frames[0]
-        if path in lr_frames:
-            there, other = other, there
+def _check_numbers(num_input_frames: int, centers: tuple[int, int | None, int],
+                   samples_per_clip: int | None) -> None:
+    if num_input_frames < 1 or num_input_frames % 2 == 0:
         raise ValueError(
-            f'{path}: no frame of that number in {osp.dirname(other)} '
-            f'({len(lr_frames)} LR frames, {len(frames)} HR frames)')
+            f'num_input_frames must be odd, got {num_input_frames}')
+    first_frame, max_frames, frame_step = centers
+    if first_frame < 0 or frame_step < 1 or (max_frames is not None
+                                             and max_frames < 1):
+        raise ValueError('first_frame must not be negative, frame_step '
+                         'and max_frames must be at least 1, got '
+                         f'{first_frame}, {frame_step}, {max_frames}')
+    if samples_per_clip is not None and samples_per_clip < 1:
+        raise ValueError('samples_per_clip must be at least 1, got '
+                         f'{samples_per_clip}')

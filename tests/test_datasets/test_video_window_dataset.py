@@ -180,19 +180,6 @@ def test_arrays_are_used_as_the_store_says(tmp_path):
     assert 'img_store' not in build(root, store='png')[0]
 
 
-def test_an_array_of_other_frames_is_named(tmp_path):
-    root = lay_out(tmp_path, {'000': 3})
-    write_store(f'{root}/train/HR/000', '.npy')
-    for kind in ('LRx16', 'HR'):
-        remove(tmp_path / 'train' / kind / '000' / '000002.png')
-    with pytest.raises(ValueError, match='HR/000.npy: has 3 frames.* 2;'):
-        build(root)
-    (tmp_path / 'train/HR/000.npy').write_bytes(b'text')
-    with pytest.raises(ValueError, match='HR/000.npy: not an array of fr'):
-        build(root)
-    assert len(build(root, store='png')) == 2
-
-
 def test_without_ground_truth(tmp_path):
     root = lay_out(tmp_path, {'000': 2}, kinds=['LRx16'])
     data = Vid3oCDataset(root, data_prefix=dict(img='train/LRx16'))
@@ -247,14 +234,6 @@ def test_empty_folders_are_named(tmp_path):
         remove(tmp_path / 'train' / kind / '000')
     with pytest.raises(ValueError, match='train/LRx16: no clips'):
         build(str(tmp_path))
-
-
-def test_two_frames_of_one_number_are_named(tmp_path):
-    root = lay_out(tmp_path, {'000': 2})
-    shutil.copy(tmp_path / 'train/HR/000/000001.png',
-                tmp_path / 'train/HR/000/01.png')
-    with pytest.raises(ValueError, match='01.png: same frame number'):
-        build(root)
 
 
 @pytest.mark.parametrize('kwargs, match', [
