@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dksan_mm.cli import launch
 from dksan_mm.cli.arguments import add_output_options, frame_size
+from dksan_mm.cli.runners import BUILD_ERRORS
 from dksan_mm.io.outputs import check_output, write_output
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.threads import MAX_THREADS
@@ -99,7 +100,7 @@ def analyze(path: str, config: launch.Config,
     try:
         network = network_of(MODELS.build(config.model)).eval()
         found = count_cost(network, args.size, within=args.within)
-    except (*launch.BUILD_ERRORS, RuntimeError) as error:
+    except (*BUILD_ERRORS, RuntimeError) as error:
         raise UserError(f'{path}: {launch.last_line(error)}') from error
     found.update(lr_size=args.size, threads=torch.get_num_threads())
     for name, part in found['parts'].items():

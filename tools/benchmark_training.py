@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 from dksan_mm.analysis import training_cost
 from dksan_mm.cli import data_checks, launch
 from dksan_mm.cli.arguments import positive
+from dksan_mm.cli.runners import BUILD_ERRORS
 from dksan_mm.engine.runner import scaling
 from dksan_mm.utils.errors import UserError
 
@@ -187,7 +188,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 with_data=bool(args.data_root))
         except MemoryError as error:
             raise UserError(f'{name}: {error} (out of memory?)') from error
-        except (*launch.BUILD_ERRORS, RuntimeError) as error:
+        except (*BUILD_ERRORS, RuntimeError) as error:
             raise UserError(f'{name} cannot be trained: '
                             f'{launch.last_line(error)}') from error
     print_table(cost_rows(costs))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dksan_mm.cli import data_checks, launch
+from dksan_mm.cli import data_checks, launch, runners
 from dksan_mm.cli.arguments import add_output_options
 from dksan_mm.cli.scales import SCALES, set_scale
 from dksan_mm.io.outputs import check_output
@@ -74,7 +74,7 @@ def build_runner(config: launch.Config):
         def wrap_model(self, model_wrapper_cfg, model):
             return model.to(get_device())
 
-    return launch.build_runner(TestRunner, config)
+    return runners.build_runner(TestRunner, config)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dksan_mm.cli import data_checks, launch
+from dksan_mm.cli import data_checks, launch, runners
 from dksan_mm.engine.runner import scaling
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.shutdown import finish
@@ -145,7 +145,7 @@ def train(args: argparse.Namespace, config: launch.Config) -> None:
 
     from dksan_mm.engine.runner.checkpoint import mmengine_globals
     launch.start_cpu_group(config)
-    runner = launch.build_runner(Runner, config)
+    runner = runners.build_runner(Runner, config)
     check_start(config, start, runner)
     if asked and not config.resume:
         begin = f'with {start.path}' if start.path else 'from the beginning'

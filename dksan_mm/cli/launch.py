@@ -1,35 +1,25 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Start of the tools: configs, checks, imports and the Runner.
+"""Start of the tools: options, configs, checks and imports.
 
 The import of this module is fast. mmagic (15 s) is imported by
 :func:`import_modules`, after everything that can be checked before.
 """
 import argparse
 import difflib
-import functools
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
 from mmengine.config import Config  # noqa: E402
 
 from dksan_mm.utils.errors import UserError  # noqa: E402
-from dksan_mm.utils.running import log_traceback  # noqa: E402
 from dksan_mm.utils.running import last_line, run_tool  # noqa: E402, F401
 from .config_options import OptionAction  # noqa: E402
 from .config_options import check_arguments, check_options  # noqa: E402
-from .optimizers import check_optimizers  # noqa: E402
 
-# Errors that building from a wrong config raises.
-BUILD_ERRORS = (TypeError, KeyError, ValueError, AssertionError,
-                AttributeError, IndexError)
-# What mmengine's Runner builds from the config when it runs.
-BUILDERS = ('build_train_loop', 'build_val_loop', 'build_test_loop',
-            'build_optim_wrapper', 'build_param_scheduler')
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 
 
@@ -195,80 +185,6 @@ def check_imported(args: argparse.Namespace) -> None:
         UserError: If a class has no such argument.
     """
     check_arguments(getattr(args, 'unknown_options', None) or ())
-
-
-def build_runner(kind: type, config: Config):
-    """Build mmengine's Runner and everything that the config describes.
-
-    Args:
-        kind (type): ``Runner`` or a subclass.
-        config (Config): The whole config.
-
-    Returns:
-        Runner: The runner.
-
-    Raises:
-        UserError: If something cannot be built as configured.
-    """
-    check_optimizers(config)
-    try:
-        runner: Any = _own_runner(kind)
-        return runner.from_cfg(config)
-    except BUILD_ERRORS as error:
-        raise _misfit(error) from error
-
-
-def _misfit(error: Exception) -> UserError:
-    return UserError('the config does not fit what it is for: '
-                     f'{last_line(error)}{log_traceback()}')
-
-
-def _own_runner(kind: type) -> type:
-    """Derive a Runner that respects the user's config.
-
-    mmengine's dumps the config to the work dir under its own file name, which
-    may overwrite that very file or another one; and on resuming, it takes the
-    learning rates from the checkpoint. It builds data only when it runs.
-    """
-    from dksan_mm.engine.runner.schedule import Schedule
-
-    class OwnRunner(kind):
-
-        def dump_config(self) -> None:
-            own = self.cfg.filename
-            target = os.path.join(self.work_dir, os.path.basename(own or ''))
-            if own and os.path.lexists(target):
-                target = os.path.join(self.work_dir, f'{self.timestamp}.py')
-                self.cfg.dump(target)
-            else:
-                super().dump_config()
-
-        def resume(self, *args, **kwargs) -> None:
-            schedule = Schedule(self)
-            super().resume(*args, **kwargs)
-            changed = schedule.follow(self)
-            if changed:
-                self.logger.info('from here on the config counts, not the '
-                                 f'checkpoint: {", ".join(changed)}')
-
-    for name in BUILDERS:
-        setattr(OwnRunner, name, _naming_misfits(getattr(kind, name)))
-    OwnRunner.__name__ = kind.__name__
-    return OwnRunner
-
-
-def _naming_misfits(build: Callable[..., Any]) -> Callable[..., Any]:
-
-    @functools.wraps(build)
-    def built(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return build(*args, **kwargs)
-        except ValueError:
-            raise  # of the data, which has its own sentence
-        except BUILD_ERRORS as error:
-            raise _misfit(error) from error
-
-    return built
 
 
 def check_parts(config: Config, names: Sequence[str], sentence: str) -> None:

@@ -154,6 +154,7 @@ def _load_configured(args: argparse.Namespace, checkpoint: str | None,
                      device: str, dtype: 'torch.dtype') -> 'nn.Module':
     """Load the network of a config by mmagic."""
     from dksan_mm.cli import launch
+    from dksan_mm.cli.runners import BUILD_ERRORS
     config = launch.load_config(args)
     if checkpoint:
         from dksan_mm.engine.runner.checkpoint import read_checkpoint
@@ -163,7 +164,7 @@ def _load_configured(args: argparse.Namespace, checkpoint: str | None,
     from dksan_mm.apis import init_model
     try:
         model = init_model(config, checkpoint, device, dtype)
-    except launch.BUILD_ERRORS as error:
+    except BUILD_ERRORS as error:
         raise UserError(f'{args.config} does not describe a network that can '
                         f'be built: {last_line(error)}') from error
     if checkpoint is None and any(True for _ in model.parameters()):

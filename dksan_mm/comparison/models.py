@@ -8,9 +8,10 @@ from mmengine.config import Config
 from mmengine.runner import set_random_seed
 
 from dksan_mm.analysis.complexity import count_cost
-from dksan_mm.cli.launch import BUILD_ERRORS, last_line
+from dksan_mm.cli.runners import BUILD_ERRORS
 from dksan_mm.engine.runner.checkpoint import load_weights, needed
 from dksan_mm.utils.errors import UserError
+from dksan_mm.utils.running import last_line
 from .request import ModelSpec
 
 

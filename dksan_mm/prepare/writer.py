@@ -16,10 +16,9 @@ from dksan_mm.io.images import (file_crc32, is_image, read_image, sync_folder,
                                 sync_path, write_bytes, write_png)
 from dksan_mm.io.layout import (HR_DIR, frame_number, list_frames, lr_dir,
                                 number_frames)
-from dksan_mm.io.stores.stores import (KINDS, is_as_stated, is_store,
-                                       remove_stores, remove_temporary,
-                                       store_path, suffix_of, write_store)
+from dksan_mm.io.stores.stores import remove_stores
 from .building_place import SOURCE_FILE, is_ours, remove_leftovers, remove_ours
+from .clip_stores import refuse_foreign_stores, stated_suffixes, update_stores
 from .pairs import iter_pairs
 from .settings import Settings, is_of_source
 from .sources import PHOTOS, Clip
@@ -82,7 +81,7 @@ class ClipWriter:
                 frame size, or the target holds another clip.
             OSError: If the target cannot be written.
         """
-        recipe = self.recipe()
+        recipe, store = self.recipe(), self.settings.store
         ours = known is not None and all(
             known.get(key) == recipe.get(key)
             for key in (*recipe, 'deinterlace') if key != 'max_frames')
@@ -92,9 +91,9 @@ class ClipWriter:
             self._check_not_fewer(known['frames'])
             same_limit = known.get('max_frames') == recipe['max_frames']
             if same_limit and self._is_whole(known['frames']):
-                self._refuse_foreign_stores(known)
+                refuse_foreign_stores(self.finals, store, known)
                 return self._with_stores(known)
-        self._refuse_foreign_stores(known if ours else None)
+        refuse_foreign_stores(self.finals, store, known if ours else None)
         self._open_partial(recipe, known if ours else None)
         try:
             self._write_frames()
@@ -108,23 +107,30 @@ class ClipWriter:
             self.close()
             raise
         self._move_in_place()
+        return self._with_stores(self._describe(recipe))
+
+    def _describe(self, recipe: dict[str, object]) -> dict[str, Any]:
+        """Return the manifest's entry of the finished clip, without stores."""
         frames = list_frames(self.finals[0])
         sizes = {
             f'{kind}_size': list(read_image(list_frames(final)[0]).shape[:2])
             for kind, final in zip(('lr', 'hr'), self.finals)
         }
-        return self._with_stores(
-            dict(
-                recipe,
-                frames=len(frames),
-                first_frame=frame_number(frames[0]),
-                **sizes,
-                **self._notes(),
-                crc32={
-                    osp.basename(osp.dirname(final)):
-                    ' '.join(map(file_crc32, list_frames(final)))
-                    for final in self.finals
-                }))
+        return dict(
+            recipe,
+            frames=len(frames),
+            first_frame=frame_number(frames[0]),
+            **sizes,
+            **self._notes(),
+            crc32={
+                osp.basename(osp.dirname(final)):
+                ' '.join(map(file_crc32, list_frames(final)))
+                for final in self.finals
+            })
+
+    def _with_stores(self, entry: dict[str, Any]) -> dict[str, Any]:
+        return update_stores(self.finals, self.settings.store, entry,
+                             self.on_frame)
 
     def _notes(self) -> dict[str, object]:
         """Return notes on changes, without the path, which may change."""
@@ -135,36 +141,6 @@ class ClipWriter:
     def close(self) -> None:
         """Remove the temporary folder once the manifest has the clip."""
         remove_ours(self.partial)
-
-    def _refuse_foreign_stores(self, known: dict | None) -> None:
-        """Refuse to replace a file of the user by a store."""
-        for final in self.finals if self.settings.store != 'png' else ():
-            suffix = suffix_of(final, self.settings.store)
-            path = store_path(final, suffix)
-            if osp.lexists(path) and not osp.isdir(path) and \
-                    suffix not in _stated(known, final) and \
-                    not is_store(path):
-                raise ValueError(
-                    f'{path}: is there already, but was not prepared here; '
-                    'move or delete it, or choose another target folder')
-
-    def _with_stores(self, entry: dict[str, Any]) -> dict[str, Any]:
-        """Write the requested stores and return the entry with all stores."""
-        stated = entry.get('stores', {})
-        stores, store = {}, self.settings.store
-        for final in self.finals:
-            remove_temporary(final)
-            kind = osp.basename(osp.dirname(final))
-            for suffix in KINDS:
-                known = stated.get(kind + suffix)
-                if known and is_as_stated(store_path(final, suffix), known):
-                    stores[kind + suffix] = known
-                elif store != 'png' and suffix == suffix_of(final, store):
-                    # Only HR is slow enough to show progress.
-                    tick = self.on_frame if kind == HR_DIR else _nothing
-                    stores[kind + suffix] = write_store(final, suffix, tick)
-        entry = {key: entry[key] for key in entry if key != 'stores'}
-        return dict(entry, stores=stores) if stores else entry
 
     def _refuse_other_fields(self, known: dict, recipe: dict) -> None:
         """Refuse a clip that differs only in how it was deinterlaced."""
@@ -211,7 +187,7 @@ class ClipWriter:
             write_bytes(note, json.dumps(recipe).encode(), sync=True)
         for part, final in zip(self.parts, self.finals):
             # The stores would no longer match once frames are added.
-            remove_stores(final, _stated(known, final))
+            remove_stores(final, stated_suffixes(known, final))
             if known and osp.isdir(final):  # continue it: frames are missing
                 os.rename(final, part)
             if not osp.isdir(final):
@@ -286,21 +262,9 @@ class ClipWriter:
                 write_png(osp.join(part, name), pixels)
 
 
-def _nothing() -> None:
-    pass
-
-
 def _read_json(path: str) -> dict | None:
     try:
         with open(path, 'rb') as file:
             return json.load(file)
     except (FileNotFoundError, ValueError):
         return None
-
-
-def _stated(known: dict | None, final: str) -> list[str]:
-    """Return the suffixes of a folder's stores in the manifest."""
-    kind, stores = osp.basename(osp.dirname(final)), {}
-    if known:
-        stores = known.get('stores', {})
-    return [suffix for suffix in KINDS if kind + suffix in stores]

@@ -137,17 +137,3 @@ def test_parts_that_are_none(parts, said):
     launch.check_parts(Config(right), list(right), 'c.py')
     with pytest.raises(UserError, match=said):
         launch.check_parts(Config({**right, **parts}), list(right), 'c.py')
-
-
-@pytest.mark.parametrize('name', launch.BUILDERS)
-def test_what_is_built_late_is_named_too(name):
-
-    def build(self, part):
-        raise part
-
-    builders = dict.fromkeys(launch.BUILDERS, build)
-    own = launch._own_runner(type('Runner', (), builders))()
-    with pytest.raises(UserError, match="not fit what it is for: 'Nope is no"):
-        getattr(own, name)(KeyError('Nope is not in the registry'))
-    with pytest.raises(ValueError, match='^no clips$'):
-        getattr(own, name)(ValueError('no clips'))

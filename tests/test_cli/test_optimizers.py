@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from dksan_mm.cli import launch
+from dksan_mm.cli import launch, runners
 from dksan_mm.utils.errors import UserError
 
 
@@ -15,9 +15,9 @@ def check(**wrapper):
             dict(custom_imports=dict(imports=['dksan_mm.engine.optimizers']))))
     runner = type('Runner', (), dict(from_cfg=classmethod(lambda *_: 'built')))
     runner.__init__ = object.__init__
-    for name in launch.BUILDERS:
+    for name in runners.BUILDERS:
         setattr(runner, name, len)
-    return launch.build_runner(runner, Config(dict(optim_wrapper=wrapper)))
+    return runners.build_runner(runner, Config(dict(optim_wrapper=wrapper)))
 
 
 @pytest.mark.parametrize('wrapper, said', [

@@ -8,15 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from mmagic.registry import HOOKS
 from mmengine.dist import all_gather_object, is_main_process, master_only
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
-from mmengine.logging import HistoryBuffer
-from mmengine.runner.checkpoint import weights_to_cpu
 
+from dksan_mm.engine.runner.plain_state import make_plain, restore_histories
 from dksan_mm.engine.runner.random_state import random_state
 from dksan_mm.engine.runner.resume import POINTER
 from dksan_mm.io.files import remove_leftovers
@@ -114,19 +111,11 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Convert to CPU tensors, numbers, strings and containers."""
-        for name in ('state_dict', 'ema_state_dict'):
-            if name in checkpoint:
-                checkpoint[name] = weights_to_cpu(checkpoint[name])
-        _make_plain(checkpoint['message_hub'])
+        make_plain(checkpoint)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Restore the log history as ``HistoryBuffer`` objects."""
-        scalars = checkpoint.get('message_hub', {}).get('log_scalars', {})
-        for name, history in scalars.items():
-            if isinstance(history, dict):
-                scalars[name] = HistoryBuffer(history['logs'].cpu().numpy(),
-                                              history['counts'].cpu().numpy(),
-                                              history['max_length'])
+        restore_histories(checkpoint)
 
     def _save_checkpoint_with_step(self, runner, step: int,
                                    meta: dict) -> None:
@@ -290,22 +279,3 @@ def _of_other_steps(path: str) -> Iterator[str]:
 def _remove(paths) -> None:
     for path in paths:
         os.remove(path)
-
-
-def _make_plain(hub: dict) -> None:
-    """Replace each ``HistoryBuffer`` by two tensors and its length.
-
-    numpy numbers, such as mmengine's remaining time and best score, become
-    Python numbers.
-    """
-    hub['runtime_info'] = {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in hub['runtime_info'].items()
-    }
-    scalars = hub['log_scalars']
-    for name, history in scalars.items():
-        logs, counts = history.data
-        scalars[name] = dict(
-            logs=torch.as_tensor(logs),
-            counts=torch.as_tensor(counts),
-            max_length=history.max_length)

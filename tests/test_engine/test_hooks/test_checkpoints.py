@@ -7,13 +7,11 @@ import shutil
 import traceback
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from helpers.tool_runs import assert_same, contents
 from helpers.toy_runs import RISING, toy_run
 from mmengine.hooks import CheckpointHook
-from mmengine.logging import HistoryBuffer
 
 from dksan_mm.comparison.processes import _start_server
 from dksan_mm.engine.hooks import (AtomicBackend, AtomicCheckpointHook,
@@ -321,35 +319,6 @@ def test_another_backend_can_be_chosen():
     hook = AtomicCheckpointHook(backend_args=local)
     assert hook.backend_args == local
     assert CheckpointHook().backend_args is None
-
-
-def test_the_log_history_survives_a_plain_checkpoint(tmp_path):
-    history = HistoryBuffer([3., 1.], [1, 2], max_length=50)
-    checkpoint = dict(
-        message_hub=dict(
-            log_scalars={'train/loss': history},
-            runtime_info=dict(iter=3, eta=np.float64(0.5))))
-    hook = AtomicCheckpointHook()
-    hook.before_save_checkpoint(None, checkpoint)
-    torch.save(checkpoint, tmp_path / 'plain.pth')
-    loaded = torch.load(tmp_path / 'plain.pth', weights_only=True)
-    hook.after_load_checkpoint(None, loaded)
-    restored = loaded['message_hub']['log_scalars']['train/loss']
-    assert type(restored) is HistoryBuffer and restored.max_length == 50
-    assert all(map(np.array_equal, restored.data, history.data))
-    restored.update(5.)
-    assert restored.mean() == pytest.approx(9 / 4)
-    assert loaded['message_hub']['runtime_info'] == dict(iter=3, eta=0.5)
-
-
-@pytest.mark.parametrize('checkpoint', [
-    {},
-    dict(message_hub=dict(log_scalars=dict(loss=HistoryBuffer([1.], [1])))),
-])
-def test_other_checkpoints_load_as_they_are(checkpoint):
-    before = repr(checkpoint)
-    AtomicCheckpointHook().after_load_checkpoint(None, checkpoint)
-    assert repr(checkpoint) == before
 
 
 @pytest.mark.parametrize('other', [
