@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from dksan_mm.cli import launch
-from dksan_mm.cli.arguments import frame_size, positive
+from dksan_mm.cli.arguments import frame_size, positive, thread_count
 
 Clock = Callable[[], float]
 MEGABYTE = 2**20
@@ -64,7 +64,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         help='number of frames, or of frames per clip (default: 3)')
     parser.add_argument(
         '--dtype', default='float32', choices=('float32', 'bfloat16'))
-    parser.add_argument('--threads', default=2, type=positive, metavar='N')
+    parser.add_argument('--threads', default=2, type=thread_count, metavar='N')
     parser.add_argument(
         '--cpu-time',
         action='store_true',

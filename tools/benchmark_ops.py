@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dksan_mm.cli.arguments import frame_size, positive
+from dksan_mm.cli.arguments import frame_size, positive, thread_count
 
 UNIT = 'dense 3x3 conv2d'
 MEGABYTE = 2**20
@@ -46,7 +46,12 @@ class Times(NamedTuple):
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     number: dict[str, Any] = dict(type=positive, metavar='N')
-    parser.add_argument('--threads', default=2, **number, help='default: 2')
+    parser.add_argument(
+        '--threads',
+        default=2,
+        type=thread_count,
+        metavar='N',
+        help='default: 2')
     parser.add_argument(
         '--channels', default=128, **number, help='default: 128')
     parser.add_argument(

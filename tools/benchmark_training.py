@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from dksan_mm.analysis import training_cost
 from dksan_mm.cli import data_checks, launch
-from dksan_mm.cli.arguments import positive
+from dksan_mm.cli.arguments import positive, thread_count
 from dksan_mm.cli.runners import BUILD_ERRORS
 from dksan_mm.engine.runner import scaling
 from dksan_mm.utils.errors import UserError
@@ -52,7 +52,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         '--compile', action='store_true', help='use torch.compile')
     parser.add_argument('--device', default='cpu', choices=('cpu', 'cuda'))
     parser.add_argument(
-        '--threads', **count, help='number of torch threads on a CPU')
+        '--threads',
+        type=thread_count,
+        metavar='N',
+        help='number of torch threads on a CPU')
     parser.add_argument('--batch', **count, help="default: the config's")
     parser.add_argument(
         '--steps',

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from fractions import Fraction
 
+from dksan_mm.utils.threads import MAX_THREADS
+
 
 def positive(text: str) -> int:
     """Parse an integer of at least 1.
@@ -17,6 +19,19 @@ def positive(text: str) -> int:
     if not re.fullmatch('[0-9]+', text) or not int(text):
         raise argparse.ArgumentTypeError(f'must be at least 1, got {text}')
     return int(text)
+
+
+def thread_count(text: str) -> int:
+    """Parse a number of threads.
+
+    Raises:
+        ArgumentTypeError: If it is not from 1 to ``MAX_THREADS``.
+    """
+    count = positive(text)
+    if count > MAX_THREADS:
+        raise argparse.ArgumentTypeError(
+            f'must be at most {MAX_THREADS}, got {text}')
+    return count
 
 
 def frame_size(text: str) -> tuple[int, int]:

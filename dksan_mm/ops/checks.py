@@ -46,6 +46,25 @@ class Geometry:
         """Number of taps."""
         return self.kernel_size[0] * self.kernel_size[1]
 
+    def settings(self, scope: int) -> list[int]:
+        """Return the numbers that compiled operators take.
+
+        :func:`~dksan_mm.ops.differentiable.plain_terms` converts them back.
+
+        Args:
+            scope (int): Columns of the weight.
+
+        Returns:
+            list[int]: Rows and columns of the kernel size, stride, padding,
+            dilation and output size; then scope, flat edge, channel groups
+            and offset groups.
+        """
+        return [
+            *self.kernel_size, *self.stride, *self.padding, *self.dilation,
+            *self.out_shape[1:], scope,
+            int(self.flat_edge), self.groups, self.offset_groups
+        ]
+
 
 def pair(name: str, value: IntOrPair, least: int) -> tuple[int, int]:
     """Convert an int or a pair of ints to a pair, each at least ``least``.

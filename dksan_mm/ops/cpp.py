@@ -53,11 +53,7 @@ def convolve(x: Tensor,
         plain = torch_path.convolve(
             x.to(weight.dtype), weight, *pixel_inputs, geometry)
         return _plus(plain, bias).to(x.dtype)
-    settings = [
-        *geometry.kernel_size, *geometry.stride, *geometry.padding,
-        *geometry.dilation, *geometry.out_shape[1:], weight.shape[-1],
-        int(geometry.flat_edge), geometry.groups, geometry.offset_groups
-    ]
+    settings = geometry.settings(weight.shape[-1])
     single = weight.shape[1] == 1 and geometry.offset_groups == 1
     if not single:
         out: Tensor = torch.ops.dksan_mm.dense_forward(x, weight.flatten(2),

@@ -13,9 +13,7 @@ def plain_terms(tensors: Inputs,
     Args:
         tensors (tuple): x, weight with flattened cells, image offsets, kernel
             offsets and mask.
-        settings (list[int]): Rows and columns of the kernel size, stride,
-            padding, dilation and output size; then scope, flat edge, channel
-            groups and offset groups.
+        settings (list[int]): Numbers of :meth:`Geometry.settings`.
 
     Returns:
         tuple: Geometry, and the tensors, all of the weight's dtype, with the

@@ -5,13 +5,15 @@ from fractions import Fraction
 import pytest
 
 from dksan_mm.cli.arguments import (frame_rate, frame_size, name_dashes,
-                                    positive, share_of_one, tile_side,
-                                    video_size)
+                                    positive, share_of_one, thread_count,
+                                    tile_side, video_size)
 
 
 @pytest.mark.parametrize('read, text, value', [
     (positive, '1', 1),
     (positive, '120', 120),
+    (thread_count, '1', 1),
+    (thread_count, '1024', 1024),
     (frame_size, '67x120', (67, 120)),
     (frame_size, '64', (64, 64)),
     (video_size, '1920x1080', (1920, 1080)),
@@ -32,6 +34,7 @@ def test_values(read, text, value):
 
 @pytest.mark.parametrize('read, texts', [
     (positive, ['0', '-1', 'x', '', '1.5', '1e3', ' 1']),
+    (thread_count, ['0', '1025', 'x', '']),
     (frame_size, ['0', '0x64', '64x0', '4x', 'x4', '4x5x6', '-4x5', '4 x 5']),
     (video_size, ['x', '', '1080', '0x9', '9x0', '-1x9', '1x2x3', '9 x 9']),
     (tile_side, ['0', '-1', 'x', '', '1.5']),

@@ -5,6 +5,8 @@ import torch
 from helpers.op_cases import NAMES, Case
 
 from dksan_mm.ops import deform_kernel_conv2d
+from dksan_mm.ops.checks import Geometry
+from dksan_mm.ops.differentiable import plain_terms
 
 CASE = Case(size=(5, 7), c_in=6, c_out=4, groups=2)
 
@@ -129,3 +131,14 @@ def test_settings_are_keyword_only():
     inputs = CASE.inputs()
     with pytest.raises(TypeError, match='positional'):
         deform_kernel_conv2d(*[inputs[name] for name in NAMES], 3)
+
+
+def test_settings_of_compiled_operators_are_converted_back():
+    geometry = Geometry((3, 2), (2, 1), (1, 0), (1, 3), 5, (4, 7, 9), 6, True)
+    x, weight = torch.zeros(4, 10, 8, 8), torch.zeros(5, 2, 16)
+    offsets = torch.zeros(4, 72, 7, 9)
+    settings = geometry.settings(4)
+    found, (_, whole, *_) = plain_terms((x, weight, offsets, offsets, None),
+                                        settings)
+    assert found == geometry and whole.shape == (5, 2, 4, 4)
+    assert len(settings) == 14 and {*map(type, settings)} == {int}

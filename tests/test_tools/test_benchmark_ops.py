@@ -62,6 +62,7 @@ def test_a_gpu_that_is_not_there_is_named(tool, monkeypatch):
 @pytest.mark.parametrize('args, match', [
     (['--channels', '0'], '--channels: must be at least 1, got 0'),
     (['--size', '3x'], '--size'),
+    (['--threads', '1025'], '--threads: must be at most 1024, got 1025'),
     (['--dtype', 'int8'], "--dtype: invalid choice: 'int8'"),
 ])
 def test_wrong_arguments_are_named(tool, capsys, args, match):

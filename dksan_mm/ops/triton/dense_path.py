@@ -61,11 +61,7 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
         Tensor[n, c_out, h_out, w_out]: Output with the dtype and memory format
         of ``x``.
     """
-    settings = [
-        *geometry.kernel_size, *geometry.stride, *geometry.padding,
-        *geometry.dilation, *geometry.out_shape[1:], weight.shape[-1],
-        int(geometry.flat_edge), geometry.groups, geometry.offset_groups
-    ]
+    settings = geometry.settings(weight.shape[-1])
     out: Tensor = forward(x, weight.flatten(2), image_offset, kernel_offset,
                           mask, settings)
     return out

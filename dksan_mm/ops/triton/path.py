@@ -69,10 +69,8 @@ def convolve(x: Tensor, weight: Tensor, image_offset: Tensor | None,
         Tensor[n, m * c, h_out, w_out]: Output with the dtype and memory format
         of ``x``.
     """
-    settings = [
-        *geometry.kernel_size, *geometry.stride, *geometry.padding,
-        *geometry.dilation, *geometry.out_shape[1:], weight.shape[-1]
-    ]
+    # The others are those of every depthwise convolution.
+    settings = geometry.settings(weight.shape[-1])[:11]
     filters = weight.flatten(1).unflatten(0, (x.shape[1], -1))
     outputs: list[Tensor] = [
         forward(x, filters[:, i], image_offset, kernel_offset, mask, settings)
