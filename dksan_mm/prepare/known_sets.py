@@ -5,7 +5,7 @@ import os.path as osp
 import re
 from collections.abc import Sequence
 
-from dksan_mm.io.listing import read_folder
+from dksan_mm.io.listing import not_taken, read_folder
 from .sources import Clip
 
 # DAVIS: frames and masks, which are images too; the largest size comes first.
@@ -130,6 +130,24 @@ def find_deeper(path: str, depth: int = 3) -> str:
             if any(_has_images(osp.join(folder, n)) for n in _folders(folder)):
                 return folder
     return ''
+
+
+def find_others(path: str, splits: re.Pattern[str]) -> list[str]:
+    """Note videos and folders of frames beside the folders of the splits.
+
+    Args:
+        path (str): Folder that has folders of splits.
+        splits (Pattern): Matches the names of these folders, in lower case.
+
+    Returns:
+        list[str]: A sentence if there are any.
+    """
+    content = read_folder(path)
+    others = content.videos + [
+        name for name in content.folders if not splits.fullmatch(name.lower())
+        and _has_images(osp.join(path, name))
+    ]
+    return [not_taken(path, others)] if others else []
 
 
 def _folders(path: str) -> list[str]:

@@ -32,7 +32,8 @@ from dksan_mm.io.layout import SPLITS
 from dksan_mm.io.listing import (is_image_name, not_taken, read_folder,
                                  refuse_special)
 from .clip_names import check_name, guess_layout, joined_clips, split_of_number
-from .known_sets import blurred_lr, clip_at, find_deeper, find_root, find_vimeo
+from .known_sets import (blurred_lr, clip_at, find_deeper, find_others,
+                         find_root, find_vimeo)
 from .photos import find_photos
 from .sources import Clip
 
@@ -104,6 +105,7 @@ class Source:
             return
         roots = self._find_split_folders()
         self.splits = list(roots)
+        self.notes += find_others(self.path, _SPLIT) if roots else []
         roots = roots or {'': self._find_kinds(self.path)}
         for split, folders in roots.items():
             self.clips += self._pair(split, folders)

@@ -45,6 +45,14 @@ def test_names_of_splits(tmp_path, train, val):
     assert found(tmp_path, ['val'])[1] == [('val', '050', None)]
 
 
+def test_clips_beside_the_folders_of_the_splits_are_named(tmp_path):
+    clips(tmp_path, ['train/000', 'train_blur/000', 'forest', 'docs/pictures'])
+    (tmp_path / 'film.mp4').touch()
+    source = Source(str(tmp_path), 16)
+    assert [clip.name for clip in source.clips] == ['000']
+    assert source.notes == [f'{tmp_path}: not taken: film.mp4, forest']
+
+
 @pytest.mark.parametrize('hr, lr', [('train/HR', 'train/LRx16'),
                                     ('train/GT', 'train/LR'),
                                     ('train/hr', 'train/x16'),
