@@ -194,7 +194,7 @@ def upscale(model, job, args: argparse.Namespace, progress: Callable):
             scale=args.scale,
             size=args.size,
             tile=args.tile,
-            ensemble=args.ensemble,
+            ensemble=args.ensemble or None,
             cuts=not args.no_cuts,
             crf=args.crf,
             fps=args.fps,

@@ -64,7 +64,8 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         choices=SCALES,
         help='scale of width and height; the smaller ones use fewer levels of '
-        'the network and take less time (default: 16)')
+        'the network and take less time (default: 16, or model.test_cfg.scale '
+        'of the config)')
     parser.set_defaults(work_dir=None, launcher='none', local_rank=0)
 
 

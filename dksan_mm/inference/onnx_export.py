@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from dksan_mm import __version__
 from dksan_mm.io.outputs import check_output, write_output
 from dksan_mm.models import DKSANNet
-from dksan_mm.models.scales import choose_scale
+from dksan_mm.models.scales import choose_model_scale
 from .base import Evaluator, WholeWindowEvaluator
 from .dksan_evaluator import DKSANEvaluator
 from .onnx import graph_paths
@@ -69,7 +69,7 @@ def export_onnx(model: nn.Module,
         path (str): ``a.onnx`` for ``a.extract.onnx`` and ``a.restore.onnx``.
         name (str): Name of the network in the metadata.
         scale (int, optional): Scale factor of a level of the network. Default:
-            the last level's.
+            ``model.test_cfg.scale`` of the config, else the last level's.
         overwrite (bool): Whether to overwrite existing files.
 
     Returns:
@@ -85,7 +85,7 @@ def export_onnx(model: nn.Module,
         check_output(one, overwrite=overwrite)
     generator: Any = model.generator
     network = copy.deepcopy(generator).cpu().float().eval()
-    scale = choose_scale(network, scale)
+    scale = choose_model_scale(model, scale)
     evaluator = _choose_evaluator(network)
     grey: Any = model.data_preprocessor
     facts = dict(

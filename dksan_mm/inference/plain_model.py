@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from dksan_mm import models
+from dksan_mm.models.scales import choose_scale
 from .base import WholeWindowEvaluator
 from .dksan_evaluator import DKSANEvaluator
 
@@ -38,7 +39,8 @@ class PlainModel(nn.Module):
         config (dict): ``model`` section of a config.
 
     Raises:
-        ValueError: If the network or evaluator is not from this package.
+        ValueError: If the network or evaluator is not from this package, or
+            the network does not support ``test_cfg.scale``.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -48,6 +50,9 @@ class PlainModel(nn.Module):
         evaluator = config.get('evaluator')
         self.evaluator = evaluator and _build(evaluator, EVALUATORS,
                                               self.generator)
+        test_cfg = config.get('test_cfg') or {}
+        self.test_scale = choose_scale(self.generator, test_cfg.get('scale'))
+        self.test_ensemble = bool(test_cfg.get('ensemble', False))
         levels = config['data_preprocessor']
         self.data_preprocessor = GreyLevels(levels['mean'], levels['std'])
         self.inference_dtype = torch.float32

@@ -11,7 +11,7 @@ from torch import nn
 
 from dksan_mm.inference.scene_cuts import is_cut
 from dksan_mm.io.video.writers import CRF
-from dksan_mm.models.scales import choose_scale
+from dksan_mm.models.scales import choose_model_scale
 from dksan_mm.utils.sizes import Size
 from .streaming import output_size, restore_frames
 from .video_copy import Report, copy_video, with_checked_size
@@ -25,7 +25,7 @@ def restore_video(
         scale: int | None = None,
         size: Size | None = None,
         tile: int | str | None = 'auto',
-        ensemble: bool = False,
+        ensemble: bool | None = None,
         cuts: bool = True,
         crf: int = CRF,
         fps: float | Fraction | None = None,
@@ -49,7 +49,7 @@ def restore_video(
         scale (int, optional): As in :func:`restore_frames`.
         size (tuple, optional): As in :func:`restore_frames`.
         tile (int | str | None): As in :func:`restore_frames`.
-        ensemble (bool): As in :func:`restore_frames`.
+        ensemble (bool, optional): As in :func:`restore_frames`.
         cuts (bool): Whether to restore each scene separately.
         crf (int): Constant rate factor of x264, from 0 (lossless) to 51.
         fps (float | Fraction, optional): Frames per second of images
@@ -72,8 +72,7 @@ def restore_video(
             are kept, and the message says where; otherwise no file is left.
         KeyboardInterrupt: On Ctrl-C. The message says where the frames are.
     """
-    network: Any = model.generator
-    choose_scale(network, scale)
+    choose_model_scale(model, scale)
 
     def restore(images: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
         return restore_frames(

@@ -14,7 +14,7 @@ from dksan_mm.inference.base import Evaluator, WholeWindowEvaluator
 from dksan_mm.inference.tiles import choose_tiles
 from dksan_mm.models.dihedral import TRANSFORMS, transform, transform_back
 from dksan_mm.models.padding import pad_frames
-from dksan_mm.models.scales import choose_scale, scales_of
+from dksan_mm.models.scales import choose_model_scale, scales_of
 from dksan_mm.utils.resize import lanczos_resize
 from dksan_mm.utils.rounding import round_to_uint8
 from dksan_mm.utils.sizes import Size, choose_sufficient, fit_size
@@ -29,7 +29,7 @@ def restore_frames(
     scale: int | None = None,
     size: Size | None = None,
     tile: int | str | None = 'auto',
-    ensemble: bool = False,
+    ensemble: bool | None = None,
     is_cut: Callable[[NDArray[Any], NDArray[Any]], bool] | None = None
 ) -> Iterator[NDArray[Any]]:
     """Upscale the frames of a video one by one.
@@ -44,7 +44,8 @@ def restore_frames(
             :func:`dksan_mm.apis.init_model`.
         frames (Iterable[ndarray[h, w, 3]]): RGB frames of one size, uint8.
         scale (int, optional): Scale factor of a level of the network, at which
-            the cascade stops. Default: the last level's.
+            the cascade stops. Default: ``model.test_cfg.scale`` of the config,
+            else the last level's.
         size (tuple, optional): Width and height to fit the frames into while
             keeping the aspect ratio; None for a side that follows from the
             other. The smallest sufficient scale factor is followed by Lanczos
@@ -52,7 +53,9 @@ def restore_frames(
         tile (int | str | None): Tile side for the cascade in LR pixels, None
             for the whole frame, or 'auto' for the whole frame if memory
             allows, else tiles that fit. See :mod:`dksan_mm.inference.tiles`.
-        ensemble (bool): Average the results of the 8 flips and rotations.
+        ensemble (bool, optional): Whether to average the results of the 8
+            flips and rotations. Default: ``model.test_cfg.ensemble`` of the
+            config, else False.
         is_cut (Callable, optional): Function of two consecutive frames that
             returns whether a new scene begins with the second. Each scene is
             restored as a separate video.
@@ -74,9 +77,10 @@ def restore_frames(
         yield from _restore_to_size(model, frames, size, tile, ensemble,
                                     is_cut)
         return
-    network: Any = model.generator
+    if ensemble is None:
+        ensemble = getattr(model, 'test_ensemble', False)
     restorer = _Restorer(model, tile, TRANSFORMS if ensemble else ((0, 0), ),
-                         choose_scale(network, scale))
+                         choose_model_scale(model, scale))
     yield from restore_stream(restorer, frames, is_cut)
 
 
@@ -99,11 +103,10 @@ def output_size(model: nn.Module,
     Raises:
         ValueError: As in :func:`restore_frames`.
     """
-    network: Any = model.generator
     if size is None:
-        factor = choose_scale(network, scale)
+        factor = choose_model_scale(model, scale)
         return factor * frame[0], factor * frame[1]
-    return _fit(network, frame, size)[1]
+    return _fit(model.generator, frame, size)[1]
 
 
 def _fit(network: Any, frame: tuple[int, int],
@@ -115,7 +118,7 @@ def _fit(network: Any, frame: tuple[int, int],
 
 def _restore_to_size(
         model: nn.Module, frames: Iterable[NDArray[Any]], size: Size,
-        tile: int | str | None, ensemble: bool,
+        tile: int | str | None, ensemble: bool | None,
         is_cut: Callable[..., Any] | None) -> Iterator[NDArray[Any]]:
     """Upscale by the smallest sufficient factor, then downscale."""
     frames = check_frames(frames)

@@ -38,6 +38,27 @@ def choose_scale(network: nn.Module, scale: int | None) -> int:
     return scale or own
 
 
+def choose_model_scale(model: nn.Module, scale: int | None) -> int:
+    """Choose the scale factor of a model's output outside of training.
+
+    Args:
+        model (nn.Module): Model with the network ``generator``, and
+            ``test_scale`` if its config chooses one.
+        scale (int, optional): Requested factor; None for that of
+            ``test_cfg.scale`` in the config, else the network's.
+
+    Returns:
+        int: The scale factor.
+
+    Raises:
+        ValueError: If the network does not support ``scale``.
+    """
+    if scale is None:
+        scale = getattr(model, 'test_scale', None)
+    network: Any = model.generator
+    return choose_scale(network, scale)
+
+
 def scale_argument(network: nn.Module, scale: int | None) -> dict[str, int]:
     """Return the keyword argument that selects a network's scale factor.
 

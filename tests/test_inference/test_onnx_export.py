@@ -58,6 +58,13 @@ def test_an_earlier_level(tmp_path):
     check(model, path, SIZES, scale=2)
 
 
+def test_the_scale_of_the_config(tmp_path):
+    model, path = make_model(DKSAN), str(tmp_path / 'two.onnx')
+    model.test_scale = 2
+    export_onnx(model, path, name='two')
+    check(model, path, SIZES[:1], scale=2)
+
+
 def test_without_align_and_attention(tmp_path):
     model = make_model(
         dict(DKSAN, align=False, dksa=False, channel_attention=False))

@@ -21,15 +21,18 @@ def frames():
     return torch.randint(0, 256, (3, 5, 6, 3), dtype=torch.uint8).numpy()
 
 
-def test_it_takes_the_place_of_mmagics_model():
+@pytest.mark.parametrize('test_cfg', [None, dict(scale=2, ensemble=True)])
+def test_it_takes_the_place_of_mmagics_model(test_cfg):
     init_default_scope('mmagic')
-    theirs, ours = MODELS.build(CONFIG).eval(), PlainModel(CONFIG).eval()
+    config = dict(CONFIG, test_cfg=test_cfg)
+    theirs, ours = MODELS.build(config).eval(), PlainModel(config).eval()
     assert list(ours.state_dict()) == list(theirs.state_dict())
     ours.load_state_dict(theirs.state_dict())
     clip = list(frames())
     for one, other in zip(
             restore_frames(ours, clip), restore_frames(theirs, clip)):
         assert (one == other).all()
+        assert one.shape == ((10, 12, 3) if test_cfg else (20, 24, 3))
 
 
 def test_it_may_have_no_evaluator():

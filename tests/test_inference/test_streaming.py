@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """A stream of frames gives what the model gives for each window."""
+import copy
 import itertools
 import weakref
 
@@ -234,6 +235,22 @@ def test_smaller_scales_are_those_of_the_levels(model, scale, ensemble):
         # Tiles that the whole frame fits in with their halo.
         tiled = restore(model, frames, scale=scale, tile=4)[0]
         assert abs(tiled.astype(int) - expected).max() <= 1
+
+
+def test_the_config_chooses_scale_and_ensemble(model):
+    """As in evaluation; arguments come first."""
+    frames = clip(2, (4, 6))
+    chosen = copy.copy(model)
+    chosen.test_scale, chosen.test_ensemble = 4, True
+    out = restore(chosen, frames)
+    for image, other in zip(
+            out, restore(model, frames, scale=4, ensemble=True), strict=True):
+        assert np.array_equal(image, other)
+    assert output_size(chosen, (4, 6)) == out[0].shape[:2] == (16, 24)
+    [plain] = restore(chosen, frames[:1], scale=2, ensemble=False)
+    [expected] = restore(model, frames[:1], scale=2)
+    assert np.array_equal(plain, expected)
+    assert output_size(chosen, (4, 6), scale=2) == plain.shape[:2]
 
 
 @pytest.mark.parametrize('scale', [0, 1, 3, 32])

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from dksan_mm.models import BicubicNet, DKSANNet, EDVRX16Net
-from dksan_mm.models.scales import choose_scale, scale_argument, scales_of
+from dksan_mm.models.scales import (choose_model_scale, choose_scale,
+                                    scale_argument, scales_of)
 
 
 def dksan(**settings):
@@ -23,6 +24,17 @@ def test_a_cascade_has_several_scales():
     for scale in (2, 4, 8, 16):
         assert choose_scale(network, scale) == scale
     assert scale_argument(network, 4) == dict(scale=4)
+
+
+def test_a_config_chooses_the_scale_of_its_model():
+    model = torch.nn.Module()
+    model.generator = dksan()
+    assert choose_model_scale(model, None) == 16
+    model.test_scale = 4
+    assert choose_model_scale(model, None) == 4
+    assert choose_model_scale(model, 2) == 2
+    with pytest.raises(ValueError, match='got scale=3'):
+        choose_model_scale(model, 3)
 
 
 def test_earlier_levels_are_left_out():
