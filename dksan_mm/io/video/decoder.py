@@ -16,6 +16,7 @@ from .deinterlace import Deinterlacer
 from .geometry import Crop, is_slanted, read_crop, read_orientation
 from .packets import Packets
 from .pixels import PixelReader
+from .side_data import has_other_profile, read_profile, read_profile_of
 from .streams import open_video
 
 
@@ -135,6 +136,7 @@ class Decoder:
                     continue
                 if last is None:
                     self._begin(frame)
+                    self._note_profile(packets.profile or read_profile(frame))
                 last = frame
                 yield Picture(
                     functools.partial(self._pixels.read, frame), frame.pts,
@@ -169,7 +171,13 @@ class Decoder:
         if read_orientation(frame).transpose:
             self.sample_aspect = 1 / self.sample_aspect
 
+    def _note_profile(self, profile: bytes) -> None:
+        if has_other_profile(profile):
+            self._notes.append(f'{self.path}: its colour profile is not '
+                               'applied, the values are taken as they are')
+
     def _play(self, animation: Animation) -> Iterator[Picture]:
+        self._note_profile(read_profile_of(animation.path))
         time = 0
         for image, duration in animation:
             image = self._pixels.over_black(image)

@@ -7,6 +7,7 @@ from fractions import Fraction
 import av
 
 from .animations import check_gif_end, count_png_frames
+from .side_data import NAMING, read_png_profile, without_profile
 from .streams import find_second_mp4, open_decoder
 from .timeline import Packet, follow, open_timeline
 
@@ -22,13 +23,18 @@ REST = 2**20
 
 
 class Packets:
-    """Packets of all streams, and the time at which the last one ends."""
+    """Packets of all streams, and the time at which the last one ends.
+
+    Attributes:
+        profile (bytes): Colour profile of the first frame, if it is a PNG.
+    """
 
     def __init__(self, container: av.container.InputContainer) -> None:
         self._container = container
         self._end_byte, self._frames = 0, 0
         self._timeline = open_timeline(container)
         self._shown_on = False
+        self.profile = b''
         # Per stream: latest time, and longest step between two packets.
         self._times: dict[int, tuple[Fraction, Fraction]] = {}
 
@@ -38,6 +44,7 @@ class Packets:
         Frame times start at zero; see :mod:`dksan_mm.io.video.timeline`.
         """
         decoder = open_decoder(stream)
+        is_png = decoder.name in NAMING
         for packet in self._container.demux():
             if packet.size and packet.pos is not None:
                 self._end_byte = packet.pos + packet.size
@@ -46,11 +53,14 @@ class Packets:
             follow(packet, self._timeline, stream)
             if packet.stream.index != stream.index:
                 continue
+            if is_png and not self._frames:
+                head = (decoder.extradata or b'') + bytes(packet)
+                self.profile = read_png_profile(head)
             try:
                 for frame in decoder.decode(packet):
                     self._shown_on = False
                     self._frames += 1
-                    yield frame
+                    yield without_profile(frame) if is_png else frame
             except av.InvalidDataError:
                 yield None
             except av.ArgumentError:

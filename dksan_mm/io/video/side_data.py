@@ -1,10 +1,78 @@
 # Copyright (c) DKSAN-MM contributors.
 """Side data that FFmpeg attaches to decoded frames."""
 import functools
+import zlib
 from typing import Any
 
 import av
+import av.filter
 from av.sidedata.sidedata import SideData, Type
+
+# Decoders of frames with named profiles, which PyAV frees twice.
+NAMING = ('png', 'apng')
+_HEAD = 2**20  # bytes of a file in which its profile is looked for
+_REMOVAL = 'mode=delete:type=ICC_PROFILE'
+
+
+def without_profile(frame: av.VideoFrame) -> av.VideoFrame:
+    """Remove the colour profile of a frame.
+
+    A profile with a name, as PNG files have, must not be read: PyAV frees the
+    name, FFmpeg frees it again, and the process ends with a segmentation
+    fault.
+
+    Args:
+        frame (VideoFrame): A frame of which no side data was read.
+
+    Returns:
+        VideoFrame: The frame with its other side data.
+    """
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=frame.width,
+        height=frame.height,
+        format=frame.format,
+        time_base=frame.time_base)
+    graph.link_nodes(source, graph.add('sidedata', _REMOVAL),
+                     graph.add('buffersink')).configure()
+    graph.vpush(frame)
+    return graph.vpull()
+
+
+def has_other_profile(profile: bytes) -> bool:
+    """Return whether a colour profile is another one than that of sRGB."""
+    return bool(profile) and b'sRGB' not in profile.replace(b'\0', b'')
+
+
+def read_png_profile(content: bytes) -> bytes:
+    """Read the colour profile of a PNG image; empty if it has none.
+
+    Args:
+        content (bytes): The image, or its chunks before the pixels.
+    """
+    place = content.find(b'iCCP')
+    size = int.from_bytes(content[max(place - 4, 0):max(place, 0)], 'big')
+    _, _, packed = content[place + 4:place + 4 + size].partition(b'\0')
+    try:
+        return zlib.decompress(packed[1:]) if place >= 4 else b''
+    except zlib.error:
+        return b''
+
+
+def read_profile(frame: av.VideoFrame) -> bytes:
+    """Read the colour profile of a frame of another decoder, if any."""
+    data: Any = read_side_data(frame).get(Type.ICC_PROFILE, b'')
+    return bytes(data)
+
+
+def read_profile_of(path: str) -> bytes:
+    """Read the colour profile of an animated PNG or WebP file, if any."""
+    with open(path, 'rb') as file:
+        content = file.read(_HEAD)
+    if content[:4] != b'RIFF':
+        return read_png_profile(content)
+    size = int.from_bytes(content[34:38], 'little')
+    return content[38:38 + size] if content[30:34] == b'ICCP' else b''
 
 
 def read_side_data(frame: av.VideoFrame) -> dict[Type, SideData]:
