@@ -69,9 +69,11 @@ class OptionAction(DictAction):
         before = getattr(namespace, self.dest, None) or {}
         try:
             super().__call__(parser, namespace, values, option_string)
-        except (ValueError, AssertionError) as error:
+        except (ValueError, AssertionError, RecursionError) as error:
+            reason = 'brackets must enclose the whole value' if isinstance(
+                error, RecursionError) else error
             parser.error(f'{option_string}: {" ".join(values)!r} cannot be '
-                         f'read ({error})')
+                         f'read ({reason})')
         setattr(namespace, self.dest, {
             **before,
             **getattr(namespace, self.dest)
@@ -120,7 +122,7 @@ def _check(config: Mapping[str, Any], option: str, value: Any,
     parts, here, name = option.split('.'), config, ''
     for depth, part in enumerate(parts):
         if isinstance(here, (list, tuple)):
-            _check_index(option, part, len(here))
+            _check_index(option, part, here)
             here = here[int(part)]
             continue
         if not isinstance(here, Mapping):
@@ -145,11 +147,14 @@ def _check(config: Mapping[str, Any], option: str, value: Any,
     return None
 
 
-def _check_index(option: str, part: str, length: int) -> None:
-    if not part.isdecimal() or int(part) >= length:
-        raise UserError(
-            f'--cfg-options {option}: {part!r} is not an index of a '
-            f'list of {length}, which begin at 0')
+def _check_index(option: str, part: str, here: Sequence[Any]) -> None:
+    if not part.isdecimal() or int(part) >= len(here):
+        raise UserError(f'--cfg-options {option}: {part!r} is not an index of '
+                        f'a list of {len(here)}, which begin at 0')
+    if isinstance(here, tuple):  # mmengine replaces items of lists alone
+        whole = option[:option.rindex(f'.{part}')]
+        raise UserError(f'--cfg-options {option}: give all {len(here)} values,'
+                        f' as in {whole}={str(list(here)).replace(" ", "")}')
 
 
 def _find_key(config: Mapping[str, Any], option: str, part: str,
@@ -168,6 +173,8 @@ def _find_key(config: Mapping[str, Any], option: str, part: str,
             raise UserError(f'--cfg-options {option}: there is no {part} at '
                             f'the top of the config{hint}')
         _refuse(option, part, [*here, *TOP])
+    if name == 'default_hooks' and option != f'{prefix}.{part}':
+        _refuse(option, part, here, prefix)  # a new hook has a type
     if part in SPECIAL or part in KNOWN.get(name, ()) or name in FREE:
         return None
     if here.get('type') is not None:

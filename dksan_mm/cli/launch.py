@@ -68,6 +68,9 @@ def load_config(args: argparse.Namespace) -> Config:
         raise UserError(missing_config(args.config))
     try:
         config = Config.fromfile(args.config, import_custom_modules=False)
+    except SystemExit as error:
+        raise UserError(f'cannot read the config {args.config}: it ends the '
+                        f'program, by exit({error.code})') from error
     except Exception as error:  # a config is a program and may raise any
         raise UserError(f'cannot read the config {args.config}: '
                         f'{last_line(error)}') from error

@@ -55,6 +55,9 @@ def test_right_keys(config, key, value):
     ('train_cfg.max_iters', 'abc', "must be a number, such as 3500, got"),
     ('randomness.deterministic', 'no', 'must be True or False, .*got .no.'),
     ('train_cfg.max_iters.x', 1, 'train_cfg.max_iters has no parts'),
+    ('default_hooks.chekpoint.interval', 1, 'did you mean checkpoint'),
+    ('model.generator.num_blocks.0', 9,
+     r'give all 4 values, as in model.generator.num_blocks=\[[0-9,]+\]$'),
     ('model', 3, 'has parts, such as model.type'),
     ('max_iters', 3, 'no max_iters at the top .*; set train_cfg.max_iters$'),
     ('vis_backends', 3, 'has no effect, it is a variable'),
@@ -120,6 +123,15 @@ def test_a_space_in_the_place_of_the_sign(capsys):
     assert stop.value.code == 2
     assert "takes KEY=VALUE without spaces, got 'train_cfg.max_iters'" in (
         capsys.readouterr().err)
+
+
+@pytest.mark.parametrize('option', ['a=1 b=(2,3)', 'a=x(2,3)'])
+def test_brackets_within_a_value(capsys, option):
+    with pytest.raises(SystemExit) as stop:
+        parse(option)
+    assert stop.value.code == 2
+    assert (f'{option!r} cannot be read (brackets must enclose the whole '
+            'value)') in capsys.readouterr().err
 
 
 def test_given_twice_both_count():

@@ -56,6 +56,7 @@ def test_the_command_line_changes_the_config(arguments):
 @pytest.mark.parametrize('text, options, said', [
     ('a = 1 +', (), 'cannot read the config small.py: '),
     ('raise RuntimeError("no\\nway")', (), 'the config small.py: way'),
+    ('raise SystemExit(3)', (), r'small.py: it ends the program, by exit\(3'),
     ('a = [1]', ('--cfg-options', 'a.7=2'), '--cfg-options'),
 ])
 def test_configs_that_cannot_be_used_are_named(arguments, text, options, said):
