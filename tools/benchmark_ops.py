@@ -9,38 +9,21 @@ machine, only the ratio is reliable, and more so with --cpu-time. On a GPU
 544x960 and, with --batch 16, 64.
 """
 import argparse
-import ctypes
-import statistics
 import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from dksan_mm.analysis.paired_times import (UNIT, Operator, Times, forward,
+                                            peak_memory, time_paired,
+                                            training_step)
 from dksan_mm.cli.arguments import frame_size, positive, thread_count
 
-UNIT = 'dense 3x3 conv2d'
 MEGABYTE = 2**20
-
-
-class Operator(NamedTuple):
-    """An operator to time.
-
-    Attributes:
-        run (Callable): Computes the output.
-        inputs (list[Tensor]): Inputs, including the layer's parameters.
-    """
-    run: Callable
-    inputs: list
-
-
-class Times(NamedTuple):
-    """Median milliseconds, and median ratio to the unit."""
-    milliseconds: float
-    ratio: float
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -165,84 +148,6 @@ def _modulated(x, weight, own_only: bool) -> dict[str, Operator]:
                 lambda x, o, m, w: deform_conv2d(x, o, w, None, 1, 1, 1, m),
                 [x, offset, mask, weight])
     return operators
-
-
-_grads_out: dict[Any, Any] = {
-}  # gradient of the output, created outside of the timed step
-
-
-def forward(operator: Operator) -> None:
-    import torch
-    with torch.no_grad():
-        operator.run(*_arguments(operator))
-
-
-def training_step(operator: Operator) -> tuple:
-    import torch
-    out = operator.run(*_arguments(operator))
-    if out.shape not in _grads_out:
-        _grads_out.clear()
-        _grads_out[out.shape] = torch.ones_like(out)
-    grad_out = _grads_out[out.shape]
-    return out, torch.autograd.grad(out, operator.inputs, grad_out)
-
-
-def _arguments(operator: Operator) -> list:
-    """Return the inputs without the parameters that a layer holds."""
-    import torch
-    return [
-        t for t in operator.inputs if not isinstance(t, torch.nn.Parameter)
-    ]
-
-
-def time_paired(
-        operators: dict[str, Operator],
-        step: Callable,
-        rounds: int,
-        clock: Callable[[], float] = time.perf_counter) -> dict[str, Times]:
-    """Time all operators in turns, one after the other in each round."""
-    seconds: dict[str, list[float]] = {name: [] for name in operators}
-    for number in range(rounds + 2):
-        for name, operator in operators.items():
-            _wait(operator)
-            start = clock()
-            step(operator)
-            _wait(operator)
-            if number >= 2:  # two rounds of warm-up
-                seconds[name].append(clock() - start)
-    return {
-        name:
-        Times(1000 * statistics.median(values),
-              statistics.median(a / b for a, b in zip(values, seconds[UNIT])))
-        for name, values in seconds.items()
-    }
-
-
-def _wait(operator: Operator) -> None:
-    """Wait until the GPU has finished."""
-    import torch
-    if operator.inputs[0].is_cuda:
-        torch.cuda.synchronize()
-
-
-def peak_memory(step: Callable, operator: Operator) -> float | None:
-    """Return the peak in MB, including results, above the memory held before.
-
-    None if the system does not report it; Linux does.
-    """
-    from dksan_mm.utils.process_memory import (forget_peak,
-                                               peak_resident_memory,
-                                               resident_memory)
-    if not forget_peak():
-        return None
-    step(operator)
-    ctypes.CDLL('libc.so.6').malloc_trim(0)
-    before = resident_memory()
-    forget_peak()
-    result = step(operator)
-    peak = peak_resident_memory() - before
-    del result
-    return peak / MEGABYTE
 
 
 def _clock(args: argparse.Namespace) -> Callable[[], float]:

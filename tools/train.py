@@ -122,11 +122,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         train(args, config)
 
 
-def train(args: argparse.Namespace, config: launch.Config) -> None:
-    """Train, while no other run on this machine writes to the work dir."""
-    if args.amp:
-        scaling.use_autocast(config, args.amp)
-    config.model_wrapper_cfg = scaling.data_parallel(config)
+def choose_start(args: argparse.Namespace, config: launch.Config):
+    """Find what the training starts from, and tell the config."""
     from dksan_mm.engine.runner.resume import check_new, find_start
     asked = config.get('resume')
     if not asked:
@@ -138,7 +135,16 @@ def train(args: argparse.Namespace, config: launch.Config) -> None:
     # Without a start, mmengine must not look for one.
     config.load_from = start.path or None
     config.resume = bool(config.get('resume') and start.path)
+    return start
 
+
+def train(args: argparse.Namespace, config: launch.Config) -> None:
+    """Train, while no other run on this machine writes to the work dir."""
+    if args.amp:
+        scaling.use_autocast(config, args.amp)
+    config.model_wrapper_cfg = scaling.data_parallel(config)
+    asked = config.get('resume')
+    start = choose_start(args, config)
     launch.import_modules(config)
     launch.check_imported(args)
     from mmengine.runner import Runner

@@ -63,7 +63,15 @@ def convolve(x: Tensor,
     if bias is not None:  # the depthwise operators have none
         whole = convolve(x.to(weight.dtype), weight, *pixel_inputs, geometry)
         return _plus(whole, bias).to(x.dtype)
-    filters = weight.unflatten(0, (geometry.groups, -1)).flatten(3)
+    return _depthwise(x, weight.unflatten(0, (geometry.groups, -1)),
+                      pixel_inputs, settings)
+
+
+def _depthwise(x: Tensor, weight: Tensor, pixel_inputs: tuple[Tensor | None,
+                                                              ...],
+               settings: list[int]) -> Tensor:
+    """Run the depthwise operator for each filter of a channel."""
+    filters = weight.flatten(3)
     outputs: list[Tensor] = [
         torch.ops.dksan_mm.depthwise_forward(x, filters[:, i, 0],
                                              *pixel_inputs, settings)

@@ -104,6 +104,25 @@ def verify_clip(clip: PreparedClip,
     Returns:
         list[str]: One sentence per problem, which begins with a path.
     """
+    frames, problems = _list_frames(clip)
+    numbers = set().union(*frames.values())
+    checker = _FrameChecker(clip, scale)
+    for folder, found in frames.items():
+        problems += checker.open_stores(folder, list(found))
+    for number in range(min(numbers, default=0), max(numbers, default=-1) + 1):
+        problems += checker.check(
+            {
+                folder: found.get(number)
+                for folder, found in frames.items()
+            }, number)
+        on_frame()
+    checker.close()
+    return problems
+
+
+def _list_frames(
+        clip: PreparedClip) -> tuple[dict[str, dict[int, str]], list[str]]:
+    """Return the files of each folder by number, and the problems."""
     problems: list[str] = []
     frames: dict[str, dict[int, str]] = {}
     for folder in filter(None, (clip.lr, clip.hr)):
@@ -118,19 +137,7 @@ def verify_clip(clip: PreparedClip,
         elif clip.entry and len(found) != clip.entry['frames']:
             problems.append(f'{folder}: {len(found)} frames, the manifest '
                             f'says {clip.entry["frames"]}')
-    numbers = set().union(*frames.values())
-    checker = _FrameChecker(clip, scale)
-    for folder, found in frames.items():
-        problems += checker.open_stores(folder, list(found))
-    for number in range(min(numbers, default=0), max(numbers, default=-1) + 1):
-        problems += checker.check(
-            {
-                folder: found.get(number)
-                for folder, found in frames.items()
-            }, number)
-        on_frame()
-    checker.close()
-    return problems
+    return frames, problems
 
 
 class _FrameChecker:

@@ -98,13 +98,8 @@ class ClipWriter:
         try:
             self._write_frames()
         except (OSError, ValueError) as error:
-            if not is_of_source(error, self.out):
-                raise
-            # A damaged clip must not add frames to a finished one.
-            if ours and known is not None:
-                self._drop_added(known['frames'])
-                self._move_in_place()
-            self.close()
+            if is_of_source(error, self.out):
+                self._undo(known if ours else None)
             raise
         self._move_in_place()
         return self._with_stores(self._describe(recipe))
@@ -215,6 +210,13 @@ class ClipWriter:
                 if not there:
                     self._write_frame(images, name)
             self.on_frame()
+
+    def _undo(self, known: dict | None) -> None:
+        """Restore the clip; a damaged one must not add frames to it."""
+        if known is not None:
+            self._drop_added(known['frames'])
+            self._move_in_place()
+        self.close()
 
     def _drop_added(self, frames: int) -> None:
         """Keep only the frames that the clip had before."""

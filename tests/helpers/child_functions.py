@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """What tests let a new process run; quick to import."""
+import gc
 import os
 import signal
 
@@ -26,3 +27,19 @@ def count_frames(task, tick):
 def blocked_signals(connection):
     """Send the signals that the process does not get."""
     connection.send(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
+def upscaling_memory(target, *videos):
+    """Growth of the memory, in bytes, while each video is upscaled."""
+    from dksan_mm import load_model, restore_video
+    from dksan_mm.utils.process_memory import (forget_peak,
+                                               peak_resident_memory,
+                                               resident_memory)
+    model, growth = load_model('bicubic'), []
+    for video in videos:
+        gc.collect()
+        assert forget_peak()
+        before = resident_memory()
+        restore_video(model, video, target, overwrite=True)
+        growth.append(peak_resident_memory() - before)
+    return growth

@@ -36,7 +36,7 @@ def test_operators_that_are_compared_compute_the_same(tool):
         ['--channels', '8', '--dtype', 'float32', '--rounds', '1'])
     operators = tool.make_operators(args, (5, 7), own_only=False)
     outputs = {
-        name: operator.run(*tool._arguments(operator)).detach()
+        name: tool.training_step(operator)[0].detach()
         for name, operator in operators.items()
     }
     for kind, scope in (('depthwise', 4), ('dense', 3)):

@@ -46,6 +46,16 @@ def check_target(path: str | os.PathLike[str],
     """
     path = os.fspath(path)
     path = path.rstrip(os.sep) or path
+    _check_name(path)
+    _check_parent(path)
+    if is_special(path):
+        raise ValueError(f'{path} is not a regular file')
+    _check_existing(path, overwrite)
+    check_folder(path)
+
+
+def _check_name(path: str) -> None:
+    """Refuse names that are none, and suffixes that are not supported."""
     if not path:
         raise ValueError('the output has no name')
     if path == '-':
@@ -57,6 +67,10 @@ def check_target(path: str | os.PathLike[str],
         raise ValueError(
             f'{path}: the output is a video ({", ".join(H264_SUFFIXES)}), an '
             'image (.png) or a folder of PNGs')
+
+
+def _check_parent(path: str) -> None:
+    """Refuse a target whose folder is missing or cannot be written."""
     parent = osp.dirname(path) or '.'
     check_reachable(parent)
     if not osp.isdir(parent):
@@ -64,8 +78,11 @@ def check_target(path: str | os.PathLike[str],
                                 f'{osp.basename(path)} to')
     if not os.access(parent, os.W_OK | os.X_OK):
         raise PermissionError(f'the folder {parent} cannot be written to')
-    if is_special(path):
-        raise ValueError(f'{path} is not a regular file')
+
+
+def _check_existing(path: str, overwrite: bool) -> None:
+    """Refuse to replace a target, or to replace it by another kind."""
+    suffix = osp.splitext(path)[1].lower()
     if osp.isdir(path) and suffix in H264_SUFFIXES:
         raise FileExistsError(f'{path} is a folder')
     if is_there(path) and not osp.isdir(path) and \
@@ -78,7 +95,6 @@ def check_target(path: str | os.PathLike[str],
     is_empty = osp.isdir(path) and not os.listdir(path)
     if is_there(path) and not overwrite and not is_empty:
         raise FileExistsError(f'{path} exists; use --overwrite to replace it')
-    check_folder(path)
 
 
 def check_apart(inputs: Sequence[str], target: str | os.PathLike[str]) -> None:

@@ -122,12 +122,7 @@ class DKSANNet(BaseModule):
                              f'{num_blocks!r}')
         self.num_frames, self.scale = num_frames, 2**len(num_blocks)
         self.level_scales = tuple(2**i for i in range(1, len(num_blocks) + 1))
-        if min_scale not in self.level_scales:
-            raise ValueError(f'min_scale must be one of {self.level_scales}, '
-                             f'got {min_scale}')
-        if not set(smooth_scales) <= set(self.level_scales):
-            raise ValueError('smooth_scales must be some of '
-                             f'{self.level_scales}, got {smooth_scales}')
+        _check_scales(self.level_scales, min_scale, smooth_scales)
         self.scales = tuple(s for s in self.level_scales if s >= min_scale)
         self.mean = mean
         self.features = nn.Sequential(
@@ -251,6 +246,16 @@ class DKSANNet(BaseModule):
             parts += [level.extractor, level.attention, level.upscale]
         checkpoint_activations(
             filter(None, parts), [level.blocks for level in levels])
+
+
+def _check_scales(level_scales: tuple[int, ...], min_scale: int,
+                  smooth_scales: Sequence[int]) -> None:
+    if min_scale not in level_scales:
+        raise ValueError(f'min_scale must be one of {level_scales}, got '
+                         f'{min_scale}')
+    if not set(smooth_scales) <= set(level_scales):
+        raise ValueError(f'smooth_scales must be some of {level_scales}, got '
+                         f'{smooth_scales}')
 
 
 def _rename_parameters(network: nn.Module, state_dict: dict, *_) -> None:
