@@ -168,7 +168,7 @@ def _find_key(config: Mapping[str, Any], option: str, part: str,
             if part not in READ:
                 _refuse_variable(config, option)
             return None
-        hint = option == part and _settings_called(config, option)
+        hint = option == part and settings_called(config, option)
         if hint:
             raise UserError(f'--cfg-options {option}: there is no {part} at '
                             f'the top of the config{hint}')
@@ -187,10 +187,10 @@ def _find_key(config: Mapping[str, Any], option: str, part: str,
 def _refuse_variable(config: Mapping[str, Any], option: str) -> None:
     raise UserError(f'--cfg-options {option}: has no effect, it is a variable '
                     'that the config was made with'
-                    f'{_settings_called(config, option)}')
+                    f'{settings_called(config, option)}')
 
 
-def _settings_called(config: Mapping[str, Any], option: str) -> str:
+def settings_called(config: Mapping[str, Any], option: str) -> str:
     """Return a hint at settings with the name of an option, or ''."""
     others = sorted(
         key for key in _leaves(config)
