@@ -42,19 +42,19 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         default=[(16, 16), (32, 32), (64, 64)],
         type=frame_size,
         metavar='HxW',
-        help='LR sizes to measure the memory of, a process each of some 20 '
-        'seconds (default: 16x16 32x32 64x64); without sizes: none')
+        help='LR sizes for which the memory is measured, each in a process of '
+        'about 20 s (default: 16x16 32x32 64x64); none without sizes')
     parser.add_argument(
         '--within',
         default='',
         metavar='PART',
-        help='show the parts of this part, such as levels.3.attention')
+        help='list the parts of this module, such as levels.3.attention')
     parser.add_argument(
         '--rounds',
         type=int,
         default=3,
         metavar='N',
-        help='timed runs, the median of which counts (default: 3); 0: none')
+        help='timed runs, whose median is shown (default: 3); 0: none')
     parser.add_argument(
         '--threads', type=int, metavar='N', help="default: torch's own")
     add_output_options(
@@ -119,19 +119,19 @@ def analyze(path: str, config: launch.Config,
 
 def measure_memory(config: launch.Config, args: argparse.Namespace,
                    size: Size) -> dict:
-    """Measure the peak memory at one size; None if it did not suffice."""
+    """Measure the peak memory at one size; None if memory was too small."""
     from dksan_mm.analysis.peak_memory import peak_memory
     progress(f'peak memory at {size[0]}x{size[1]} ...')
     try:
         used = peak_memory(config, size, threads=args.threads)
     except (MemoryError, RuntimeError) as error:
-        progress(f'it failed: {launch.last_line(error)}')
+        progress(f'failed: {launch.last_line(error)}')
         used = None
     return dict(lr_size=size, bytes=used)
 
 
 def kind_of(network, name: str) -> str:
-    """Describe a part: '30 x RCAB', 'DKCAlign', or '' if that is no help."""
+    """Describe a part: '30 x RCAB', 'DKCAlign', or '' if nothing helps."""
     if name == 'rest':
         return ''
     part = network.get_submodule(name)

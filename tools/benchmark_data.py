@@ -258,20 +258,20 @@ def _summarise(store: str, result: dict[str, float], png: dict[str,
                                                                float]) -> None:
     if store != 'png':
         print(f'{store}: {png["cpu"] / result["cpu"]:.1f} times as many '
-              f'samples a second as png, {result["bytes"] / png["bytes"]:.1f} '
-              'times the disk')
-    print(f'Vid3oC as {store}: {VID3OC_FRAMES} frames like these are '
-          f'{VID3OC_FRAMES * result["bytes"] / 1e9:.1f} GB, its '
-          f'{VID3OC_TRAIN} training samples once are '
-          f'{VID3OC_TRAIN * result["cpu"]:.0f} s of one core')
+              'samples per second as png, '
+              f'{result["bytes"] / png["bytes"]:.1f} times the disk space')
+    print(f'Vid3oC as {store}: {VID3OC_FRAMES} frames like these take '
+          f'{VID3OC_FRAMES * result["bytes"] / 1e9:.1f} GB, and reading its '
+          f'{VID3OC_TRAIN} training samples once takes '
+          f'{VID3OC_TRAIN * result["cpu"]:.0f} s on one core')
 
 
 def _say_preparation(seconds: dict[str, float]) -> None:
     """Print the time of the preparation, and extrapolate it to Vid3oC."""
     for store in STORES:
         took = seconds['png'] + (seconds[store] if store != 'png' else 0)
-        print(f'preparing {store}: {took:.2f} s of one core a frame, Vid3oC '
-              f'{VID3OC_FRAMES * took / 60:.0f} min of one core')
+        print(f'preparing {store}: {took:.2f} s per frame on one core, '
+              f'{VID3OC_FRAMES * took / 60:.0f} min for Vid3oC')
 
 
 def run(args: argparse.Namespace, benchmark: Callable[..., None]) -> int:

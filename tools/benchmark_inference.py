@@ -188,18 +188,18 @@ def measure(model, args: argparse.Namespace) -> None:
     pixels = args.size[0] * args.size[1]
     print(f'{args.config}, LR {args.size[0]}x{args.size[1]}, {args.dtype}, '
           f'{args.threads} threads')
-    print(f'stream             {stream:8.2f} s a frame')
+    print(f'stream             {stream:8.2f} s per frame')
     print(f'its convolutions   {alone:8.2f} s, the frame takes {ratio:.2f} '
           'times as long')
     print(f'peak memory        {used / MEGABYTE:8.0f} MB above '
-          f'{before / MEGABYTE:.0f} MB, {used / 1024 / pixels:.0f} KB a pixel')
+          f'{before / MEGABYTE:.0f} MB, {used / 1024 / pixels:.0f} KB/pixel')
     if args.no_plain:
         return
     window = torch.rand(1, model.generator.num_frames, 3, *args.size)
     plain = time_second(lambda: model.generator(window), clock)
     used = peak_resident_memory() - before
     print(f'plain forward      {plain:8.2f} s, float32, '
-          f'{used / MEGABYTE:.0f} MB, {used / 1024 / pixels:.0f} KB a pixel')
+          f'{used / MEGABYTE:.0f} MB, {used / 1024 / pixels:.0f} KB/pixel')
 
 
 def lr_folder(clip: Path) -> Path:
@@ -227,7 +227,7 @@ def compare(model, clip: Path, args: argparse.Namespace) -> None:
     for name, settings in {
             'bfloat16': dict(dtype='bfloat16'),
             f'tiles of {args.tile}': dict(tile=args.tile),
-            'of their own means': dict(tile=args.tile, shared=False)
+            'without shared means': dict(tile=args.tile, shared=False)
     }.items():
         frames = restore(model, lr, **settings)
         apart = np.abs(np.subtract(frames, whole, dtype=np.int16))

@@ -53,17 +53,17 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--cpu-time',
         action='store_true',
-        help='seconds of the processor, not of the clock')
+        help='measure processor time instead of wall time')
     parser.add_argument(
         '--only',
         nargs='+',
         metavar='WORD',
-        help='only operators with one of these words in their names, no other '
-        'sizes')
+        help='time only operators with one of these words in their names, and '
+        'skip the table of sizes')
     parser.add_argument(
         '--quick',
         action='store_true',
-        help='5 rounds, only this package\'s operators, no other sizes')
+        help='5 rounds, only operators of this package, no table of sizes')
     args = parser.parse_args(argv)
     args.rounds = args.rounds or (5 if args.quick else 30)
     return args
@@ -180,9 +180,9 @@ def print_speed(args: argparse.Namespace) -> None:
 
 def print_sizes(args: argparse.Namespace) -> None:
     """Print time per pixel and memory from 32x32 to 512x512."""
-    print('\nTraining step of the depthwise DKC by size: nanoseconds a pixel, '
-          'ratio to the\nconvolution, extra memory at the peak (gradients '
-          'and output included)')
+    print('\nTraining step of the depthwise DKC by size: nanoseconds per '
+          'pixel, ratio to the\nconvolution, extra peak memory (including '
+          'gradients and output)')
     print(f'{"size":>8}{"ns/pixel":>12}{"ratio":>9}{"extra MB":>12}'
           f'{"/ (input + output)":>20}')
     for size in (32, 64, 128, 256, 512):

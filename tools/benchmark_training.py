@@ -195,9 +195,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise UserError(f'{name} cannot be trained: '
                             f'{launch.last_line(error)}') from error
     print_table(cost_rows(costs))
-    print(f'\nComputed: {args.updates:,} updates of {args.total_batch} '
-          f'samples, time in proportion to samples, {args.bandwidth:g} GB/s '
-          'between GPUs, nothing sent while computing')
+    print(f'\nEstimate: {args.updates:,} updates of {args.total_batch} '
+          f'samples, time proportional to samples, {args.bandwidth:g} GB/s '
+          'between GPUs, no overlap of sending and computing')
     print_table(run_rows(costs, args))
 
 

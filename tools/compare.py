@@ -163,18 +163,18 @@ def show(results: dict, out: str) -> None:
 
 
 def check_out(out: str) -> None:
-    """Refuse a folder with files of the user under our names."""
+    """Reject a folder with files of the user under the names of results."""
     if osp.exists(osp.join(out, LOCK)):
         return
     for name in (*RESULTS, 'runs'):
         if osp.lexists(osp.join(out, name)):
-            raise UserError(f'--out: {out} holds {name}, which no comparison '
-                            'wrote; choose another folder')
+            raise UserError(f'--out: {out} contains {name}, which was not '
+                            'written by a comparison; choose another folder')
 
 
 @contextmanager
 def locked(out: str) -> Iterator[None]:
-    """Keep a second run away from the same folder."""
+    """Lock the folder, so that a second run is rejected."""
     os.makedirs(out, exist_ok=True)
     handle = lock_file(osp.join(out, LOCK))
     if handle is None:

@@ -52,7 +52,7 @@ def parse_args(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def claim(work_dir: str) -> None:
-    """Create the work dir; refuse one with other files than a demo's."""
+    """Create the work dir; reject one with files not written by the demo."""
     folder = Path(work_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,8 +62,8 @@ def claim(work_dir: str) -> None:
     except OSError as error:
         raise UserError(f'--work-dir: {work_dir}: {error.strerror}') from error
     if names and MARK not in names:
-        raise UserError(f'--work-dir: {work_dir} holds {names[0]}, which no '
-                        'demo wrote; name another folder')
+        raise UserError(f'--work-dir: {work_dir} contains {names[0]}, which '
+                        'was not written by a demo; choose another folder')
 
 
 def banner(step: int, text: str) -> None:
@@ -97,7 +97,7 @@ def run(*command, show: str = '') -> None:
 
 def prepare() -> None:
     """Convert the sample clips to the layout of Vid3oC."""
-    banner(1, f'prepare {SAMPLE}: HR frames, and LR of a sixteenth the size')
+    banner(1, f'prepare {SAMPLE}: HR frames, and LR frames of 1/16 the size')
     run('tools/prepare_data.py', SAMPLE, PREPARED, '--max-frames', FRAMES)
 
 
@@ -127,7 +127,7 @@ def train(args: argparse.Namespace) -> Path:
 
 def evaluate(work_dir: str, checkpoint: Path) -> None:
     """Score bicubic and the networks on clips not used for training."""
-    banner(3, 'evaluate it, the released network and bicubic on two others')
+    banner(3, 'evaluate it, the released one and bicubic on two other clips')
     models: dict[str, Sequence[str | Path]]
     models = dict(bicubic=[BICUBIC], now=[CONFIG, checkpoint])
     models['released'] = RELEASED
@@ -252,7 +252,7 @@ def main(argv: Sequence[str]) -> None:
 Done in {(time.time() - start) / 60:.1f} minutes:
   {video}  the upscaled video
   {picture}  bicubic | DKSAN | HR
-  {checkpoint}  the network trained now
+  {checkpoint}  the newly trained network
   {args.work_dir}  logs; PSNR and SSIM of each video as JSON
 
 What next:

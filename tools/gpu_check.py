@@ -201,7 +201,7 @@ def print_frame(args: argparse.Namespace) -> None:
         f'{torch.cuda.max_memory_allocated() / 2**20:.0f} MiB'
         if args.device == 'cuda' else ''
     ]]
-    print_table(['frame', 'time', 'memory at the peak'], rows)
+    print_table(['frame', 'time', 'peak memory'], rows)
 
 
 def wait(args: argparse.Namespace) -> None:
@@ -238,7 +238,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError('--device cuda: torch sees no GPU here')
     parts = {
         'Machine': print_machine,
-        'Kernels next to pure torch in float64': print_errors,
+        'Kernels compared with pure torch in float64': print_errors,
         'Times, and their ratio to a dense 3x3 convolution': print_times,
         'Training step': print_step,
         'Frame': print_frame,

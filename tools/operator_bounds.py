@@ -2,11 +2,11 @@
 """Compare the depthwise operator with the limits of one core.
 
 In each round, the forward and the backward pass run once for every size, with
-random offsets (standard deviation 1) and with offsets of 0. Beside their
-median times, the tool prints the bytes that they must move at least, the
-bandwidth of a copy in memory, the clock, and how many independent additions
-the core does, all measured in the same run.
-With --once, one pass runs alone, for a tool that counts instructions:
+random offsets (standard deviation 1) and with offsets of 0. The tool prints
+their median times and the number of bytes that they must move at least. It
+also prints the bandwidth of a copy in memory, the clock rate and the rate of
+independent additions, measured in the same run.
+With --once, a single pass runs, for a tool that counts instructions:
 
     valgrind --tool=callgrind --callgrind-out-file=counts \\
         python tools/operator_bounds.py --sizes 128 --once forward
@@ -29,8 +29,8 @@ from dksan_mm.cli.arguments import positive
 from dksan_mm.utils.allocator import keep_freed_memory
 
 WAYS = ('forward', 'backward')
-# Additions that wait for each other, of which every processor does one in a
-# cycle, and six chains of them, of which it does as many as it can.
+# chain() adds in sequence, which takes one cycle per addition on every
+# processor. chains() adds in six independent chains, which run in parallel.
 ADDITIONS = """
 #define ADD(x) asm volatile("" : "+r"(x)); x += 1;
 #define SIX ADD(a) ADD(b) ADD(c) ADD(d) ADD(e) ADD(f)
@@ -88,17 +88,18 @@ def make_cases(size: int, channels: int, spread: float) -> list[Case]:
 
 
 def bytes_per_pixel(way: str, channels: int) -> int:
-    """Return what must be read or written once, in float32.
+    """Return the bytes that must be read or written once, in float32.
 
-    Forward, these are the input, the output and both offsets; backward, the
-    input, two gradients of its size, both offsets and their gradients.
+    In the forward pass, they are the input, the output and both offsets. In
+    the backward pass, they are the input, two gradients of its size, both
+    offsets and their gradients.
     """
     maps, planes = (2, 36) if way == 'forward' else (3, 72)
     return 4 * (maps * channels + planes)
 
 
 def time_cases(cases: Sequence[Case], rounds: int) -> list[float]:
-    """Return each case's median nanoseconds of the processor per pixel."""
+    """Return each case's median processor time in nanoseconds per pixel."""
     seconds: list[list[float]] = [[] for _ in cases]
     for number in range(rounds + 1):
         for case, values in zip(cases, seconds):
@@ -126,10 +127,10 @@ def bandwidth(megabytes: int = 256) -> float:
 
 
 def addition_rates(count: int = 10**8) -> list[float]:
-    """Return billions of additions a second: the clock in GHz, and the most.
+    """Return billions of additions per second, in sequence and in parallel.
 
-    The second number is smaller than the processor could do if it shares the
-    core with another virtual machine.
+    The first number is the clock rate in GHz. The second is below the limit of
+    the processor if another virtual machine uses the same core.
     """
     with tempfile.TemporaryDirectory() as folder:
         library = f'{folder}/chain.so'

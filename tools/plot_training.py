@@ -21,7 +21,7 @@ from dksan_mm.utils.errors import UserError
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Draw what trainings logged against their iterations.')
+        description='Plot logged values of trainings by iteration.')
     parser.add_argument(
         'runs',
         nargs='+',
@@ -68,8 +68,8 @@ def read_values(work_dir: str, value: str) -> dict[int, float]:
             except (ValueError, TypeError, KeyError) as error:
                 if not line.endswith(b'\n'):
                     break  # it is being written, or the training was killed
-                raise UserError(f'{log}: line {number} is not what a training '
-                                f'logs: {line[:60]!r}') from error
+                raise UserError(f'{log}: line {number} is not from the log of '
+                                f'a training: {line[:60]!r}') from error
     if not found:
         raise UserError(f'no log of a training in {work_dir} has {value}')
     return dict(sorted(found.items()))
@@ -110,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         lines = [(name, float(value)) for name, value in map(split, args.line)]
         draw(curves, lines, args.value, args.out, overwrite=args.overwrite)
     except (ValueError, OSError) as error:
-        raise UserError(f'{args.out} is not written: {error}') from error
+        raise UserError(f'{args.out} cannot be written: {error}') from error
 
 
 if __name__ == '__main__':

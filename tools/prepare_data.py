@@ -225,9 +225,9 @@ def _conclude(args: argparse.Namespace, found: int, failures: list[str],
     """Print how a preparation ended; return the exit code."""
     from dksan_mm.prepare.settings import is_of_source
     if stopped_by:
-        hint = ' (--skip-bad leaves damaged clips out)' \
+        hint = ' (--skip-bad skips damaged clips)' \
             if is_of_source(stopped_by, args.out) else ''
-        print('stopped; what is prepared stays, the same command '
+        print('stopped; prepared clips are kept, and the same command '
               f'continues{hint}')
         return _report(failures)
     done = found - len(failures)

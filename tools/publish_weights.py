@@ -68,8 +68,8 @@ def blend(first: dict, second: dict, args: argparse.Namespace) -> dict:
     try:
         return blend_weights(first, second, args.detail)
     except ValueError as error:
-        raise UserError(f'{args.first} and {args.checkpoint} are not of one '
-                        f'network: {error}') from error
+        raise UserError(f'{args.first} and {args.checkpoint} are not weights '
+                        f'of the same network: {error}') from error
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -204,8 +204,8 @@ def upscale(model, job, args: argparse.Namespace, progress: Callable):
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        raise ValueError(f'{job.source}: not enough memory; --tile with a '
-                         'smaller number takes less') from error
+        raise ValueError(f'{job.source}: not enough memory; use smaller tiles '
+                         '(--tile)') from error
 
 
 def complain(sentence: str) -> None:

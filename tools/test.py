@@ -63,8 +63,8 @@ def prepare_config(args: argparse.Namespace) -> launch.Config:
 def build_runner(config: launch.Config):
     """Build mmengine's Runner without wrapping the model for DDP.
 
-    DDP averages gradients, of which there are none here, and torch refuses it
-    for a model without parameters.
+    DDP averages gradients, but a test has none, and torch rejects DDP for
+    a model without parameters.
     """
     from mmengine.device import get_device
     from mmengine.runner import Runner

@@ -90,7 +90,7 @@ def scale_batch(args: argparse.Namespace, config: launch.Config) -> None:
 
 
 def check_start(config: launch.Config, start, runner) -> None:
-    """Refuse weights of another network; print what the run starts from.
+    """Reject weights of another network; print what the run starts from.
 
     A resumed run needs all weights; a new run may start with part of them.
     """

@@ -24,14 +24,14 @@ from dksan_mm.utils.release import release_folder
 from dksan_mm.utils.running import last_sentence, run_tool
 
 HOST = '127.0.0.1'
-# Without them browsers give pages no threads.
+# Browsers provide threads only to pages that have these headers.
 HEADERS = {
     'Cross-Origin-Opener-Policy': 'same-origin',
     'Cross-Origin-Embedder-Policy': 'require-corp',
     'Cross-Origin-Resource-Policy': 'same-origin',
     'Cache-Control': 'no-cache'
 }
-# Systems know some of these endings by other names, or not at all.
+# Types by suffix. Some systems have other types for them, or none.
 TYPES = {
     '.js': 'text/javascript',
     '.mjs': 'text/javascript',
@@ -42,7 +42,7 @@ TYPES = {
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Answers with files, and with the headers that isolate the page."""
+    """Handler that serves files with the headers that isolate the page."""
     extensions_map = SimpleHTTPRequestHandler.extensions_map | TYPES
 
     def send_head(self) -> BinaryIO | io.BytesIO | None:
@@ -58,17 +58,17 @@ class Handler(SimpleHTTPRequestHandler):
         super().end_headers()
 
     def log_request(self, code: int | str = '-', size: int | str = '-'):
-        """Keep quiet about what went well."""
+        """Log nothing for successful requests."""
 
 
 class Server(ThreadingHTTPServer):
-    """Answers several requests at a time."""
+    """Server that answers several requests at a time."""
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say in one sentence why an answer failed.
+        """Report a failed request in one sentence.
 
-        A browser that closes the connection, as on a reload, is no failure.
+        A connection that the browser closes, as on a reload, is no failure.
         """
         error = sys.exc_info()[1]
         if isinstance(error, Exception) and \
@@ -90,13 +90,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         type=Path,
         default=release_folder() / 'web' / 'dist',
         metavar='FOLDER',
-        help='of the built page (default: web/dist)')
+        help='folder of the built page (default: web/dist)')
     parser.add_argument(
         '--port',
         type=int,
         default=8000,
         metavar='N',
-        help='0 takes any that is free (default: %(default)s)')
+        help='port; 0 for any free one (default: %(default)s)')
     args = parser.parse_args(argv)
     if not 0 <= args.port < 65536:
         parser.error(f'--port must be from 0 to 65535, got {args.port}')
@@ -107,14 +107,14 @@ def make_server(folder: Path, port: int) -> Server:
     """Open a server of a built page.
 
     Args:
-        folder (Path): Where ``npm run build`` has put the page.
-        port (int): 0: any that is free.
+        folder (Path): Folder in which ``npm run build`` put the page.
+        port (int): Port, or 0 for any free port.
 
     Returns:
-        Server: To be run with ``serve_forever``.
+        Server: The open server; ``serve_forever`` runs it.
 
     Raises:
-        UserError: If there is no page, or the port cannot be had.
+        UserError: If there is no page, or the port cannot be opened.
     """
     for name in ('index.html', 'models/models.json'):
         if not (folder / name).is_file():
@@ -124,8 +124,8 @@ def make_server(folder: Path, port: int) -> Server:
     try:
         return Server((HOST, port), partial(Handler, directory=str(folder)))
     except OSError as error:
-        raise UserError(f'port {port} cannot be had ({error.strerror}): name '
-                        'another with --port') from error
+        raise UserError(f'port {port} cannot be opened ({error.strerror}): '
+                        'choose another one with --port') from error
 
 
 def main(argv: Sequence[str] | None = None) -> None:

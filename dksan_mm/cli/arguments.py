@@ -127,7 +127,7 @@ def add_output_options(parser: argparse.ArgumentParser, metavar: str,
 
 def name_dashes(parser: argparse.ArgumentParser,
                 argv: Sequence[str] | None) -> None:
-    """Refuse paths with a leading dash, which argparse takes for options.
+    """Reject paths with a leading dash, which argparse takes for options.
 
     Args:
         parser (ArgumentParser): Parser that reports the error.

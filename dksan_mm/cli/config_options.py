@@ -47,7 +47,7 @@ KNOWN: dict[str, tuple[str, ...]] = dict(
                    'offset_lr_mult', 'align_lr_mult'),
     optim_wrapper=('optimizer', 'accumulative_counts', 'clip_grad', 'dtype',
                    'loss_scale', 'use_fsdp', 'constructor', 'paramwise_cfg'))
-# Dicts whose keys the user may choose.
+# Dicts with keys of the user's choice.
 FREE = ('data_prefix', 'custom_keys', 'default_hooks', 'resource_limit')
 # Keys that are read and removed before a class is built.
 SPECIAL = ('type', '_delete_', '_scope_', 'priority', 'convert_to_iter_based')
@@ -97,7 +97,7 @@ class Place(NamedTuple):
 
 def check_options(config: Mapping[str, Any],
                   options: Mapping[str, Any]) -> list[Place]:
-    """Refuse keys that nothing reads and values of the wrong type.
+    """Reject keys that nothing reads and values of the wrong type.
 
     Args:
         config (dict): The config without the options.
@@ -130,8 +130,8 @@ def _check(config: Mapping[str, Any], option: str, value: Any,
             if here is None and f'{".".join(parts[:depth])}.type' in options:
                 return None
             raise UserError(f'--cfg-options {option}: '
-                            f'{".".join(parts[:depth])} has no parts, it is '
-                            f'{here!r}')
+                            f'{".".join(parts[:depth])} has no parts, its '
+                            f'value is {here!r}')
         if part not in here or not depth:
             prefix = '.'.join(parts[:depth])
             if f'{prefix}.{part}.type'.strip('.') in options:
@@ -150,8 +150,8 @@ def _check(config: Mapping[str, Any], option: str, value: Any,
 def _check_index(option: str, part: str, here: Sequence[Any]) -> None:
     if not part.isdecimal() or int(part) >= len(here):
         raise UserError(f'--cfg-options {option}: {part!r} is not an index of '
-                        f'a list of {len(here)}, which begin at 0')
-    if isinstance(here, tuple):  # mmengine replaces items of lists alone
+                        f'a list of length {len(here)}; indices begin at 0')
+    if isinstance(here, tuple):  # mmengine replaces items of lists only
         whole = option[:option.rindex(f'.{part}')]
         raise UserError(f'--cfg-options {option}: give all {len(here)} values,'
                         f' as in {whole}={str(list(here)).replace(" ", "")}')
@@ -225,7 +225,7 @@ def _refuse(option: str,
 
 
 def _check_value(option: str, old: Any, new: Any) -> None:
-    """Refuse text instead of a number, and an item instead of a list."""
+    """Reject text instead of a number, and an item instead of a list."""
     if isinstance(new, str) and isinstance(old, (numbers.Number, bool)):
         kind = 'True or False' if isinstance(old, bool) else 'a number'
         raise UserError(f'--cfg-options {option}: must be {kind}, such as '
@@ -238,7 +238,7 @@ def _check_value(option: str, old: Any, new: Any) -> None:
 
 
 def check_arguments(places: Iterable[Place]) -> None:
-    """Refuse keys that the classes of a config do not accept.
+    """Reject keys that the classes of a config do not accept.
 
     Args:
         places (Iterable[Place]): Result of :func:`check_options`; the modules

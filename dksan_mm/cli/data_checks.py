@@ -49,7 +49,7 @@ def redirect_data(config: 'Config', root: str) -> None:
 
 
 def check_data(config: 'Config', loaders: Sequence[str]) -> None:
-    """Refuse a run whose frames are missing, before the slow imports.
+    """Reject a run whose frames are missing, before the slow imports.
 
     Raises:
         UserError: If data are missing; one sentence names them and the
@@ -71,7 +71,7 @@ def check_data(config: 'Config', loaders: Sequence[str]) -> None:
 
 
 def check_windows(config: 'Config', loaders: Sequence[str]) -> None:
-    """Refuse windows whose length differs from that of the network.
+    """Reject windows whose length differs from that of the network.
 
     Raises:
         UserError: If it does; names both settings.
@@ -87,7 +87,7 @@ def check_windows(config: 'Config', loaders: Sequence[str]) -> None:
 
 
 def check_crops(config: 'Config') -> None:
-    """Refuse clips that are smaller than the training crop.
+    """Reject clips that are smaller than the training crop.
 
     Otherwise the run stops, perhaps hours later, when the first of them is
     sampled.
@@ -168,6 +168,6 @@ def _remedy(folders: list[str], root: str) -> str:
     """Name the command that makes the folders of a data set."""
     scale = re.search(r'\bLRx(\d+)', ' '.join(folders))
     if not scale:  # such as BIx4 and GT
-        return 'it is read as it is downloaded: unpack it there'
+        return 'it is used as downloaded: unpack it there'
     other = f' --scale {scale[1]}' if scale[1] != '16' else ''
     return f'prepare it with `{PREPARE} {root}{other}`'

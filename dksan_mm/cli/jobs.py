@@ -102,7 +102,7 @@ def _is_same(path: str, other: str) -> bool:
 
 
 def _check_apart(jobs: Sequence[Job]) -> None:
-    """Refuse a target that is a source or a folder that holds one.
+    """Reject a target that is a source or a folder that holds one.
 
     Raises:
         ValueError: If there is such a target.
@@ -135,7 +135,7 @@ def _common_folder(paths: Sequence[str]) -> str:
 
 
 def _target_names(paths: Sequence[str]) -> list[str]:
-    """Return a unique name for each source, even if case is ignored.
+    """Return names for all sources that are unique even if case is ignored.
 
     The names depend only on the sources, so they are equal in each run.
     """
@@ -170,7 +170,7 @@ def _with_folders(path: str, root: str) -> str:
 
 
 def share(jobs: Sequence[Job], rank: int, world_size: int) -> list[Job]:
-    """Return the jobs of one process, so that all have similar work.
+    """Return the jobs of one process, with similar work for all processes.
 
     Args:
         jobs (Sequence[Job]): All jobs, the same in every process.

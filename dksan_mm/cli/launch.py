@@ -143,7 +143,7 @@ def missing_config(path: str) -> str:
 
 
 def check_work_dir(config: Config) -> None:
-    """Refuse a work dir that cannot be written.
+    """Reject a work dir that cannot be written.
 
     Raises:
         UserError: If it is a file, is read-only or cannot be created.
@@ -159,7 +159,7 @@ def check_work_dir(config: Config) -> None:
 
 
 def check_launcher(launcher: str) -> None:
-    """Refuse a distributed run that cannot start.
+    """Reject a distributed run that cannot start.
 
     Raises:
         UserError: If torchrun did not start the processes, or the launcher
@@ -232,7 +232,7 @@ def check_imported(args: argparse.Namespace) -> None:
 
 
 def check_parts(config: Config, names: Sequence[str], sentence: str) -> None:
-    """Refuse a config that lacks parts, or has others in their place.
+    """Reject a config that lacks parts, or has others in their place.
 
     Args:
         config (Config): The whole config.

@@ -71,7 +71,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
 
 def check_network_options(parser: argparse.ArgumentParser,
                           args: argparse.Namespace) -> None:
-    """Refuse options that exclude each other or need a missing mmagic.
+    """Reject options that exclude each other or need a missing mmagic.
 
     With ``--cfg-options`` but no ``--config``, ``args.config`` is set to the
     config of the released network.
@@ -88,7 +88,7 @@ def check_network_options(parser: argparse.ArgumentParser,
 
 
 def need_openmmlab(parser: argparse.ArgumentParser, option: str) -> None:
-    """Refuse an option that needs mmagic if mmagic is not installed."""
+    """Reject an option that needs mmagic if mmagic is not installed."""
     if importlib.util.find_spec('mmagic') is None:
         parser.error(f'{option} needs mmagic, which is not installed: '
                      "pip install 'dksan_mm[mmagic]' (docs/install.md)")

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The check of the optimizers that a config names."""
+"""Check of the optimizers that a config names."""
 import difflib
 
 from mmengine.config import Config
@@ -8,7 +8,7 @@ from dksan_mm.utils.errors import UserError
 
 
 def check_optimizers(config: Config) -> None:
-    """Refuse unknown optimizers, for which mmengine's error names None.
+    """Reject unknown optimizers, which mmengine's error does not name.
 
     Args:
         config (Config): The whole config, whose imports are done.
@@ -28,4 +28,4 @@ def check_optimizers(config: Config) -> None:
             near = difflib.get_close_matches(kind, known, 1)
             raise UserError(f'optim_wrapper: there is no optimizer {kind}; ' +
                             (f'did you mean {near[0]}?' if near else
-                             'custom_imports names the module of your own'))
+                             'add the module of your own to custom_imports'))

@@ -54,8 +54,8 @@ class Journal:
         records = list(_read_lines(self.path))
         before = records[0].get('fingerprint') if records else None
         if before is None and osp.isdir(frames) and os.listdir(frames):
-            raise UserError(f'{frames}: there are frames already that no '
-                            'comparison wrote; move them, or choose another '
+            raise UserError(f'{frames}: contains frames that were not written '
+                            'by a comparison; move them, or choose another '
                             '--out')
         self.changed = sorted(name for name in {
             **(before or {}),

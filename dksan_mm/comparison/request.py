@@ -123,7 +123,7 @@ def parse_model(text: str) -> ModelSpec:
 
 
 def _check_name(name: str) -> None:
-    """Refuse a name that cannot be a folder or that is reserved."""
+    """Reject a name that cannot be a folder or that is reserved."""
     if name[0] == '.' or '/' in name or not name.isprintable() or \
             len(name.encode()) > 100:
         raise UserError(f'--model {name!r}: the name becomes a folder\'s; it '

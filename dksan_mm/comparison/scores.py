@@ -100,7 +100,7 @@ def check_metrics(names: Sequence[str]) -> None:
 
 
 def _check_own(name: str) -> None:
-    """Refuse a metric that is neither known nor in a module that exists."""
+    """Reject a metric that is neither known nor in a module that exists."""
     if not re.fullmatch(r'\w+(\.\w+)*:\w+', name):
         raise UserError(f'--metrics: there is no metric {name}; choose from '
                         f'{", ".join(METRICS)}, or name your own as '

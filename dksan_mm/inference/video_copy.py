@@ -97,7 +97,7 @@ def with_checked_size(
     images: Iterator[NDArray[Any]], target: str | os.PathLike[str],
     output_size: Callable[[tuple[int, int]], tuple[int, int]]
 ) -> Iterator[NDArray[Any]]:
-    """Refuse frames that are too large for a target before any is upscaled.
+    """Reject frames that are too large for a target before any is upscaled.
 
     Args:
         images (Iterator[ndarray[h, w, 3]]): Frames of one size.

@@ -28,12 +28,12 @@ _VIDEO = (rb'....ftyp(?!avi[fs])|....moov|\x1a\x45\xdf\xa3|RIFF....AVI ',
 
 
 def describe_kind(start: bytes, *, is_video: bool = False) -> str:
-    """Say what a file is that cannot be read, and what to do about it.
+    """Describe the kind of an unreadable file, and what to do about it.
 
     Args:
-        start (bytes): Its first :data:`START` bytes, or all of them.
+        start (bytes): Its first :data:`START` bytes, or the whole file.
         is_video (bool): Whether it was read as a video; if not, it may be a
-            video that is named like an image.
+            video with the suffix of an image.
 
     Returns:
         str: Such as ``'is a PDF document; save it as PNG or JPEG'``; '' if

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Writing of files and folders without replacing what is not ours.
+"""Writing of files and folders without replacing those of the user.
 
 An unfinished file has a hidden, unpredictable name, is created exclusively,
 and is moved to its path when it is complete.

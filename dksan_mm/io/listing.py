@@ -51,7 +51,7 @@ def natural(path: str) -> list[tuple[int, str]]:
 
 
 def refuse_special(path: str) -> None:
-    """Refuse what is neither a file nor a folder, without opening it.
+    """Reject paths of pipes, sockets and devices without opening them.
 
     Opening a pipe blocks until something writes to it, and its data can be
     read only once, whereas videos are read several times.
@@ -159,7 +159,7 @@ def list_frames_of(folder: str) -> Listing:
 
 
 def not_taken(path: str, names: Sequence[str]) -> str:
-    """Return a sentence that names the files which are left out."""
+    """Return a sentence that names the ignored files."""
     shown = ', '.join(names[:3])
     more = f' and {len(names) - 3} more' if names[3:] else ''
     return f'{path}: not taken: {shown}{more}'

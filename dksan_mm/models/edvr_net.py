@@ -28,10 +28,10 @@ class EDVRX16Net(BaseModule):
     (``tsa_iter``, which restarts at 0 after every resume, belongs to mmagic's
     model class, which is not used). mmagic scales the initial weights of both
     convolutions of a residual block by 0.1. *Chosen here*: only those of the
-    second. After such small weights, ConvMuon's steps, equally large for all
-    weights, soon close many ReLUs permanently. The default arguments give
-    EDVR-L with 20,994,787 parameters; mmagic's x4 EDVR-L has 20,699,363 for 7
-    frames, and the paper's 20.6 M is the number for 5 frames.
+    second. ConvMuon's steps are equally large for all weights, so ReLUs after
+    such small weights soon become permanently inactive. The default arguments
+    give EDVR-L with 20,994,787 parameters; mmagic's x4 EDVR-L has 20,699,363
+    for 7 frames, and the paper's 20.6 M is the number for 5 frames.
 
     Args:
         channels (int): Number of feature channels; EDVR-L: 128.

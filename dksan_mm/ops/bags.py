@@ -1,9 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
 """Bilinear reading in pure torch, as weighted sums of four rows.
 
-torch's ``embedding_bag`` reads and adds the rows without copies of them. What
-says which rows is computed in planes: ``(offset group, tap, pixel)``, the
-pixels of a band side by side.
+torch's ``embedding_bag`` reads and adds the rows without copying them. The
+indices and weights of the rows are computed in planes, ``(offset group, tap,
+pixel)``, with the pixels of a band next to each other.
 """
 from typing import NamedTuple
 
@@ -40,7 +40,7 @@ def from_planes(tensor: Tensor, like: Tensor) -> Tensor:
 
 
 class ImageReader:
-    """Compute where the taps of a band of output pixels read the images.
+    """Reader of the images at the taps of a band of output pixels.
 
     Args:
         band (slice): Output pixels, numbered over the batch.
@@ -70,9 +70,9 @@ class ImageReader:
         self.mask = None if mask is None else mask.reshape(axes[0].shape)
 
     def lines(self) -> slice:
-        """Lines of the batch, one image below the other, that are read.
+        """Return the range of lines to read, with the images stacked.
 
-        It asks for numbers, which makes the program wait for a GPU.
+        This reads values of tensors, for which the program waits on a GPU.
         """
         last = self.size[0] - 1
         lines = torch.stack([(self.rows.low + i).clamp(0, last)
@@ -87,10 +87,10 @@ class ImageReader:
             rows (Tensor[lines * w + 1, channels]): Pixels of some lines, and
                 a row of zeros for what is outside: a weight of 0 would let a
                 NaN at the border spread.
-            first_line (int): The number of the first of them.
+            first_line (int): Number of the first of these lines.
 
         Returns:
-            Tensor[G, K, p, channels / G]: What the taps read.
+            Tensor[G, K, p, channels / G]: Samples of the taps.
         """
         h, w = self.size
         groups, outside = self.groups, (len(rows) - 1) * self.groups
@@ -108,7 +108,7 @@ class ImageReader:
 
 
 def read_scope(weight: Tensor, offset: Tensor, geometry: Geometry) -> Tensor:
-    """Read a depthwise scope where the taps lie.
+    """Read a depthwise scope at the taps.
 
     Args:
         weight (Tensor[c, 1, s, s]): The scope.
@@ -134,7 +134,7 @@ def read_scope(weight: Tensor, offset: Tensor, geometry: Geometry) -> Tensor:
 
 def _read(rows: Tensor, index: list[Tensor], y: Tensor, x: Tensor,
           mask: Tensor | None) -> Tensor:
-    """Weigh and add four rows for each place."""
+    """Add four weighted rows for each position."""
     upper, lower = 1 - y, y
     if mask is not None:
         upper, lower = upper * mask, lower * mask
@@ -153,7 +153,7 @@ def _within(at: Tensor, size: int) -> Tensor:
 
 
 def _tap_numbers(geometry: Geometry, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Row and column of each tap in the kernel, (k,)."""
+    """Return the row and column of each tap in the kernel, (k,)."""
     rows, cols = (
         torch.arange(length, device=like.device, dtype=like.dtype)
         for length in geometry.kernel_size)
@@ -162,7 +162,7 @@ def _tap_numbers(geometry: Geometry, like: Tensor) -> tuple[Tensor, Tensor]:
 
 def _taps_at_rest(pixels: Tensor, geometry: Geometry,
                   dtype: torch.dtype) -> list[Tensor]:
-    """Image of each pixel, (p), and where its taps rest, (k, p) an axis."""
+    """Return the image of each pixel, (p), and its taps at rest, (k, p)."""
     _, h_out, w_out = geometry.out_shape
     taps = _tap_numbers(geometry, pixels)
     corners = pixels // w_out % h_out, pixels % w_out
@@ -174,8 +174,8 @@ def _taps_at_rest(pixels: Tensor, geometry: Geometry,
 
 
 def _split_image(position: Tensor, size: int, flat_edge: bool) -> Split:
-    """Split positions; far outside, -2 or beyond the last pixel."""
-    # Far offsets read nothing; clamped, they cannot overflow an integer.
+    """Split positions, with those far outside moved close to the image."""
+    # Far offsets read zeros; clamping avoids an integer overflow.
     position = position.clamp(-2, size + 1)
     if flat_edge:
         position = position.masked_fill(position <= -1, -2)
@@ -186,6 +186,6 @@ def _split_image(position: Tensor, size: int, flat_edge: bool) -> Split:
 def _split_scope(coordinate: Tensor, scope: int) -> Split:
     """Split coordinates, clamped to the scope."""
     coordinate = coordinate.clamp(0, scope - 1)
-    # The last cell is the end of the cell before it.
+    # The last cell is only a right neighbour.
     low = coordinate.detach().floor().clamp(max=max(scope - 2, 0))
     return Split(low.nan_to_num(0).long(), coordinate - low)

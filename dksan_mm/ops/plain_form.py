@@ -50,10 +50,10 @@ def in_legacy_vmap(grad_out: Tensor) -> bool:
 
 
 def has_numbers(x: Tensor) -> bool:
-    """Return whether what is computed may depend on the numbers in ``x``.
+    """Return whether the code may depend on the values of ``x``.
 
-    Not where calls are recorded for other numbers, or there are none, as on
-    the meta device and in ``FakeTensorMode``.
+    It may not if calls are recorded to be repeated with other values, or if
+    there are no values, as on the meta device and in ``FakeTensorMode``.
     """
     return type(x) in (Tensor, nn.Parameter) and not x.is_meta and \
         _get_current_dispatch_mode() is None

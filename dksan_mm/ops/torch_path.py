@@ -16,7 +16,7 @@ from .bags import ImageReader, from_planes, planes, read_scope
 from .checks import Geometry, Inputs, PixelInputs
 from .sampling import per_pixel, pixel_rows
 
-# Bytes of what the taps of a band read: small enough for a processor's cache,
+# Bytes of the samples of a band: small enough for a processor's cache, and
 # large enough to keep a GPU busy.
 BAND_BYTES = dict(cpu=2**22, cuda=2**26)
 
@@ -87,7 +87,7 @@ def differentiable_gradients(grad_out: Tensor, tensors: Inputs,
 
 
 def _bands(x: Tensor, geometry: Geometry) -> Iterator[slice]:
-    """Bands of the output pixels, numbered over the batch."""
+    """Return bands of the output pixels, numbered over the batch."""
     n, h_out, w_out = geometry.out_shape
     size = geometry.taps * x.shape[1] * x.element_size()
     limit = BAND_BYTES.get(x.device.type, BAND_BYTES['cuda'])
@@ -97,7 +97,7 @@ def _bands(x: Tensor, geometry: Geometry) -> Iterator[slice]:
 
 
 def _all_planes(inputs: PixelInputs) -> PixelInputs:
-    """Per-pixel inputs in planes, of which a band is a part."""
+    """Return the per-pixel inputs in planes; a band is a part of them."""
     offset, kernel_offset, mask = (None if t is None else planes(t, size)
                                    for t, size in zip(inputs, (2, 2, 1)))
     return offset, kernel_offset, mask
@@ -111,8 +111,8 @@ class _Band:
         inputs (tuple): Per-pixel inputs of all pixels, in planes.
         rows (Tensor[n * h * w, c]): The images.
         x (Tensor[n, c, h, w]): The same, for its shape.
-        geometry (Geometry): As checked.
-        grad (bool): Whether gradients will be asked for.
+        geometry (Geometry): Checked settings.
+        grad (bool): Whether gradients are needed.
     """
 
     def __init__(self, band: slice, inputs: PixelInputs, rows: Tensor,
@@ -125,7 +125,7 @@ class _Band:
         with torch.set_grad_enabled(grad):
             self.reader = ImageReader(band, self.offset, self.mask, (h, w),
                                       geometry, x)
-        # On a GPU it is quicker not to ask.
+        # On a GPU, waiting for the range takes longer than using all lines.
         known = x.device.type == 'cpu' and plain_form.has_numbers(x)
         self.lines = self.reader.lines() if known else slice(0, n * h)
         self.pixels = slice(self.lines.start * w, self.lines.stop * w)
@@ -133,7 +133,7 @@ class _Band:
         self.rows = torch.cat([rows[self.pixels], zeros]).requires_grad_(grad)
 
     def output(self, weight: Tensor) -> Tensor:
-        """Output ``(p, c_out)``."""
+        """Compute the output, ``(p, c_out)``."""
         values = self.reader.read(self.rows, self.lines.start)
         depthwise = weight.shape[:2] == (self.rows.shape[1], 1)
         if depthwise and len(values) == 1:
@@ -152,7 +152,7 @@ class _Band:
 
 
 class _Banded(torch.autograd.Function):
-    """The plain form band by band, forwards and backwards."""
+    """Forward and backward pass of the plain form, band by band."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor,
@@ -199,7 +199,7 @@ class _Banded(torch.autograd.Function):
 
 def _gradients(band: _Band, weight: Tensor,
                grad_out: Tensor) -> tuple[Tensor, ...]:
-    """Gradients of a band: of rows, weight and the per-pixel inputs."""
+    """Compute a band's gradients of rows, weight and per-pixel inputs."""
     weight = weight.detach().requires_grad_()
     with torch.enable_grad():
         out = band.output(weight)

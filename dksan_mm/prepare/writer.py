@@ -138,7 +138,7 @@ class ClipWriter:
         remove_ours(self.partial)
 
     def _refuse_other_fields(self, known: dict, recipe: dict) -> None:
-        """Refuse a clip that differs only in how it was deinterlaced."""
+        """Reject a clip that differs only in how it was deinterlaced."""
         others = {'max_frames', 'deinterlace'}
         if all(
                 known.get(key) == recipe[key]

@@ -4,7 +4,7 @@ import os
 
 
 class UserError(Exception):
-    """An error for which the tools print its one sentence, no traceback."""
+    """Error that the tools print as one sentence, without a traceback."""
 
 
 def name_file(error: Exception) -> str:

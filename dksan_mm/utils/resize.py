@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""MATLAB's ``imresize`` in float64; its bicubic makes the LR of the field.
+"""MATLAB's ``imresize`` in float64, with which LR frames are usually made.
 
 Only numpy is imported, so that tools can resize without mmagic.
 """

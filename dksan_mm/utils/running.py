@@ -18,8 +18,8 @@ _OF_DISKS = {
     errno.ENOSPC, errno.EFBIG, errno.EIO,
     getattr(errno, 'EDQUOT', errno.ENOSPC)
 }
-# Words of torch, on a GPU and on the CPU, and of Python, whose threads need
-# memory of their own.
+# Messages of torch, on a GPU and on the CPU, and of Python, whose threads also
+# need memory.
 _NO_MEMORY = re.compile("out of memory|can't allocate memory|"
                         "not enough memory|can't start new thread")
 Main = Callable[[Sequence[str] | None], int | None]
@@ -107,7 +107,7 @@ def _module_of(error: ImportError) -> str:
 
 
 def check_working_folder() -> None:
-    """Refuse a working folder that was removed; libraries abort there.
+    """Reject a working folder that was removed; libraries abort there.
 
     Raises:
         UserError: If it does not exist any more.

@@ -23,12 +23,12 @@ def fit_size(frame: tuple[int, int], size: Size) -> tuple[int, int]:
     """
     (height, width), (wide, high) = frame, size
     if wide is None and high is None:
-        raise ValueError(f'a size has a width or a height, got {size}')
+        raise ValueError(f'a size needs a width or a height, got {size}')
     by_width = float('inf') if wide is None else wide / width
     by_height = float('inf') if high is None else high / height
     if min(by_width, by_height) <= 1:
-        raise ValueError(f'the frames are {width}x{height}, which '
-                         f'{name_size(size)} is not larger than')
+        raise ValueError(f'the frames are {width}x{height}, and '
+                         f'{name_size(size)} is not larger')
     if by_width < by_height:
         return min(_even(height * by_width), high or _LARGE), wide or _LARGE
     return high or _LARGE, min(_even(width * by_height), wide or _LARGE)

@@ -14,9 +14,9 @@ class _Status(ctypes.Structure):
 
 
 def available_memory() -> int:
-    """Return the available memory in bytes, as far as the system tells.
+    """Return the available memory in bytes, as reported by the system.
 
-    macOS only tells the total memory: half of it is returned.
+    macOS reports only the total memory, half of which is returned.
     """
     if os.name == 'nt':
         status = _Status(ctypes.sizeof(_Status))

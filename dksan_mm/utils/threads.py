@@ -12,7 +12,7 @@ POLL = 0.1  # seconds between checks whether the other side has stopped
 
 
 class Prefetch:
-    """Iterates ahead in its own thread.
+    """Iterator that reads ahead in its own thread.
 
     An exception of the iterable is raised in place of its item.
 

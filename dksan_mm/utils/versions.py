@@ -3,7 +3,7 @@
 
 Nothing is imported for the checks: wrong versions fail during their import,
 some seconds later and far from the cause. Versions are compared by hand, since
-``packaging`` may be missing next to torch, all that ``dksan_mm.ops`` needs.
+``dksan_mm.ops`` needs only torch, and ``packaging`` may be missing.
 """
 
 import os
@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-#: Set to 1, this environment variable turns the checks off.
+#: Environment variable that disables the checks if it is 1.
 SKIP_VARIABLE = 'DKSAN_MM_ANY_VERSION'
 
 
@@ -33,7 +33,7 @@ class Requirement(NamedTuple):
     reason: str
 
 
-TORCH = Requirement('torch', '2.0', '3', 'older ones were never tried')
+TORCH = Requirement('torch', '2.0', '3', 'older versions were not tested')
 # In the order in which a user should fix them.
 OPENMMLAB = (
     TORCH,
@@ -83,13 +83,13 @@ def _complaint(need: Requirement) -> str | None:
     wanted = f'{need.package} >= {need.lowest}, < {need.below}'
     found = _found(need)
     if found is None:
-        return f'dksan_mm needs {wanted}, and it is not installed'
+        return f'dksan_mm needs {wanted}, which is not installed'
     # A package built by hand may lack a version; accept it.
     if not found:
         return None
     if _numbers(need.lowest) <= _numbers(found) < _numbers(need.below):
         return None
-    return (f'dksan_mm needs {wanted} ({need.reason}), and {found} is '
+    return (f'dksan_mm needs {wanted} ({need.reason}), but {found} is '
             'installed')
 
 
@@ -113,4 +113,4 @@ def _operators_complaint() -> str | None:
     places = (spec.submodule_search_locations if spec else None) or []
     if any(any(Path(place).glob('_ext.*')) for place in places):
         return None
-    return 'dksan_mm needs mmcv\'s compiled operators, and this mmcv has none'
+    return 'dksan_mm needs mmcv\'s compiled operators, but this mmcv has none'

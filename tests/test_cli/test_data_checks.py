@@ -105,7 +105,7 @@ def test_windows_are_as_long_as_the_network_s():
 @pytest.mark.parametrize('img, gt, remedy', [
     ('test/LRx16', 'test/HR', 'prepare it with `.*prepare_data.py SOURCE D`,'),
     ('test/LRx4', 'test/HR', 'prepare it with `.* SOURCE D --scale 4`,'),
-    ('BIx4', 'GT', 'it is read as it is downloaded: unpack it there,'),
+    ('BIx4', 'GT', 'it is used as downloaded: unpack it there,'),
 ])
 def test_what_makes_missing_folders_is_said(tmp_path, monkeypatch, img, gt,
                                             remedy):

@@ -23,7 +23,7 @@ def check(**wrapper):
 @pytest.mark.parametrize('wrapper, said', [
     (dict(optimizer=dict(type='Adamm')), 'optimizer Adamm; did you mean Adam'),
     (dict(generator=dict(optimizer=dict(type='Xyzzy'))),
-     'no optimizer Xyzzy; custom_imports names'),
+     'no optimizer Xyzzy; add the module of'),
 ])
 def test_unknown_optimizers_are_named(wrapper, said):
     with pytest.raises(UserError, match=said):

@@ -78,7 +78,7 @@ def test_another_fingerprint_deletes_the_frames(folder):
 
 def test_frames_that_no_journal_knows_are_left_alone(folder):
     (folder / 'run' / journal.FILE).unlink()
-    with pytest.raises(UserError, match='no comparison wrote'):
+    with pytest.raises(UserError, match='not written by a comparison'):
         open_journal(folder, code='1')
     assert (folder / 'frames' / 'c' / '000000.png').exists()
 

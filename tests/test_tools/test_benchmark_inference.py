@@ -46,7 +46,7 @@ def test_differences_are_those_of_the_frames(tool, tiny_checkpoint,
     name, *rows = capsys.readouterr().out.splitlines()
     assert name == 'egret-lake, 1 frames'
     found = {row[0]: row[1:] for row in map(ROW.findall, rows) for row in row}
-    assert list(found) == ['bfloat16', 'tiles of 20', 'of their own means']
+    assert list(found) == ['bfloat16', 'tiles of 20', 'without shared means']
     # As a user of the package would compare them.
     model = init_model(*tiny_checkpoint)
     half = init_model(*tiny_checkpoint, dtype=torch.bfloat16)

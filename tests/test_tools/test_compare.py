@@ -329,7 +329,7 @@ def test_arguments_are_checked_before_heavy_imports():
 def test_a_folder_with_files_of_the_user_is_refused(tmp_path, name):
     (tmp_path / name).write_text('mine')
     tool = load_tool('compare')
-    with pytest.raises(UserError, match=f'holds {name}, which no comparison'):
+    with pytest.raises(UserError, match=f'contains {name}, which was not'):
         tool.check_out(str(tmp_path))
     assert (tmp_path / name).read_text() == 'mine'
     (tmp_path / tool.LOCK).touch()  # of a comparison

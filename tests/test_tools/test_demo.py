@@ -78,7 +78,7 @@ def test_the_demo_replaces_no_file_but_its_own(tmp_path):
     demo.claim(str(tmp_path / 'new'))
     (tmp_path / 'new' / 'now.json').touch()
     demo.claim(str(tmp_path / 'new'))
-    with pytest.raises(UserError, match='holds new, which no demo wrote'):
+    with pytest.raises(UserError, match='contains new, which was'):
         demo.claim(str(tmp_path))
     (tmp_path / 'file').touch()
     with pytest.raises(UserError, match='file: File exists'):

@@ -62,7 +62,7 @@ def test_weights_between_two(tmp_path, sentence):
     found = read_checkpoint(str(tmp_path / 'd.pth'))['state_dict']
     assert found['weight'].tolist() == [1.5, 1.5]
     assert publish(tmp_path / 'c', tmp_path / 'e.pth', *options) == 2
-    assert 'not of one network: weight is (2,) in one' in sentence()
+    assert 'weights of the same network: weight is (2,) in one' in sentence()
     assert publish(tmp_path / 'b', tmp_path / 'e.pth', *options[:2]) == 2
     assert not (tmp_path / 'e.pth').exists()
 

@@ -138,7 +138,7 @@ def test_a_size(small, tmp_path, said, size, shape):
 def test_sizes_that_are_refused(small, tmp_path, said):
     target = tmp_path / 'big.mkv'
     assert upscale(small, target, '--size', 'x12') == 2
-    assert said() == ['the frames are 20x12, which x12 is not larger than']
+    assert said() == ['the frames are 20x12, and x12 is not larger']
     assert upscale(small, target, '--size', '1920x1080') == 2
     assert said() == [
         'the frames are 20x12, which the network upscales to at most 320x192, '
@@ -364,7 +364,7 @@ def test_not_enough_memory(small, tmp_path, said, monkeypatch):
     monkeypatch.setattr(BicubicNet, 'forward', fail)
     assert upscale(small, tmp_path / 'big.mp4') == 1
     assert said() == [
-        f'{small}: not enough memory; --tile with a smaller number takes less'
+        f'{small}: not enough memory; use smaller tiles (--tile)'
     ]
     assert os.listdir(tmp_path) == ['small.mkv']
 

@@ -95,7 +95,7 @@ def test_a_resumed_run_follows_its_config(finished_run, tiny_vid3oc, tmp_path):
         path.read_text() for path in work_dir.glob('2*/2*.log')
         if 'continuing after iteration 2 of 6' in path.read_text()
     ]
-    assert 'the config counts, not the checkpoint: LinearLR.end' in log
+    assert 'replace those of the checkpoint: LinearLR.end' in log
     end = torch.load(work_dir / 'iter_6.pth')['param_schedulers'][1]['end']
     assert end == 6
 
@@ -573,7 +573,7 @@ def test_an_interrupted_run_says_how_to_go_on(tiny_vid3oc, tmp_path, sentence,
     ('model.generator=TEXT', '--cfg-options model.generator: has parts'),
     ('model.generator.chanels=8',
      '--cfg-options model.generator.chanels: .* did you mean channels'),
-    ('model.generator.type=Net', 'the config does not fit what it is for: '
+    ('model.generator.type=Net', 'the config cannot be used for this: '
      '.*Net is not in the .* registry'),
 ])
 def test_options_that_nothing_can_be_built_of(option, message, tiny_vid3oc,

@@ -42,7 +42,7 @@ def test_a_port_in_use_is_told(built, capsys):
         port = url.strip('/').rpartition(':')[2]
         code = run_tool(load_tool('web').main, [str(built), '--port', port])
     assert code == 2
-    assert f'port {port} cannot be had' in capsys.readouterr().err
+    assert f'port {port} cannot be opened' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('name', ['none.html', '%00', 'a%00b', 'a' * 300])

@@ -30,7 +30,7 @@ def is_image(path: str) -> bool:
 def check_target(path: str | os.PathLike[str],
                  *,
                  overwrite: bool = False) -> None:
-    """Refuse a target that cannot be written, or should not.
+    """Reject a target that cannot be written, or should not.
 
     Args:
         path (str | PathLike): See :func:`open_writer`.
@@ -98,7 +98,7 @@ def _check_existing(path: str, overwrite: bool) -> None:
 
 
 def check_apart(inputs: Sequence[str], target: str | os.PathLike[str]) -> None:
-    """Refuse a target that is an input or a folder that holds one.
+    """Reject a target that is an input or a folder that holds one.
 
     Args:
         inputs (Sequence[str]): Input files.
@@ -123,7 +123,7 @@ def check_apart(inputs: Sequence[str], target: str | os.PathLike[str]) -> None:
 
 
 def check_count(source: Source, target: str | os.PathLike[str]) -> None:
-    """Refuse a single image as the target of several frames.
+    """Reject a single image as the target of several frames.
 
     Args:
         source (Source): Source of the frames.
@@ -139,7 +139,7 @@ def check_count(source: Source, target: str | os.PathLike[str]) -> None:
 
 def check_frame_size(path: str | os.PathLike[str], height: int,
                      width: int) -> None:
-    """Refuse frames that a video cannot hold.
+    """Reject frames that a video cannot hold.
 
     Args:
         path (str | PathLike): Output path; a folder or image holds all sizes.

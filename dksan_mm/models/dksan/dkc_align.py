@@ -17,10 +17,11 @@ from dksan_mm.utils.registration import register
 class OffsetFeature(nn.Sequential):
     """Features from which DKC Align predicts offsets.
 
-    The first convolution is linear in its two frames, whose shares are added:
-    a frame's share as a neighbour is the same in every window, and the
-    reference's the same for every neighbour. Where the convolution is not
-    torch's own, or has hooks, it is called with both frames.
+    The first convolution is linear in its two frames, so the shares of both
+    are computed separately and added. A frame has the same share as
+    a neighbour in every window, and the reference has the same share for every
+    neighbour. If the convolution is not a plain layer of torch, or has hooks,
+    it is called with both frames.
 
     Args:
         channels (int): Number of channels of the input and the output.
@@ -74,12 +75,12 @@ class OffsetFeature(nn.Sequential):
         return is_plain(self[0])
 
     def share(self, features: Tensor, as_reference: bool = False) -> Tensor:
-        """Compute what one frame adds to the first convolution.
+        """Compute the share of one frame in the first convolution.
 
         Args:
             features (Tensor[n, channels, h, w]): The frame's features.
-            as_reference (bool): Of the reference, with the bias; otherwise of
-                a neighbour.
+            as_reference (bool): Whether the frame is the reference, whose
+                share includes the bias, or a neighbour.
 
         Returns:
             Tensor[n, channels, h, w]: Its share.
@@ -138,7 +139,7 @@ class DKCAlign(nn.Module):
 
         Args:
             neighbour (Tensor[n * t, channels, h, w]): Features to align,
-                ``t`` of each reference one after the other.
+                ``t`` consecutive ones for each reference.
             reference (Tensor[n, channels, h, w]): The centre frames.
             shares (tuple, optional): See :class:`OffsetFeature`.
 

@@ -79,8 +79,8 @@ class DKSANNet(BaseModule):
             (ablation).
         dksa (bool): Whether to use spatial attention (ablation).
         mean (float): Value subtracted from all channels of frames before
-            feature extraction. *Chosen here*: 0, as the paper states none; the
-            mean of the data makes ReLUs that never open rarer.
+            feature extraction. *Chosen here*: 0, as the paper states none.
+            With the mean of the data, fewer ReLUs remain inactive.
         min_scale (int): Smallest supported scale factor. *Chosen here*:
             earlier levels are useless if no loss trains their frames.
         smooth_scales (Sequence[int]): Scale factors of the levels whose

@@ -1,5 +1,5 @@
 // Copyright (c) DKSAN-MM contributors.
-// From tensors, checked by the Python side, to pointers.
+// Conversion of tensors, which the Python side has checked, to pointers.
 #pragma once
 
 #ifdef __linux__
@@ -28,25 +28,25 @@ inline at::MemoryFormat format_of(const at::Tensor& x) {
   return last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
 }
 
-// As it is where contiguous or channels last, else copied.
+// Returns x if it is contiguous or channels last, else a copy.
 inline at::Tensor plain(const at::Tensor& x) {
   return x.contiguous(format_of(x));
 }
 
-// Asks for large pages where much memory is new: the system then hands it out
-// in fewer steps, which cost as much as the arithmetic in large images.
+// Asks for large pages for large new tensors. The system then allocates them in
+// fewer steps, which take as long as the arithmetic for large images.
 inline void advise(const at::Tensor& tensor) {
 #ifdef MADV_HUGEPAGE
   constexpr uintptr_t kPage = 1 << 21;
   const auto start = reinterpret_cast<uintptr_t>(tensor.const_data_ptr());
   const uintptr_t first = (start + kPage - 1) / kPage * kPage;
   const uintptr_t last = (start + tensor.nbytes()) / kPage * kPage;
-  if (first < last)  // may fail: it is only advice
+  if (first < last)  // failure does not matter: it is only advice
     madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
 #endif
 }
 
-// A new tensor of the type and memory format of `x`.
+// Returns a new tensor of the type and memory format of `x`.
 inline at::Tensor empty_as(const at::Tensor& x, at::IntArrayRef sizes) {
   const at::Tensor tensor = at::empty(sizes, x.options(), format_of(x));
   advise(tensor);
@@ -58,12 +58,12 @@ struct Settings {
   int64_t groups, offset_groups;
 };
 
-// `s`: rows and columns of kernel, stride, padding, dilation and output, then
-// scope, flat_edge, groups and offset groups.
+// Parses `s`: rows and columns of kernel, stride, padding, dilation and output,
+// then scope, flat_edge, groups and offset groups.
 inline Settings make_settings(const at::Tensor& x, at::IntArrayRef s) {
-  TORCH_CHECK(s.size() == 14, "14 settings wanted, got ", s.size());
+  TORCH_CHECK(s.size() == 14, "expected 14 settings, got ", s.size());
   TORCH_CHECK(x.size(2) * x.size(3) < (int64_t{1} << 30),
-              "x must have fewer than 2^30 pixels an image");
+              "x must have fewer than 2^30 pixels per image");
   return {{x.size(2), x.size(3), s[8], s[9], s[0], s[1],  s[2],
            s[3],      s[4],      s[5], s[6], s[7], s[10], s[11] != 0},
           s[12],
@@ -76,7 +76,8 @@ inline Stored stored_of(const at::Tensor& x) {
   return Stored::kPlain;
 }
 
-// Computed in the type of the weights: that of x, or float32 for 16 bits.
+// Checks the types. The arithmetic is in the type of the weights, which is
+// that of x, or float32 if x has 16 bits.
 inline void check_type(const at::Tensor& x, const at::Tensor& weight) {
   const bool wide = x.scalar_type() == weight.scalar_type();
   const bool half = stored_of(x) != Stored::kPlain &&
@@ -85,7 +86,7 @@ inline void check_type(const at::Tensor& x, const at::Tensor& weight) {
               weight.scalar_type());
 }
 
-// Image n of a plain tensor, from `channel` on.
+// Returns image n of a plain tensor, from `channel` on.
 template <typename T>
 Image<T> image_of(const at::Tensor& x, int64_t n, int64_t channel) {
   const int64_t channels = x.size(1), pixels = x.size(2) * x.size(3);
@@ -119,8 +120,9 @@ void copy_planes(const at::Tensor& from, const at::Tensor& to) {
   });
 }
 
-// As it is where contiguous, else copied; by our own transposition where the
-// channels of a pixel lie side by side, as torch's takes several times as long.
+// Returns x if it is contiguous, else a copy. If the channels of a pixel are
+// adjacent, the copy is made by our own transposition, because torch's takes
+// several times as long.
 inline at::Tensor planes(const at::Tensor& x) {
   const bool rows = x.stride(1) == 1 &&
                     x.stride(2) == x.stride(3) * x.size(3);
@@ -133,8 +135,8 @@ inline at::Tensor planes(const at::Tensor& x) {
   return copy;
 }
 
-// The rows of all segments of a batch, in_pixels + 1 for each image: the last
-// one holds zeros for what lies outside it.
+// Rows of all segments of a batch. Each image has in_pixels + 1 rows; the last
+// one contains zeros and is read outside the image.
 template <typename T>
 class BatchRows {
  public:
@@ -162,14 +164,14 @@ class BatchRows {
   at::Tensor rows_;
 };
 
-// The per-pixel inputs: image offsets, kernel offsets and mask.
+// Per-pixel inputs: image offsets, kernel offsets and mask.
 class PixelInputs {
  public:
   PixelInputs(const OptionalTensor& image, const OptionalTensor& kernel,
               const OptionalTensor& mask, int64_t groups)
       : tensors_{hold(image), hold(kernel), hold(mask)}, groups_(groups) {}
 
-  // Those of image n, one entry for each offset group.
+  // Returns those of image n, one entry for each offset group.
   template <typename T>
   std::vector<Offsets<T>> of_image(int64_t n) const {
     std::vector<Offsets<T>> all;
@@ -206,8 +208,8 @@ class PixelInputs {
   int64_t groups_;
 };
 
-// Gradients of the per-pixel inputs. Segments with the same offsets write a
-// share each; the shares are summed in order.
+// Gradients of the per-pixel inputs. Each of several segments with the same
+// offsets writes a share; the shares are summed in a fixed order.
 class PixelGrads {
  public:
   PixelGrads(const PixelInputs& inputs, const std::vector<Segment>& segments)
@@ -230,7 +232,7 @@ class PixelGrads {
     return {at<T>(0, n, s), at<T>(1, n, s), at<T>(2, n, s)};
   }
 
-  // Of those inputs that are there, in order.
+  // Returns the gradients of the existing inputs, in order.
   template <typename T>
   void append_sums(std::vector<at::Tensor>& to) const {
     for (const at::Tensor& t : shares_) {

@@ -1,5 +1,5 @@
 // Copyright (c) DKSAN-MM contributors.
-// The taps of a tile, and the gradients of one of them.
+// Taps of a tile, and the gradients of one of them.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 
 namespace dksan {
 
-// The taps of a tile of output pixels of one image, for one offset group.
+// Taps of a tile of output pixels of one image, for one offset group.
 template <typename T>
 struct TapTile {
   std::vector<ImageTap<T>> image;
@@ -19,7 +19,7 @@ struct TapTile {
 
   explicit TapTile(const Geometry& g) : image(g.taps()), scope(g.taps()) {}
 
-  // `skip`: place of the tile's first pixel in the planes of `offsets`.
+  // `skip`: index of the tile's first pixel in the planes of `offsets`.
   void locate(const Geometry& g, const LineMap& map,
               const Offsets<T>& offsets, int64_t skip, int64_t first,
               int count) {
@@ -67,9 +67,9 @@ void write_grads(const GradTile<T>& from, int64_t k, int64_t pixels,
   if (to.mask) copy(4, to.mask + k * pixels);
 }
 
-// The gradients of a block of output pixels: written at once, each plane's
-// side by side. Planes that lie a power of two apart displace each other from
-// the cache where a tile of each is written in turn.
+// Gradients of a block of output pixels. Those of a plane are written together:
+// if a tile of each plane were written in turn, planes at distances of a power
+// of two would evict each other from the cache.
 template <typename T>
 class GradBlock {
  public:
@@ -81,7 +81,7 @@ class GradBlock {
     }
   }
 
-  // `skip`: pixels of the block before this tile.
+  // `skip`: number of pixels of the block before this tile.
   void add(const GradTile<T>& from, int64_t k, int64_t skip, int count,
            const OffsetGrads<T>& to) {
     write_grads(from, k, stride_, skip, count,
@@ -104,10 +104,11 @@ class GradBlock {
   std::vector<T> data_[3];
 };
 
-// One tap of one pixel. The output is sum_c grad_c * m * value_c * weight_c
-// with m from `mask` (null: 1), value and weight read bilinearly from `x` and
-// `cells`; adds to the gradients of both. In the dense form, `cells` holds the
-// gradients of the columns, and there is no `grad_out`.
+// Processes one tap of one pixel. The output is sum_c grad_c * m * value_c *
+// weight_c, with m from `mask` (null: 1). Value and weight are interpolated
+// bilinearly from `x` and `cells`, to whose gradients this adds. In the dense
+// form, `cells` contains the gradients of the columns, and there is no
+// `grad_out`.
 template <typename T, int L, int V, bool kKernel, bool kDense>
 DKSAN_INLINE void backward_tap(const CellSteps& step, const TapTile<T>& tile,
                                int64_t k, int p, const T* mask,

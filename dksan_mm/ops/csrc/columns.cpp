@@ -6,7 +6,7 @@
 namespace dksan {
 namespace {
 
-// One tile of a band, `skip` pixels into it.
+// Tile of a band; `skip` pixels of the band are before it.
 struct Part {
   int64_t skip;
   int count;
@@ -71,8 +71,8 @@ void backward_tile(const Geometry& g, const TapTile<T>& tile, const T* mask,
   }
 }
 
-// Calls run(segment number, tile, part) for all tiles of a band; segments
-// with the same offsets share the work of locating their taps.
+// Calls run(segment number, tile, part) for all tiles of a band. Taps are
+// located once for all segments with the same offsets.
 template <typename T, typename Run>
 void for_tiles(const Geometry& g, const std::vector<Segment>& segments,
                const std::vector<Offsets<T>>& offsets, const LineMap& map,

@@ -11,7 +11,7 @@ Panels<T> panels_of(const T* packed, int64_t rows) {
   return {packed, kPanelWidth<T>, rows * kPanelWidth<T>};
 }
 
-// `count` rows of outputs, `stride` apart.
+// Adds the bias to `count` rows of outputs at distances of `stride`.
 template <typename T>
 void add_bias(const T* bias, int64_t count, int64_t stride, int64_t outs,
               T* rows) {
@@ -19,7 +19,7 @@ void add_bias(const T* bias, int64_t count, int64_t stride, int64_t outs,
     for (int64_t o = 0; o < outs; ++o) rows[p * stride + o] += bias[o];
 }
 
-// Rows of a chunk of an image and of its gradient, for the lines within reach.
+// Rows of a chunk of an image and of its gradient, for the lines in reach.
 template <typename T>
 class LineRows {
  public:

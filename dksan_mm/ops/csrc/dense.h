@@ -1,6 +1,7 @@
 // Copyright (c) DKSAN-MM contributors.
-// The form with a matrix product, for one image and one chunk of channels:
-// columns of a band of output pixels that stays in cache, times the weights.
+// Form with a matrix product, for one image and one chunk of channels. The
+// columns of a band of output pixels stay in cache and are multiplied with the
+// weights.
 #pragma once
 
 #include <vector>
@@ -12,19 +13,20 @@
 
 namespace dksan {
 
-// Output pixels of a band: with 128 channels and 9 cells its columns take
-// less than half a megabyte. Whole tiles, and whole blocks of rows.
+// Number of output pixels of a band: a multiple of the tiles and of the blocks
+// of rows. With 128 channels and 9 cells, its columns take less than half a
+// megabyte.
 constexpr int64_t kBand = 96;
 static_assert(kBand % kTile == 0 && kBand % kBlockRows == 0);
 
-// The weights (group, out, channel, cell).
+// Weights (group, out, channel, cell).
 template <typename T>
 struct Weights {
   T* data;
   int64_t outs, inputs, cells;  // of one group
 };
 
-// A chunk, and where its weights are.
+// Chunk of channels, with the positions of its weights.
 class DenseChunk {
  public:
   template <typename T>
@@ -44,7 +46,7 @@ class DenseChunk {
                s.group * weights.inputs + c) * cells + cell;
   }
 
-  // (column, out), as columns_forward's result is multiplied with.
+  // Packs the weights as (column, out), to multiply columns with them.
   template <typename T>
   std::vector<T> pack(const T* weights) const {
     return make_panels<T>(stride, outs, [&](int64_t k, int64_t o) {
@@ -52,7 +54,7 @@ class DenseChunk {
     });
   }
 
-  // (out, column), as a gradient is multiplied with.
+  // Packs the weights as (out, column), to multiply gradients with them.
   template <typename T>
   std::vector<T> pack_transposed(const T* weights) const {
     return make_panels<T>(outs, stride, [&](int64_t o, int64_t k) {
@@ -60,7 +62,7 @@ class DenseChunk {
     });
   }
 
-  // Adds a gradient (out, column) to that of all weights.
+  // Adds a gradient (out, column) to the gradient of all weights.
   template <typename T>
   void unpack(const T* packed, T* grad_weights) const {
     for (int64_t o = 0; o < outs; ++o)
@@ -79,17 +81,17 @@ class DenseChunk {
   std::vector<int64_t> places_;  // of columns in the weights, or -1
 };
 
-// Output pixels [first, last). `x`: rows of the chunk alone. `packed`: weights.
-// `bias`: numbers to add to the outputs of all groups, or null.
+// Computes output pixels [first, last). `x`: rows of this chunk only. `packed`:
+// weights. `bias`: numbers to add to the outputs of all groups, or null.
 template <typename T>
 void dense_forward(const Geometry& g, const DenseChunk& part,
                    const std::vector<Offsets<T>>& offsets, const T* x,
                    const LineMap& map, const T* packed, const T* bias,
                    int64_t first, int64_t last, const Image<T>& out);
 
-// A whole image; `windows`: what its bands read. `packed`: transposed weights.
-// Adds to `grad_packed`, overwrites the other gradients. `x`, `grad_out`,
-// `grad_x`: from channel 0.
+// Processes a whole image. `windows`: lines that its bands read. `packed`:
+// transposed weights. Adds to `grad_packed` and overwrites the other gradients.
+// `x`, `grad_out` and `grad_x` begin at channel 0.
 template <typename T>
 void dense_backward(const Geometry& g, const DenseChunk& part,
                     const std::vector<Lines>& windows,

@@ -1,5 +1,5 @@
 // Copyright (c) DKSAN-MM contributors.
-// The form with a matrix product, for any number of groups, as operators.
+// Operators of the form with a matrix product, for any number of groups.
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty_like.h>
@@ -26,7 +26,7 @@ std::vector<DenseChunk> make_parts(const Tensor& weight, int64_t groups,
   return parts;
 }
 
-// Everything that the forward pass of a chunk needs.
+// Data for the forward pass of a chunk.
 template <typename T>
 struct Forward : ForwardPart {
   const DenseChunk& chunk;
@@ -79,7 +79,7 @@ Tensor forward_op(const Tensor& x_any, const Tensor& weight_any,
   return out;
 }
 
-// For each image, what each band reads.
+// Returns the lines that each band reads, for each image.
 template <typename T>
 std::vector<std::vector<Lines>> windows_of_bands(const Geometry& g,
                                                  const PixelInputs& inputs,
@@ -90,9 +90,9 @@ std::vector<std::vector<Lines>> windows_of_bands(const Geometry& g,
   return windows;
 }
 
-// Returns the gradient of the weights. A task is a chunk and every
-// `blocks`-th image; how many there are depends on sizes alone, not on the
-// threads, and with it the order of sums.
+// Returns the gradient of the weights. A task is a chunk and every `blocks`-th
+// image. The number of tasks, and thus the order of sums, depends only on sizes
+// and not on the number of threads.
 template <typename T>
 Tensor backward_all(const Settings& settings, const PixelInputs& inputs,
                     const std::vector<Segment>& segments,
@@ -132,7 +132,7 @@ Tensor backward_all(const Settings& settings, const PixelInputs& inputs,
   return grad_weight;
 }
 
-// Gradients of x, weight and those per-pixel inputs that are there, in order.
+// Computes gradients of x, weight and the existing per-pixel inputs, in order.
 std::vector<Tensor> backward_op(const Tensor& grad_out_any,
                                 const Tensor& x_any, const Tensor& weight_any,
                                 const OptionalTensor& image_offset,

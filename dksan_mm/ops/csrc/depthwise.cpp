@@ -11,9 +11,9 @@
 namespace dksan {
 namespace {
 
-// The offsets and masks of a block of output pixels: read at once, each
-// plane's side by side. A tile of each plane in turn is more streams than the
-// processor fetches ahead.
+// Offsets and masks of a block of output pixels. Those of a plane are read
+// together: a tile of each plane in turn would be more streams than the
+// processor can prefetch.
 template <typename T>
 class OffsetBlock {
  public:
@@ -46,7 +46,8 @@ class OffsetBlock {
   Offsets<T> at_;
 };
 
-// One pixel; `mask` of the first tap, or null; of the next, `plane` later.
+// Computes one pixel. `mask`: that of the first tap, or null; that of the next
+// tap is `plane` numbers later.
 template <typename T, int L, int V, bool kKernel>
 DKSAN_INLINE void forward_pixel(const Geometry& g, const CellSteps& step,
                                 const TapTile<T>& tile, int p, const T* mask,
@@ -85,7 +86,7 @@ DKSAN_INLINE void forward_pixel(const Geometry& g, const CellSteps& step,
   for (int v = 0; v < V; ++v) store(out + v * L, sum[v]);
 }
 
-// At most kBlockPixels pixels.
+// Computes at most kBlockPixels pixels.
 template <typename T, int L, int V, bool kKernel>
 void forward(const Geometry& g, const Segment& segment,
              const Offsets<T>& offsets, const T* x, const LineMap& map,
@@ -108,7 +109,7 @@ void forward(const Geometry& g, const Segment& segment,
   }
 }
 
-// Puts the gradients of `lines`, zeros if `rows` is null, where they belong.
+// Stores the gradients of `lines`, or zeros if `rows` is null.
 template <typename T>
 void put_lines(const Geometry& g, const Strip& strip, const Lines& lines,
                const T* rows, const Segment& segment,

@@ -1,5 +1,5 @@
 // Copyright (c) DKSAN-MM contributors.
-// The depthwise form, for one image.
+// Depthwise form, for one image.
 #pragma once
 
 #include <vector>
@@ -11,23 +11,23 @@
 
 namespace dksan {
 
-// Output pixels [first, last) of one segment, a block at most. `x` and `table`
-// are rows of its width alone; the table has one for each scope cell or,
-// without kernel offsets, for each tap.
+// Computes output pixels [first, last) of one segment, at most a block. `x` and
+// `table` are rows of the segment's width. The table has a row for each scope
+// cell or, without kernel offsets, for each tap.
 template <typename T>
 void depthwise_forward(const Geometry& g, const Segment& segment,
                        const Offsets<T>& offsets, const T* x,
                        const LineMap& map, const T* table, int64_t first,
                        int64_t last, const Image<T>& out);
 
-// Blocks of output pixels, from block `first` on: a window for each. `own`:
-// lines of the input that no other strip reads.
+// Consecutive blocks of output pixels, beginning with block `first`, and
+// a window for each. `own`: lines of the input that no other strip reads.
 struct Strip {
   int64_t first;
   std::vector<Lines> windows;
   Lines own;
 
-  // All lines that it reads, and those before and after its own.
+  // Returns all lines that it reads, and those before and after its own.
   Lines reach() const {
     return {windows.front().first, windows.back().last};
   }
@@ -37,16 +37,16 @@ struct Strip {
   int64_t number_after() const { return number_of(after()); }
 };
 
-// The gradient of x: each strip writes its own lines to `to`; what it has for
-// other lines is added up later, when all strips are done, from `spill`.
+// Gradient of x. Each strip writes its own lines to `to` and its contributions
+// to other lines to `spill`, which is added when all strips are finished.
 template <typename T>
 struct StripGrad {
   Image<T> to;
   Image<T> spill;  // the lines before, then those after
 };
 
-// One segment of a strip. `table` has rows of its width alone.
-// Adds to `grad_table`, overwrites the other gradients.
+// Processes one segment of a strip. `table` has rows of the segment's width.
+// Adds to `grad_table` and overwrites the other gradients.
 template <typename T>
 void depthwise_backward(const Geometry& g, const Segment& segment,
                         const Strip& strip, const Offsets<T>& offsets,

@@ -1,5 +1,5 @@
 // Copyright (c) DKSAN-MM contributors.
-// The depthwise form, backward, as a torch operator.
+// torch operator of the backward pass of the depthwise form.
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 #include <torch/library.h>
@@ -24,7 +24,7 @@ void write_table(const std::vector<T>& table, const Segment& segment,
       to[c * cells + s] = table[s * segment.width + c];
 }
 
-// The larger part of `own` before or after `other`.
+// Returns the larger part of `own` before or after `other`.
 Lines apart_from(const Lines& own, const Lines& other) {
   if (other.last <= std::max(own.first, other.first)) return own;  // none
   const Lines before{own.first, std::min(own.last, other.first)};
@@ -33,7 +33,7 @@ Lines apart_from(const Lines& own, const Lines& other) {
   return {larger.first, std::max(larger.first, larger.last)};
 }
 
-// Cuts an image's blocks into `count` strips.
+// Divides the blocks of an image into `count` strips.
 std::vector<Strip> strips_of(const std::vector<Lines>& reads, int64_t count) {
   const int64_t blocks = reads.size();
   std::vector<Strip> strips;
@@ -50,15 +50,15 @@ std::vector<Strip> strips_of(const std::vector<Lines>& reads, int64_t count) {
   return strips;
 }
 
-// Whether a strip has the line for its own.
+// Returns whether a strip owns a line.
 bool is_own(const std::vector<Strip>& strips, int64_t line) {
   return std::any_of(strips.begin(), strips.end(), [&](const Strip& strip) {
     return strip.own.first <= line && line < strip.own.last;
   });
 }
 
-// The most strips of an image that are far taller than what each reads beyond
-// its own lines.
+// Returns the maximum number of strips of an image. Each must be far taller
+// than the area that it reads beyond its own lines.
 int64_t room_for_strips(const Geometry& g,
                         const std::vector<std::vector<Lines>>& reads) {
   const int64_t room = g.height / (4 * tallest_of_all(reads));
@@ -66,14 +66,14 @@ int64_t room_for_strips(const Geometry& g,
       std::min(room, blocks_of(g.out_pixels())), 1);
 }
 
-// Strips an image, enough to keep many threads busy. Not the number of threads
-// decides, so that no sum depends on it.
+// Returns the number of strips per image, enough for many threads. It does not
+// depend on the number of threads, so neither does the order of sums.
 int64_t number_of_strips(int64_t room, int64_t pieces) {
   constexpr int64_t kTasks = 16;
   return std::min((kTasks + pieces - 1) / pieces, room);
 }
 
-// Everything that the backward pass of a task needs: one segment of one strip.
+// Data for the backward pass of a task: one segment of one strip.
 template <typename T>
 class Backward {
  public:
@@ -153,7 +153,7 @@ class Backward {
     return {data, spilled(strip), 1};
   }
 
-  // The lines that no strip has for its own, zeros where no strip reads.
+  // Stores the lines that no strip owns; zeros if no strip reads them.
   void put_shared_lines(int64_t n, int64_t piece,
                         const std::vector<std::vector<T>>& spills) const {
     const Segment& segment = segments_[piece];
@@ -172,7 +172,7 @@ class Backward {
     }
   }
 
-  // Adds what a strip has for line y.
+  // Adds the contribution of a strip to line y.
   void add_spill(const Strip& strip, const Segment& segment,
                  const std::vector<T>& spill, int64_t y,
                  const Image<T>& line) const {
@@ -194,13 +194,13 @@ class Backward {
   const std::vector<std::vector<Lines>> reads_;
   const int64_t room_;
   const std::vector<Segment> segments_;
-  const int64_t number_;  // of strips an image
+  const int64_t number_;  // of strips per image
   const Tensor grad_x_, grad_weight_;
   const PixelGrads grads_;
   std::vector<std::vector<Strip>> strips_;
 };
 
-// Gradients of x, weight and those per-pixel inputs that are there, in order.
+// Computes gradients of x, weight and the existing per-pixel inputs, in order.
 std::vector<Tensor> backward_op(const Tensor& grad_out_any,
                                 const Tensor& x_any, const Tensor& weight_any,
                                 const OptionalTensor& image_offset,

@@ -1,5 +1,5 @@
 // Copyright (c) DKSAN-MM contributors.
-// The depthwise form, forward, as a torch operator.
+// torch operator of the forward pass of the depthwise form.
 #include <ATen/Dispatch.h>
 #include <torch/library.h>
 
@@ -13,7 +13,7 @@ namespace {
 
 using at::Tensor;
 
-// Everything that the forward pass of a segment needs.
+// Data for the forward pass of a segment.
 template <typename T>
 struct Forward : ForwardPart {
   std::vector<T> table;

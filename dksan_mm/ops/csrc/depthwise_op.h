@@ -1,5 +1,5 @@
 // Copyright (c) DKSAN-MM contributors.
-// What the forward and the backward operator of the depthwise form share.
+// Code shared by the forward and the backward operator of the depthwise form.
 #pragma once
 
 #include "image_reads.h"
@@ -7,7 +7,8 @@
 
 namespace dksan {
 
-// The segment's weights, (channel, cell), into rows of cells `width` apart.
+// Copies a segment's weights, (channel, cell), into rows of cells at distances
+// of `width`.
 template <typename T>
 void fill_table(const at::Tensor& weight, const Segment& segment, int64_t width,
                 T* table) {

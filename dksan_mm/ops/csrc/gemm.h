@@ -1,6 +1,7 @@
 // Copyright (c) DKSAN-MM contributors.
-// Matrix product of one thread, for operands that are in its cache already.
-// (A BLAS call would start its own threads or, inside ours, its own locks.)
+// Matrix product in one thread, for operands that are already in its cache.
+// (A BLAS call would start its own threads or, inside ours, take its own
+// locks.)
 #pragma once
 
 #include <algorithm>
@@ -11,8 +12,8 @@
 
 namespace dksan {
 
-// A block of kBlockRows x kBlockVectors accumulators fits the registers, 32
-// or 16 of them. With 4 rows, the loads of a step take longer than its sums.
+// A block of kBlockRows x kBlockVectors accumulators fits into the 32 or 16
+// registers. With 4 rows, the loads of a step would take longer than its sums.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int kBlockRows = 8;
 #else
@@ -21,7 +22,7 @@ constexpr int kBlockRows = 6;
 constexpr int kBlockVectors = 2;
 template <typename T>
 constexpr int64_t kPanelWidth = kBlockVectors * kLanes<T>;
-constexpr int64_t kDepth = 128;  // of a panel that stays in the first cache
+constexpr int64_t kDepth = 128;  // of a panel that stays in the L1 cache
 
 inline int64_t round_up(int64_t value, int64_t unit) {
   return (value + unit - 1) / unit * unit;
@@ -34,15 +35,15 @@ struct Operand {
   int64_t row, column;
 };
 
-// The right operand, (k, j), in panels of kPanelWidth columns: row k of panel
-// i is data + i * panel + k * row.
+// Right operand, (k, j), in panels of kPanelWidth columns: row k of panel i is
+// at data + i * panel + k * row.
 template <typename T>
 struct Panels {
   const T* data;
   int64_t row, panel;
 };
 
-// Copies a matrix, element (k, j) = get(k, j), into panels, zeros on the
+// Copies a matrix with elements get(k, j) into panels, padded with zeros on the
 // right.
 template <typename T, typename Get>
 std::vector<T> make_panels(int64_t rows, int64_t columns, const Get& get) {
@@ -78,7 +79,7 @@ void multiply_block(int64_t depth, const Operand<T>& a, const T* b,
     }
 }
 
-// The last rows, M at most.
+// Computes the last rows, at most M.
 template <typename T, int M, int N>
 void multiply_rest(int64_t rows, int64_t depth, const Operand<T>& a,
                    const T* b, int64_t b_row, T* c, int64_t c_row, bool add) {
@@ -101,8 +102,9 @@ void multiply_panel(int64_t rows, int64_t depth, Operand<T> a, const T* b,
                                       add);
 }
 
-// c (rows x columns, rows c_row apart) = a * b, or += with `add`. `columns`
-// is a multiple of the lanes.
+// Computes c = a * b, or c += a * b with `add`. c has `rows` x `columns`
+// elements, with rows at distances of c_row; `columns` is a multiple of the
+// lanes.
 template <typename T>
 void multiply(int64_t rows, int64_t columns, int64_t depth,
               const Operand<T>& a, const Panels<T>& b, T* c, int64_t c_row,

@@ -1,6 +1,6 @@
 // Copyright (c) DKSAN-MM contributors.
-// Half precision in memory, float32 in arithmetic: loops that compilers turn
-// into vectors of any width, without instructions that few processors have.
+// Half precision in memory, float32 in arithmetic. Compilers can vectorise
+// these loops for any width, without instructions that few processors have.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,7 @@
 
 namespace dksan {
 
-// What the numbers of an image are in memory: those of the arithmetic, or 16
-// bits.
+// Type of an image's numbers in memory: that of the arithmetic, or 16 bits.
 enum class Stored { kPlain, kBfloat16, kFloat16 };
 
 template <typename To, typename From>
@@ -25,7 +24,7 @@ inline float from_bfloat16(uint16_t half) {
   return bits_as<float>(static_cast<uint32_t>(half) << 16);
 }
 
-// To the nearest, and to the even one of two; a NaN stays one.
+// Rounds to nearest, ties to even; NaN remains NaN.
 inline uint16_t to_bfloat16(float value) {
   const uint32_t bits = bits_as<uint32_t>(value);
   const uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
@@ -33,7 +32,7 @@ inline uint16_t to_bfloat16(float value) {
                                               : (bits >> 16 | 0x40));
 }
 
-// Below 2^-14, float16 counts in steps of 2^-24. Exponent 31: not finite.
+// Below 2^-14, float16 has steps of 2^-24. With exponent 31, it is not finite.
 inline float from_float16(uint16_t half) {
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
   const uint32_t size = half & 0x7fff;
@@ -47,8 +46,8 @@ inline float from_float16(uint16_t half) {
   return bits_as<float>(sign | bits);
 }
 
-// To the nearest, and to the even one of two. Adding 1/2 rounds to steps of
-// 2^-24; from 65520 on, the sum reaches the exponent of infinity.
+// Rounds to nearest, ties to even. Adding 1/2 rounds to steps of 2^-24; from
+// 65520 on, the sum reaches the exponent of infinity.
 inline uint16_t to_float16(float value) {
   const uint32_t bits = bits_as<uint32_t>(value);
   const uint32_t sign = bits >> 16 & 0x8000, size = bits & 0x7fffffff;

@@ -1,6 +1,6 @@
 // Copyright (c) DKSAN-MM contributors.
-// Which lines of the images the operators read, and how the forward passes
-// read them: through a ring, or from rows of the whole batch.
+// Lines of the images that the operators read. The forward passes read them
+// through a ring, or from rows of the whole batch.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 
 namespace dksan {
 
-// For each image, the lines that each block of output pixels reads.
+// Returns the lines that each block of output pixels reads, for each image.
 template <typename T>
 std::vector<std::vector<Lines>> lines_of_blocks(
     const Geometry& g, const PixelInputs& inputs, int64_t images,
@@ -36,8 +36,8 @@ inline int64_t tallest_of_all(const std::vector<std::vector<Lines>>& reads) {
   return most;
 }
 
-// A part of the channels, forward. One of either form has these, and
-// run(image, first pixel, last, rows, map of the rows).
+// Base of a part of the channels in the forward pass. The derived classes of
+// both forms have run(image, first pixel, last, rows, map of the rows).
 struct ForwardPart {
   const Geometry& g;
   const PixelInputs& inputs;
@@ -45,7 +45,7 @@ struct ForwardPart {
   std::vector<Segment> segments;  // the first one starts at 0
 };
 
-// From rows of the whole batch.
+// Reads from rows of the whole batch.
 template <typename T, typename Part>
 void forward_whole(const Part& part) {
   const BatchRows<T> rows(part.x, part.segments);
@@ -55,7 +55,7 @@ void forward_whole(const Part& part) {
   });
 }
 
-// Blocks first, first + 1, ... of image n, from a ring of rows.
+// Processes blocks first, first + 1, ... of image n from a ring of rows.
 template <typename T, typename Part>
 void forward_blocks(const Part& part, int64_t n, int64_t first,
                     const std::vector<Lines>& windows) {
@@ -75,9 +75,10 @@ void forward_blocks(const Part& part, int64_t n, int64_t first,
   }
 }
 
-// Each thread has a ring of its own, and copies again what its neighbour
-// reads too. One part after the other: a ring of all channels is larger than
-// the cache where lines are long, and is read again for each line.
+// Reads through rings. Each thread has its own ring, and copies lines that its
+// neighbour reads too. The parts are processed one after the other: with long
+// lines, a ring of all channels is larger than the cache, and it is read again
+// for each line.
 template <typename T, typename Part>
 void forward_rings(const std::vector<Part>& parts,
                    const std::vector<std::vector<Lines>>& reads) {
@@ -97,7 +98,7 @@ void forward_rings(const std::vector<Part>& parts,
   });
 }
 
-// Through rings, unless they hold about as many lines as the batch.
+// Reads through rings, unless they would hold about as many lines as the batch.
 template <typename T, typename Part>
 void forward_parts(const std::vector<Part>& parts) {
   const Part& any = parts[0];

@@ -1,5 +1,5 @@
 // Copyright (c) DKSAN-MM contributors.
-// Copies between images and rows: the channels of one pixel side by side.
+// Copies between images and rows. A row holds the channels of one pixel.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 
 namespace dksan {
 
-// One image of a batch: element (channel, pixel) lies at
+// Image of a batch: element (channel, pixel) is at
 // data[channel * channel_stride + pixel * pixel_stride]; one stride is 1.
 template <typename T>
 struct Image {
@@ -37,7 +37,7 @@ struct Image {
   }
 };
 
-// Begins `numbers` elements later.
+// Returns the image that begins `numbers` elements later.
 template <typename T>
 Image<T> moved(Image<T> image, int64_t numbers) {
   using Half = typename Image<T>::Half;
@@ -54,14 +54,14 @@ Image<T> from_channel(const Image<T>& image, int64_t channel) {
   return moved(image, image.place(channel, 0));
 }
 
-// Rows, `stride` apart.
+// Rows at distances of `stride`.
 template <typename T>
 struct Rows {
   T* data;
   int64_t stride;
 };
 
-// A piece of an image of 16-bit numbers, (channel, pixel), on its way.
+// Buffer for a piece of an image of 16-bit numbers, (channel, pixel).
 constexpr int64_t kPieceChannels = 64, kPiecePixels = 32;
 struct Piece {
   float data[kPieceChannels * kPiecePixels];
@@ -115,8 +115,8 @@ inline void halves_from_rows(const float* rows, int64_t stride,
   });
 }
 
-// The first `channels` of `count` pixels into rows `stride` apart; the rest
-// of their `width` becomes 0.
+// Copies the first `channels` of `count` pixels into rows at distances of
+// `stride`; the rest of their `width` becomes 0.
 template <typename T>
 void to_rows(const Image<const T>& from, int64_t first, int64_t count,
              int64_t channels, int64_t width, int64_t stride, T* rows) {
@@ -152,7 +152,7 @@ void from_rows(const T* rows, int64_t stride, const Image<T>& to,
   }
 }
 
-// The same for all segments of an image, in rows `stride` apart.
+// Does the same for all segments of an image.
 template <typename T>
 void to_rows(const Image<const T>& from, int64_t first, int64_t count,
              const std::vector<Segment>& segments, int64_t stride, T* rows) {
@@ -161,7 +161,7 @@ void to_rows(const Image<const T>& from, int64_t first, int64_t count,
             stride, rows + s.start);
 }
 
-// Calls run(channel, pixel, numbers) for runs of numbers side by side.
+// Calls run(channel, pixel, numbers) for runs of adjacent numbers.
 template <typename T, typename Run>
 void for_runs(const Image<T>& image, int64_t count, int64_t channels,
               const Run& run) {
@@ -181,7 +181,7 @@ void fill_zeros(const Image<T>& to, int64_t first, int64_t count,
   });
 }
 
-// Adds `count` pixels; both are plain, and of the same kind.
+// Adds `count` pixels; both images are plain and have the same layout.
 template <typename T>
 void add_pixels(const Image<T>& from, int64_t from_first, const Image<T>& to,
                 int64_t to_first, int64_t count, int64_t channels) {
@@ -192,7 +192,7 @@ void add_pixels(const Image<T>& from, int64_t from_first, const Image<T>& to,
   });
 }
 
-// Copies `count` pixels of a plain image; both are of the same kind.
+// Copies `count` pixels of a plain image; both have the same layout.
 template <typename T>
 void copy_pixels(const Image<T>& from, const Image<T>& to, int64_t to_first,
                  int64_t count, int64_t channels) {

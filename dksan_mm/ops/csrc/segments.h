@@ -1,5 +1,5 @@
 // Copyright (c) DKSAN-MM contributors.
-// How the channels of an image are cut into pieces of whole vectors.
+// Division of the channels of an image into segments of whole vectors.
 #pragma once
 
 #include <algorithm>
@@ -10,8 +10,8 @@
 
 namespace dksan {
 
-// Neighbouring channels that share offsets and weights' group. `width` is
-// their number rounded up to a width that `with_width` knows.
+// Adjacent channels with the same offset group and weight group. `width` is
+// their number, rounded up to a width that `with_width` supports.
 struct Segment {
   int64_t channel, channels;
   int width;
@@ -20,20 +20,21 @@ struct Segment {
   int64_t start;  // sum of the earlier segments' widths
 };
 
-// Neighbouring segments of one group; their `start` counts from the first.
+// Adjacent segments of one group; their `start` is relative to the first.
 struct Chunk {
   std::vector<Segment> segments;
   int64_t width;
 };
 
-// Widest segment, and chunk: two vectors where there are few channels in all,
-// so that there is something to do for several threads.
+// Maximum width of a segment or chunk: two vectors if there are few channels in
+// total, so that several threads have work.
 template <typename T>
 int widest(int64_t images, int64_t channels) {
   return (images * channels < 32 * kLanes<T> ? 2 : 4) * kLanes<T>;
 }
 
-// The largest width up to `widest` that `channels` fill, or the smallest one.
+// Returns the largest width up to `widest` that `channels` fill, or else the
+// smallest width.
 template <typename T>
 int fitting_width(int64_t channels, int widest) {
   int width = widest;
@@ -42,7 +43,8 @@ int fitting_width(int64_t channels, int widest) {
   return width;
 }
 
-// The sizes alone decide, not the number of threads: no sum depends on it.
+// Cuts the channels into segments. The result depends only on the sizes and
+// not on the number of threads, so neither does the order of sums.
 template <typename T>
 std::vector<Segment> cut(int64_t channels, int64_t offset_groups,
                          int64_t groups, int widest) {

@@ -1,5 +1,5 @@
 // Copyright (c) DKSAN-MM contributors.
-// Where each tap of a tile of output pixels reads the image and the scope.
+// Positions at which the taps of a tile of output pixels read image and scope.
 #pragma once
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 
 namespace dksan {
 
-// Pixels whose taps are worked out together, in one vectorised loop.
+// Number of pixels whose taps are located in one vectorised loop.
 constexpr int kTile = 32;
 
 struct Geometry {
@@ -17,8 +17,8 @@ struct Geometry {
   int64_t kernel_y, kernel_x, stride_y, stride_x;
   int64_t padding_y, padding_x, dilation_y, dilation_x;
   int64_t scope;  // rows of stored weights
-  // Samples at exactly -1 read nothing; their offset's gradient is the slope
-  // to the right of it (false) or 0 (true: mmcv's choice).
+  // Samples at exactly -1 read zeros. The gradient of their offset is the
+  // right-hand derivative (false) or 0 (true, as in mmcv).
   bool flat_edge;
 
   int64_t taps() const { return kernel_y * kernel_x; }
@@ -26,23 +26,23 @@ struct Geometry {
   int64_t out_pixels() const { return out_height * out_width; }
 };
 
-// Per-pixel inputs of one image, (channel, output pixel), or null. With
-// `kernel` null the table holds one row a tap instead of one a scope cell.
+// Per-pixel inputs of one image, (channel, output pixel), or null. If `kernel`
+// is null, the table has one row per tap instead of one per scope cell.
 template <typename T>
 struct Offsets {
   const T *image, *kernel, *mask;
-  int64_t plane;  // numbers from one channel to the next
+  int64_t plane;  // distance between channels
 };
 
-// This chunk's share of their gradients; null where not wanted.
+// This chunk's share of their gradients; null for unneeded ones.
 template <typename T>
 struct OffsetGrads {
   T *image, *kernel, *mask;
 };
 
-// Where a buffer of rows (a row: the channels of one pixel) keeps the lines of
-// an image: line y begins at row (y & mask) * width. Row `outside` holds
-// zeros, for what lies outside the image.
+// Positions of an image's lines in a buffer of rows, which hold the channels of
+// one pixel each. Line y begins at row (y & mask) * width. Row `outside`
+// contains zeros and is read outside the image.
 struct LineMap {
   int32_t mask, outside;
 };
@@ -51,7 +51,7 @@ inline LineMap all_lines(const Geometry& g) {
   return {-1, static_cast<int32_t>(g.in_pixels())};
 }
 
-// Numbers of the four rows and their bilinear weights.
+// Indices of the four rows and their bilinear weights.
 template <typename T>
 struct ImageTap {
   int32_t row[4][kTile];
@@ -59,8 +59,8 @@ struct ImageTap {
   T fy[kTile], fx[kTile];
 };
 
-// The upper left of four scope cells, their bilinear weights, and 1 where the
-// coordinate was not clamped (0: no gradient).
+// Upper left of four scope cells, their bilinear weights, and 1 if the
+// coordinate was not clamped, else 0, for which there is no gradient.
 template <typename T>
 struct ScopeTap {
   int32_t cell[kTile];
@@ -95,8 +95,8 @@ inline void set_weights(T fy, T fx, T (*weight)[kTile], int p) {
   weight[3][p] = fy * fx;
 }
 
-// Splits an image coordinate; far outside (where no float may be turned into
-// an integer) it becomes -2 or `size`, beyond the reach of both neighbours.
+// Splits an image coordinate. Far outside, where a float may exceed an integer,
+// it becomes -2 or `size`, so that both neighbours are outside.
 template <typename T>
 inline int32_t split_image(T at, T low, T size, T& fraction) {
   T near = at > low ? at : T(-2);  // NaN: -2
@@ -106,15 +106,15 @@ inline int32_t split_image(T at, T low, T size, T& fraction) {
   return static_cast<int32_t>(base);
 }
 
-// `line` where 0 <= at < size, else `outside`, which no sum brings back.
+// Returns `line` if 0 <= at < size, else `outside`.
 inline int32_t or_outside(int32_t at, int32_t size, int32_t line,
                           int32_t outside) {
   return static_cast<uint32_t>(at) < static_cast<uint32_t>(size) ? line
                                                                  : outside;
 }
 
-// `dy`, `dx`: the offsets of tap k at `count` pixels. Images have fewer than
-// 2^30 pixels.
+// Locates tap k at `count` pixels with offsets `dy` and `dx`. Images have fewer
+// than 2^30 pixels.
 template <typename T>
 void locate_image(const Geometry& g, const LineMap& map, int64_t k,
                   const Corners<T>& corner, const T* __restrict dy,
@@ -147,13 +147,13 @@ void locate_image(const Geometry& g, const LineMap& map, int64_t k,
   }
 }
 
-// Clamps one scope coordinate to [0, last], and splits it.
+// Clamps a scope coordinate to [0, last] and splits it.
 template <typename T>
 inline int32_t split_clamped(T at, T last, T& fraction, T& free) {
   T inside = at > T(0) ? at : T(0);  // NaN: 0
   inside = inside < last ? inside : last;
   free = (at >= T(0)) & (at <= last) ? T(1) : T(0);
-  // The last cell is the end of the cell before it.
+  // The last cell is only a right neighbour.
   const T before = last > T(0) ? last - T(1) : T(0);
   T base = std::floor(inside);
   base = base < before ? base : before;

@@ -1,5 +1,5 @@
 // Copyright (c) DKSAN-MM contributors.
-// Transposes square blocks in registers.
+// Transposition of square blocks in registers.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ DKSAN_INLINE void exchange_all(V (&rows)[L]) {
   if constexpr (H > 1) exchange_all<H / 2, L>(rows);
 }
 
-// An L x L block; rows lie `from_row` and `to_row` apart.
+// Transposes an L x L block with rows at distances of `from_row` and `to_row`.
 template <int L, typename T>
 DKSAN_INLINE void transpose_block(const T* from, int64_t from_row, T* to,
                                   int64_t to_row) {
@@ -42,8 +42,8 @@ template <int L, typename T>
 void transpose_block(const T*, int64_t, T*, int64_t) {}
 #endif
 
-// to[j * to_row + i] = from[i * from_row + j] for `height` rows i of `width`
-// numbers j.
+// Computes to[j * to_row + i] = from[i * from_row + j] for `height` rows i of
+// `width` numbers j.
 template <typename T, int L = kLanes<T>>
 void transpose(const T* from, int64_t from_row, int64_t height, int64_t width,
                T* to, int64_t to_row) {
@@ -53,8 +53,8 @@ void transpose(const T* from, int64_t from_row, int64_t height, int64_t width,
     transpose_block<L>(from + i * from_row + j, from_row, to + j * to_row + i,
                        to_row);
   };
-  // Along the rows that lie farther apart: if that is a power of two, the
-  // lines of more than a few of them displace each other from the cache.
+  // The inner loop runs along the rows with the larger distance: if it is
+  // a power of two, cache lines of more than a few rows evict each other.
   if (from_row > to_row) {
     for (int64_t i = 0; i < rows; i += L)
       for (int64_t j = 0; j < columns; j += L) block(i, j);

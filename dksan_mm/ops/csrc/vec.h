@@ -1,5 +1,5 @@
 // Copyright (c) DKSAN-MM contributors.
-// SIMD vectors of any width, by the compilers' vector extension.
+// SIMD vectors of any width, with the vector extensions of the compilers.
 #pragma once
 
 #include <cstring>
@@ -16,7 +16,7 @@ constexpr int kVectorBytes = 32;
 constexpr int kVectorBytes = 16;
 #endif
 
-// Of the widest vector and the narrowest one used.
+// Number of lanes of the widest and of the narrowest vector.
 template <typename T>
 constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
 template <typename T>
@@ -48,7 +48,7 @@ DKSAN_INLINE void add_to(T* p, Vec<T, L> v) {
   store(p, load<L>(p) + v);
 }
 
-// By halving, in an order that the width alone decides.
+// Sums the lanes by halving, in an order that depends only on the width.
 template <typename T, int L>
 DKSAN_INLINE T sum_lanes(Vec<T, L> v) {
   if constexpr (L == 1) {
@@ -67,8 +67,8 @@ DKSAN_INLINE T sum_lanes(Vec<T, L> v) {
 #endif
 
 #ifdef DKSAN_SHUFFLE
-// Exchanges neighbouring groups of H lanes between two vectors: the odd ones
-// of `a` and the even ones of `b`. `kHigh`: the second vector of the result.
+// Exchanges adjacent groups of H lanes between two vectors: the odd groups of
+// `a` and the even groups of `b`. `kHigh`: return the second vector.
 template <int H, bool kHigh, typename V, size_t... J>
 DKSAN_INLINE V exchange(V a, V b, std::index_sequence<J...>) {
   constexpr int L = sizeof...(J);
@@ -78,7 +78,7 @@ DKSAN_INLINE V exchange(V a, V b, std::index_sequence<J...>) {
              : ((J & H) ? int(J) + L - H : int(J)))...);
 }
 
-// Half the lanes of the result are partial sums of `a`, half of `b`.
+// Returns partial sums: half of the lanes are those of `a`, half those of `b`.
 template <int H, int L, typename V>
 DKSAN_INLINE V add_halves(V a, V b) {
   constexpr auto kLane = std::make_index_sequence<L>{};
@@ -95,7 +95,7 @@ DKSAN_INLINE V add_groups(V v) {
 }
 #endif
 
-// The sums of the lanes of four vectors.
+// Returns the sums of the lanes of four vectors.
 template <typename T, int L>
 DKSAN_INLINE void sum_lanes_of_four(Vec<T, L> a, Vec<T, L> b, Vec<T, L> c,
                                     Vec<T, L> d, T (&sums)[4]) {

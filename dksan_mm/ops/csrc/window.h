@@ -1,7 +1,7 @@
 // Copyright (c) DKSAN-MM contributors.
-// Which lines of the input the output pixels read, and a ring that holds no
-// more lines than those: memory that stays in cache, whatever the image's
-// size, and that the system need not hand out anew.
+// Lines of the input that output pixels read, and a ring that holds only these
+// lines. Its memory stays in cache for any image size, and is not allocated
+// again for each image.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 
 namespace dksan {
 
-// Output pixels that move a window on together.
+// Number of output pixels per step of a window.
 constexpr int64_t kBlockPixels = 512;
 
 inline int64_t blocks_of(int64_t pixels, int64_t block = kBlockPixels) {
@@ -35,7 +35,7 @@ struct Range {
   T low = std::numeric_limits<T>::infinity(), high = -low;
 };
 
-// Least and greatest of `count` numbers, NaN left out.
+// Returns the minimum and maximum of `count` numbers, ignoring NaN.
 template <typename T>
 Range<T> range_of(const T* values, int64_t count) {
   Range<T> range;
@@ -50,7 +50,7 @@ Range<T> range_of(const T* values, int64_t count) {
   return range;
 }
 
-// The lines that bilinear samples at rows [low, high] can read.
+// Returns the lines that bilinear samples at rows [low, high] can read.
 template <typename T>
 Lines lines_between(T low, T high, int64_t height) {
   const T end = static_cast<T>(height);
@@ -64,7 +64,8 @@ inline Lines hull(const Lines& a, const Lines& b) {
   return {std::min(a.first, b.first), std::max(a.last, b.last)};
 }
 
-// What the output pixels [first, last) read. `offset`: image offsets or null.
+// Returns the lines that output pixels [first, last) read. `offset`: image
+// offsets or null.
 template <typename T>
 Lines lines_read(const Geometry& g, const T* offset, int64_t first,
                  int64_t last) {
@@ -77,7 +78,7 @@ Lines lines_read(const Geometry& g, const T* offset, int64_t first,
       Range<T> dy{T(0), T(0)};
       if (offset) dy = range_of(offset + 2 * k * g.out_pixels() + first, count);
       if (!(dy.low <= dy.high)) continue;
-      // The sums as `locate_image` makes them: they grow with the offset.
+      // The same sums as in `locate_image`; they increase with the offset.
       const T tap = static_cast<T>((k / g.kernel_x) * g.dilation_y);
       all = hull(all, lines_between(corner + tap + dy.low,
                                     corner + tap + dy.high, g.height));
@@ -87,7 +88,7 @@ Lines lines_read(const Geometry& g, const T* offset, int64_t first,
   return all;
 }
 
-// Widens what blocks read to windows whose ends only ever move on.
+// Extends the lines of the blocks to windows whose ends never move back.
 inline std::vector<Lines> windows_of(const Lines* reads, int64_t blocks) {
   std::vector<Lines> windows(reads, reads + blocks);
   for (int64_t b = blocks - 1; b-- > 0;)
@@ -97,15 +98,15 @@ inline std::vector<Lines> windows_of(const Lines* reads, int64_t blocks) {
   return windows;
 }
 
-// The most lines that a window has.
+// Returns the maximum number of lines of a window.
 inline int64_t tallest(const std::vector<Lines>& windows) {
   int64_t most = 1;
   for (const Lines& w : windows) most = std::max(most, number_of(w));
   return most;
 }
 
-// Lines of an image on their way through a window, each at a place of its own
-// among `lines()`.
+// Buffer for the lines of an image in a moving window. Each has its own
+// position among `lines()`.
 class LineRing {
  public:
   LineRing(const Geometry& g, const std::vector<Lines>& windows)
@@ -123,8 +124,8 @@ class LineRing {
             static_cast<int32_t>(rows())};
   }
 
-  // Lets lines up to `last` in, from `first` on: run(line, row, number) for
-  // runs of lines that lie side by side from `row` on.
+  // Adds lines from `first` up to `last`: calls run(line, row, number) for
+  // runs of lines that are stored one after the other, beginning at `row`.
   template <typename Run>
   void enter(const Lines& window, const Run& run) {
     high_ = std::max(high_, window.first);
@@ -134,8 +135,8 @@ class LineRing {
     }
   }
 
-  // Lets all lines before `first` out: run(line, row, number), the row -1
-  // for lines that were never in.
+  // Removes all lines before `first`: calls run(line, row, number), with row
+  // -1 for lines that were never added.
   template <typename Run>
   void leave(int64_t first, const Run& run) {
     for (int64_t n; low_ < first; low_ += n) {
@@ -156,7 +157,7 @@ class LineRing {
 
   int64_t width_, lines_;
   bool whole_;
-  int64_t low_ = 0, high_ = 0;  // what it holds
+  int64_t low_ = 0, high_ = 0;  // range of the lines that it holds
 };
 
 }  // namespace dksan
