@@ -1,9 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
 """Video extreme super-resolution (x16) with DKSAN, on mmagic.
 
-``load_model``, ``restore_frames`` and ``restore_video`` upscale videos; they
-need torch, numpy and PyAV, and are imported when asked for.
-``dksan_mm.inference.onnx`` runs exported networks, and does without torch.
+``load_model``, ``restore_frames`` and ``restore_video`` upscale videos. They
+need torch, numpy and PyAV, and are imported at their first use.
+``dksan_mm.inference.onnx`` runs exported networks without torch.
 """
 
 from typing import Any

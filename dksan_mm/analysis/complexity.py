@@ -131,8 +131,8 @@ def network_of(model: nn.Module) -> nn.Module:
     """
     network = getattr(model, 'generator', model)
     if not isinstance(getattr(network, 'num_frames', None), int):
-        raise ValueError(f'{type(network).__name__} is no network of windows: '
-                         'it has no num_frames')
+        raise ValueError(f'{type(network).__name__} does not take windows of '
+                         'frames: it has no num_frames')
     return network
 
 

@@ -126,12 +126,12 @@ def _check_name(name: str) -> None:
     """Reject a name that cannot be a folder or that is reserved."""
     if name[0] == '.' or '/' in name or not name.isprintable() or \
             len(name.encode()) > 100:
-        raise UserError(f'--model {name!r}: the name becomes a folder\'s; it '
-                        'cannot begin with a dot, or hold "/" or unprintable '
-                        'characters')
+        raise UserError(f'--model {name!r}: the name is used for a folder; it '
+                        'cannot begin with a dot, or contain "/" or '
+                        'unprintable characters')
     if name in RESERVED:
-        raise UserError(f'--model {name}: choose another name, the report '
-                        f'calls something else {name}')
+        raise UserError(f'--model {name}: choose another name, because the '
+                        f'report uses {name} for something else')
 
 
 def parse_models(texts: Sequence[str]) -> list[ModelSpec]:

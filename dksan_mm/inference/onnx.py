@@ -69,7 +69,7 @@ class Graphs:
             session.get_modelmeta().custom_metadata_map
             for session in (extract, restore))
         if 'num_frames' not in facts or 'weights' not in first:
-            raise ValueError('these are no graphs of "dksan-mm export"')
+            raise ValueError('the graphs are not from "dksan-mm export"')
         names, outputs = ([one.name for one in ends]
                           for ends in (restore.get_inputs(),
                                        extract.get_outputs()))
@@ -133,8 +133,8 @@ def _run(session: Any, inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         height, width = inputs['frame'].shape[2:]
         if 'llocate memory' in str(error) or 'bad_alloc' in str(error):
             raise MemoryError(f'the frames have {width}x{height} pixels, and '
-                              'onnxruntime computes them whole; "dksan-mm '
-                              'upscale" computes them in tiles') from error
+                              'onnxruntime cannot use tiles, unlike "dksan-mm '
+                              'upscale"') from error
         raise ValueError(f'onnxruntime fails at frames of {width}x{height} '
                          f'pixels ({str(error).splitlines()[0]})') from error
     return maps

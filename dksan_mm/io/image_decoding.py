@@ -28,8 +28,8 @@ BITS, SAMPLE_FORMAT = 258, 339  # TIFF tags
 Layers = tuple[Image.Image, NDArray[Any] | None]
 
 TRANSPARENT = 'transparent pixels are composited over black'
-PROFILE = 'its colour profile cannot be used, the values are taken as sRGB'
-PAGES = 'only the first of its images is taken'
+PROFILE = 'its colour profile cannot be used; it is read as sRGB'
+PAGES = 'only the first of its images is used'
 # Exceptions that Pillow raises for damaged files, depending on the damage.
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError,
            TypeError, OverflowError, struct.error, MemoryError,
@@ -76,7 +76,7 @@ def decode(content: bytes, path: str) -> tuple[NDArray[Any], list[str]]:
 def _check_pixels(path: str, size: tuple[int, int]) -> None:
     if size[0] * size[1] > MAX_PIXELS:
         raise ValueError(f'{path}: not a readable image ({size[0]}x{size[1]} '
-                         f'pixels; {MAX_PIXELS:,} are the most)')
+                         f'pixels; at most {MAX_PIXELS:,} are supported)')
 
 
 def _decode_with_cv2(content: bytes, path: str, flags: int) -> NDArray[Any]:
@@ -267,7 +267,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None,
 
 @lru_cache(maxsize=8)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Return the transform to sRGB; None if it changes next to nothing.
+    """Return the transform to sRGB; None if it changes almost nothing.
 
     Raises:
         ImageCms.PyCMSError: If the profile is damaged or of another mode.

@@ -12,9 +12,9 @@ _BT709 = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 _WIDE = (4, 8, 9, 10, 11, 12)  # primaries of H.273, such as 12 for Display P3
 _BOXES = 4096  # bytes in which the boxes of an AVIF file describe its image
 
-GAMMA = 'its gAMA chunk is not applied, the values are taken as sRGB'
-HDR = 'its HDR colours (cICP) are taken as sRGB'
-GAMUT = 'its wide colours (cHRM or cICP) are taken as sRGB'
+GAMMA = 'its gAMA chunk is not applied; it is read as sRGB'
+HDR = 'its HDR colours (cICP) are read as sRGB'
+GAMUT = 'its wide colours (cHRM or cICP) are read as sRGB'
 UNCONVERTED = {b'gamma': GAMMA, b'gamut': GAMUT, b'hdr': HDR}
 
 

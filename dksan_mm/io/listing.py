@@ -162,7 +162,7 @@ def not_taken(path: str, names: Sequence[str]) -> str:
     """Return a sentence that names the ignored files."""
     shown = ', '.join(names[:3])
     more = f' and {len(names) - 3} more' if names[3:] else ''
-    return f'{path}: not taken: {shown}{more}'
+    return f'{path}: ignored: {shown}{more}'
 
 
 def _form(name: str) -> str:
@@ -261,6 +261,6 @@ def find_gaps(path: str, names: Sequence[str]) -> list[str]:
     first = gaps[0]
     return [
         f'{path}: {missing} {"frame is" if missing == 1 else "frames are"}'
-        f' missing, after {names[first]} comes {names[first + 1]}; what '
-        'is there is taken'
+        f' missing, after {names[first]} comes {names[first + 1]}; the '
+        'others are used'
     ]

@@ -32,7 +32,7 @@ def blend_weights(first: Mapping[str, Tensor], second: Mapping[str, Tensor],
         raise ValueError(f'share must be from 0 to 1, got {share}')
     different = sorted(first.keys() ^ second.keys())
     if different:
-        raise ValueError(f'{different[0]} is in one of the networks alone')
+        raise ValueError(f'{different[0]} is in only one of the networks')
     for name, value in first.items():
         if value.shape != second[name].shape:
             raise ValueError(f'{name} is {tuple(value.shape)} in one network '

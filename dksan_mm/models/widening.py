@@ -53,7 +53,7 @@ def widen(weights: Mapping[str, Tensor],
     }
     different = sorted(wide.keys() ^ weights.keys() ^ widened.keys())
     if different:
-        raise ValueError(f'{different[0]} is in one of the networks alone')
+        raise ValueError(f'{different[0]} is in only one of the networks')
     generator = torch.Generator().manual_seed(seed)
     for name, old in weights.items():
         new = _repeat(name, old, wide[name].shape)
@@ -68,8 +68,8 @@ def _repeat(name: str, old: Tensor, shape: torch.Size) -> Tensor:
     """Repeat the output and input channels of a parameter."""
     fits = old.ndim == len(shape) and old.shape[2:] == shape[2:]
     if not fits or any(new % size for new, size in zip(shape, old.shape)):
-        raise ValueError(f'{name} is {tuple(old.shape)}, of which '
-                         f'{tuple(shape)} is no multiple')
+        raise ValueError(f'{name} is {tuple(old.shape)}, and {tuple(shape)} '
+                         'is no multiple of that')
     new = old
     for axis in range(min(2, old.ndim)):
         together = 4 if axis == 0 and any(x in name for x in _SHUFFLED) else 1

@@ -158,8 +158,8 @@ def _count_groups(x: Tensor, weight: Tensor) -> int:
     groups = channels // group_channels
     if groups < 1 or out_channels < 1 or out_channels % groups:
         raise ValueError(f'weight.shape[0] = {out_channels} is no multiple '
-                         f'of the {groups} groups that x with {channels} '
-                         'channels has')
+                         f'of the {groups} groups of x with {channels} '
+                         'channels')
     return groups
 
 

@@ -144,7 +144,7 @@ class Source:
             raise ValueError(f'{self.path}: no image file in it')
         if not clips:
             deeper = find_deeper(self.path)
-            hint = f'; those of {deeper} would be taken' if deeper else ''
+            hint = f'; there are some in {deeper}' if deeper else ''
             raise ValueError(f'{self.path}: no video file and no folder of '
                              f'frames in it{hint}')
         missing = sorted(set(names) - {clip.name for clip in clips})
@@ -161,8 +161,8 @@ class Source:
             return [_replace(c, split_of_number(c)) for c in self.clips]
         if len(splits) > 1:
             raise ValueError(
-                f'{self.path}: has no folders train, val or test, so one '
-                'split must be named for its clips, not '
+                f'{self.path}: has no folders train, val or test; name one '
+                'split for its clips, not '
                 f'{", ".join(splits)}')
         default = 'test' if self.layout == 'intvid' else 'train'
         split = splits[0] if splits else default
@@ -220,7 +220,7 @@ class Source:
         if any(prefix + hr in names for hr in _HR):
             return None  # LR of another scale; LR is made from HR instead
         raise ValueError(f'{path}: holds LR of scale {match[1]}, not '
-                         f'{self.scale}; --scale {match[1]} takes it')
+                         f'{self.scale}; use --scale {match[1]}')
 
     def _pair(self, split: str, folders: dict[str, str]) -> list[Clip]:
         """Return the clips of a split, with their LR if there is any."""
@@ -239,7 +239,7 @@ class Source:
             raise ValueError(f'{clip[name].path}: the clip {name} has no '
                              f'{other} clip in {folders[other]}')
         if osp.basename(folders['LR']).lower().startswith('bd'):
-            self.notes.append(f'{folders["LR"]}: taken as it is, blurred; '
+            self.notes.append(f'{folders["LR"]}: blurred LR is used; '
                               '--remake-lr makes bicubic LR')
         return [_replace(hr[n], split, lr=lr[n]) for n in hr]
 

@@ -271,7 +271,7 @@ class _FrameChecker:
             return []
         return [
             f'{path}: out of step, differs by up to {apart} grey levels '
-            'from its HR frame made smaller'
+            'from its downscaled HR frame'
         ]
 
 

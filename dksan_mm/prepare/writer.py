@@ -143,9 +143,9 @@ class ClipWriter:
         if all(
                 known.get(key) == recipe[key]
                 for key in recipe.keys() - others):
-            advice = ('with --no-deinterlace; name the option again'
+            advice = ('with --no-deinterlace; use the option again'
                       if 'deinterlace' in known else
-                      'without --no-deinterlace; leave the option out')
+                      'without --no-deinterlace; omit the option')
             raise ValueError(f'{self.finals[0]}: was prepared {advice}, or '
                              'choose another target folder')
 
@@ -153,8 +153,8 @@ class ClipWriter:
         limit = self.settings.max_frames
         if limit is not None and frames > limit:
             raise ValueError(
-                f'{self.finals[0]}: has {frames} frames already, more than '
-                f'the {limit} asked for; delete it (and its HR folder), or '
+                f'{self.finals[0]}: already has {frames} frames, more than '
+                f'the requested {limit}; delete it (and its HR folder), or '
                 'choose another target folder')
 
     def _is_whole(self, frames: int) -> bool:
@@ -171,7 +171,7 @@ class ClipWriter:
             present = [f for f in self.finals if osp.exists(f)]
             if present and known is None:
                 raise ValueError(
-                    f'{present[0]}: is there already, but was not prepared '
+                    f'{present[0]}: already exists, but was not prepared '
                     'from this source with these settings; move or delete '
                     'it, or choose another target folder')
             remove_ours(self.partial)

@@ -141,7 +141,7 @@ def test_impossible_sizes_are_refused(size):
 
 
 def test_other_networks_are_refused():
-    with pytest.raises(ValueError, match='Linear is no network of windows'):
+    with pytest.raises(ValueError, match='Linear does not take windows'):
         count_cost(nn.Linear(2, 2), (4, 4))
 
 

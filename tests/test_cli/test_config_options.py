@@ -49,7 +49,7 @@ def test_right_keys(config, key, value):
     ('randomness.sed', 1, 'no sed in randomness; did you mean seed'),
     ('optim_wrapper.clip_grad.maxnorm', 1, 'did you mean max_norm'),
     ('param_scheduler.99.x', 1, "'99' is not an index"),
-    ('param_scheduler.last.end', 1, "'last' is not an index of a list of 2"),
+    ('param_scheduler.last.end', 1, "'last' is not an index of a list of l"),
     ('train_dataloader.dataset.pipeline.crob.gt_patch_size', 64,
      'no crob in .*pipeline; did you mean crop'),
     ('train_cfg.max_iters', 'abc', "must be a number, such as 3500, got"),

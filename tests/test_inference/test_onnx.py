@@ -149,7 +149,7 @@ def test_wrong_graphs_are_one_sentence(exported, small, tmp_path, capsys):
     graph = onnx_package.load(extract)
     del graph.metadata_props[:]
     onnx_package.save(graph, restore)
-    fails('small.onnx: these are no graphs of "dksan-mm export"')
+    fails('small.onnx: the graphs are not from "dksan-mm export"')
 
 
 def test_without_onnxruntime(exported, small, tmp_path, capsys, monkeypatch):
@@ -252,7 +252,7 @@ def test_frames_too_large_for_a_video_are_refused_first(
     monkeypatch.setattr(onnx.Graphs, 'encode', None)
     target = str(tmp_path / 'big.mp4')
     assert onnx.main([source, target, '--model', exported[1]]) == 2
-    assert 'H.264 ends at 16384 pixels' in said(capsys)
+    assert 'H.264 supports at most 16384 pixels' in said(capsys)
 
 
 @pytest.mark.parametrize('threads', ['-1', '1025', '9' * 20])

@@ -145,7 +145,7 @@ def test_a_source_that_is_removed_while_it_is_read(bicubic, tmp_path):
         tmp_path / 'big.mkv',
         progress=lambda done, _: done == 8 and os.remove(path))
     assert report.num_frames == len(read_video(tmp_path / 'big.mkv')) == 12
-    assert any('not checked whether all sound' in note
+    assert any('not be checked that all sound' in note
                for note in report.notes)
 
 

@@ -48,13 +48,13 @@ def test_others_are_named(tmp_path, frames, others):
     folder = make(tmp_path / 'f', *frames, *others, '.DS_Store', '._1.png')
     found, [note] = listed(folder)
     assert found == frames
-    assert note == f'not taken: {", ".join(others)}'
+    assert note == f'ignored: {", ".join(others)}'
 
 
 def test_gaps_are_named(tmp_path):
     folder = make(tmp_path / 'f', '1.png', '2.png', '4.png')
     assert listed(folder)[1] == [
-        '1 frame is missing, after 2.png comes 4.png; what is there is taken'
+        '1 frame is missing, after 2.png comes 4.png; the others are used'
     ]
     folder = make(tmp_path / 'g',
                   *(f'v1_{n:04d}.png' for n in [10, 12, 14, 20, 22, 26]))
@@ -84,7 +84,7 @@ def test_pipes_and_dead_links_are_no_frames(tmp_path):
     folder = make(tmp_path / 'f', '1.png', '2.png')
     os.mkfifo(f'{folder}/3.png')
     os.symlink('nowhere', f'{folder}/4.png')
-    assert listed(folder) == (['1.png', '2.png'], ['not taken: 3.png, 4.png'])
+    assert listed(folder) == (['1.png', '2.png'], ['ignored: 3.png, 4.png'])
 
 
 def test_special_files_are_refused_at_once(tmp_path):

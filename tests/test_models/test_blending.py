@@ -29,8 +29,8 @@ def test_other_shares_are_refused(share):
 
 
 @pytest.mark.parametrize('other, message', [
-    (dict(a=FIRST['a']), 'b is in one'),
-    (dict(FIRST, c=FIRST['a']), 'c is in one'),
+    (dict(a=FIRST['a']), 'b is in only one'),
+    (dict(FIRST, c=FIRST['a']), 'c is in only one'),
     (dict(FIRST, b=torch.zeros(2, 3)), r'b is \(2, 2\) .* \(2, 3\)'),
 ])
 def test_weights_of_other_networks_are_refused(other, message):

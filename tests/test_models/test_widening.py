@@ -69,8 +69,8 @@ def test_the_same_seed_gives_the_same_weights():
 
 
 @pytest.mark.parametrize('changes, message', [
-    (dict(num_blocks=(1, 1, 1)), 'levels.0.blocks.1.* in one of'),
-    (dict(num_blocks=(2, 1, 1, 1)), 'levels.3.attention.* in one of'),
+    (dict(num_blocks=(1, 1, 1)), 'levels.0.blocks.1.* in only one'),
+    (dict(num_blocks=(2, 1, 1, 1)), 'levels.3.attention.* in only one'),
     (dict(num_frames=5), 'fusion.weight .* no multiple'),
     (dict(channels=12, reduction=3), 'features.0.weight is .* no multiple'),
 ])

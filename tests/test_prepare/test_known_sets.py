@@ -81,7 +81,7 @@ def test_blurred_lr_alone_is_taken_and_named(tmp_path):
     [clip] = source.select(['test'])
     assert clip.lr.path == str(tmp_path / 'BDx4/archpeople')
     assert source.notes == [
-        f'{tmp_path}/BDx4: taken as it is, blurred; '
+        f'{tmp_path}/BDx4: blurred LR is used; '
         '--remake-lr makes bicubic LR'
     ]
     for source in (Source(str(tmp_path), 4,

@@ -222,7 +222,7 @@ def test_other_lr_is_another_source(tmp_path, real):
     hr, lr = real
     prepare(pair(tmp_path / 'in', hr, lr), tmp_path / 'out')
     (clip, ) = Source(str(tmp_path / 'in'), 16, keep_lr=False).select([])
-    with pytest.raises(ValueError, match='is there already, but was not'):
+    with pytest.raises(ValueError, match='already exists, but was not'):
         prepare(clip, tmp_path / 'out')
 
 
@@ -286,7 +286,7 @@ def test_vid4(tmp_path, kind):
 def test_the_folder_that_would_be_taken_is_named(tmp_path):
     clips(tmp_path / 'data' / 'a' / 'frames', ['c', 'd'])
     with pytest.raises(
-            ValueError, match='those of .*/data/a/frames would be taken'):
+            ValueError, match='there are some in .*/data/a/frames'):
         found(tmp_path)
     with pytest.raises(ValueError, match='no folder of frames in it$'):
         (tmp_path / 'empty').mkdir()
@@ -303,7 +303,7 @@ def test_pipes_and_other_files_are_named(tmp_path):
     [clip] = source.select([])
     assert len(clip.frames()) == 1
     assert source.notes == [
-        f'{tmp_path}: not taken: p.mkv, readme.txt, cover.jpg'
+        f'{tmp_path}: ignored: p.mkv, readme.txt, cover.jpg'
     ]
 
 
@@ -313,4 +313,4 @@ def test_a_cover_among_frames_is_no_frame(tmp_path):
     [clip] = Source(str(tmp_path / 'in'), 16).select([])
     entry = ClipWriter(clip, str(tmp_path / 'out'), settings=Settings()).run()
     assert entry['frames'] == 3
-    assert entry['notes'] == ['c: not taken: cover.png']
+    assert entry['notes'] == ['c: ignored: cover.png']

@@ -235,9 +235,9 @@ def test_other_things_in_the_target_are_not_overwritten(tmp_path):
     before = tree(tmp_path / 'out')
     other = write_frames(tmp_path / 'other', noise(3))
     for path, known, limit, match in [
-        (other, entry, None, 'is there already'),
-        (source, None, None, 'is there already'),
-        (source, entry, 2, 'has 3 frames already, more than the 2 asked'),
+        (other, entry, None, 'already exists'),
+        (source, None, None, 'already exists'),
+        (source, entry, 2, 'already has 3 frames, more than the requested 2'),
     ]:
         with pytest.raises(ValueError, match=f'LRx16/c: {match}'):
             prepare(path, tmp_path / 'out', known=known, max_frames=limit)

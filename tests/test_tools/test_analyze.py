@@ -134,4 +134,4 @@ def test_a_model_without_windows_is_named(tmp_path, sentence):
         "model = dict(_delete_=True, type='BaseEditModel', generator=dict("
         "type='SRCNNNet'), pixel_loss=dict(type='L1Loss'))")
     assert analyze(str(path)) == 2
-    assert 'SRCNNNet is no network of windows' in sentence()
+    assert 'SRCNNNet does not take windows' in sentence()

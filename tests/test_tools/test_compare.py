@@ -284,7 +284,7 @@ def test_weights_that_are_not_finite(tiny, tiny_vid3oc, finished_run, tmp_path,
     torch.save(weights, tmp_path / 'nan.pth')
     assert compare(tiny_vid3oc, tmp_path / 'out',
                    f'a={tiny}:{tmp_path}/nan.pth') == 2
-    assert 'holds values that are not finite' in sentence()
+    assert 'contains values that are not finite' in sentence()
 
 
 @pytest.mark.parametrize('models, words', [
@@ -292,7 +292,7 @@ def test_weights_that_are_not_finite(tiny, tiny_vid3oc, finished_run, tmp_path,
     (['a=none.py'], 'there is no config none.py'),
     ([f'a={BICUBIC}:none.pth'], 'there is no checkpoint file none.pth'),
     ([f'a={BICUBIC}:'], 'no CHECKPOINT after'),
-    ([f'a/b={BICUBIC}'], 'the name becomes a folder'),
+    ([f'a/b={BICUBIC}'], 'the name is used for a folder'),
     ([f'HR={BICUBIC}'], 'choose another name'),
     ([f'a={BICUBIC}'] * 2, 'two models are called a'),
     ([f'a={ROOT}/configs/_base_/default_runtime.py'], 'cannot be compared'),

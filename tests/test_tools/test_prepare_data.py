@@ -381,8 +381,8 @@ def test_videos_of_all_kinds(tmp_path):
     done = run(source, out, '--skip-bad')
     assert done.returncode == 0
     assert sorted(done.stderr.splitlines()) == [
-        f'{source}/a.mp4: its video codec xyzw is not known, no frame can be '
-        'decoded',
+        f'{source}/a.mp4: its video codec xyzw is unknown, so no frame can '
+        'be decoded',
         'b.mkv is interlaced: it is deinterlaced',
         'c.mkv is HDR (PQ): it is tone-mapped to BT.709, from 1000 cd/m2',
     ]
@@ -395,7 +395,7 @@ def test_videos_of_all_kinds(tmp_path):
     assert len(again.stderr.splitlines()) == 1
     done = run(source, out, '--skip-bad', '--no-deinterlace')
     assert (f'{out}/train/LRx16/b: was prepared without --no-deinterlace; '
-            'leave the option out, or choose another target folder'
+            'omit the option, or choose another target folder'
             ) in done.stderr.splitlines()
     assert frames_below(out / 'train' / 'HR' / 'b') == before
     other = tmp_path / 'other'
@@ -405,7 +405,7 @@ def test_videos_of_all_kinds(tmp_path):
     done = run(source / 'b.mkv', other)
     assert done.returncode == 1
     assert done.stderr == (
-        f'{other}/train/LRx16/b: was prepared with --no-deinterlace; name the '
+        f'{other}/train/LRx16/b: was prepared with --no-deinterlace; use the '
         'option again, or choose another target folder\n')
     assert frames_below(other / 'train' / 'HR' / 'b') != before
     assert run(other, '--verify').returncode == 0
@@ -469,7 +469,7 @@ def test_photographs(tmp_path):
     assert 'layout photos: 8 train' in done.stdout
     assert 'prepared 8 of 8 clips' in done.stdout
     assert sorted(done.stderr.splitlines()) == [
-        f'{tmp_path}/in: not taken: v.mkv, more, read me.txt',
+        f'{tmp_path}/in: ignored: v.mkv, more, read me.txt',
         'é.webp: transparent pixels are composited over black',
     ]
     for name, image in photos.items():

@@ -155,9 +155,9 @@ def test_frames_that_are_too_large_for_a_video(tmp_path, said):
     wide = make_video(tmp_path / 'wide.mkv', moving(2, (2, 1026)))
     assert upscale(wide, tmp_path / 'big.mp4') == 2
     assert said() == [
-        f'{tmp_path}/big.mp4: H.264 ends at 16384 pixels a side, the frames '
-        'are 16416x32; use a smaller scale or size, or name a folder, for '
-        'PNGs'
+        f'{tmp_path}/big.mp4: H.264 supports at most 16384 pixels per side, '
+        'but the frames are 16416x32; use a smaller scale or size, or name a '
+        'folder, for PNGs'
     ]
     assert upscale(wide, tmp_path / 'big') == 0
     assert sorted(os.listdir(tmp_path)) == ['big', 'wide.mkv']
@@ -299,7 +299,7 @@ def test_a_video_codec_that_is_not_known(tmp_path, said):
     path.write_bytes(path.read_bytes().replace(b'avc1', b'xyzw'))
     assert upscale(path, tmp_path / 'out.mp4') == 2
     assert said() == [
-        f'{path}: its video codec xyzw is not known, no frame can be decoded'
+        f'{path}: its video codec xyzw is unknown, so no frame can be decoded'
     ]
     assert sorted(os.listdir(tmp_path)) == ['v.mp4']
 

@@ -234,8 +234,8 @@ def of_another_model(checkpoint, proof):
 
 @pytest.mark.parametrize(
     'change, message',
-    [(poisoned, 'asks for .*system'),
-     (poisoned_by_getattr, 'asks for .*Module'),
+    [(poisoned, 'refers to .*system'),
+     (poisoned_by_getattr, 'refers to .*Module'),
      (poisoned_by_config, 'holds a program'),
      (without_optimizer, 'contains only weights'),
      (of_another_model, 'another model .*generator.other is unknown')])

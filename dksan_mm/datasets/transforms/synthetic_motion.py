@@ -127,8 +127,8 @@ class SyntheticMotion(BaseTransform):
         if must_move and not room:
             raise ValueError(
                 f'{results.get("gt_path", "a frame")}: a crop of '
-                f'{gt.shape[1]}x{gt.shape[0]} is left of it, at least '
-                f'{self.least_size} are needed along each axis for it to move')
+                f'{gt.shape[1]}x{gt.shape[0]} is too small for motion; at '
+                f'least {self.least_size} pixels are needed along each axis')
         earlier = None
         if synthetic and room:
             results['img'], motion, earlier = self.animate(

@@ -106,7 +106,7 @@ class AtomicCheckpointHook(CheckpointHook):
         if self._error is not None:
             raise OSError(
                 f'the last checkpoint could not be written: {self._error}; '
-                'make room, and --resume continues from '
+                'free some space, and --resume continues from '
                 f'{self.last_ckpt or "the beginning"}') from self._error
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:

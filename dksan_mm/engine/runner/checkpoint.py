@@ -103,9 +103,9 @@ def read_checkpoint(path: str) -> dict:
     except Exception as error:  # torch's parsers raise any kind of error
         asked = re.search(r'GLOBAL (\S+)', str(error))
         if isinstance(error, pickle.UnpicklingError) and asked:
-            raise UserError(f'{path} is not loaded: it asks for '
-                            f'{asked[1]}, and a checkpoint must hold nothing '
-                            'but data') from error
+            raise UserError(f'{path} is not loaded: it refers to '
+                            f'{asked[1]}, but a checkpoint must contain '
+                            'nothing but data') from error
         raise DamagedError(f'{path} is {_describe(path)}') from error
     if not isinstance(checkpoint, dict):
         raise UserError(f'{path} contains no state dict')
@@ -132,8 +132,8 @@ def _describe(path: str) -> str:
     with open(path, 'rb') as file:
         start = file.read(200).lstrip()
     if start.startswith(b'version https://git-lfs'):
-        return ('a pointer of Git LFS, not the file that it stands for; '
-                '"git lfs pull" fetches that')
+        return ('a placeholder of Git LFS, not the file itself; "git lfs '
+                'pull" fetches the file')
     if start[:1] == b'<':
         return 'a web page, no checkpoint; download the file itself'
     return 'damaged or no checkpoint'
@@ -176,8 +176,8 @@ def _check_state_dict(path: str, state_dict: object) -> None:
         raise UserError(f'{path} contains no state dict')
     for name, value in state_dict.items():
         if value.is_floating_point() and not value.isfinite().all():
-            raise DamagedError(f'{path} is of no use: {name} holds values '
-                               'that are not finite')
+            raise DamagedError(f'{path} cannot be used: {name} contains '
+                               'values that are not finite')
 
 
 def load_weights(model: torch.nn.Module, path: str) -> None:

@@ -109,7 +109,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             self.runner.logger.info(
                 f'continuing after iteration {self._iter} of '
                 f'{self._max_iters}, with sample {self._used} of the order; '
-                'what earlier logs say of later iterations is computed again')
+                'later iterations in earlier logs are computed again')
 
     def _read_through(self) -> None:
         """Read past data as in mmengine, for samplers without ``start_at``."""

@@ -60,8 +60,9 @@ def find_start(config: Config) -> Start:
             damaged.append(str(error))
             continue
         if 'converted' in checkpoint:  # mmengine would load none of it
-            raise UserError(f'{path} is not laid out as mmengine reads it; '
-                            'save its weights as a plain state dict')
+            raise UserError(f'{path} does not have the structure that '
+                            'mmengine reads; save its weights as a plain '
+                            'state dict')
         if config.get('resume'):
             check_resumable(path, checkpoint)
         return Start(path, shapes(checkpoint['state_dict']), damaged)

@@ -58,8 +58,8 @@ def batch_note(config: Config) -> str:
     if not base or batch == base or settings.get('enable'):
         return ''
     return (f'an update has {batch} samples, and the learning rate is meant '
-            f'for {base}: --total-batch takes so many, --auto-scale-lr '
-            'scales the rate')
+            f'for {base}: use --total-batch to get this number, or '
+            '--auto-scale-lr to scale the rate')
 
 
 def use_autocast(config: Config, precision: str) -> None:

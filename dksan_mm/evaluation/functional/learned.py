@@ -82,7 +82,7 @@ def load_cvvdp(display: str):
         return pycvvdp.cvvdp(
             display_name=display, device=torch.device('cpu'), quiet=True)
     except vq_exception as error:
-        raise ValueError(f'cvvdp knows no display {display!r}: '
+        raise ValueError(f'cvvdp has no display {display!r}: '
                          f'{error}') from error
 
 

@@ -151,9 +151,9 @@ def unfinished_paths(path: str) -> list[str]:
 
 def _refuse_folder(folder: str, path: str) -> None:
     if osp.isdir(path):
-        raise ValueError(f'{path}: is a folder, where the file of the clip '
-                         f'{osp.basename(folder)} would stand; rename one of '
-                         'the two clips')
+        raise ValueError(f'{path}: is a folder, but the file of the clip '
+                         f'{osp.basename(folder)} needs this name; rename one '
+                         'of the two clips')
 
 
 def remove_stores(folder: str, stated: Collection[str] = ()) -> None:

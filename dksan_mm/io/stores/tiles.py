@@ -49,10 +49,10 @@ class TileFile(ClipFile):
     def _read_header(self) -> tuple[int, int, int, int]:
         start = self._file.read(HEADER.size)
         if len(start) < HEADER.size or start[:8] != MAGIC:
-            raise ValueError('it begins otherwise')
+            raise ValueError('its header is wrong')
         _, count, height, width, self.tile = HEADER.unpack(start)
         if not all((count, height, width, self.tile)):
-            raise ValueError('it says that it is empty')
+            raise ValueError('it has no frames')
         if self.tile % WORD.itemsize:
             raise ValueError(f'tiles of {self.tile}')
         self.grid = _grid(height, width, self.tile)

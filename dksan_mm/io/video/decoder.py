@@ -163,11 +163,11 @@ class Decoder:
         self._pixels.begin(frame)
         if not self._pixels.crop.leaves(frame.width, frame.height):
             self._pixels.crop = Crop()
-            self._notes.append(f'{self.path}: its header crops the frames to '
-                               'nothing: they are whole')
+            self._notes.append(f'{self.path}: its header crops all pixels: '
+                               'it is not applied')
         if is_slanted(frame):
-            self._notes.append(f'{self.path} is to be shown at a slant: it is '
-                               'turned to the nearest right angle')
+            self._notes.append(f'{self.path} has a rotation that is no right '
+                               'angle: it is turned to the nearest one')
         if read_orientation(frame).transpose:
             self.sample_aspect = 1 / self.sample_aspect
 

@@ -131,13 +131,13 @@ class PixelReader:
         matrix, _ = read_coding(frame)
         if matrix and matrix not in (*SWSCALE, *OWN):
             name = MATRICES.get(matrix, f'number {matrix}')
-            raise ValueError(f'{self.path}: its colours are coded with a '
-                             f'matrix that is not known here: {name}')
+            raise ValueError(f'{self.path}: its colours are coded with an '
+                             f'unsupported matrix: {name}')
         # Profile 5 has no tags; only its metadata explain its colours.
         if frame.color_trc not in TRANSFERS and \
                 Type.DOVI_METADATA in read_side_data(frame):
-            raise ValueError(f'{self.path}: Dolby Vision without a base that '
-                             'other players can show (profile 5)')
+            raise ValueError(f'{self.path}: Dolby Vision without a base layer '
+                             'for other players (profile 5)')
 
     def _note(self, text: str) -> None:
         note = f'{self.path} {text}'

@@ -190,17 +190,17 @@ def _open_pattern(path: str, rate: Fraction | None) -> Images:
         check_reachable(path)
     if not files:
         if is_address(path):
-            raise ValueError(f'{path}: addresses are not read; download the '
-                             'video to a file first')
+            raise ValueError(f'{path}: network addresses are not supported; '
+                             'download the video to a file first')
         stars = re.sub('%0?[0-9]*d', '*', path)
         hint = '' if stars == path else \
-            f'; a pattern of frames is written {stars}'
+            f'; write a pattern of frames as {stars}'
         raise FileNotFoundError(f'there is no file or folder {path}{hint}')
     images = [f for f in files if is_image_name(f) and osp.isfile(f)]
     others = [osp.basename(f) for f in files if f not in images]
     if not images:
-        raise ValueError(f'{path}: a pattern must stand for images or for '
-                         f'videos, {files[0]} is neither')
+        raise ValueError(f'{path}: a pattern must match images or videos, '
+                         f'but {files[0]} is neither')
     notes = [not_taken(path, others)] if others else []
     notes += find_gaps(path, images)
     return Images(path, images, rate, notes=notes)

@@ -130,7 +130,7 @@ def choose_stream(path: str,
         return max(known, key=_rank)
     if videos:
         name = codec_name(path, videos[0].index)
-        raise ValueError(f'{path}: its video codec{name} is not known, no '
+        raise ValueError(f'{path}: its video codec{name} is unknown, so no '
                          'frame can be decoded')
     if container.streams.video:
         raise ValueError(f'{path}: no video stream, only a cover image')

@@ -154,9 +154,9 @@ def check_frame_size(path: str | os.PathLike[str], height: int,
         return
     if max(height, width) > MAX_SIDE:
         raise ValueError(
-            f'{path}: H.264 ends at {MAX_SIDE} pixels a side, the frames are '
-            f'{width}x{height}; use a smaller scale or size, or name a '
-            'folder, for PNGs')
+            f'{path}: H.264 supports at most {MAX_SIDE} pixels per side, but '
+            f'the frames are {width}x{height}; use a smaller scale or size, '
+            'or name a folder, for PNGs')
     if height % 2 or width % 2:
         raise ValueError(
             f'{path}: a video needs even numbers of rows and columns, the '

@@ -265,7 +265,7 @@ class TrackCopy:
             self.notes.append(
                 f'{self.source}: {describe(self._container.streams[index])}: '
                 f'{count} {"packet" if count == 1 else "packets"} left out '
-                'where the recording begins again')
+                'where the recording starts over')
         self._container.close()
 
     def check(self, path: str) -> None:
@@ -280,7 +280,7 @@ class TrackCopy:
                 self._compare(source, target)
         except (OSError, av.FFmpegError) as error:
             self.notes.append(
-                f'{self.source}: it is not checked whether all sound, tags '
+                f'{self.source}: it could not be checked that all sound, tags '
                 f'and chapters are kept ({error.strerror or error})')
 
     def _compare(self, source: av.container.InputContainer,

@@ -69,7 +69,7 @@ def test_values_that_are_not_finite_are_refused(tmp_path, value):
     state = weights()
     state['generator.bias'][1] = float(value)
     torch.save(state, tmp_path / 'c.pth')
-    with pytest.raises(UserError, match='generator.bias holds values that'):
+    with pytest.raises(UserError, match='generator.bias contains values'):
         load_weights(Model(), str(tmp_path / 'c.pth'))
 
 
@@ -82,7 +82,7 @@ def test_the_first_difference_is_named(tmp_path):
 
 
 @pytest.mark.parametrize('content, match', [
-    (b'version https://git-lfs.github.com/spec/v1\n', 'pointer of Git LFS'),
+    (b'version https://git-lfs.github.com/spec/v1\n', 'placeholder of Git LFS'),
     (b'\n<!DOCTYPE html><html>', 'is a web page, no checkpoint'),
     (b'PK\3\4', 'is damaged or no checkpoint'),
     (b'', 'is damaged or no checkpoint'),

@@ -172,7 +172,7 @@ def test_a_poisoned_one_is_no_accident(named, work_dir):
 
 @pytest.mark.parametrize('changes, message', [
     (dict(meta=dict(config='import os')), 'holds a program'),
-    (dict(optimizer=Program), r'asks for [\w.]*test_resume\.Program'),
+    (dict(optimizer=Program), r'refers to [\w.]*test_resume\.Program'),
     (dict(state_dict={}), 'contains no state dict'),
 ])
 def test_others_that_must_not_be_resumed(changes, message, work_dir):

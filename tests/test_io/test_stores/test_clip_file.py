@@ -52,9 +52,9 @@ NPY, TILES = ('.npy', 'not an array'), ('.tiles', 'not a file')
     (NPY, other_type, 'type .i1, shape'),
     (NPY, other_shape, 'shape'),
     (NPY, lambda c: c[:8] + struct.pack('<H', 3) + c[10:], ''),
-    (TILES, lambda content: b'', 'begins otherwise'),
-    (TILES, lambda content: b'no tiles at all' * 9, 'begins otherwise'),
-    (TILES, lambda content: content[:9], 'begins otherwise'),
+    (TILES, lambda content: b'', 'its header is wrong'),
+    (TILES, lambda content: b'no tiles at all' * 9, 'its header is wrong'),
+    (TILES, lambda content: content[:9], 'its header is wrong'),
     (TILES, lambda content: content[:30], 'cut short'),
     (TILES, lambda content: content[:12] + bytes(4) + content[16:], 'empty'),
     *[(form, damage, 'bytes, its header says') for form in (NPY, TILES)

@@ -215,7 +215,7 @@ def test_files_of_the_user_are_not_replaced_by_arrays(folder, tmp_path,
     mine = tmp_path / 'out' / 'train' / 'HR' / 'c.npy'
     mine.parent.mkdir(parents=True)
     mine.write_bytes(content)
-    with pytest.raises(ValueError, match='c.npy: is there already, but was'):
+    with pytest.raises(ValueError, match='c.npy: already exists, but was'):
         prepare(folder, tmp_path / 'out', store='array')
     assert mine.read_bytes() == content
     prepare(folder, tmp_path / 'out')  # needs no array

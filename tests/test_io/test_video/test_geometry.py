@@ -79,8 +79,8 @@ def test_other_angles_and_sizes_count_as_the_nearest(tmp_path, matrix, nearest,
     source = open_source(path)
     [frame] = source
     assert source.notes == [
-        f'{path} is to be shown at a slant: it is turned to the nearest right '
-        'angle'
+        f'{path} has a rotation that is no right angle: it is turned to the '
+        'nearest one'
     ] * slanted
     np.testing.assert_array_equal(frame.image, show(stored(path)[0], nearest))
 
@@ -114,7 +114,7 @@ def test_a_crop_to_nothing_is_not_applied(tmp_path, edges, monkeypatch):
     source = open_source(path)
     assert [frame.image.shape for frame in source] == [(48, 64, 3)] * 2
     assert source.notes == [
-        f'{path}: its header crops the frames to nothing: they are whole'
+        f'{path}: its header crops all pixels: it is not applied'
     ]
 
 

@@ -41,7 +41,7 @@ def test_folders_of_videos(tmp_path, videos, others):
     notes = find_inputs(folder).notes
     assert len(notes) == bool(others)
     for note in notes:
-        assert note.startswith(f'{folder}: not taken: ')
+        assert note.startswith(f'{folder}: ignored: ')
         assert all(name in note for name in sorted(others)[:1])
 
 
@@ -62,7 +62,7 @@ def test_patterns(tmp_path):
         os.path.basename(path) for path in find_inputs(f'{folder}/*').paths
     ] == ['a.mp4', 'b.mkv']
     assert find_inputs(f'{folder}/*').notes == [
-        f'{folder}/*: not taken: a.png'
+        f'{folder}/*: ignored: a.png'
     ]
     assert find_inputs(f'{folder}/*.png') is None
     assert find_inputs(f'{folder}/*.txt') is None
@@ -120,7 +120,7 @@ def test_what_was_done_to_images_is_in_the_notes(tmp_path):
     assert len(list(source)) == 3
     assert source.notes == [
         f'{folder}: 3 frames are missing, after 000001.png comes 000005.png; '
-        'what is there is taken', f'{folder}: {TRANSPARENT} (2 images)'
+        'the others are used', f'{folder}: {TRANSPARENT} (2 images)'
     ]
 
 
@@ -130,4 +130,4 @@ def test_a_pattern_of_frames(tmp_path):
     source = open_source(f'{folder}/*')
     assert [os.path.basename(f)
             for f in source.files] == ['9.png', '10.png', '11.png']
-    assert source.notes == [f'{folder}/*: not taken: notes.txt']
+    assert source.notes == [f'{folder}/*: ignored: notes.txt']

@@ -169,8 +169,8 @@ def test_nothing_there(tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         open_source(tmp_path / 'f%03d.png')
     assert str(caught.value) == (
-        f'there is no file or folder {tmp_path}/f%03d.png; a pattern of '
-        f'frames is written {tmp_path}/f*.png')
+        f'there is no file or folder {tmp_path}/f%03d.png; write a '
+        f'pattern of frames as {tmp_path}/f*.png')
     with pytest.raises(ValueError, match='no image and no video'):
         open_source(tmp_path)
     (tmp_path / 'a.txt').touch()
