@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What every test shares: a fixed seed and a fixed number of threads."""
+"""Settings of all tests: a fixed seed and a fixed number of threads."""
 import gc
 import os
 import random
@@ -25,10 +25,10 @@ NUM_THREADS = min(2, os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list) -> None:
-    """Mark the tests of the tools: each of them starts one, or several.
+    """Mark the tests of the tools, each of which starts at least one.
 
-    Files with long tests come first. At the end of a run by two processes,
-    one of them would else wait for the other's last long file.
+    Files with long tests come first. Otherwise, one of two processes would
+    wait at the end for the last long file of the other.
     """
     for item in items:
         if 'test_tools' in item.path.parts:
@@ -43,9 +43,10 @@ def is_long(item: pytest.Item) -> bool:
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass by all that was imported.
+    """Exclude all imported objects from garbage collection.
 
-    It would go through the objects of torch and mmagic again and again.
+    The collector would otherwise visit all objects of torch and mmagic again
+    and again.
     """
     gc.collect()
     gc.freeze()
@@ -53,7 +54,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope='session', autouse=True)
 def signals_as_in_a_terminal() -> None:
-    """Ctrl-C interrupts, also where the tests run under ``nohup ... &``.
+    """Make Ctrl-C interrupt, even if tests run under ``nohup ... &``.
 
     Tools that the tests start inherit ignored signals.
     """
@@ -64,7 +65,7 @@ def signals_as_in_a_terminal() -> None:
 
 @pytest.fixture(scope='session', autouse=True)
 def freed_memory_is_returned() -> Iterator[None]:
-    """Tools that run in this process leave its allocator as it is.
+    """Keep tools in this process from changing its allocator.
 
     Other tests measure the memory of the process before and after.
     """
@@ -74,7 +75,7 @@ def freed_memory_is_returned() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def fixed_start() -> None:
-    """Every test starts from one seed, thread count and dtype."""
+    """Start every test with one seed, thread count and dtype."""
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)

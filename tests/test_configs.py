@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Every config loads, builds and runs; the paper's values are the paper's."""
+"""Every config loads, builds and runs, with the paper's values."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def load(name):
 
 
 def shrink(config):
-    """Fewer channels and blocks; everything else stays as it is."""
+    """Reduce channels and blocks; keep everything else."""
     generator = config.model.generator
     if generator.type == 'DKSANNet':
         generator.update(channels=16, num_blocks=(1, 1, 1, 1))
@@ -56,7 +56,7 @@ def test_config_names_its_own_experiment(name):
 
 
 def comparisons():
-    """Pairs of configs whose results stand side by side."""
+    """Yield pairs of configs whose results are compared."""
     for data in ('vid3oc', 'intvid'):
         for name, other in (('edvr', 'dksan'), ('edvr-s', 'dksan-s'),
                             ('bicubic', 'dksan')):
@@ -89,7 +89,7 @@ def test_a_published_path_is_the_config_of_its_method(name):
 
 
 def is_of_test_set(name):
-    """Return whether a config only tests, on a set that the paper lacks."""
+    """Return whether a config only tests, on a set not in the paper."""
     return Path(name).stem.split('_')[1] in TEST_SETS
 
 
@@ -145,7 +145,7 @@ def test_test_sets_differ_from_what_is_tested_in_the_test_alone():
 
 
 def test_edvr_s_costs_what_dksan_s_does():
-    """As its config states; within 1.6 percent."""
+    """Costs are as its config states, and within 1.6 percent."""
     costs = []
     for name in ('edvr-s', 'dksan-s'):
         generator = load(f'configs/{name}_vid3oc_x16.py').model.generator

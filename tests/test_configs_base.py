@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What the base configs promise to every config that is built on them."""
+"""Properties that the base configs guarantee to all configs."""
 import json
 from importlib import import_module
 from pathlib import Path
@@ -74,7 +74,7 @@ def test_the_time_left_is_as_fresh_as_the_log(config):
 
 
 def test_the_learning_rate_belongs_to_the_batch(config):
-    """Some number of processes has just the batch it was chosen for."""
+    """Some number of processes has exactly the batch size it is meant for."""
     base = config.auto_scale_lr.base_batch_size
     assert base % config.train_dataloader.batch_size == 0
     assert not config.auto_scale_lr.enable
@@ -91,7 +91,7 @@ def test_the_paper_s_schedule():
 
 
 def test_no_value_changes_unnoticed(monkeypatch):
-    """tests/helpers/resolved_configs.py writes the file again."""
+    """tests/helpers/resolved_configs.py updates the file."""
     monkeypatch.delenv('DKSAN_DATA_ROOT', raising=False)
     resolved = json.loads(json.dumps(resolve()))
     kept = json.loads(PATH.read_text())

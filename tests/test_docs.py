@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The README and the documentation: examples run, commands and links fit."""
+"""README and documentation: examples run, commands and links are valid."""
 import contextlib
 import io
 import os
@@ -49,7 +49,7 @@ def blocks(page, language):
 
 
 def commands(page):
-    """Commands of a page's shell blocks, as lists of words."""
+    """Return the commands of a page's shell blocks, as lists of words."""
     variables, found = {}, []
     for block in blocks(page, 'bash'):
         for line in block.replace('\\\n', ' ').splitlines():
@@ -70,7 +70,7 @@ WITH_COMMANDS = [page for page in PAGES if commands(page)]
 
 @pytest.fixture
 def folder(tmp_path, tiny_checkpoint, monkeypatch):  # noqa: F811
-    """Working folder with the files that the examples name."""
+    """Return a working folder with the files that the examples name."""
     monkeypatch.chdir(tmp_path)
     for name in ('configs', 'weights'):
         (tmp_path / name).mkdir(parents=True)
@@ -115,7 +115,7 @@ def test_pages_show_what_is_to_be_run():
 
 
 def test_own_data_are_trained_on_validated_and_tested(tmp_path):
-    """No split of the example reads the paper's data."""
+    """No split of the example uses the paper's data."""
     code, = [
         code for code in blocks('docs/data.md', 'python') if '_base_' in code
     ]
@@ -129,7 +129,7 @@ def test_own_data_are_trained_on_validated_and_tested(tmp_path):
 
 
 def test_a_metric_of_the_reader_is_added_to_those_of_the_base(tmp_path):
-    """The config of the example imports the reader's module and its own."""
+    """The config of the example imports the reader's module in addition."""
     code, = [
         code for code in blocks('docs/train_test.md', 'python')
         if '_base_' in code
@@ -177,7 +177,7 @@ def test_commands_have_the_options_of_their_tools(page, monkeypatch, capsys):
 
 
 def check_tool(path, arguments, capsys):
-    """Let a tool parse its arguments; data that it wants may be missing."""
+    """Let a tool parse its arguments; the data may be missing."""
     assert (ROOT / path).is_file(), path
     tool = load_tool(path.stem)
     if '>' in arguments:
@@ -201,7 +201,7 @@ def test_paths_are_there(page):
 
 
 def anchors(text):
-    """Anchors of a page's headings, as GitHub and MyST make them."""
+    """Return the anchors of a page's headings as in GitHub and MyST."""
     text = re.sub(r'^```.*?^```', '', text, flags=re.DOTALL | re.MULTILINE)
     return {
         re.sub(r'[^\w\- ]', '', title.lower()).replace(' ', '-')

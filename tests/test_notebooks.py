@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The tutorials in docs/notebooks, cell by cell."""
+"""The tutorials in docs/notebooks, run cell by cell."""
 import json
 import re
 import subprocess

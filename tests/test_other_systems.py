@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Upscaling where Python has no POSIX, as on Windows, and no /proc."""
+"""Upscaling on systems without POSIX, such as Windows, and without /proc."""
 import subprocess
 import sys
 from pathlib import Path

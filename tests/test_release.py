@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The weights in weights/, and the files by which others find them."""
+"""The weights in weights/, and the files that refer to them."""
 import re
 from itertools import islice
 from pathlib import Path
@@ -31,14 +31,14 @@ def released(request):
 
 @pytest.fixture
 def card(released):
-    """What the card says about the model: from its heading to the next."""
+    """Return the model's section of the card."""
     text = (ROOT / 'weights' / 'README.md').read_text(encoding='utf-8')
     return text.split(f'\n## {released["Name"]}\n')[1].split('\n## ')[0]
 
 
 @pytest.fixture(scope='module')
 def frames(released):
-    """HR, bicubic and restored frame of each clip, from seven of its LR."""
+    """Return HR, bicubic and restored frame of each clip."""
     model = init_model(MIM / released['Config'], MIM / released['Weights'])
     made = {}
     for clip in CLIPS:
@@ -51,7 +51,7 @@ def frames(released):
 
 
 def first_images(clip: str) -> list:
-    """The HR images of a validation clip's first window."""
+    """Return the HR images of a validation clip's first window."""
     path = ROOT / 'data' / 'sample' / 'val' / f'{clip}.mp4'
     return [
         frame.image[:len(frame.image) // 16 * 16]
@@ -98,7 +98,7 @@ def test_frames_are_nearer_to_the_truth_or_sharper_than_bicubic_s(
 
 
 def edges(image: np.ndarray) -> float:
-    """Mean difference of neighbours, in grey levels."""
+    """Return the mean difference of neighbours, in grey levels."""
     grey = image.astype(float).mean(2)
     return sum(np.abs(np.diff(grey, axis=axis)).mean() for axis in (0, 1))
 
@@ -106,7 +106,7 @@ def edges(image: np.ndarray) -> float:
 @pytest.mark.slow
 @pytest.mark.parametrize('clip', CLIPS)
 def test_frames_have_neither_a_grid_nor_another_colour(frames, clip):
-    """The PixelShuffle must not show, nor a tint be added."""
+    """The PixelShuffle must leave no grid, and no tint may be added."""
     truth, _, ours = frames[clip]
     error = ours.astype(float) - truth
     height, width = (size // 16 for size in error.shape[:2])
@@ -118,7 +118,7 @@ def test_frames_have_neither_a_grid_nor_another_colour(frames, clip):
 
 @pytest.fixture(scope='module')
 def relus(released):
-    """How many never open on two clips, and how many there are."""
+    """Return the numbers of ReLUs that are never active, and of all."""
     model = init_model(MIM / released['Config'], MIM / released['Weights'])
     opened = {}
 
@@ -147,7 +147,7 @@ def relus(released):
 
 
 def test_its_relus_open(released, relus):
-    """A training too quick, or too long, shuts many for good."""
+    """Too fast or too long trainings leave many permanently inactive."""
     shut, total = relus
     # The preview's training went on with those that were shut.
     limit = 0.02 if 'gan' in released['Name'] else 0.01

@@ -1,6 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The package's rooms: imports run downwards, quick rooms stay quick, and
-each module has a quick test."""
+"""The rooms of the package: imports, import time, and quick tests."""
 import ast
 import subprocess
 import sys
@@ -43,14 +42,14 @@ MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob('*.py'))}
 
 
 def imported_by(module):
-    """Modules of the package that a module imports, wherever it does."""
+    """Return all modules of the package that a module imports."""
     parts = module.split('.')
     package = parts if MODULES[module].name == '__init__.py' else parts[:-1]
     return names_in(ast.parse(MODULES[module].read_text()), package)
 
 
 def names_in(tree, package=()):
-    """Modules of the package that code in ``package`` imports."""
+    """Return modules of the package that code in ``package`` imports."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -154,7 +153,7 @@ def is_quick(path, tree):
 
 
 def subjects_of(path, tree):
-    """The module that a file of tests mirrors, and those that it names."""
+    """Return the module that a test file mirrors, and those it names."""
     parts = path.relative_to(TESTS).with_suffix('').parts
     yield '.'.join(
         ['dksan_mm', *(part.removeprefix('test_') for part in parts)])
@@ -168,7 +167,7 @@ def subjects_of(path, tree):
 
 
 def source_of(module, name):
-    """The module from which a package, ``module``, gives a name."""
+    """Return the module from which the package ``module`` gets a name."""
     if module not in MODULES or MODULES[module].name != '__init__.py':
         return module
     for node in ast.parse(MODULES[module].read_text()).body:

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A wheel, installed where nothing of OpenMMLab is, upscales a video."""
+"""A wheel, installed without OpenMMLab, upscales a video."""
 import os
 import re
 import shutil
@@ -37,7 +37,7 @@ def run(*command, cwd, **variables):
 
 @pytest.fixture(scope='module')
 def wheel(tmp_path_factory):
-    """Built from a copy, which the build may write to."""
+    """Build a wheel from a copy, to which the build may write."""
     folder = tmp_path_factory.mktemp('wheel')
     shutil.copytree(
         ROOT,
@@ -56,7 +56,7 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def installed(wheel, tmp_path_factory):
-    """Folder of the commands of an environment with the wheel."""
+    """Return the folder of an environment's commands with the wheel."""
     folder = tmp_path_factory.mktemp('light')
     venv.create(folder / 'env', with_pip=False)
     (folder / 'packages').mkdir()

@@ -19,8 +19,11 @@ def compress(image):
 
 
 def write_apng(path, frames, default=None):
-    """Frames of (image, x, y, seconds' numerator, denominator, dispose,
-    blend); a default image that is no frame."""
+    """Write an APNG from frames and an optional default image.
+
+    A frame is (image, x, y, numerator and denominator of the seconds, dispose,
+    blend). The default image is not a frame.
+    """
     first = frames[0][0] if default is None else default
     h, w, channels = first.shape
     depth = 16 if first.dtype == np.uint16 else 8

@@ -6,17 +6,17 @@ import signal
 
 
 def own_number(*arguments):
-    """The process's number and its arguments."""
+    """Return the process's number and its arguments."""
     return os.getpid(), arguments
 
 
 def be_killed(*arguments):
-    """What the system does when memory runs out."""
+    """Kill the process, as the system does when memory runs out."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def count_frames(task, tick):
-    """The process's number and that of the frames, as each is done."""
+    """Return the numbers of the process and of the finished frames."""
     if task < 0:
         raise ValueError(task)
     for _ in range(task):
@@ -25,7 +25,7 @@ def count_frames(task, tick):
 
 
 def blocked_signals(connection):
-    """Send the signals that the process does not get."""
+    """Send the signals that the process does not receive."""
     connection.send(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
 
 

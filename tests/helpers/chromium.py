@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A headless Chromium, where there is one, driven through its own pipe."""
+"""Headless Chromium, if installed, controlled through its own pipe."""
 import base64
 import itertools
 import json
@@ -102,7 +102,7 @@ class Browser:
             self.events.append(self._read())
 
     def run(self, script: str) -> Any:
-        """Value of a JavaScript expression in the page."""
+        """Return the value of a JavaScript expression in the page."""
         result = self.call(
             'Runtime.evaluate',
             expression=script,
@@ -119,7 +119,7 @@ class Browser:
         self.call('Input.dispatchKeyEvent', type='keyUp', **keys)
 
     def errors(self) -> list:
-        """Exceptions and complaints, such as of the content policy."""
+        """Return exceptions and complaints, such as of the content policy."""
         return [
             event for event in self.events
             if event.get('method') in ('Runtime.exceptionThrown',
@@ -127,7 +127,7 @@ class Browser:
         ]
 
     def requests(self) -> list:
-        """Addresses that were asked for, but for those of embedded data."""
+        """Return the requested addresses, except those of embedded data."""
         urls = [
             event['params']['request']['url'] for event in self.events
             if event.get('method') == 'Network.requestWillBeSent'

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Frames of known colours, coded by H.273's definitions in float64."""
+"""Frames of known colours, coded by the definitions of H.273 in float64."""
 import av
 import numpy as np
 
@@ -16,7 +16,7 @@ SIDE = 16  # of a patch of one colour: wider than filters of chroma
 
 
 def patches(seed=0):
-    """RGB from 0 to 1: greys, the cube's corners and random colours."""
+    """Return RGB from 0 to 1: greys, corners of the cube, random colours."""
     rgb = np.random.default_rng(seed).uniform(0, 1, (4, 8, 3))
     rgb[0] = np.linspace(0, 1, 8)[:, None]
     rgb[1] = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1]), -1).reshape(8, 3)
@@ -24,7 +24,7 @@ def patches(seed=0):
 
 
 def encode(rgb, matrix, full, bits):
-    """Numbers of Y, Cb and Cr (Y, Cg and Co)."""
+    """Compute the numbers of Y, Cb and Cr (or Y, Cg and Co)."""
     if matrix == YCGCO:
         y, first, second = (
             rgb @ row
@@ -46,7 +46,7 @@ def encode(rgb, matrix, full, bits):
 
 
 def decode(planes, matrix, full, bits):
-    """RGB from 0 to 255 of such numbers, not rounded."""
+    """Compute RGB from 0 to 255 from such numbers, not rounded."""
     step, top, half = 2**(bits - 8), 2**bits - 1, 2**(bits - 1)
     y, first, second = (plane.astype(float) for plane in planes)
     if full:
@@ -65,7 +65,7 @@ def decode(planes, matrix, full, bits):
 
 
 def make_frame(name, planes, side=SIDE, **tags):
-    """A frame of patches, by writing its planes."""
+    """Make a frame of patches by writing its planes."""
     h, w = (side * n for n in planes[0].shape[:2])
     frame = av.VideoFrame(w, h, name)
     for plane, values in zip(frame.planes, planes):
@@ -86,7 +86,7 @@ def centers(image, side=SIDE):
 
 
 def write_frames(path, frames, codec='ffv1', options=None):
-    """Write frames as they are, their colour tags with them."""
+    """Write frames unchanged, with their colour tags."""
     first = frames[0]
     with av.open(str(path), 'w') as container:
         stream = container.add_stream(codec, rate=25)

@@ -8,7 +8,7 @@ VIDEOS = ('<b>x</b>', '"|_`')  # names that a page or table might take as code
 
 
 def model_results(videos, **others):
-    """A model's part of the results, of PSNR and NIQE values by video."""
+    """Return a model's part of the results: PSNR and NIQE by video."""
     names = ('PSNR', 'NIQE')
     scores = {v: dict(zip(names, values)) for v, values in videos.items()}
     means = {
@@ -34,7 +34,7 @@ def model_results(videos, **others):
 
 
 def make_results(models):
-    """What collect() returns, of two videos."""
+    """Return the results of collect() for two videos."""
     return dict(
         data=dict(
             root='r',

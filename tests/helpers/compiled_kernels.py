@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Kernels compiled in a process of their own, without Triton's interpreter.
+"""Kernels compiled in a separate process, without Triton's interpreter.
 
-As a program it prints what :func:`compiled_kernels` returns.
+As a program, it prints the result of :func:`compiled_kernels`.
 """
 import dataclasses
 import functools
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @functools.lru_cache(maxsize=None)
 def compiled_kernels() -> dict:
-    """Tables, and each kernel's ``Compiled`` with title, GPU and occupancy."""
+    """Return tables, and ``Compiled`` with title, GPU and occupancy."""
     environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
     environment.pop('TRITON_INTERPRET', None)
     done = subprocess.run([sys.executable, __file__],

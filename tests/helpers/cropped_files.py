@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Videos whose header, not their codec, takes edges off the frames."""
+"""Videos whose header, not their codec, crops the frames."""
 import struct
 from pathlib import Path
 
@@ -9,7 +9,7 @@ _TO_STSD = (b'moov', b'trak', b'mdia', b'minf', b'stbl', b'stsd')
 
 
 def add_clean_aperture(path, size, offset):
-    """Give an MP4 file that has its index at the end a ``clap`` box.
+    """Add a ``clap`` box to an MP4 file with its index at the end.
 
     Args:
         path (str): The file.
@@ -25,7 +25,7 @@ def add_clean_aperture(path, size, offset):
 
 
 def _add(boxes, box, names):
-    """Append a box to the first sample entry below boxes of some names."""
+    """Append a box to the first sample entry inside boxes with some names."""
     place = 0
     while boxes[place + 4:place + 8] != names[0]:
         place += int.from_bytes(boxes[place:place + 4], 'big')
@@ -43,7 +43,7 @@ def _add(boxes, box, names):
 
 
 def copy_video(source, target):
-    """Copy the packets of a video to another container, crop included."""
+    """Copy the packets of a video to another container, with its crop."""
     with av.open(str(source)) as old, av.open(str(target), 'w') as new:
         [stream] = old.streams
         copy = new.add_stream_from_template(stream)

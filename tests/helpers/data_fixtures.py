@@ -27,7 +27,7 @@ def write_frames(folder, images, template='%06d.png', first=0):
 
 
 def sample_frames(split, name, count, size):
-    """The first frames of a sample clip, cropped around the middle."""
+    """Return the first frames of a sample clip, cropped at the middle."""
     clip = Clip(name, split, str(SAMPLE / split / f'{name}.mp4'))
     images = []
     for number, load in iter_frames(clip):
@@ -42,8 +42,11 @@ def sample_frames(split, name, count, size):
 
 @pytest.fixture(scope='session')
 def tiny_vid3oc(tmp_path_factory):
-    """Root of a prepared data set: 2 training clips of 9 frames that hold a
-    512x512 crop, 2 validation clips of 3 smaller frames. Read only."""
+    """Return the root of a prepared data set. Read only.
+
+    It has 2 training clips of 9 frames that are large enough for a crop of
+    512x512, and 2 validation clips of 3 smaller frames.
+    """
     root = tmp_path_factory.mktemp('tiny')
     for split, name, count, size in TINY:
         images = sample_frames(split, name, count, size)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Networks on a GPU that is not there: tensors without numbers."""
+"""Networks on an absent GPU: tensors without data."""
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from dksan_mm.ops import set_backend
 
 
 class HostReads(TorchDispatchMode):
-    """Notes where a number is read from the GPU, and answers 1.
+    """Recorder of numbers read from the GPU, each of which is 1.
 
     Attributes:
         places (list[str]): File and function of each, without torch's own.
@@ -33,7 +33,7 @@ class HostReads(TorchDispatchMode):
 
 
 def _caller() -> str:
-    """The innermost function that is neither torch's nor of this module."""
+    """Return the innermost function outside of torch and this module."""
     for frame in reversed(traceback.extract_stack()):
         inside = '/torch/' in frame.filename or frame.filename == __file__
         if not inside:
@@ -43,14 +43,14 @@ def _caller() -> str:
 
 @contextmanager
 def imaginary_gpu(backend: str) -> Iterator[HostReads]:
-    """Tensors have a device and a shape, and an error where devices mix."""
+    """Give tensors a device and a shape; mixed devices are an error."""
     with FakeTensorMode(allow_non_fake_inputs=False), set_backend(backend), \
             HostReads() as reads:
         yield reads
 
 
 def build_on_gpu(build: Callable[[], nn.Module]) -> nn.Module:
-    """Build a model there. ``.to()`` does not take such parameters."""
+    """Build a model on it, since ``.to()`` rejects such parameters."""
     with torch.device('cuda'):
         model = build()
     for module in model.modules():
@@ -62,7 +62,7 @@ def build_on_gpu(build: Callable[[], nn.Module]) -> nn.Module:
 
 @contextmanager
 def autocast_there(dtype: torch.dtype) -> Iterator[None]:
-    """Autocast on an imaginary GPU; ``torch.autocast`` asks for a real one."""
+    """Enable autocast there; ``torch.autocast`` needs a real GPU."""
     torch.set_autocast_enabled('cuda', True)
     torch.set_autocast_dtype('cuda', dtype)
     torch.autocast_increment_nesting()

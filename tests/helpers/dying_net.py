@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Bicubic interpolation whose process is killed on the way."""
+"""Bicubic interpolation whose process is killed during the work."""
 import os
 import signal
 
@@ -10,7 +10,7 @@ from dksan_mm.models import BicubicNet
 
 @MODELS.register_module()
 class DyingNet(BicubicNet):
-    """Dies at its fourth window as long as a file is there.
+    """Network that dies at its fourth window while a file exists.
 
     Args:
         marker (str): The file.

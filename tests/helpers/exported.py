@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A small exported network, and others to export."""
+"""A small exported network, and other networks to export."""
 import pytest
 import torch
 from torch import nn
@@ -28,7 +28,7 @@ EDVR = dict(
 
 
 def make_model(generator, seed=0):
-    """A network in which every part does something."""
+    """Make a network in which every part has an effect."""
     torch.manual_seed(seed)
     model = PlainModel(dict(generator=generator, data_preprocessor=GREY))
     for name, parameter in model.named_parameters():
@@ -39,7 +39,7 @@ def make_model(generator, seed=0):
 
 @pytest.fixture(scope='session')
 def exported(tmp_path_factory):
-    """A model and the path of its graphs. Read only."""
+    """Return a model and the path of its graphs. Read only."""
     model = make_model(DKSAN)
     path = str(tmp_path_factory.mktemp('exported') / 'small.onnx')
     export_onnx(model, path, name='small')

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Films with sound, subtitles and chapters, and what is upscaled of them."""
+"""Films with sound, subtitles and chapters, and their upscaled copies."""
 from fractions import Fraction
 
 import av
@@ -21,7 +21,7 @@ Auf Wiedersehen
 
 
 def upscale(source, target, *, times=2, whole=True, **kwargs):
-    """Write a source's frames, pixels repeated; both objects, finished."""
+    """Write a source's frames with repeated pixels; return both objects."""
     source = open_source(source)
     writer = open_writer(target, source, **kwargs)
     for frame in source:
@@ -32,7 +32,7 @@ def upscale(source, target, *, times=2, whole=True, **kwargs):
 
 
 def seconds_of(path):
-    """Times at which players show frames."""
+    """Return the times at which players show frames."""
     return [float(time) for time, _ in read_video(path)]
 
 
@@ -89,7 +89,7 @@ def make_sound(path, codec='aac', seconds=1, frequency=10):
 
 
 def make_film(folder, *, codec='aac', seconds=1, video=None):
-    """A video with sound, as MP4."""
+    """Make an MP4 video with sound."""
     kind = dict(codec=video, pix_fmt='yuv420p') if video else H264
     video = make_video(folder / 'v.mkv', moving(25 * seconds, (16, 32)),
                        **kind)
@@ -100,7 +100,7 @@ def make_film(folder, *, codec='aac', seconds=1, video=None):
 
 
 def make_rich(path, tmp_path, chapters=('One', 'Two'), more=()):
-    """A video, sound in two languages, chapters; and further files."""
+    """Make a video with sound in two languages, chapters and more files."""
     video = make_video(tmp_path / 'v.mkv', moving(25, (16, 32)), **H264)
     sounds = [
         make_sound(tmp_path / f'{n}.mka', codec, frequency=10 + 5 * n)
@@ -119,7 +119,7 @@ def make_rich(path, tmp_path, chapters=('One', 'Two'), more=()):
 
 
 def to_ts(source, target, start=0):
-    """Copy the packets to a transport stream, moved by some seconds."""
+    """Copy the packets to a transport stream, shifted by some seconds."""
     with av.open(str(source)) as old, av.open(str(target), 'w') as new:
         copies = [new.add_stream_from_template(s) for s in old.streams]
         for packet in old.demux():

@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Runs tools in forks of a process that has imported everything.
+"""Runs of tools in forks of a process that has imported everything.
 
-It reads jobs from its input and answers each with a line, both JSON. What
-runs in the fork is the tool as a person starts it, import time excepted.
+It reads jobs from its input and answers each with a line; both are JSON. The
+fork runs the tool as a user would start it, except for the import time.
 """
 import importlib
 import json
@@ -24,13 +24,13 @@ PATIENCE = 120  # seconds after which a run hangs
 
 
 def super_resolve(arguments):
-    """Exit code of tools/super_resolve.py."""
+    """Return the exit code of tools/super_resolve.py."""
     sys.argv = ['super_resolve.py', *arguments]
     return launch.run_tool(load_tool('super_resolve').main, arguments)
 
 
 def prepare_data(arguments):
-    """Exit code of tools/prepare_data.py."""
+    """Return the exit code of tools/prepare_data.py."""
     sys.argv = ['prepare_data.py', *arguments]
     # Its worker processes import it by this name.
     sys.path.insert(0, str(ROOT / 'tools'))
@@ -41,7 +41,7 @@ TOOLS = dict(super_resolve=super_resolve, prepare_data=prepare_data)
 
 
 def run(tool, arguments, log):
-    """Exit code (negative: the signal) and seconds of a run in a fork."""
+    """Return the exit code (negative: the signal) and seconds of a fork."""
     start, child = time.monotonic(), os.fork()
     if not child:
         os.setsid()
@@ -69,7 +69,7 @@ def run(tool, arguments, log):
 
 
 def main():
-    """Answer until the input ends."""
+    """Answer jobs until the input ends."""
     for name in IMPORTS:  # not in the worker processes of prepare_data
         importlib.import_module(name)
     answers = os.fdopen(os.dup(1), 'w')

@@ -41,7 +41,7 @@ def _y4m():
 
 
 def _images():
-    """Encoded still and animated images."""
+    """Return encoded still and animated images."""
     frames = moving(3, SIZE)
     pictures = [Image.fromarray(frame) for frame in frames]
     exif = Image.Exif()
@@ -91,7 +91,7 @@ def damage(content, others, rng):
 
 
 def _place(data, rng):
-    """A position; half of them within the first kB, where headers are."""
+    """Draw a position; half of them are in the first kB, as headers are."""
     end = len(data) if rng.random() < 0.5 else min(1024, len(data))
     return int(rng.integers(end))
 
@@ -146,6 +146,6 @@ _KINDS = (_flip_bits, _set_number, _cut_off, _remove, _repeat, _zero,
 
 
 def count_frames(path):
-    """Number of frames of a video that can be decoded."""
+    """Return the number of frames of a video that can be decoded."""
     with av.open(str(path)) as container:
         return sum(1 for _ in container.decode(video=0))

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Image files, from Pillow or byte by byte."""
+"""Image files, made by Pillow or byte by byte."""
 import io
 import struct
 import zlib
@@ -14,14 +14,14 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
 
 
 def encoded(image, kind='PNG', **options):
-    """An image as a file's content."""
+    """Encode an image as the content of a file."""
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
 
 
 def png(kind, bits, rows, *chunks, size=(1, 1)):
-    """A PNG file from its raw rows."""
+    """Make a PNG file from its raw rows."""
 
     def chunk(name, body):
         crc = zlib.crc32(name + body)

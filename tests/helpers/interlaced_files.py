@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Videos whose lines are of two moments."""
+"""Videos whose lines are from two moments."""
 from fractions import Fraction
 
 import av
@@ -10,14 +10,14 @@ TIMES = [0, 40, 80, 150, 160, 200]  # ms
 
 
 def scene(time):
-    """A grey pattern that moves by 5 pixels each field."""
+    """Draw a grey pattern that moves by 5 pixels per field."""
     y, x = np.mgrid[:SIZE[0], :SIZE[1]]
     wave = np.sin((x - 5 * time) / 8) + 0.6 * np.sin(y / 15)
     return (127 + 60 * wave).round().astype(np.uint8)
 
 
 def write_interlaced(path, count=6, interlaced=True, rate=25):
-    """Frames whose odd lines are of one moment, and even lines of the next."""
+    """Write frames whose even lines are a moment after the odd ones."""
     with av.open(str(path), 'w') as container:
         stream = container.add_stream('libx264', rate=rate)
         stream.height, stream.width, stream.pix_fmt = *SIZE, 'yuv420p'

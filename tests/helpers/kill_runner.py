@@ -1,10 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Runs tools/train.py in processes that start fast, and kills them.
+"""Runs of tools/train.py in processes that start fast and are killed.
 
-A process that imports mmagic once (15 seconds) and is forked for each run;
-what runs in the fork is the tool's ``main``. It reads jobs from its input and
-answers each with a line, both JSON: ``run`` lets a run come to its end,
-``kill`` kills it again and again on the way.
+A process imports mmagic once (15 seconds) and is forked for each run; the fork
+runs the tool's ``main``. It reads jobs from its input and answers each with a
+line; both are JSON. ``run`` completes a run, and ``kill`` kills it again and
+again.
 """
 import gc
 import glob
@@ -65,7 +65,7 @@ class Run:
             os._exit(_train_all(arguments, ranks))
 
     def wait_for(self, pattern, count):
-        """Return whether the log shows something so often before it ends."""
+        """Return whether a text is in the log so many times before the end."""
         end = time.time() + PATIENCE
         while len(re.findall(pattern, self.text())) < count:
             if time.time() > end:
@@ -82,7 +82,7 @@ class Run:
         return self.end()
 
     def end(self):
-        """Exit code, negative if it was killed."""
+        """Return the exit code, negative if the process was killed."""
         return os.waitstatus_to_exitcode(os.waitpid(self.group, 0)[1])
 
     def text(self):
@@ -156,7 +156,7 @@ def kill(arguments, log, work_dir, kills, seed, ranks=1):
 
 
 def _left(work_dir):
-    """What a killed run has left: newest checkpoint, unfinished files."""
+    """Return the newest checkpoint and unfinished files of a killed run."""
     paths = list_checkpoints(work_dir)
     checkpoints = [read_checkpoint(str(path)) for path in paths]
     for path in glob.glob(os.path.join(work_dir, 'best_*.pth')):

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Folders with the packages that a light installation brings, and no more."""
+"""Folders with only the packages of a light installation."""
 import re
 import sysconfig
 from importlib import metadata

@@ -1,12 +1,12 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A perceptual loss that needs no network of anybody's."""
+"""A perceptual loss that needs no weights."""
 from mmagic.registry import MODELS
 from torch import nn
 
 
 @MODELS.register_module()
 class MeanDistance(nn.Module):
-    """The mean absolute difference; it remembers what it has seen."""
+    """Mean absolute difference that records its arguments."""
 
     def forward(self, outputs, target):
         self.seen = outputs, target

@@ -1,11 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What the metrics get from mmagic's loops, made of plain images."""
+"""Samples for metrics as from mmagic's loops, made of plain images."""
 import numpy as np
 import torch
 
 
 def sample(key, truth, prediction):
-    """What a metric gets: BGR, 0-255; from RGB images (h, w, 3)."""
+    """Make a metric's sample, BGR, 0-255, from RGB images (h, w, 3)."""
 
     def tensor(image):
         return torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1)
@@ -17,7 +17,7 @@ def sample(key, truth, prediction):
 
 
 def frames(count=1, shape=(24, 20, 3), noise=20):
-    """Pairs of RGB images, uint8 truth and float prediction."""
+    """Return pairs of RGB images: uint8 truth and float prediction."""
     rng = np.random.default_rng(count)
     for _ in range(count):
         truth = rng.integers(0, 256, shape, dtype=np.uint8)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Inputs for the tests of ``deform_kernel_conv2d``, and its checks."""
+"""Inputs for the tests of ``deform_kernel_conv2d``, and their checks."""
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -38,7 +38,7 @@ class Case:
 
     @property
     def settings(self) -> dict:
-        """Keyword arguments of the operator and of its reference."""
+        """Return the keyword arguments of the operator and its reference."""
         return dict(
             kernel_size=self.kernel_size,
             stride=self.stride,
@@ -47,20 +47,20 @@ class Case:
 
     @property
     def out_size(self) -> tuple[int, int]:
-        """Rows and columns of the output."""
+        """Return the rows and columns of the output."""
         return output_size(self.size, **self.settings)
 
     def but(self, **changes) -> 'Case':
-        """The same case with some settings changed."""
+        """Return the same case with some settings changed."""
         return replace(self, **changes)
 
     def inputs(self, dtype: torch.dtype = torch.float64) -> Inputs:
-        """Random inputs whose sampling positions keep off the kinks.
+        """Draw random inputs whose sampling positions avoid the kinks.
 
-        Bilinear interpolation has a kink wherever a position crosses a grid
-        line, clamping has one at the edge of the scope (a grid line too).
-        There the derivative does not exist, so finite differences say
-        nothing; every position drawn here is at least 0.1 from any line.
+        Bilinear interpolation has a kink where a position crosses a grid line,
+        and clamping has one at the edge of the scope (also a grid line). The
+        derivative does not exist there, so finite differences are meaningless.
+        Every position drawn here is at least 0.1 away from any line.
         """
         k_h, k_w = pair(self.kernel_size)
         taps = k_h * k_w
@@ -92,7 +92,7 @@ class Case:
 
 def gradients(op: Callable, inputs: Inputs, grad_out: Tensor,
               **settings) -> dict[str, Tensor]:
-    """Gradients of ``sum(grad_out * op(...))`` by every present input."""
+    """Compute gradients of ``sum(grad_out * op(...))`` by every input."""
     leaves = {
         name: value.detach().requires_grad_()
         for name, value in inputs.items() if value is not None
@@ -103,7 +103,7 @@ def gradients(op: Callable, inputs: Inputs, grad_out: Tensor,
 
 
 def as_arrays(inputs: Inputs) -> dict:
-    """Inputs for the numpy reference."""
+    """Convert inputs for the numpy reference."""
     return {
         name: value if value is None else value.detach().numpy()
         for name, value in inputs.items()
@@ -111,14 +111,14 @@ def as_arrays(inputs: Inputs) -> dict:
 
 
 def defined_output(case: Case, inputs: Inputs) -> Tensor:
-    """Output from the operator's definition, a float64 tensor."""
+    """Compute the output from the definition, a float64 tensor."""
     return torch.from_numpy(
         deform_kernel_conv2d_reference(**as_arrays(inputs), **case.settings))
 
 
 def defined_gradients(case: Case, inputs: Inputs,
                       grad_out: Tensor) -> dict[str, Tensor]:
-    """Gradients from the definition by every present input, in float64."""
+    """Compute gradients from the definition, in float64."""
     grads = deform_kernel_conv2d_gradients(grad_out.numpy(),
                                            **as_arrays(inputs),
                                            **case.settings)

@@ -1,9 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Slow definitions of the operators, in float64 and one number at a time.
+"""Slow definitions of the operators, in float64, one number at a time.
 
 They are written from the equations alone and share no code with
 ``dksan_mm.ops``: plain loops over batch, output pixel, kernel tap and channel.
-The tests hold the fast operators to these.
+The tests compare the fast operators with them.
 """
 from math import floor
 from typing import NamedTuple
@@ -31,7 +31,7 @@ class Corner(NamedTuple):
 
 
 class Tap(NamedTuple):
-    """Where one kernel tap of one output pixel reads."""
+    """Positions at which a kernel tap of an output pixel reads."""
     batch: int
     index: int
     out_row: int
@@ -43,7 +43,7 @@ class Tap(NamedTuple):
 
 def image_corners(row: float, col: float, height: int,
                   width: int) -> list[Corner]:
-    """Bilinear read of an image that is zero outside its frame."""
+    """Return the corners of a bilinear read, zero outside the image."""
     top, left = floor(row), floor(col)
     corners = []
     for r in (top, top + 1):
@@ -58,7 +58,7 @@ def image_corners(row: float, col: float, height: int,
 
 
 def kernel_corners(row: float, col: float, scope: int) -> list[Corner]:
-    """Bilinear read of a kernel at a position clamped to [0, scope - 1]."""
+    """Return the corners of a read clamped to [0, scope - 1]."""
     row_moves, col_moves = (float(0 <= at < scope - 1) for at in (row, col))
     row = min(max(row, 0.), scope - 1.)
     col = min(max(col, 0.), scope - 1.)
@@ -70,24 +70,24 @@ def kernel_corners(row: float, col: float, scope: int) -> list[Corner]:
 
 
 def bilinear(plane: np.ndarray, corners: list[Corner]) -> float:
-    """Value of a 2-D array at a position given by its corners."""
+    """Interpolate a 2-D array at a position given by its corners."""
     return sum(plane[at.row, at.col] * at.value for at in corners)
 
 
 def slopes(plane: np.ndarray, corners: list[Corner]) -> tuple[float, float]:
-    """Derivatives (d_row, d_col) of ``bilinear`` by the position."""
+    """Return the derivatives (d_row, d_col) of ``bilinear``."""
     return (sum(plane[at.row, at.col] * at.d_row for at in corners),
             sum(plane[at.row, at.col] * at.d_col for at in corners))
 
 
 def pair(value: Size) -> tuple[int, int]:
-    """(rows, columns) of a size that may be one number for both."""
+    """Return (rows, columns) of a size that may be one number for both."""
     return (value, value) if isinstance(value, int) else tuple(value)
 
 
 def output_size(size: tuple[int, int], kernel_size: Size, stride: Size,
                 padding: Size, dilation: Size) -> tuple[int, int]:
-    """Rows and columns of a convolution's output."""
+    """Return the rows and columns of a convolution's output."""
     per_axis = zip(size, *map(pair, (kernel_size, stride, padding, dilation)))
     return tuple((length + 2 * pad - spread * (taps - 1) - 1) // step + 1
                  for length, taps, step, pad, spread in per_axis)
@@ -96,7 +96,7 @@ def output_size(size: tuple[int, int], kernel_size: Size, stride: Size,
 def taps(x: np.ndarray, weight: np.ndarray, image_offset, kernel_offset, mask,
          kernel_size: Size, stride: Size, padding: Size,
          dilation: Size) -> list[Tap]:
-    """Where every tap of every output pixel reads image and kernel."""
+    """Return where every tap of every output pixel reads image and kernel."""
     height, width = x.shape[2:]
     scope = weight.shape[2]
     k_h, k_w = pair(kernel_size)
@@ -124,7 +124,7 @@ def taps(x: np.ndarray, weight: np.ndarray, image_offset, kernel_offset, mask,
 
 def channel_pairs(x: np.ndarray,
                   weight: np.ndarray) -> list[tuple[int, int, int]]:
-    """(output, input, input within its group) channels that are connected.
+    """Return connected channels: output, input, input within its group.
 
     Groups are consecutive blocks of channels, as in an ordinary convolution.
     """
@@ -135,7 +135,7 @@ def channel_pairs(x: np.ndarray,
 
 
 def float64(*arrays):
-    """The same arrays in float64; absent ones stay absent."""
+    """Convert arrays to float64; absent ones stay absent."""
     return [None if a is None else np.asarray(a, np.float64) for a in arrays]
 
 

@@ -23,13 +23,16 @@ def spoil_offsets(model, value):
 
 
 def spoil_weight_unnoticed(model, value):
-    """One that the output does not depend on: kernel offsets are clamped."""
+    """Spoil a weight that the output does not depend on.
+
+    Kernel offsets are clamped.
+    """
     model.generator.register_buffer('unused', weight_of(model) * value)
 
 
 @HOOKS.register_module()
 class PoisonHook(Hook):
-    """Calls a function of this module with a value, on one rank."""
+    """Hook that calls a function of this module on one rank."""
 
     def __init__(self, what, value, rank=0):
         self.what, self.value, self.rank = what, float(value), rank

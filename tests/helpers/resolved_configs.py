@@ -17,7 +17,7 @@ BASE = 'dksan_vid3oc_x16'  # the others are kept as differences from it
 
 
 def leaves(value: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values; empty dicts and lists are values."""
+    """Yield dotted keys and values; empty dicts and lists are values."""
     items = value.items() if isinstance(value, dict) else enumerate(value) \
         if isinstance(value, (list, tuple)) else ()
     if not items or not value:
@@ -28,9 +28,9 @@ def leaves(value: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
 
 
 def resolve() -> dict[str, dict[str, Any]]:
-    """All values of the base, and of the others what differs from it.
+    """Return all values of the base, and those of others that differ.
 
-    A value that a config does not have is ``'absent'`` there.
+    A value that a config lacks is ``'absent'`` there.
     """
     configs = {
         path.stem:

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Processes that have imported mmagic and do one job after the other."""
+"""Processes that have imported mmagic and do one job after another."""
 import json
 import os
 import subprocess

@@ -1,11 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Packages that are not installed, or not to be loaded with their weights."""
+"""Stand-ins for packages that are not installed or need large weights."""
 import sys
 import types
 
 
 def install(monkeypatch, name, **members):
-    """Put a module into ``sys.modules``, and packages that it lies in.
+    """Put a module and its parent packages into ``sys.modules``.
 
     Args:
         monkeypatch: pytest's, which takes it out again.

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The smallest network of the family, quick enough for every frame."""
+"""The smallest network of the family, fast enough for every frame."""
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 
 
 def tiny_config():
-    """Its config: DKSAN-S with 8 channels."""
+    """Write its config: DKSAN-S with 8 channels."""
     config = Config.fromfile(CONFIGS / 'dksan-s_vid3oc_x16.py')
     config.model.generator.update(channels=8, num_blocks=(1, 1, 1, 1))
     return config
@@ -20,7 +20,7 @@ def tiny_config():
 
 @pytest.fixture(scope='session')
 def tiny_checkpoint(tmp_path_factory):
-    """Config and weights of a network in which every part does something."""
+    """Return config and weights of a network whose parts all matter."""
     torch.manual_seed(1)
     model = init_model(tiny_config())
     for parameter in model.parameters():

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Runs of the tools within the test process, which saves mmagic's import."""
+"""Runs of the tools in the test process, which saves mmagic's import."""
 import contextlib
 import functools
 import itertools
@@ -38,7 +38,10 @@ NUMBERS = itertools.count()
 
 
 def run(name, *arguments, options=TINY):
-    """Exit code of a tool. mmengine keeps loggers by name: a new one each."""
+    """Return the exit code of a tool.
+
+    mmengine keeps loggers by name, so each run gets a new name.
+    """
     torch.set_num_threads(1)  # threads only slow down tensors this small
     options = [f'experiment_name=run{next(NUMBERS)}', *options]
     tool = load_tool(name)
@@ -51,10 +54,10 @@ def run(name, *arguments, options=TINY):
 
 @contextlib.contextmanager
 def plain_logs() -> Iterator[None]:
-    """Leave out what takes most of a short run of mmengine's Runner.
+    """Skip the slowest parts of a short run of mmengine's Runner.
 
-    yapf formats the config for each log and each checkpoint, and a
-    description of the machine asks its compiler.
+    yapf formats the config for each log and each checkpoint, and the
+    description of the machine calls its compiler.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(config, 'FormatCode', lambda text, **_: (text, True))
@@ -63,9 +66,10 @@ def plain_logs() -> Iterator[None]:
 
 
 def run_together(processes, name, *arguments, **settings):
-    """Exit codes of a tool in new processes, started as torchrun does it.
+    """Return the exit codes of a tool in processes as from torchrun.
 
-    They are forked from one that has imported mmagic, and computed nothing.
+    They are forked from a process that has imported mmagic and computed
+    nothing.
     """
     _start_server()
     codes = torch.full((processes, ), -1).share_memory_()
@@ -96,9 +100,9 @@ def train(data,
           options=(),
           config=CONFIG,
           processes=None):
-    """Train for some iterations; checkpoints every 2, validation at 4.
+    """Train for some iterations: checkpoints every 2, validation at 4.
 
-    In this process; or in new ones, for their exit codes.
+    Runs in this process, or in new ones and returns their exit codes.
     """
     start = functools.partial(run_together, processes) if processes else run
     return start(
@@ -117,12 +121,12 @@ def train(data,
 
 
 def weights(path):
-    """State dict of a checkpoint, read with nothing allowed."""
+    """Read the state dict of a checkpoint as data only."""
     return torch.load(path, weights_only=True)['state_dict']
 
 
 def contents(path):
-    """A checkpoint without what differs between equal runs: times, paths."""
+    """Return a checkpoint without times, paths and other differences."""
     checkpoint = torch.load(path, weights_only=True)
     del checkpoint['meta']
     hub = checkpoint['message_hub']
@@ -141,7 +145,8 @@ def contents(path):
 def assert_same(one, other):
     """Fail if two checkpoints, or parts of them, differ in any bit.
 
-    ``torch.testing`` compares everything in them but text: bytes stand in.
+    ``torch.testing`` compares everything except text, which is converted to
+    bytes.
     """
     one, other = (
         tree_map(
@@ -152,7 +157,7 @@ def assert_same(one, other):
 
 @pytest.fixture(scope='session')
 def finished_run(tiny_vid3oc, tmp_path_factory):
-    """Work dir of a finished training of 4 iterations. Read only."""
+    """Return the work dir of a training of 4 iterations. Read only."""
     work_dir = tmp_path_factory.mktemp('work') / 'finished'
     assert train(tiny_vid3oc, work_dir) == 0
     return work_dir
@@ -160,14 +165,14 @@ def finished_run(tiny_vid3oc, tmp_path_factory):
 
 @pytest.fixture
 def own_environment(monkeypatch):
-    """What a tool sets for its own process does not outlive the test."""
+    """Undo a tool's changes to its environment after the test."""
     for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
         monkeypatch.setenv(name, '1')
 
 
 @pytest.fixture
 def sentence(capsys, monkeypatch):
-    """Function: the one line that a tool wrote to stderr."""
+    """Return a function for the one line that a tool wrote to stderr."""
     monkeypatch.setattr(sys, 'argv', ['tool.py'])
 
     def read():

@@ -20,14 +20,14 @@ RISING = dict.fromkeys(range(100), 0.) | {2: 1., 4: 3., 6: 2., 8: 4.}
 
 
 class ToyRunner(Runner):
-    """mmengine's, without the slow look at the machine."""
+    """mmengine's Runner without the slow inspection of the machine."""
 
     def _log_env(self, env_cfg):
         pass
 
 
 class Samples(torch.utils.data.Dataset):
-    """Numbers; remembers which were loaded."""
+    """Numbers that record which of them were loaded."""
 
     loaded = []
 
@@ -40,7 +40,7 @@ class Samples(torch.utils.data.Dataset):
 
 
 class ToyNet(BaseModel):
-    """One weight, dropout, and the number of its training steps."""
+    """Network with one weight, dropout, and a count of training steps."""
 
     def __init__(self):
         super().__init__()
@@ -57,7 +57,7 @@ class ToyNet(BaseModel):
 
 
 class Score(BaseMetric):
-    """The score that is set for the model's number of training steps."""
+    """Metric that returns the score set for the number of steps."""
 
     def __init__(self, scores, validated):
         super().__init__()
@@ -85,10 +85,9 @@ def toy_run(work_dir,
             val_interval=2,
             hooks=(),
             **checkpoint):
-    """Train; ``resume`` takes a checkpoint, or True: the newest; ``start``
-    takes weights.
+    """Train; return the runner, the loaded samples and the validations.
 
-    Returns the runner, what was loaded, and the steps of the validations.
+    ``resume`` is a checkpoint, or True for the newest; ``start`` is weights.
     """
     if resume is True:
         resume = list_checkpoints(work_dir)[0]
@@ -121,7 +120,7 @@ def toy_run(work_dir,
 
 
 def loader(sampler, batch_size, dataset=None):
-    """Config of a loader that works in this process."""
+    """Return the config of a loader that works in this process."""
     return dict(
         dataset=dataset or Samples(),
         sampler=dict(type=sampler, shuffle=dataset is None),

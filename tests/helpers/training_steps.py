@@ -29,7 +29,7 @@ EDVR = dict(
 
 
 def build_model(generator, dtype=torch.float64, **settings):
-    """WindowVSR around a network whose offsets are not zero any more."""
+    """Build a WindowVSR with a network whose offsets are not zero."""
     init_default_scope('mmagic')
     torch.manual_seed(1)
     model = MODELS.build(
@@ -47,7 +47,7 @@ def build_model(generator, dtype=torch.float64, **settings):
 
 
 def build_optimizer(model, **settings):
-    """The optimizer wrapper of the configs, less its warm-up."""
+    """Build the optimizer wrapper of the configs without warm-up."""
     return build_optim_wrapper(
         model,
         dict(
@@ -60,7 +60,7 @@ def build_optimizer(model, **settings):
 
 
 def draw_batch(step, size=4):
-    """A batch as the data loader makes it, float64 to be exact."""
+    """Draw a batch as from the data loader, float64 to be exact."""
     generator = torch.Generator().manual_seed(step)
 
     def draw(*shape):
@@ -73,7 +73,7 @@ def draw_batch(step, size=4):
 
 
 def train(generator, *, parts=1, rank=0, processes=1, steps=3, **settings):
-    """Train on batches of 4 in all; gradients of the first step, weights."""
+    """Train on batches of 4 in total; return first gradients and weights."""
     torch.set_num_threads(1)
     model = wrapped = build_model(generator, **settings)
     if processes > 1:
@@ -95,7 +95,7 @@ def train(generator, *, parts=1, rank=0, processes=1, steps=3, **settings):
 
 
 def train_together(rank, folder, cases):
-    """What one of two processes does; the first keeps the results."""
+    """Train as one of two processes; the first stores the results."""
     dist.init_process_group(
         'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
     for name, (generator, settings) in cases.items():

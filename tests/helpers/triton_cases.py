@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Cases of the operators for the Triton kernels, on the device tested."""
+"""Cases of the operators for the Triton kernels, on the tested device."""
 import torch
 from helpers.op_cases import Case, Inputs, defined_gradients, defined_output
 from torch import Tensor
@@ -27,7 +27,7 @@ ROUNDING = 1e-5
 
 def drawn(case: Case,
           dtype: torch.dtype = torch.float32) -> tuple[Inputs, Tensor]:
-    """Inputs and a gradient of the output."""
+    """Draw inputs and a gradient of the output."""
     inputs = {
         name: value if value is None else value.to(DEVICE)
         for name, value in case.inputs(dtype).items()
@@ -37,7 +37,7 @@ def drawn(case: Case,
 
 
 def on_cpu(inputs: Inputs) -> Inputs:
-    """The same numbers in float32."""
+    """Return the same numbers in float32 on the CPU."""
     return {
         name: value if value is None else value.float().cpu()
         for name, value in inputs.items()

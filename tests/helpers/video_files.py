@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Small videos with sound, odd times and other traits, and their content."""
+"""Small videos with sound, odd times and other properties."""
 from fractions import Fraction
 
 import av
@@ -11,7 +11,7 @@ RATE, SAMPLES = 8000, 1024
 
 
 def moving(count, size=(12, 20), seed=0):
-    """Frames of a smooth pattern that moves, RGB."""
+    """Return frames of a smooth pattern that moves, RGB."""
     h, w = size
     waves = np.random.default_rng(seed).uniform(0.2, 0.5, (3, 3))
     y, x = np.mgrid[:h, :w]
@@ -34,7 +34,7 @@ def make_video(path,
                sound_seconds=None,
                aspect=None,
                rotation=None):
-    """Write RGB images; ``pts`` in milliseconds; sound as long as they."""
+    """Write RGB images; ``pts`` in milliseconds; sound of equal length."""
     with av.open(str(path), 'w') as container:
         stream = container.add_stream(codec, rate=rate)
         stream.height, stream.width = images[0].shape[:2]
@@ -76,14 +76,14 @@ def _converted(frame, stream):
 
 
 def read_video(path):
-    """List of (seconds, RGB image)."""
+    """Read a list of (seconds, RGB image)."""
     with av.open(str(path)) as container:
         return [(frame.pts * frame.time_base, frame.to_ndarray(format='rgb24'))
                 for frame in container.decode(video=0)]
 
 
 def read_packets(path):
-    """Bytes and time of the audio packets of each stream."""
+    """Read the bytes and times of each stream's audio packets."""
     with av.open(str(path)) as container:
         return [(packet.stream.codec_context.name, bytes(packet),
                  round(float(packet.pts * packet.time_base), 3))

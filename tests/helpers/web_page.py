@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The page of web/, built and shown in a headless Chromium."""
+"""The page of web/, built and opened in a headless Chromium."""
 import base64
 import importlib.util
 import os
@@ -22,7 +22,7 @@ BUILD = ('--models', 'dksan-s', '--scales', '2,4')
 
 
 def missing():
-    """Why the page cannot be built and shown here; '' if it can."""
+    """Return why the page cannot be built and shown here, or ''."""
     if CHROMIUM is None:
         return 'there is no Chromium'
     if shutil.which('npm') is None:
@@ -46,7 +46,10 @@ def build(out):
 
 @contextmanager
 def served(folder, headers=None):
-    """Serve a built page; give its address. ``headers`` replace the usual."""
+    """Serve a built page; yield its address.
+
+    ``headers`` replace the usual ones.
+    """
     tool = load_tool('web')
     if headers is not None:
         tool.HEADERS = headers
@@ -69,7 +72,7 @@ def write_png(path, image):
 
 
 def read_png(content):
-    """RGB or RGBA of a PNG."""
+    """Read a PNG as RGB or RGBA."""
     image = cv2.imdecode(
         np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     return image[..., [2, 1, 0, 3][:image.shape[2]]]
@@ -80,7 +83,7 @@ def difference(first, second):
 
 
 class Page(Browser):
-    """The page, as a person uses it."""
+    """The page, operated as by a user."""
 
     def load(self, url, **options):
         self.visit(url, **options)
@@ -120,13 +123,13 @@ class Page(Browser):
         self.run(f'document.getElementById("{name}").click()')
 
     def problem(self, seconds=60):
-        """The sentence that complains."""
+        """Return the displayed error message."""
         return self.wait(
             'document.getElementById("problem").hidden ? "" : '
             'document.getElementById("problem").textContent', seconds)
 
     def upscale(self, seconds=300):
-        """Start, wait for the end; return the file's name and content."""
+        """Start and wait for the end; return the file's name and content."""
         self.click('start')
         self.finish(seconds)
         return self.result()

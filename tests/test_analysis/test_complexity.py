@@ -15,7 +15,7 @@ SMALL = dict(channels=8, num_blocks=(2, 1, 1, 1), deform_groups=2, reduction=1)
 
 
 class TwoFrameNet(nn.Module):
-    """One layer of each kind, small enough to count by hand."""
+    """Network with one layer of each kind, small enough to count by hand."""
 
     num_frames, scale, size_divisor = 2, 1, 4
 
@@ -67,7 +67,7 @@ def test_a_small_network_counted_by_hand():
 
 
 def hooked_multiply_adds(network, frames):
-    """Counted on a real run, module by module, from the layers' sizes."""
+    """Count on a real run, module by module, by the layers' sizes."""
     total = 0
 
     def count(module, inputs, out):
@@ -163,7 +163,7 @@ def test_the_parts_of_a_part():
 
 
 class SleepyNet(nn.Module):
-    """Its parts take known times; the second runs twice."""
+    """Network whose parts take known times; the second runs twice."""
 
     num_frames, scale, size_divisor = 7, 16, 1
 

@@ -10,10 +10,10 @@ from dksan_mm.utils.process_memory import resident_memory
 
 
 class Slow(nn.Module):
-    """Takes a known time and a known amount of memory.
+    """Model that takes a known time and a known amount of memory.
 
-    The memory comes from the system itself: torch's allocator may give what
-    others have freed.
+    The memory comes directly from the system, because torch's allocator may
+    return freed memory.
     """
 
     def forward(self, size):

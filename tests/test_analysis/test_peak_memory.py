@@ -19,7 +19,7 @@ def config():
 
 @pytest.mark.processes
 def test_it_is_that_of_what_is_allocated(config):
-    """Bicubic: products of 4096 x 256 and of 4096 x 4096, and its weights."""
+    """Bicubic needs products of 4096 x 256 and 4096 x 4096, and weights."""
     used = memory.peak_memory(config, (256, 256))
     needed = 4 * 3 * (4096 * 256 + 4096 * 4096) + 4 * 7 * 3 * 256**2
     needed += (8 + 4 + 4) * 4096 * 256  # float64 once, float32 twice
@@ -42,7 +42,7 @@ def test_a_process_that_was_killed_is_no_traceback(monkeypatch):
 
 
 def test_the_output_is_part_of_it(config):
-    """Measured in this process, where less may be new."""
+    """Measured in this process, where less memory may be new."""
     assert memory._measure(config, (128, 128), None) > 4 * 3 * 2048**2
 
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Predicted memory, next to sums made by hand."""
+"""Predicted memory compared with sums made by hand."""
 import pytest
 import torch
 from helpers.tiny_network import tiny_config
@@ -28,7 +28,7 @@ def test_tensors_count_while_they_live(device):
 
 
 def test_gradients_and_what_they_need():
-    """A product of matrices keeps both, and makes gradients of both."""
+    """A matrix product keeps both factors and makes gradients of both."""
     layer = nn.Linear(100, 100, bias=False, device='meta')
     x = torch.ones(50, 100, device='meta')
     with PeakBytes([layer.weight, x]) as count:

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""mmagic's own ways give the pixels of restore_frames."""
+"""mmagic's own interfaces return the pixels of restore_frames."""
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ NAMES = dict(filename_tmpl='{:06d}.png', start_idx=0)
 
 @pytest.fixture(autouse=True)
 def fresh_parameters():
-    """mmagic's inferencers share one dict, also with those to come."""
+    """Reset the dict that all inferencers of mmagic share."""
     saved = dict(VideoRestorationInferencer.extra_parameters)
     yield
     VideoRestorationInferencer.extra_parameters.update(saved)
@@ -79,7 +79,7 @@ def test_mmagic_inferencer(tiny_checkpoint, tmp_path):
 
 
 def test_a_video_file(tiny_checkpoint, tmp_path):
-    """mmagic reads it by OpenCV, which is lossless for this codec, too."""
+    """mmagic reads it by OpenCV, which is also lossless for this codec."""
     path = make_video(tmp_path / 'v.mkv', moving(5))
     avi = make_video(tmp_path / 'v.avi', moving(5))
     inferencer = VideoRestorationInferencer(

@@ -54,7 +54,7 @@ def test_kinds_of_checkpoints(tiny_checkpoint, tmp_path, wrap):
 
 
 def test_averaged_weights_are_taken(tmp_path):
-    """As mmengine's EMAHook saves them."""
+    """They are saved as by mmengine's EMAHook."""
     model = init_model(tiny_config())
     hook = EMAHook()
     hook.src_model = model

@@ -11,7 +11,7 @@ from dksan_mm.cli import commands
 
 @pytest.fixture
 def ran(monkeypatch):
-    """Programs that would have been run, with the process's arguments."""
+    """Return the programs that would have run, with their arguments."""
     seen = []
     monkeypatch.setattr(commands, '_run', lambda path: seen.append(
         (path, sys.argv)))

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""``--cfg-options``: what is misspelt is named with what is meant."""
+"""``--cfg-options``: errors suggest the correct name."""
 import argparse
 from pathlib import Path
 

@@ -79,7 +79,7 @@ def test_the_option_for_smaller_crops_names_the_step(tmp_path):
 
 
 def windows(**lengths):
-    """A config whose loaders make windows of these lengths."""
+    """Return a config whose loaders make windows of these lengths."""
     return Config(
         dict(
             model=dict(generator=dict(num_frames=7)),

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Jobs are checked before anything is begun."""
+"""Checks of jobs before any work starts."""
 import argparse
 from pathlib import Path
 

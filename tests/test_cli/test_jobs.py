@@ -60,7 +60,7 @@ def test_each_job_has_one_process(tmp_path, world_size):
 
 
 def test_the_names_of_results_are_all_different(tmp_path):
-    """Also where the case of letters is not told apart."""
+    """This holds even if case is ignored."""
     for name in ('a.avi', 'A.mp4', 'b/clip.mp4', 'c/clip.mp4', 'a.avi.mp4'):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -120,7 +120,7 @@ def test_a_result_that_would_replace_a_source(tmp_path, link):
 
 
 def test_a_source_named_like_a_part_of_an_output(tmp_path):
-    """A part that is left of ``a.mp4`` must not be taken for its result."""
+    """A leftover part of ``a.mp4`` must not be taken for its result."""
     for name in ('a.mp4', 'a.part.mp4', 'b.part-2.mkv', 'c.party.mp4'):
         (tmp_path / name).touch()
     write_frames(tmp_path / 'a.part', [IMAGE])
@@ -157,7 +157,7 @@ def test_what_counts_as_done(tmp_path):
 
 
 def test_a_folder_that_cannot_be_read_has_a_process(tmp_path, monkeypatch):
-    """It is named when it is read, and the others are upscaled."""
+    """It is reported when it is read, and the others are upscaled."""
 
     def refuse(path):
         raise PermissionError(errno.EACCES, 'Permission denied', path)
@@ -169,7 +169,7 @@ def test_a_folder_that_cannot_be_read_has_a_process(tmp_path, monkeypatch):
 
 
 def test_a_target_on_another_drive(tmp_path, monkeypatch):
-    """Windows' paths have no common folder then."""
+    """On Windows, such paths have no common folder."""
     (tmp_path / 'a.mp4').touch()
     common = jobs.osp.commonpath
 

@@ -26,7 +26,7 @@ def test_work_dirs_that_are_no_folders(tmp_path, make):
 
 @pytest.fixture
 def arguments(tmp_path, monkeypatch):
-    """Function: what a tool is called with, for a config of that text."""
+    """Return a function for the arguments of a tool with a given config."""
     monkeypatch.setenv('LOCAL_RANK', '0')
     monkeypatch.chdir(tmp_path)
 

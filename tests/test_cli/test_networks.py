@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The network that a command line names is found, loaded or refused."""
+"""Finding, loading and rejecting the network of a command line."""
 import argparse
 import importlib.util
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Unknown optimizers are named, and known ones are not."""
+"""Unknown optimizers are reported, and known ones are accepted."""
 import pytest
 import torch
 from mmengine.config import Config

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A comparison's results and frames, without running any model."""
+"""Results and frames of a comparison, without running any model."""
 from types import SimpleNamespace
 
 import cv2
@@ -21,7 +21,7 @@ def write(path, image):
 
 @pytest.fixture
 def comparison(tmp_path):
-    """``results`` and ``tasks`` of three models: 'a <i>', 'raw', 'bad'."""
+    """Return ``results`` and ``tasks`` of models 'a <i>', 'raw', 'bad'."""
     rng = np.random.default_rng(0)
     data = DataSpec(str(tmp_path / 'data'), 'val', 'clips.txt')
     tasks = [

@@ -8,7 +8,7 @@ from dksan_mm.utils.errors import UserError
 
 @pytest.fixture
 def prepared(tmp_path):
-    """Function: a folder with prepared splits."""
+    """Return a function that makes a folder with prepared splits."""
 
     def make(*splits):
         for split in splits:
@@ -59,7 +59,7 @@ def limit_asked(target, frames):
     ([None], 4, []),
 ])
 def test_frames_prepared_before_stay(tmp_path, known, frames, limit):
-    """tools/prepare_data.py refuses to take some away."""
+    """tools/prepare_data.py refuses to remove some of them."""
     (tmp_path / 'val').mkdir()
     write_manifest(
         str(tmp_path), 'val', {

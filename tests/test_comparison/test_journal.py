@@ -18,7 +18,7 @@ def open_journal(folder, **fingerprint):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder with a journal of two frames and one clip's scores."""
+    """Return a folder with a journal of two frames and a clip's scores."""
     written = open_journal(tmp_path, code='1')
     for frame in ('c/000000', 'c/000001'):
         written.add_frame(frame, IMAGE, source='s', seconds=.1)
@@ -43,7 +43,7 @@ def test_other_sources_and_keys_are_not_taken(folder):
 
 @pytest.mark.parametrize('left', [0, 1, -1, -5])
 def test_damaged_frames_are_not_taken(folder, left):
-    """Cut short, or of the same length with another content."""
+    """They are truncated, or have the same length and other content."""
     path = folder / 'frames' / 'c' / '000000.png'
     content = path.read_bytes()
     path.write_bytes(content[:left])
@@ -55,7 +55,7 @@ def test_damaged_frames_are_not_taken(folder, left):
 
 
 def test_a_line_that_was_cut_off_is_dropped(folder):
-    """Wherever it was cut; what is added later is read again."""
+    """Wherever it was cut, later lines can be read."""
     path = folder / 'run' / journal.FILE
     content = path.read_bytes()
     last = content.rindex(b'\n', 0, -1) + 1

@@ -37,7 +37,7 @@ def test_other_data_sets_are_not(available):
 
 
 def test_printed_averages_are_those_of_the_columns():
-    """To the last printed digit, but for one that the paper has lower."""
+    """They agree to the last digit, except one that the paper has lower."""
     off = {}
     for available in (VID3OC, INTVID):
         for column in find_paper(available)['columns']:

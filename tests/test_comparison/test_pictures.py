@@ -11,7 +11,7 @@ from dksan_mm.utils.resize import matlab_resize
 
 
 def most_different(images, side):
-    """Top and left of the best square, by trying all of them."""
+    """Find the top and left of the best square by trying all of them."""
     grey = [cv2.cvtColor(i, cv2.COLOR_BGR2GRAY).astype(float) for i in images]
     spread = np.var(grey, axis=0)
     places = [(spread[top:top + side, left:left + side].mean(), top, left)
@@ -31,7 +31,7 @@ def test_the_crop_is_where_images_differ_most(rng_images, count, size):
 
 @pytest.fixture
 def rng_images():
-    """Function: images of noise whose amplitude varies over the frame."""
+    """Return a function for noise whose amplitude varies over the frame."""
     rng = np.random.default_rng(1)
 
     def make(count, size):

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Messages of a comparison's processes, and their outcome.
+"""Messages of a comparison's processes, and their outcomes.
 
-tests/test_tools/test_compare.py starts them.
+tests/test_tools/test_compare.py starts the processes.
 """
 import multiprocessing
 
@@ -12,7 +12,7 @@ from dksan_mm.utils.errors import UserError
 
 
 def listen(*messages):
-    """The outcome where a process sends messages and ends."""
+    """Return the outcome if a process sends messages and ends."""
     ours, theirs = multiprocessing.Pipe(duplex=False)
     for message in messages:
         theirs.send(message)

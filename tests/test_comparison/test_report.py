@@ -13,7 +13,7 @@ from dksan_mm.comparison.paper import find_paper
 
 
 class Page(HTMLParser):
-    """Tags and attributes of a page, and its text."""
+    """Parser of the tags, attributes and text of a page."""
 
     def __init__(self, text):
         super().__init__()
@@ -32,12 +32,12 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def page(comparison):
-    """The report of a comparison, parsed."""
+    """Return the parsed report of a comparison."""
     return Page(report.write_report(comparison.results, comparison.tasks))
 
 
 def test_names_are_text_and_never_code(page):
-    """Videos, models, errors and the command hold HTML."""
+    """Videos, models, errors and the command contain HTML."""
     assert not page.all('i') and not page.all('o') and not page.all('memory')
     assert {tag for tag, _ in page.tags} & {'b', 'x'} == {'b'}  # captions
     for text in (*VIDEOS, 'a <i>', 'no <memory>', 'a <cpu>',
@@ -114,7 +114,7 @@ def browser(tmp_path):
 
 
 def test_the_page_works_in_a_browser(comparison, browser, tmp_path):
-    """Sorting, tabs, slider, flip and crops, by mouse and by keyboard."""
+    """Sorting, tabs, slider, flip and crops work by mouse and keyboard."""
     comparison.results['paper'] = dict(
         find_paper({f'{n:03d}': 120
                     for n in range(50, 66)}),

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Results of a comparison, as JSON can hold them."""
+"""Results of a comparison that JSON can represent."""
 import hashlib
 import json
 import os

@@ -37,7 +37,7 @@ def test_a_metric_without_its_package_is_refused(monkeypatch):
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """Folder on the path with the module ``own_metrics``."""
+    """Return a folder in the path with the module ``own_metrics``."""
     (tmp_path / 'own_metrics.py').write_text(
         'from dksan_mm.evaluation.metrics import VideoMetric\n'
         'class Error(VideoMetric):\n    better = "lower"\n'

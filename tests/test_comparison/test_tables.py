@@ -14,8 +14,10 @@ ONE, TWO = VIDEOS
 
 @pytest.fixture
 def results():
-    """PSNR: a tie as printed, then b ahead; NIQE, where lower is better, is
-    not defined for b's second video."""
+    """Return results with a tie as printed, then b ahead, in PSNR.
+
+    NIQE, where lower is better, is undefined for the second video of b.
+    """
     return make_results({
         'a':
         model_results({

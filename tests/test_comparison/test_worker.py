@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""One model of a comparison, in this process."""
+"""A model of a comparison, run in this process."""
 import dataclasses
 import sys
 from pathlib import Path
@@ -24,7 +24,7 @@ CONFIG = str(
 
 @pytest.fixture
 def task(tmp_path):
-    """Two clips of two and one frames of 48x64."""
+    """Return a task with two clips of two frames and one frame of 48x64."""
     root, rng = tmp_path / 'data', np.random.default_rng(0)
     for clip, count in (('a', 2), ('b c', 1)):
         images = [

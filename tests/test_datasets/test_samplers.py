@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The same crops for any number of workers and ranks, new ones each epoch."""
+"""Crops are equal for any number of workers and ranks, and new each epoch."""
 import copy
 import multiprocessing
 import os
@@ -103,7 +103,7 @@ def test_ranks_share_one_sequence():
 
 
 def positions(first, world_size, count, *, seed=7, of=None):
-    """Index and seed of the samples from one on, ranks put together."""
+    """Return index and seed of the samples of all ranks, from one on."""
     parts = []
     for rank in range(world_size):
         sampler = SeededInfiniteSampler(range(5), seed=seed)
@@ -137,7 +137,7 @@ def test_a_loader_starts_without_loading_what_comes_before(
 
 
 def read_as_rank(rank, config, store, results):
-    """Half an epoch on one of two ranks: what was loaded and what opened."""
+    """Read half an epoch on one of two ranks; return loads and opens."""
     torch.set_num_threads(1)
     torch.distributed.init_process_group(
         'gloo', init_method=f'file://{store}', rank=rank, world_size=2)
@@ -189,7 +189,7 @@ def repeat(dataset, _):
 
 
 def join(dataset, folder):
-    """Each clip as a data set of its own, one after the other."""
+    """Make a concatenation with a separate data set for each clip."""
     for clip in ('carpenter-bee', 'egret-lake'):
         (folder / clip).write_text(f'{clip}\n')
     return dict(

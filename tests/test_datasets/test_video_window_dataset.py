@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Listing clips and frames, and saying what is wrong with them."""
+"""Listing of clips and frames, and its error messages."""
 import os
 import shutil
 from pathlib import Path

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Models that are quick enough to run on every frame of a test."""
+"""Models that are fast enough to run on every frame of a test."""
 import pytest
 from helpers.exported import exported  # noqa: F401
 from helpers.tiny_network import CONFIGS, tiny_checkpoint  # noqa: F401

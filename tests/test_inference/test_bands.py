@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Chains in bands of rows give what they give on whole maps."""
+"""Chains in bands of rows give the results of whole feature maps."""
 import pytest
 import torch
 from torch import nn
@@ -77,7 +77,7 @@ def test_reach_counts_rows_of_the_input():
 
 
 class Subclass(nn.Conv2d):
-    """As a quantised or adapted layer is."""
+    """Layer like a quantised or adapted one."""
 
 
 def hooked() -> nn.Module:

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The bicubic x2 of the evaluation is torch's."""
+"""The bicubic x2 of the evaluation equals torch's."""
 import pytest
 import torch
 from torch.testing import assert_close

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The evaluator gives what the network gives, whatever is done to it."""
+"""The evaluator gives the results of the network, even if it is changed."""
 import copy
 import pickle
 
@@ -27,7 +27,7 @@ SMALL = dict(channels=8, num_blocks=(2, 1, 1), reduction=2, deform_groups=2)
 
 
 def shaken(module: nn.Module) -> nn.Module:
-    """With parameters that all matter, in float64."""
+    """Make all parameters matter, in float64."""
     for name, parameter in module.named_parameters():
         small = 'offset' in name or parameter.ndim == 1
         nn.init.normal_(parameter, std=.05 if small else .2)
@@ -45,7 +45,7 @@ def window(size=(9, 4)) -> Tensor:
 
 @torch.no_grad()
 def check(net: nn.Module, size=(9, 4), scale=None) -> Tensor:
-    """The evaluator's frames, which must be those of the plain network."""
+    """Return the evaluator's frames, which must equal the network's."""
     frames = window(size)
     expected = net(frames)
     out = DKSANEvaluator(net, band_pixels=64)(frames)
@@ -108,7 +108,7 @@ def test_a_hook_that_changes_an_output_counts(net):
 
 
 class LoRA(nn.Conv2d):
-    """A convolution with something added, as adapters are."""
+    """A convolution with an addition, as in adapters."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) + 0.5
@@ -124,7 +124,7 @@ def test_subclassed_convolutions_are_used(net):
 
 
 class Blocks(nn.Module):
-    """A kind of block that the evaluator does not know."""
+    """A kind of block that the evaluator does not support."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -135,7 +135,7 @@ class Blocks(nn.Module):
 
 
 class Doubled(RCAB):
-    """A subclass of a block that it knows."""
+    """A subclass of a block that it supports."""
 
     def forward(self, x: Tensor) -> Tensor:
         return 2 * super().forward(x)

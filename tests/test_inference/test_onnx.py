@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The runner of exported networks; test_onnx_export.py compares its frames."""
+"""Runner of exported networks; test_onnx_export.py compares its frames."""
 import errno
 import shutil
 import signal
@@ -46,7 +46,7 @@ def run_alone(*arguments):
 
 @pytest.fixture(autouse=True)
 def _name(monkeypatch):
-    """The name that the command has before its messages."""
+    """Name that the command prints before its messages."""
     monkeypatch.setattr(sys, 'argv', ['onnx'])
 
 
@@ -101,7 +101,7 @@ def test_frames_are_padded_as_in_torch(tmp_path):
 
 
 def said(capsys):
-    """The one sentence."""
+    """Return the single line of the message."""
     line, = capsys.readouterr().err.splitlines()
     assert line.startswith('onnx: ')
     return line

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Exported graphs give what torch gives, for any size."""
+"""Exported graphs give the results of torch for any size."""
 import errno
 import json
 
@@ -24,7 +24,7 @@ TOLERANCE = 1e-4
 
 @torch.no_grad()
 def check(model, path, sizes, scale=None):
-    """Compare the graphs' frames, not rounded, with the network's."""
+    """Compare the graphs' unrounded frames with those of the network."""
     graphs, network = load_graphs(path), model.generator
     assert graphs.scale == (scale or network.scale)
     for size in sizes:

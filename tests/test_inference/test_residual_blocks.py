@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Residual blocks in bands give what they give on whole maps."""
+"""Residual blocks in bands give the results of whole feature maps."""
 import pytest
 import torch
 from torch import nn
@@ -21,7 +21,7 @@ CHAINS = {
 
 
 def shaken(module: nn.Module) -> nn.Module:
-    """With parameters that all matter, in float64."""
+    """Make all parameters matter, in float64."""
     for parameter in module.parameters():
         nn.init.normal_(parameter, std=.05 if parameter.ndim == 1 else .2)
     return module.double()

@@ -70,7 +70,7 @@ def test_a_video_has_the_source_s_times_and_sound(bicubic, tmp_path):
 
 
 def test_scenes_are_restored_apart(tiny_checkpoint, tmp_path):
-    """Two real clips joined: as if each had been restored alone."""
+    """Two joined clips give the frames of the separate clips."""
     model = init_model(*tiny_checkpoint)
     scenes = []
     for name in ('dashcam-highway', 'puppy-grass'):
@@ -123,7 +123,7 @@ def test_no_space_left(bicubic, tmp_path, target):
 
 def test_an_error_of_the_source_names_the_source(bicubic, tmp_path,
                                                  monkeypatch):
-    """Also before the first frame, when there is nothing of the target."""
+    """This includes errors before the first frame of the target."""
     path = make_video(tmp_path / 'v.mkv', moving(2))
 
     def fail(*_):
@@ -137,7 +137,7 @@ def test_an_error_of_the_source_names_the_source(bicubic, tmp_path,
 
 
 def test_a_source_that_is_removed_while_it_is_read(bicubic, tmp_path):
-    """An open file can be read to its end; its tags are read again."""
+    """The open file is read to its end; its tags are read again."""
     path = make_video(tmp_path / 'v.mkv', moving(12), audio='pcm_s16le')
     report = restore_video(
         bicubic,
@@ -153,7 +153,7 @@ def test_a_source_that_is_removed_while_it_is_read(bicubic, tmp_path):
                          [('big.mp4', 'the unfinished file has been removed'),
                           ('big', 'No such file or directory')])
 def test_a_target_s_folder_that_is_removed(bicubic, tmp_path, target, said):
-    """It is noticed at the next frame, not after all of them."""
+    """It is noticed at the next frame, not at the end."""
     path = make_video(tmp_path / 'v.mkv', moving(60))
     (tmp_path / 'out').mkdir()
     seen = []

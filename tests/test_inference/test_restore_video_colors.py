@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Colours from a source to an upscaled video, each read by its own tags."""
+"""Colours of a source and an upscaled video, each read by its own tags."""
 import av
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ SIDE = 32  # of a patch, LR pixels
 
 
 def first_frame(path):
-    """Its planes as they are stored, at the patches' centers, and tags."""
+    """Return its stored planes at the patches' centres, and its tags."""
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
     planes = []
@@ -45,7 +45,7 @@ def write(path, matrix, codec='ffv1', bits=8, **tags):
     ((6, 2, 2), (1, 1, 1)),
 ])
 def test_tags_and_colours_are_the_source_s(bicubic, tmp_path, tags, kept):
-    """Of an equal primaries and transfer, equal RGB are equal colours."""
+    """With equal primaries and transfer, equal RGB is an equal colour."""
     matrix, primaries, transfer = tags
     planes, path = write(
         tmp_path / 'v.mkv',

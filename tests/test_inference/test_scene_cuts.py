@@ -16,7 +16,7 @@ CLIPS = sorted(SAMPLE.glob('*/*.mp4'))
 
 @pytest.fixture(scope='module')
 def clips():
-    """The first 24 frames of each sample clip at 1/16, RGB."""
+    """Return the first 24 frames of each sample clip at 1/16, RGB."""
     found = {}
     for path in CLIPS:
         found[path.stem] = frames = []
@@ -72,7 +72,7 @@ def test_a_frame_of_one_pixel():
 @pytest.mark.parametrize('size', [(45, 80), (18, 32), (100, 33), (12, 20),
                                   (60, 7), (1, 1)])
 def test_images_are_measured_as_by_opencv(size):
-    """The thresholds were measured so."""
+    """The thresholds were measured with OpenCV."""
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     grey = scene_cuts._grey(image)
     np.testing.assert_array_equal(grey, cv2.cvtColor(image,

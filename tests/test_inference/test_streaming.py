@@ -55,7 +55,7 @@ def restore(*args, **kwargs) -> list:
 
 
 def per_window(model: WindowVSR, frames: list) -> list:
-    """What the test loop scores: each window by itself, rounded."""
+    """Return the rounded result of each window, as in the test loop."""
     results = []
     for centre in range(len(frames)):
         indices = window_indices(centre, 7, length=len(frames))

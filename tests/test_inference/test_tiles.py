@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The cascade in tiles."""
+"""Cascades in tiles."""
 import pytest
 import torch
 from torch.testing import assert_close
@@ -60,7 +60,7 @@ def test_shared_means_bring_tiles_closer_than_their_own(net):
 
 @torch.no_grad()
 def test_tiles_of_a_level_that_says_no_means(net):
-    """A trunk with hooks keeps its own; the others share theirs."""
+    """A level with hooks keeps its own means; the others share theirs."""
     frame, fused = inputs((20, 18))
     calls = []
     handle = net.network.levels[0].blocks[0].register_forward_hook(

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A video that is changed on the way; test_restore_video.py has the rest."""
+"""A video whose frames are changed; test_restore_video.py has the rest."""
 import numpy as np
 from helpers.video_files import make_video, moving, read_packets, read_video
 

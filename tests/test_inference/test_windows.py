@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Windows of a stream, whatever upscales them."""
+"""Windows of a stream for any restorer."""
 import numpy as np
 import pytest
 
@@ -7,7 +7,7 @@ from dksan_mm.inference.windows import check_frames, restore_stream
 
 
 class Spy:
-    """Upscales nothing; a frame is its first number."""
+    """Restorer that upscales nothing; a frame is its first number."""
     num_frames = 5
 
     def __init__(self):

@@ -47,7 +47,7 @@ def test_names_as_long_as_they_may_be(tmp_path, name):
 
 
 def test_names_where_the_system_has_ascii_alone(tmp_path):
-    """Other names then hold bytes that Python cannot decode."""
+    """Other names then contain bytes that Python cannot decode."""
     name = 'é漢.mp4'
     code = 'import sys\nfrom dksan_mm.io import files\n' \
         'print(ascii(files.reserve_file(sys.argv[1], ".tmp.mp4")))'

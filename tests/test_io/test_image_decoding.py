@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Images as viewers show them: the right values, or a sentence."""
+"""Images are decoded as viewers show them, or rejected in a sentence."""
 import io
 import struct
 import zlib
@@ -17,14 +17,14 @@ from dksan_mm.prepare.sources import Clip, iter_frames
 
 
 def shown(content):
-    """The image in RGB, and the notes."""
+    """Return the image in RGB, and the notes."""
     image, notes = decode(content, 'x')
     assert image.dtype == np.uint8 and image.flags.c_contiguous
     return image[..., ::-1], notes
 
 
 def swapped_profile():
-    """sRGB whose red and blue primaries change places."""
+    """Return sRGB with exchanged red and blue primaries."""
     profile = bytearray(SRGB)
     count, = struct.unpack_from('>I', profile, 128)
     tags = {
@@ -38,7 +38,7 @@ def swapped_profile():
 
 
 def linear_grey_profile():
-    """A grey profile whose values are proportional to light."""
+    """Return a grey profile with values proportional to light."""
     white = b'XYZ \0\0\0\0' + struct.pack('>3i', 63190, 65536, 54061)
     curve = b'curv\0\0\0\0' + struct.pack('>I', 0)
     text = b'desc\0\0\0\0' + struct.pack('>I', 2) + b'a\0' + bytes(78)
@@ -120,7 +120,7 @@ def test_other_kinds_of_transparency():
 
 @pytest.mark.parametrize('kind', ['PNG', 'TIFF', 'WEBP', 'JPEG'])
 def test_a_profile_is_applied(kind):
-    """Red and blue change places, in every format."""
+    """Red and blue are exchanged, in every format."""
     image = np.tile(np.uint8([[[200, 40, 60]]]), (16, 16, 1))
     options = dict(WEBP=dict(lossless=True), JPEG=dict(quality=100))
     content = encoded(
@@ -134,7 +134,7 @@ def test_a_profile_is_applied(kind):
 
 
 def test_a_profile_of_grey_values():
-    """Half the light is level 188 of sRGB."""
+    """Half of the light is level 188 of sRGB."""
     image = np.full((4, 4), 128, np.uint8)
     found, notes = shown(
         encoded(Image.fromarray(image), icc_profile=linear_grey_profile()))
@@ -284,7 +284,7 @@ def test_a_small_file_cannot_ask_for_gigabytes(kind):
 
 
 def test_plain_files_take_the_quick_way(monkeypatch):
-    """Training reads its frames through it."""
+    """Training reads its frames this way."""
     monkeypatch.setattr(image_decoding, '_read_metadata', None)
     monkeypatch.setattr(image_decoding, '_open', None)
     for kind in ('PNG', 'JPEG'):
@@ -308,7 +308,7 @@ def test_an_animation_s_default_image(tmp_path):
 
 
 def test_damaged_animations_end_in_one_sentence():
-    """OpenCV's reader of animations ended the process on some of them."""
+    """OpenCV's reader of animations crashed on some of them."""
     rng = np.random.default_rng(0)
     frames = [
         Image.fromarray(rng.integers(0, 256, (48, 64, 3), np.uint8))

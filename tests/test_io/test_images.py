@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Image files are written whole or not at all."""
+"""Image files are written completely or not at all."""
 import os
 import zlib
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Folders as people have them: frames, covers, posters and rubbish."""
+"""Folders as users have them: frames, covers, posters and other files."""
 import os
 import socket
 

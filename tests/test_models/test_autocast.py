@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What half precision may change, and what it must not.
+"""Permitted and forbidden effects of half precision.
 
-bfloat16 rounds to 8 bits, a part in 512 at most.
+bfloat16 rounds to 8 bits, at most a part in 512.
 """
 import copy
 
@@ -23,20 +23,20 @@ def autocast():
 
 
 def build(name):
-    """A network in float32, and its twin in float64."""
+    """Build a network in float32, and the same in float64."""
     network = build_model(NETWORKS[name], torch.float32).generator
     return network, copy.deepcopy(network).double()
 
 
 def deep(name):
-    """Networks of as many blocks as the paper's, narrow."""
+    """Return narrow networks with as many blocks as the paper's."""
     if name == 'edvr':
         return dict(EDVR, num_blocks=40)
     return dict(DKSAN, num_blocks=(30, 20, 15, 10))
 
 
 def skip_of(name, frame):
-    """What a network adds its residual to, x16."""
+    """Return the x16 frame to which a network adds its residual."""
     steps, mode = ([16], 'bilinear') if name == 'edvr' else \
         ([2] * 4, 'bicubic')
     for scale in steps:
@@ -47,7 +47,7 @@ def skip_of(name, frame):
 
 @pytest.mark.parametrize('name', NETWORKS)
 def test_the_frame_itself_is_never_rounded_to_half_precision(name):
-    """On frames of about 1, a residual of 1e-3 is exact to a tenth of it."""
+    """On frames of about 1, a residual of 1e-3 is accurate to a tenth."""
     network, exact = build(name)
     frames = 0.98 + 0.01 * torch.rand(1, 7, 3, 4, 4)
     skip = skip_of(name, frames[:, 3].double())
@@ -103,7 +103,7 @@ def test_offsets_are_predicted_in_float32(name):
 
 @pytest.mark.parametrize('name', NETWORKS)
 def test_loss_and_gradients_are_near_those_of_float64(name):
-    """The loss to a thousandth; each gradient's direction and size to 5 %."""
+    """The loss within 0.1 %, direction and size of gradients within 5 %."""
     losses, gradients = [], []
     for dtype in (torch.float64, torch.float32):
         model = build_model(NETWORKS[name], dtype)

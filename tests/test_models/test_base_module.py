@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The stand-in is initialised as mmengine's own class is."""
+"""The stand-in is initialised like mmengine's own class."""
 import mmengine.model
 import pytest
 import torch

@@ -1,7 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A batch in parts or over processes is the batch, as gradients go.
+"""A batch in parts or over processes has the gradients of the batch.
 
-All in float64, where sums in another order differ by 1e-15 of their terms.
+Everything is in float64, where sums in another order differ by 1e-15 of their
+terms.
 """
 import pytest
 import torch
@@ -22,13 +23,13 @@ CASES = {
 
 @pytest.fixture(scope='module')
 def alone():
-    """Gradients and weights of one process, the whole batch at once."""
+    """Return gradients and weights of one process with the whole batch."""
     return {'dksan': train(DKSAN), 'edvr': train(EDVR)}
 
 
 @pytest.fixture(scope='module')
 def together(tmp_path_factory):
-    """Those of two processes, for each case."""
+    """Return those of two processes, for each case."""
     folder = tmp_path_factory.mktemp('together')
     _start_server()  # with mmagic in it, for the comparisons' tests too
     start_processes(

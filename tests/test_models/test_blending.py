@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Weights between those of two trainings."""
+"""Interpolation between the weights of two trainings."""
 import pytest
 import torch
 

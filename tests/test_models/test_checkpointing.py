@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Activation checkpointing, and channels last."""
+"""Activation checkpointing and channels last."""
 import pytest
 import torch
 from helpers.training_steps import DKSAN, EDVR, build_model, draw_batch
@@ -9,7 +9,7 @@ NETWORKS = dict(dksan=DKSAN, edvr=EDVR)
 
 
 def gradients(model, half=False):
-    """Of a training step, and the bytes that it keeps until the backward."""
+    """Return gradients of a step, and bytes kept for its backward pass."""
     kept = {}
 
     def pack(tensor):

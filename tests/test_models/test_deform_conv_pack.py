@@ -10,7 +10,7 @@ from dksan_mm.models.deform_conv_pack import DeformConvPack
 
 
 def pack(channels=4, deform_groups=2):
-    """One whose offsets are not zero any more."""
+    """Return one whose offsets are not zero."""
     layer = DeformConvPack(channels, deform_groups)
     torch.nn.init.normal_(layer.conv_offset.weight, std=.2)
     torch.nn.init.normal_(layer.conv_offset.bias, std=.5)

@@ -15,7 +15,7 @@ SMALL = dict(channels=8, num_blocks=1, num_extract_blocks=1, deform_groups=2)
 
 
 def build(**kwargs):
-    """The network in its model, as configs build it."""
+    """Build the network in its model, as configs do."""
     init_default_scope('mmagic')
     return MODELS.build(
         dict(
@@ -25,14 +25,14 @@ def build(**kwargs):
 
 
 def scatter_offsets(net):
-    """Predictors that move every sample, by up to some pixels."""
+    """Make predictors move every sample, by up to some pixels."""
     for name, parameter in net.named_parameters():
         if 'conv_offset' in name:
             torch.nn.init.normal_(parameter, std=0.3)
 
 
 def test_parameters_of_edvr_l():
-    """mmagic's x4 network, and two more steps of 64 -> 4 * 64 channels."""
+    """mmagic's x4 network and two steps of 64 -> 4 * 64 channels."""
     with torch.device('meta'):
         ours, theirs = EDVRX16Net(), EDVRNet(3, 3, 128, 7, 8, 5, 40, 3)
     count = sum(p.numel() for p in theirs.parameters())
@@ -50,7 +50,7 @@ def test_any_size_comes_out_16_times_as_large(size):
 
 
 def test_padding_does_not_shift_the_image():
-    """What the padded pixels cannot reach is as in the larger image."""
+    """Pixels out of reach of the padding equal those of the larger image."""
     model = build()
     frames = torch.rand(1, 7, 3, 8, 8)
     silence(model.generator)
@@ -79,7 +79,7 @@ def test_impossible_settings_are_rejected(kwargs, match):
 
 
 def test_mmagic_s_weights_fit_and_mean_the_same():
-    """Up to the end of the reconstruction, where the tails part."""
+    """Up to the end of the reconstruction, where the tails differ."""
     settings = dict(mid_channels=8, deform_groups=2, num_blocks_extraction=1)
     theirs = EDVRNet(
         3,
@@ -141,7 +141,7 @@ def test_the_fourth_of_seven_frames_is_the_reference():
 
 
 def test_a_mean_is_taken_off_what_features_are_made_from():
-    """The same as taking it off the frames and putting it on the output."""
+    """Equals subtracting it from the frames and adding it to the output."""
     plain = EDVRX16Net(**SMALL).double()
     centred = EDVRX16Net(**SMALL, mean=0.45).double()
     centred.load_state_dict(plain.state_dict())
@@ -168,7 +168,7 @@ def test_every_frame_is_aligned_with_the_centre_one():
 
 
 def test_tsa_is_there_and_everything_trains_from_the_first_step():
-    """No warm-up that freezes the rest, and no counter to lose on resume."""
+    """No warm-up freezes the rest, and no counter is lost on resume."""
     model = build()
     scatter_offsets(model)
     assert type(model.generator.fusion).__name__ == 'TSAFusion'

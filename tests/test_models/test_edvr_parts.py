@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""EDVR's parts equal mmagic's: names, first weights, numbers."""
+"""EDVR's parts equal mmagic's in names, initial weights and numbers."""
 import pytest
 import torch
 from mmagic.models.archs import PixelShufflePack as TheirPixelShufflePack
@@ -70,7 +70,7 @@ def test_mmengine_initialises_the_alignment_as_mmagic_s():
 
 
 def test_edvr_s_attention_starts_as_mmagic_s():
-    """After mmengine's initialisation, in a network of theirs."""
+    """After mmengine's initialisation, in a network of mmagic."""
     net = theirs.EDVRNet(3, 3, 4, 5, 2, 1, 1, 2)
     net.init_weights()
     torch.manual_seed(5)

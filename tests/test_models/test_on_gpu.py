@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Training steps and frames on a GPU that is not there.
+"""Training steps and frames on an absent GPU.
 
-Tensors have a device and a shape but no numbers; where devices mix, or a
-number decides what is computed, there is an error.
+Tensors have a device and a shape but no data. A mix of devices, or code that
+depends on a number, raises an error.
 """
 import helpers.mean_distance  # noqa: F401  (registers a loss)
 import pytest
@@ -36,7 +36,7 @@ def build(generator):
 
 
 def loss_of(model, device):
-    """Loss of a batch of 4 as the paper trains with, 32x32 to 512x512."""
+    """Return the paper's loss of a batch of 4, 32x32 to 512x512."""
     sample = DataSample()
     sample.set_data(dict(gt_img=torch.rand(4, 3, 512, 512, device=device)))
     frames = torch.rand(4, 7, 3, 32, 32, device=device)
@@ -54,7 +54,7 @@ def test_a_loss_stays_on_the_gpu(generator):
 @pytest.mark.parametrize('generator', [DKSAN, EDVR], ids=['dksan', 'edvr'])
 def test_a_training_step_reads_no_number_but_the_logged_norm(
         generator, monkeypatch):
-    """On the meta device: torch runs no gradients on an imaginary GPU."""
+    """On the meta device, since torch has no gradients on an absent GPU."""
     # It raises an error there.
     monkeypatch.setattr(torch, 'is_autocast_enabled', lambda device: False)
     with set_backend('triton'), HostReads() as reads:

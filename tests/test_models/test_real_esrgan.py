@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Real-ESRGAN; most of it is tested where its packages are."""
+"""Real-ESRGAN; most of it is tested where its packages are installed."""
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -11,7 +11,7 @@ from dksan_mm.models import RealESRGANNet, real_esrgan
 
 
 class Net:
-    """In the place of ncnn's: repeats pixels 4 times, and is not clipped."""
+    """Stand-in for ncnn's: it repeats pixels 4 times and does not clip."""
 
     def __init__(self):
         self.opt = SimpleNamespace()
@@ -37,7 +37,7 @@ class Net:
 
 
 class Mat:
-    """A matrix that shows memory as if it were contiguous, as ncnn's."""
+    """A matrix that treats memory as contiguous, like ncnn's."""
 
     def __init__(self, array):
         self.array = array

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The factors that a network upscales by."""
+"""Scale factors of a network."""
 import pytest
 import torch
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The whole network as compilers and CUDA graphs see it: one static graph."""
+"""The whole network for compilers and CUDA graphs: one static graph."""
 from collections.abc import Iterator
 
 import pytest
@@ -26,8 +26,8 @@ READS = ('_local_scalar_dense', 'item', 'nonzero', 'masked_select', 'unique',
 def backend(request, monkeypatch) -> Iterator[str]:
     """Run with an implementation.
 
-    Pure torch would be mmcv's own operator where mmcv has been imported, into
-    which no tracer sees.
+    If mmcv has been imported, pure torch would be mmcv's own operator, which
+    cannot be traced.
     """
     if request.param == 'torch':
         plain = modulated_deform_conv._PlainModulatedDeformConv2d
@@ -45,14 +45,14 @@ def network() -> DKSANNet:
 
 
 def trace(net: torch.nn.Module, frames: Tensor) -> GraphModule:
-    """The calls of torch's operators, for these shapes."""
+    """Return the calls of torch's operators, for these shapes."""
     parameters = dict(net.named_parameters())
     return make_fx(lambda *tensors: functional_call(net, *tensors))(parameters,
                                                                     (frames, ))
 
 
 def reads(graph: GraphModule) -> list[str]:
-    """Operators of a graph that make the program wait for a GPU."""
+    """Return operators of a graph that make the program wait for a GPU."""
     names = [
         node.target._schema.name.split('::')[1] for node in graph.graph.nodes
         if isinstance(node.target, torch._ops.OpOverload)
@@ -62,7 +62,7 @@ def reads(graph: GraphModule) -> list[str]:
 
 
 def devices(graph: GraphModule) -> set[str]:
-    """Devices of all tensors in a graph."""
+    """Return the devices of all tensors in a graph."""
     values = [node.meta.get('val') for node in graph.graph.nodes]
     return {
         one.device.type

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Modules whose call does what their class says."""
+"""Modules whose calls do what their classes state."""
 import pytest
 import torch
 from torch import nn
@@ -15,7 +15,7 @@ def nothing(*_):
 
 
 class Scaled(nn.Conv2d):
-    """A subclass, as of a quantised or adapted layer."""
+    """A subclass like a quantised or adapted layer."""
 
 
 def test_torchs_own_layers_are_plain():

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A larger network computes the same; its copies learn different things."""
+"""A larger network computes the same, and its copies learn differently."""
 import pytest
 import torch
 from torch import nn

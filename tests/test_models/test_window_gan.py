@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Adversarial training: each network learns from its own losses alone."""
+"""Adversarial training: each network learns from its own losses only."""
 import copy
 
 import pytest

@@ -12,7 +12,7 @@ from dksan_mm.models import WindowVSR
 
 @MODELS.register_module()
 class RepeatNet(BaseModule):
-    """Repeats the centre frame's pixels; wants multiples of 4."""
+    """Network that repeats the centre frame's pixels; multiples of 4 only."""
 
     scale, num_frames, size_divisor = 2, 7, 4
 
@@ -24,7 +24,7 @@ class RepeatNet(BaseModule):
 
 @MODELS.register_module()
 class LeaningNet(BaseModule):
-    """Sums the centre frame's pixels from the left."""
+    """Network that sums the centre frame's pixels from the left."""
 
     scale, num_frames, size_divisor = 1, 7, 1
 
@@ -120,7 +120,7 @@ def test_a_padding_preprocessor_is_rejected():
 
 
 def test_prediction_of_an_odd_size_keeps_every_row():
-    """mmagic's own padding takes LR rows off the HR output."""
+    """mmagic's own padding would crop LR rows from the HR output."""
     model = build().eval()
     sample = DataSample(gt_img=torch.zeros(3, 14, 10), gt_channel_order='RGB')
     data = dict(

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Values and gradients are tested with every implementation."""
+"""Tests of values and gradients with every implementation."""
 import pytest
 
 from dksan_mm.ops import set_backend

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The C++ operators next to pure torch, and the choice between them."""
+"""The C++ operators compared with pure torch, and the choice of either."""
 import pytest
 import torch
 from helpers.op_cases import Case, gradients
@@ -53,7 +53,7 @@ def test_cpp_and_torch_agree(channels, groups, dtype):
 
 
 def move_lines(inputs, kind):
-    """Makes the lines that are read far apart, or few, or in odd order."""
+    """Make the lines to read far apart, few, or in odd order."""
     dy = inputs['image_offset'][:, ::2]
     if kind == 'far down':
         dy += 170

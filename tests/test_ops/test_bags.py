@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Bilinear reading as sums of four rows, against the numpy definition."""
+"""Bilinear reads as sums of four rows, against the numpy definition."""
 import numpy as np
 import pytest
 import torch
@@ -22,7 +22,7 @@ def pixel_rows(images):
 
 
 def read_one(image, row, col):
-    """All channels of an image at one place."""
+    """Read all channels of an image at one position."""
     _, h, w = image.shape
     return sum(weight * image[:, y, x] for y, x, weight, *_ in
                op_reference.image_corners(row, col, h, w)) \

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What ``deform_kernel_conv2d`` refuses, and how it says so."""
+"""Arguments that ``deform_kernel_conv2d`` rejects, and its messages."""
 import pytest
 import torch
 from helpers.op_cases import NAMES, Case

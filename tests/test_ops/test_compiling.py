@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Compiling without ninja."""
+"""Compilation without ninja."""
 import subprocess
 import sys
 

@@ -218,7 +218,7 @@ def channels_last(value):
 
 
 def beside_other_channels(value):
-    """A part of the channels of a map, as a split of offsets and a mask."""
+    """Return some channels of a larger map, as from a split."""
     other = torch.full_like(value, 99.)
     return channels_last(torch.cat([value, other], 1))[:, :value.shape[1]]
 

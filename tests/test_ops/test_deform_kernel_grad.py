@@ -249,7 +249,7 @@ SECOND = dict(
 
 
 def function_of(case):
-    """The operator as a function of tensors alone, and such tensors."""
+    """Return the operator as a function of tensors, and such tensors."""
     inputs = case.inputs()
     names = [name for name in NAMES if inputs[name] is not None]
 

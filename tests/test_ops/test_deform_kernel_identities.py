@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""``deform_kernel_conv2d`` where other operators compute the same."""
+"""``deform_kernel_conv2d`` in cases in which other operators are equal."""
 import pytest
 import torch
 import torch.nn.functional as F

@@ -14,7 +14,7 @@ OFFSETS = ('image_offset', 'kernel_offset')
 
 
 def moved(layer, spread=.3):
-    """The layer with offsets that are no longer zero."""
+    """Return the layer with offsets that are not zero."""
     for name in OFFSETS:
         predictor = getattr(layer, name)
         if predictor is not None:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.processes
 
 
 class Twice(nn.Module):
-    """One layer used twice, as a recurrent network would."""
+    """One layer used twice, as in a recurrent network."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ def make_batch() -> torch.Tensor:
 
 
 def train_step(rank: int, folder: str) -> None:
-    """One process: the gradients of its half of the batch, averaged."""
+    """Run one process; return the averaged gradients of its half."""
     torch.set_num_threads(1)
     dist.init_process_group(
         'gloo', init_method=f'file://{folder}/group', rank=rank, world_size=2)

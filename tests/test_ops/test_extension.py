@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Building the C++ operators, and doing without."""
+"""The build of the C++ operators, and operation without them."""
 import os
 import subprocess
 import sys

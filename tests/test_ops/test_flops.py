@@ -18,7 +18,7 @@ def formulas():
 
 
 def count(call):
-    """FLOPs of the operators alone, by torch's own counter."""
+    """Count the FLOPs of the operators by torch's own counter."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         call()
     counts = counter.get_flop_counts()['Global']

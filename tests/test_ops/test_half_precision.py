@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Images of 16 bits in the C++ operators: no copies, one rounding."""
+"""16-bit images in the C++ operators: no copies, one rounding."""
 import ctypes
 
 import pytest
@@ -26,7 +26,7 @@ def cpp():
 
 
 def drawn(case, dtype, layout):
-    """Inputs with an image of 16 bits, and a gradient like it."""
+    """Draw inputs with a 16-bit image, and a gradient like it."""
     inputs = case.inputs(torch.float32)
     inputs['x'] = inputs['x'].to(dtype).to(memory_format=layout)
     return inputs, torch.randn(case.batch, case.c_out, *case.size).to(dtype)
@@ -129,7 +129,7 @@ def test_numbers_are_rounded_as_torch_rounds_them(dtype):
 
 
 def extra_memory(step):
-    """Bytes at the peak of a step, beyond those of its results."""
+    """Return the peak bytes of a step beyond those of its results."""
     if not process_memory.forget_peak():
         pytest.skip('this system does not report a peak of memory')
     step()
@@ -161,7 +161,7 @@ def test_no_float32_copy_of_the_maps_in_modulated_deform_conv():
 
 
 def test_no_float32_copy_of_the_gradients():
-    """The dense form sums them in float32 for the lines within reach."""
+    """The dense form sums float32 gradients for the lines in reach."""
     x = torch.randn(1, 16, 700, 700).bfloat16().requires_grad_()
     offset = torch.randn(1, 18, 700, 700, requires_grad=True)
     out = deform_kernel_conv2d(x, torch.randn(16, 16, 3, 3), offset)

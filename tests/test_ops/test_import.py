@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""``dksan_mm.ops`` needs torch alone, and imports nothing else."""
+"""``dksan_mm.ops`` needs only torch and imports nothing else."""
 import subprocess
 import sys
 from pathlib import Path

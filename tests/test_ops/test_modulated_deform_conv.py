@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""``ModulatedDeformConv2d`` is mmcv's, with the same numbers."""
+"""``ModulatedDeformConv2d`` equals mmcv's layer."""
 import mmcv.ops
 import pytest
 import torch
@@ -96,7 +96,7 @@ def test_mmcvs_own_can_be_chosen():
 
 
 def plain_layer(layer):
-    """The layer where there is no mmcv."""
+    """Return the layer without mmcv."""
     other = _PlainModulatedDeformConv2d(layer.in_channels, layer.out_channels,
                                         layer.kernel_size, layer.stride,
                                         layer.padding, layer.dilation,
@@ -132,7 +132,7 @@ def test_pure_torch_starts_as_mmcvs():
 
 
 def test_pure_torch_of_large_images_takes_little_memory(monkeypatch):
-    """A band's columns at a time, in evaluation."""
+    """Only the columns of a band are stored, in evaluation."""
     layer = _PlainModulatedDeformConv2d(
         16, 16, 3, padding=1, deform_groups=2).requires_grad_(False)
     seen, columns = [], plain_form.cells
@@ -169,7 +169,7 @@ def test_half_precision_input_is_computed_in_float32(dtype):
 @pytest.mark.parametrize(
     'sizes', [(16, 16, 1, 8), (12, 8, 2, 3), (6, 6, 6, 1)], ids=str)
 def test_half_precision_is_that_of_float32_rounded(sizes, dtype):
-    """Output and gradients, rounded once, after the bias."""
+    """Output and gradients are rounded once, after the bias."""
     case = (*sizes, dict(size=(60, 21)))
     layer, inputs = layer_and_inputs(*case, dtype=dtype)
     grad_out = torch.randn(2, sizes[1], 60, 21).to(dtype)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The operators as standard operators of ONNX."""
+"""The operators as standard ONNX operators."""
 import io
 import warnings
 
@@ -58,7 +58,7 @@ def test_groups_of_offsets_are_those_of_torch(groups, offset_groups, reach):
 
 
 class Modulated(nn.Module):
-    """A modulated deformable convolution with far offsets."""
+    """A modulated deformable convolution with large offsets."""
 
     def __init__(self, reach):
         super().__init__()

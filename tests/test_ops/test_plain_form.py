@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The operator in pure torch at once: when, and as the bands compute it."""
+"""The operator in pure torch without bands: its use and its values."""
 import pytest
 import torch
 from helpers.op_cases import NAMES, Case

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Arithmetic in the type of the tensors."""
+"""Arithmetic in the dtype of the tensors."""
 import torch
 
 from dksan_mm.ops.precision import no_autocast

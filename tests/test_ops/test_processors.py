@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The operator's C++ code on processors other than this one."""
+"""The operator's C++ code on other processors."""
 import platform
 import shutil
 import subprocess
@@ -39,7 +39,7 @@ CASES = dict(
 
 @pytest.fixture(scope='module', params=PROCESSORS)
 def processor(request, tmp_path_factory):
-    """Command that runs the code compiled for a processor."""
+    """Return a command that runs code compiled for a processor."""
     compiler, flags, emulator = PROCESSORS[request.param]
     if request.param == 'plain' and platform.machine() != 'x86_64':
         pytest.skip('this is not an x86-64 processor')

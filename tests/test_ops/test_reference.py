@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The slow definitions, against operators that others wrote."""
+"""The slow definitions compared with operators by others."""
 import numpy as np
 import pytest
 import torch

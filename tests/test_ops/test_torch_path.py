@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """The operator in pure torch, in bands of any size.
 
-Its values are held to the definition in test_deform_kernel.py.
+test_deform_kernel.py compares its values with the definition.
 """
 import pytest
 import torch

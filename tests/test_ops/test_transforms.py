@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Operators under torch's exports, compilers and transforms.
+"""Operators in torch's exports, compilers and transforms.
 
 Export, compilation, fake and meta tensors, tracing, and derivatives beyond
-backpropagation. Values are held to the definition in float64.
+backpropagation. Values are compared with the definition in float64.
 """
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ BACKENDS = ['torch', 'cpp']
 
 
 class Kernel(nn.Module):
-    """The deformable kernel convolution of given offsets."""
+    """The deformable kernel convolution with given offsets."""
 
     def __init__(self, weight):
         super().__init__()
@@ -62,7 +62,7 @@ def modulated(deform_groups, size=(2, 3), batch=1, **settings):
 
 
 def modulated_reference(layer, x, offset, mask):
-    """Sum of one dense convolution for each group of offsets."""
+    """Sum one dense convolution for each group of offsets."""
     groups = layer.deform_groups
     parts = [
         t.chunk(groups, 1) for t in (x, layer.weight.detach(), offset, mask)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Whole data sets, here clip after clip in one process."""
+"""Whole data sets, clip by clip in one process."""
 import errno
 import os
 
@@ -21,7 +21,7 @@ def noise(count, size=(32, 48)):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Arguments of the calls that would each run in a worker process."""
+    """Record the arguments of calls that would run in worker processes."""
     called = []
 
     def run(function, tasks, progress, jobs):
@@ -38,7 +38,7 @@ def calls(monkeypatch):
 
 
 def start(folder, *, said=None, **kwargs):
-    """A preparation of the clips in {folder}/in to {folder}/out."""
+    """Prepare the clips in {folder}/in to {folder}/out."""
     said = [] if said is None else said
     settings = Settings(16, *kwargs.pop('settings', ()))
     clips = Source(str(folder / 'in'), 16).select([])

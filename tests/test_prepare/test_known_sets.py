@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Test sets of video super-resolution, laid out as they are downloaded."""
+"""Test sets of video super-resolution, in their downloaded layouts."""
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ def write(folder, template='%08d.png', first=0, shrink=1):
 
 
 def prepare(source, out, scale):
-    """Manifest entries of a source's clips, as the split test."""
+    """Prepare a source's clips as the split test; return their entries."""
     source = Source(str(source), scale)
     entries = {}
     for clip in source.select(['test']):
@@ -37,7 +37,7 @@ def prepare(source, out, scale):
 @pytest.mark.parametrize('template, first', [('%04d.png', 0),
                                              ('Frame %03d.png', 1)])
 def test_clips_of_hr_next_to_lr(tmp_path, truth, lr, template, first):
-    """UDM10 and SPMCS as their authors lay them out; GoPro alike."""
+    """UDM10 and SPMCS have this layout, and so has GoPro."""
     for clip in ('archpeople', 'auditorium'):
         write(tmp_path / 'in' / clip / truth, template, first)
         write(tmp_path / 'in' / clip / lr, template, first, shrink=4)

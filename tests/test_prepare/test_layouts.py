@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Sources in the ways that users have them."""
+"""Sources in the layouts that users have."""
 import os
 import shutil
 from pathlib import Path
@@ -170,8 +170,10 @@ def pair(root, hr, lr, first_lr=0):
 
 @pytest.fixture(scope='module')
 def real():
-    """HR frames of 3.5 x 4.5 blocks of 16 pixels, and LR rounded up, darker
-    than ours by more than a grey level."""
+    """Return HR frames of 3.5 x 4.5 blocks of 16, and LR rounded up.
+
+    The LR frames are more than a grey level darker than ours.
+    """
     hr = sample_frames('val', 'puppy-grass', 3, (56, 72))
     return hr, [matlab_resize(image, 1 / 16) // 2 for image in hr]
 
@@ -285,8 +287,7 @@ def test_vid4(tmp_path, kind):
 
 def test_the_folder_that_would_be_taken_is_named(tmp_path):
     clips(tmp_path / 'data' / 'a' / 'frames', ['c', 'd'])
-    with pytest.raises(
-            ValueError, match='there are some in .*/data/a/frames'):
+    with pytest.raises(ValueError, match='there are some in .*/data/a/frames'):
         found(tmp_path)
     with pytest.raises(ValueError, match='no folder of frames in it$'):
         (tmp_path / 'empty').mkdir()

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Clips over processes, which count their frames and can be stopped."""
+"""Clips in several processes, which count frames and can be stopped."""
 import multiprocessing
 import os
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Finding clips, and reading them to the end or saying why not."""
+"""Finding clips, reading them to the end, and error messages."""
 import struct
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def images(count, size=(20, 24)):
 
 
 def write_video(path, frames, codec='ffv1', pix_fmt='bgr0'):
-    """A video; losslessly coded by default."""
+    """Write a video; losslessly coded by default."""
     with av.open(str(path), 'w') as container:
         stream = container.add_stream(codec, rate=25)
         stream.height, stream.width = frames[0].shape[:2]

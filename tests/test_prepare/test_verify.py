@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Prepared clips are checked frame by frame; every problem is named."""
+"""Frame-by-frame checks of prepared clips; every problem is reported."""
 import shutil
 
 import numpy as np
@@ -43,7 +43,7 @@ def swap(one, other):
 
 
 def brighter(path):
-    """One pixel of HR by one level: no LR pixel shows it."""
+    """Change one HR pixel by one level, which no LR pixel shows."""
     image = read_image(str(path))
     image[5, 5] ^= 1
     return image

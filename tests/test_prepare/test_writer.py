@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A clip is written whole or not at all, and checked afterwards."""
+"""A clip is written completely or not at all, and checked afterwards."""
 import os
 import struct
 import zlib
@@ -38,7 +38,7 @@ def prepare(source, out, *, split='train', has_hr=True, known=None, **kwargs):
 
 
 def tree(folder):
-    """Every file below a folder with its content."""
+    """Return every file below a folder with its content."""
     folder = Path(folder)
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -306,7 +306,7 @@ def test_a_building_place_with_files_of_the_user(tmp_path):
                                            (None, True)])
 def test_what_cannot_be_read_adds_nothing(tmp_path, monkeypatch, name,
                                           is_left):
-    """What cannot be written stays, for the next run."""
+    """Files that cannot be written stay for the next run."""
     source = write_frames(tmp_path / 'in' / 'c', noise(2))
 
     def frames(clip, **_):

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Bring the set-up's modules within reach, and their cache elsewhere."""
+"""Import paths of the set-up's modules, and a cache of their own."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ sys.path.append(str(Path(__file__).parents[2] / 'tools' / 'setup'))
 
 @pytest.fixture(autouse=True)
 def log(monkeypatch, tmp_path):
-    """Keep the set-up's cache in the test's folder; its log, empty."""
+    """Use a cache in the test's folder; return its empty log."""
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'xdg'))
     (tmp_path / 'xdg' / 'dksan_mm').mkdir(parents=True)
     path = tmp_path / 'xdg' / 'dksan_mm' / 'setup.log'
@@ -21,7 +21,7 @@ def log(monkeypatch, tmp_path):
 
 @pytest.fixture
 def script(tmp_path):
-    """Write a shell script; returns its path."""
+    """Write a shell script; return its path."""
 
     def write(name, text):
         path = tmp_path / name

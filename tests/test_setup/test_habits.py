@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Files around the project agree with one another: hooks, commands, pins."""
+"""Consistency of the project's files: hooks, commands, pins."""
 import re
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def load(name):
 
 
 def targets():
-    """The Makefile's targets, with what `make help` says of each."""
+    """Return the Makefile's targets, with their `make help` lines."""
     text = (ROOT / 'Makefile').read_text()
     return dict(re.findall(r'^([a-z-]+):[^=\n]*?(?:## (.*))?$', text, re.M))
 

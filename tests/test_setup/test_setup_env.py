@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The set-up finds a Python, knows what is done, and does what is not."""
+"""The set-up finds a Python and does only what is not done yet."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def make(script, tmp_path):
 
 
 def _python(script, name):
-    """Write a Python that passes for a supported one and tells its name."""
+    """Write a Python that seems supported and prints its name."""
     return script(name, f'test "$1" = -c || echo "{name} runs $1"\n')
 
 
@@ -95,7 +95,7 @@ def test_an_environment_goes_on_with_its_python(make, script, tmp_path):
 
 @pytest.fixture
 def project(monkeypatch, tmp_path):
-    """Lay out a copy of the project with a complete environment."""
+    """Make a copy of the project with a complete environment."""
     root = tmp_path / 'project'
     for name in setup_env.INPUTS:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -203,7 +203,7 @@ def test_too_little_disk_is_one_sentence(project, monkeypatch):
 
 @pytest.fixture
 def commands(monkeypatch, project):
-    """Record the commands; they raise what is told."""
+    """Record the commands, which raise given errors."""
 
     class Commands(list):
         fails = {}

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""mmcv is built once, for what is here, and continues where it was cut off."""
+"""mmcv is built once, for this machine; interrupted builds continue."""
 
 import json
 import sys
@@ -30,7 +30,7 @@ pathlib.Path('dist/mmcv-2.1.0-cp3-cp3-linux.whl').write_text('wheel')
 
 @pytest.fixture
 def release(monkeypatch, tmp_path):
-    """Put a tiny release in the place of mmcv's; counts its downloads."""
+    """Install a tiny release instead of mmcv's; count its downloads."""
     (tmp_path / 'mmcv-2.1.0').mkdir()
     (tmp_path / 'mmcv-2.1.0' / 'setup.py').write_text(SETUP)
     downloads = []

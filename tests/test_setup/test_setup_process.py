@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The set-up's commands are watched, told apart where they fail, locked."""
+"""Progress, errors and locks of the set-up's commands."""
 
 import subprocess
 import sys

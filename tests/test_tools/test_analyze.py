@@ -16,7 +16,7 @@ BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')
 
 @pytest.fixture(scope='module')
 def tiny(tmp_path_factory):
-    """Config of the smallest network of the family."""
+    """Write a config of the smallest network of the family."""
     path = tmp_path_factory.mktemp('configs') / 'tiny.py'
     base = ROOT / 'configs' / 'dksan-s_vid3oc_x16.py'
     path.write_text(f'_base_ = {str(base)!r}\n'
@@ -30,7 +30,7 @@ def analyze(*arguments):
 
 
 def rows_of(text):
-    """Cells of the Markdown tables' rows, by the first one."""
+    """Return the cells of the Markdown tables' rows, by the first cell."""
     lines = [line for line in text.splitlines() if line.startswith('|')]
     rows = [[cell.strip() for cell in line.strip('|').split('|')]
             for line in lines]

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The benchmark of forms of HR frames."""
+"""The benchmark of formats of HR frames."""
 import re
 import shutil
 from pathlib import Path

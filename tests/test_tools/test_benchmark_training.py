@@ -10,7 +10,10 @@ pytest_plugins = ['helpers.tool_runs']  # the fixtures
 
 @pytest.fixture
 def benchmark(monkeypatch):
-    """Function: run the tool on a made-up cost; the configs it measured."""
+    """Return a function that runs the tool on a made-up cost.
+
+    The function returns the measured configs.
+    """
     tool, seen = load_tool('benchmark_training'), []
 
     def measure(config, **settings):

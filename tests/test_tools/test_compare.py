@@ -33,9 +33,10 @@ EDVR = str(ROOT / 'configs' / 'edvr-s_vid3oc_x16.py')
 
 @pytest.fixture(scope='module', autouse=True)
 def one_thread():
-    """For the processes of the models: theirs is set when they start.
+    """Set the threads of the models' processes, which start later.
 
-    They start from multiprocessing's server, which other tests may have.
+    They start from multiprocessing's server, which other tests may have
+    started.
     """
     forkserver._forkserver._stop()
     with pytest.MonkeyPatch.context() as patch:
@@ -45,7 +46,7 @@ def one_thread():
 
 @pytest.fixture(scope='module')
 def tiny(tmp_path_factory):
-    """Config of a network of 8 channels."""
+    """Write a config of a network of 8 channels."""
     path = tmp_path_factory.mktemp('configs') / 'tiny.py'
     path.write_text(f'_base_ = {CONFIG!r}\nmodel = dict(generator=dict('
                     'channels=8, num_blocks=(1, 1, 1, 1)))\n')
@@ -53,7 +54,7 @@ def tiny(tmp_path_factory):
 
 
 def compare(data, out, *models, options=()):
-    """Exit code of tools/compare.py."""
+    """Return the exit code of tools/compare.py."""
     names = [text for model in models for text in ('--model', model)]
     arguments = ['--data', data, '--out', out, *names, *options]
     try:
@@ -69,7 +70,7 @@ def results(out):
 
 @pytest.fixture(scope='module')
 def compared(tiny_vid3oc, finished_run, tiny, tmp_path_factory):
-    """Output of a comparison of four models, one of which fails."""
+    """Return the output of a comparison of four models, one of which fails."""
     out = tmp_path_factory.mktemp('compared') / 'out'
     other = out.parent / 'other.pth'
     other.write_bytes(b'no checkpoint')
@@ -80,14 +81,14 @@ def compared(tiny_vid3oc, finished_run, tiny, tmp_path_factory):
 
 
 def frame_psnr(path, truth):
-    """PSNR of two image files, RGB, from the definition."""
+    """Compute the PSNR of two image files, RGB, by the definition."""
     first, second = (
         cv2.imread(str(p)).astype(np.float64) for p in (path, truth))
     return 10 * np.log10(255**2 / ((first - second)**2).mean())
 
 
 def test_psnr_is_that_of_the_written_frames(compared, tiny_vid3oc):
-    """Read back and scored by the definition."""
+    """They are read back and scored by the definition."""
     for name in ('bicubic', '<b>tiny', 'edvr'):
         model = results(compared)['models'][name]
         means = []
@@ -106,7 +107,7 @@ def test_psnr_is_that_of_the_written_frames(compared, tiny_vid3oc):
 @pytest.mark.parametrize('name', ['bicubic', '<b>tiny'])
 def test_numbers_are_those_of_the_test_tool(compared, tiny_vid3oc, tmp_path,
                                             finished_run, name):
-    """To the last digit, every metric of the config."""
+    """Every metric of the config is equal to the last digit."""
     arguments = {
         'bicubic': [BICUBIC],
         '<b>tiny': [CONFIG, finished_run / 'iter_4.pth']
@@ -167,7 +168,7 @@ def test_the_table_has_every_digit(compared):
 
 def test_a_second_run_computes_nothing_again(compared, tiny_vid3oc, tiny,
                                              finished_run, capsys):
-    """And gives the same results."""
+    """It gives the same results."""
     before = results(compared)
     frames = {p: p.stat().st_mtime_ns for p in compared.rglob('*.png')}
     assert compare(tiny_vid3oc, compared, f'bicubic={BICUBIC}',
@@ -181,7 +182,7 @@ def test_a_second_run_computes_nothing_again(compared, tiny_vid3oc, tiny,
 
 
 def test_a_killed_model_goes_on(tiny_vid3oc, tmp_path, capsys, compared):
-    """kill -9 after two frames; the same results after a second run."""
+    """After kill -9 at two frames, a second run gives the same results."""
     config, marker = tmp_path / 'dying.py', tmp_path / 'marker'
     config.write_text(f'_base_ = {BICUBIC!r}\n'
                       'custom_imports = dict('
@@ -209,7 +210,7 @@ def test_a_killed_model_goes_on(tiny_vid3oc, tmp_path, capsys, compared):
 
 def test_changes_are_noticed(tiny_vid3oc, tiny, finished_run, tmp_path,
                              capsys):
-    """Other weights, another LR frame, another HR frame."""
+    """Other weights, another LR frame, or another HR frame."""
     data, out = tmp_path / 'data', tmp_path / 'out'
     shutil.copytree(Path(tiny_vid3oc, 'val'), data / 'val')
     options = ('--metrics', 'psnr', '--save-frames', 'report')
@@ -232,7 +233,7 @@ def test_changes_are_noticed(tiny_vid3oc, tiny, finished_run, tmp_path,
 
 
 def test_folders_of_frames_get_their_lr(tmp_path, tiny_vid3oc, capsys):
-    """Once; --frames and --videos limit what is scored."""
+    """It is made once; --frames and --videos limit the scored frames."""
     source = tmp_path / 'source'
     rng = np.random.default_rng(0)
     for name in ('<i>clip', 'b'):
@@ -348,7 +349,7 @@ def test_a_second_run_on_the_same_folder_is_refused(tmp_path):
 
 
 def test_another_scale(tiny_vid3oc, tiny, finished_run, tmp_path):
-    """LR is made by the matching shrink; a network of x16 alone fails."""
+    """LR is made for the scale; a network of x16 only fails."""
     source = Path(tiny_vid3oc) / 'val' / 'HR'
     code = compare(
         source,
@@ -371,7 +372,7 @@ def test_another_scale(tiny_vid3oc, tiny, finished_run, tmp_path):
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
 def test_what_interrupts_it(tmp_path, monkeypatch, sentence, number):
-    """A closed terminal does as Ctrl-C does: the same command continues."""
+    """A closed terminal acts like Ctrl-C: the same command continues."""
     tool = load_tool('compare')
     monkeypatch.setattr(tool, 'compare',
                         lambda *_: os.kill(os.getpid(), number))
@@ -408,7 +409,7 @@ def test_what_ends_it(tmp_path, monkeypatch, sentence, error, code, said):
 
 
 def test_a_terminal_s_signals_reach_the_tool_alone():
-    """The processes of the models are ended by it, in order."""
+    """The tool ends the processes of the models in order."""
     ours, theirs = multiprocessing.Pipe(duplex=False)
     process = _start_server().Process(target=blocked_signals, args=(theirs, ))
     process.start()

@@ -33,7 +33,7 @@ def script(name, *arguments, **environment):
 
 
 def evaluate(processes, config, data, folder, *arguments, options=TINY):
-    """Averages and values of each video, from some processes."""
+    """Return averages and values of each video from some processes."""
     path = folder / f'{processes}.json'
     codes = run_together(
         processes,
@@ -82,7 +82,7 @@ def test_dist_train_runs_two_processes_that_share_the_work(
 
 
 def test_one_batch_for_one_process_for_two_and_in_parts(tiny_vid3oc, tmp_path):
-    """The same crops, and up to rounding the same weights after 4 steps."""
+    """Crops are equal, and up to rounding the weights after 4 steps."""
     ways = dict(
         whole=(1, 'train_dataloader.batch_size=4'),
         parts=(1, 'train_dataloader.batch_size=2'),

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""tools/export.py writes a network's graphs, or says why not."""
+"""tools/export.py writes a network's graphs or reports an error."""
 import importlib.util
 import re
 

@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Damaged files: a result or a sentence, never a crash, a hang or a rest.
+"""Damaged files yield results or a sentence, never crashes or leftovers.
 
-100 files of each tool, other ones with another DKSAN_FUZZ_SEED;
-DKSAN_FUZZ=500 for more of them.
+100 files per tool; DKSAN_FUZZ_SEED selects others, and DKSAN_FUZZ=500 more of
+them.
 """
 import os
 
@@ -22,7 +22,7 @@ BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')
 
 @pytest.fixture(scope='module')
 def run():
-    """Function: exit code and output of a tool's run in a process."""
+    """Return a function for the exit code and output of a tool."""
     with runner('fuzz_runner.py') as ask:
 
         def run(tool, *arguments, log):

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""tools/gpu_check.py, as far as it goes without a GPU."""
+"""tools/gpu_check.py, as far as possible without a GPU."""
 import re
 
 import pytest
@@ -19,7 +19,7 @@ def tool():
 
 @pytest.fixture(autouse=True)
 def interpreter_stays_on(monkeypatch):
-    """Put back, after a test, what the tool switches off for its process."""
+    """Restore, after a test, what the tool disables in its process."""
     monkeypatch.setenv('TRITON_INTERPRET', '1')
 
 

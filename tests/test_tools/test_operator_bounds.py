@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The limits of one core beside the times of the depthwise operator."""
+"""The limits of one core compared with times of the depthwise operator."""
 import re
 
 import pytest

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The preparation tool as a user runs it."""
+"""The preparation tool as run by a user."""
 import fcntl
 import json
 import os
@@ -40,7 +40,7 @@ def noise(count, size=(37, 50)):
 
 
 def frames_below(folder):
-    """Finished files below a folder with their content."""
+    """Return the finished files below a folder with their content."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in Path(folder).rglob('*') if path.is_file()
@@ -220,7 +220,7 @@ def children_of(pid):
 
 @pytest.fixture(scope='module')
 def two_clips(tmp_path_factory):
-    """Two clips to prepare, and what an undisturbed run makes of them."""
+    """Return two clips, and the result of an undisturbed preparation."""
     root = tmp_path_factory.mktemp('two')
     for name in 'ab':
         write_frames(root / 'in' / name, noise(50, (160, 160)))
@@ -363,7 +363,7 @@ def test_nothing_to_prepare_is_one_sentence(tmp_path):
 
 
 def test_videos_of_all_kinds(tmp_path):
-    """One that is not known, and two that are not taken as they are."""
+    """One is unknown, and two are converted."""
     source, out = tmp_path / 'in', tmp_path / 'out'
     source.mkdir()
     unknown = Path(make_video(source / 'a.mp4', moving(2, (48, 64)), **H264))
@@ -419,7 +419,7 @@ def test_images_have_no_fields(tmp_path):
 
 
 def make_photos(folder):
-    """Photographs of many kinds; the upright sRGB image of each, by name."""
+    """Make photographs of many kinds; return their upright sRGB images."""
     folder.mkdir()
     rgb = moving(1, (40, 70))[0]
     deep = (rgb[..., ::-1].astype(np.uint16) * 257)

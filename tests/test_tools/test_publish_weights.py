@@ -20,7 +20,7 @@ def publish(*arguments):
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    """A training's checkpoint, with a weight that shows part of a tensor."""
+    """Write a training's checkpoint; one weight is a view of a tensor."""
     path = tmp_path / 'iter_3.pth'
     weights = dict({'discriminator.conv_0.weight': torch.ones(4)},
                    step_counter=torch.tensor(3),

@@ -32,7 +32,7 @@ BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')
 
 
 def upscale(*arguments, config=BICUBIC):
-    """Exit code of the tool, run in this process."""
+    """Return the exit code of the tool, run in this process."""
     tool = load_tool('super_resolve')
     try:
         options = ['--config', config] if config else []
@@ -49,7 +49,7 @@ def small(tmp_path):
 
 @pytest.fixture
 def said(capfd, monkeypatch):
-    """Function: the lines that the tool wrote to stderr."""
+    """Return a function for the lines that the tool wrote to stderr."""
     monkeypatch.setattr(sys, 'argv', ['super_resolve.py'])
 
     def read():
@@ -164,7 +164,7 @@ def test_frames_that_are_too_large_for_a_video(tmp_path, said):
 
 
 def test_a_video_without_any_frame(small, tmp_path, said):
-    """A header that is whole before frames that are not."""
+    """Its header is intact, and its frames are not."""
     content = b'YUV4MPEG2 W20 H12 F25:1 Ip A1:1 C420jpeg\n'
     (tmp_path / 'videos').mkdir()
     bad = tmp_path / 'videos' / 'bad.y4m'
@@ -313,7 +313,7 @@ def test_what_is_not_as_in_the_video_is_said(tmp_path, said):
 
 
 def test_many_videos(small, tmp_path, said, capfd):
-    """A bad one does not keep the others from being upscaled, once."""
+    """A damaged one does not prevent the others from being upscaled, once."""
     folder = tmp_path / 'in'
     folder.mkdir()
     for name in ('a', 'c'):
@@ -333,7 +333,7 @@ def test_many_videos(small, tmp_path, said, capfd):
 
 def test_the_frames_are_those_that_are_scored(finished_run, tiny_vid3oc,
                                               tmp_path):
-    """PSNR of the PNGs is what tools/test.py says, ends of clips included."""
+    """PSNR of the PNGs equals that of tools/test.py, with clip ends."""
     checkpoint = finished_run / 'iter_4.pth'
     val = Path(tiny_vid3oc, 'val')
     assert evaluate(tiny_vid3oc, tmp_path, checkpoint) == 0

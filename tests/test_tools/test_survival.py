@@ -1,8 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""kill -9 at any moment, then --resume: the run ends as if never killed.
+"""A run killed at any moment and resumed ends as if never killed.
 
-20 kills, at other moments with another DKSAN_KILL_SEED; DKSAN_KILLS=200 for
-more of them.
+20 kills; DKSAN_KILL_SEED selects other moments, and DKSAN_KILLS=200 more of
+them.
 """
 import os
 
@@ -21,14 +21,14 @@ default_hooks = dict(ema=dict(momentum=0.1), progressive=dict(until=0))
 
 @pytest.fixture(scope='module')
 def ask():
-    """Function: gives a job to kill_runner.py, returns its answer."""
+    """Return a function that sends a job to kill_runner.py."""
     with runner('kill_runner.py') as ask:
         yield lambda do, *arguments, **job: ask(*arguments, do=do, **job)
 
 
 @pytest.fixture
 def command(tiny_vid3oc, tmp_path):
-    """Function: arguments of tools/train.py for a run of some iterations."""
+    """Return a function for the arguments of tools/train.py."""
     config = tmp_path / 'survival.py'
     config.write_text(HOOKS.format(base=CONFIG))
 
@@ -48,7 +48,7 @@ def command(tiny_vid3oc, tmp_path):
 
 
 def final(work_dir, iters):
-    """Everything that a run is judged by, and must be equal."""
+    """Return everything that must be equal after a run."""
     last = contents(work_dir / f'iter_{iters}.pth')
     best = work_dir / last['message_hub']['runtime_info']['best_ckpt']
     names = sorted(path.name for path in work_dir.glob('*.pth'))

@@ -17,7 +17,7 @@ BICUBIC = str(ROOT / 'configs' / 'bicubic_vid3oc_x16.py')
 
 
 def evaluate(data, folder, *arguments, config=CONFIG, options=TINY):
-    """Exit code of tools/test.py, results to folder/out.json."""
+    """Run tools/test.py with results in folder/out.json."""
     return run(
         'test',
         config,
@@ -54,7 +54,7 @@ def test_results_are_means_over_videos(finished_run, tiny_vid3oc, tmp_path):
 
 
 def test_a_model_without_parameters_needs_no_checkpoint(tiny_vid3oc, tmp_path):
-    """And its PSNR is that of the frames, computed apart."""
+    """Its PSNR equals that of the frames, computed separately."""
     import cv2
     from mmagic.registry import MODELS
     assert evaluate(tiny_vid3oc, tmp_path, config=BICUBIC, options=()) == 0
@@ -137,7 +137,7 @@ def test_frames_without_ground_truth_are_named(tiny_vid3oc, tmp_path,
 
 
 def test_another_scale(tiny_vid3oc, tmp_path, sentence):
-    """Bicubic x4, of LR by the matching shrink."""
+    """Bicubic x4, with LR downscaled by 4."""
     data = tmp_path / 'data'
     expected = {}
     for path in sorted(Path(tiny_vid3oc, 'val', 'HR').rglob('*.png')):

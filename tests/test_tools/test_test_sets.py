@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Vid4, UDM10, SPMCS and REDS4, from what is downloaded to their scores.
+"""Vid4, UDM10, SPMCS and REDS4, from the download to the scores.
 
-Frames of the sample clips stand for theirs, in their sizes, folders and names.
+Frames of the sample clips replace theirs, in their sizes, folders and names.
 """
 import json
 import subprocess
@@ -38,7 +38,7 @@ MMAGIC = dict(
 
 
 def download(root, layout, size=None, count=2):
-    """Write a set's folders of frames; names of its clips."""
+    """Write a set's folders of frames; return the names of its clips."""
     hr, lr, template, clips = layout
     for clip, own in clips.items():
         images = sample_frames('val', 'dashcam-highway', count, size or own)
@@ -49,7 +49,7 @@ def download(root, layout, size=None, count=2):
 
 
 def prepare(*arguments):
-    """Run tools/prepare_data.py in a process of its own."""
+    """Run tools/prepare_data.py in its own process."""
     tool = ROOT / 'tools' / 'prepare_data.py'
     done = subprocess.run(
         [sys.executable, tool, *map(str, arguments), '--jobs', '1'],
@@ -61,7 +61,7 @@ def prepare(*arguments):
 
 
 def evaluate(name, data, folder):
-    """Scores of each video with the released weights."""
+    """Return the scores of each video with the released weights."""
     config = ROOT / 'configs' / 'dksan' / f'{name}.py'
     assert test_test.evaluate(
         data, folder, WEIGHTS, config=config, options=()) == 0
@@ -69,7 +69,7 @@ def evaluate(name, data, folder):
 
 
 def bicubic(lr_folder, hr_folder, scale):
-    """Mean PSNR of MATLAB's bicubic over a clip."""
+    """Compute the mean PSNR of MATLAB's bicubic over a clip."""
     pairs = zip(list_frames(str(lr_folder)), list_frames(str(hr_folder)))
     return np.mean([
         psnr(read_image(hr), matlab_resize(read_image(lr), scale))
@@ -78,7 +78,7 @@ def bicubic(lr_folder, hr_folder, scale):
 
 
 def check(videos, clips, folder, kinds, scale):
-    """Every clip is scored, and better than bicubic."""
+    """Check that every clip is scored, and better than bicubic."""
     assert list(videos) == clips
     for clip, scores in videos.items():
         lr, hr = (folder / kind.format(clip) for kind in kinds)
@@ -119,7 +119,7 @@ def test_x4_without_preparation(tmp_path, name):
 
 
 def test_x4_of_prepared_clips_has_the_scores_of_mmagic_s_folders(tmp_path):
-    """`prepare_data.py --scale 4`, `test.py --scale 4`: for other layouts."""
+    """`prepare_data.py --scale 4` and `test.py --scale 4`, other layouts."""
     layouts = SETS['udm10'], ('GT/{}', 'BIx4/{}', '%04d.png',
                               dict(archpeople=0))
     for number, layout in enumerate(layouts):

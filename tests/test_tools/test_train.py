@@ -31,7 +31,7 @@ def same(first, second):
 
 
 def run_until(finished, work_dir, iteration):
-    """A copy of a run as it was after some iterations."""
+    """Copy a run in its state after some iterations."""
     shutil.copytree(finished, work_dir)
     for path in work_dir.glob('*_iter_*.pth'):
         path.unlink()
@@ -86,7 +86,7 @@ def test_a_config_in_the_work_dir_stays_as_it_is(tiny_vid3oc, tmp_path, name):
 
 
 def test_a_resumed_run_follows_its_config(finished_run, tiny_vid3oc, tmp_path):
-    """Its schedule's end is moved from step 4 to step 6."""
+    """The end of its schedule is moved from step 4 to step 6."""
     work_dir = run_until(finished_run, tmp_path / 'longer', 2)
     options = ['param_scheduler.1.end=6']
     assert train(
@@ -115,7 +115,7 @@ def test_a_resumed_run_ends_like_one_that_never_stopped(
 
 def test_edvr_trains_as_a_whole_before_and_after_a_resume(
         tiny_vid3oc, tmp_path):
-    """mmagic's own would train its fusion alone, again after a resume."""
+    """mmagic's would train only its fusion, again after a resume."""
     arguments = dict(
         config=str(ROOT / 'configs' / 'edvr-s_vid3oc_x16.py'),
         options=[
@@ -136,7 +136,7 @@ def test_edvr_trains_as_a_whole_before_and_after_a_resume(
 
 def test_synthetic_motion_is_learned_from_and_the_same_after_a_resume(
         tiny_vid3oc, tmp_path):
-    """Crops of 160 have room around 64; those of the other runs have none."""
+    """Crops of 160 have a margin around 64; those of other runs do not."""
     pipeline = 'train_dataloader.dataset.pipeline'
     options = [
         f'{pipeline}.crop.gt_patch_size=160',
@@ -184,7 +184,7 @@ def test_nothing_to_resume_starts_from_the_beginning(finished_run, tiny_vid3oc,
 
 
 class Program:
-    """What a poisoned checkpoint would have executed."""
+    """Object that a poisoned checkpoint would execute."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -209,7 +209,7 @@ def poisoned_by_config(checkpoint, proof):
                          [poisoned, poisoned_by_getattr, poisoned_by_config])
 def test_a_poisoned_checkpoint_in_the_work_dir_stops_the_tool(
         change, finished_run, tiny_vid3oc, tmp_path, sentence):
-    """It is no accident, unlike a damaged one: someone has to see it."""
+    """Unlike a damaged one, it is no accident: the user has to inspect it."""
     work_dir = run_until(finished_run, tmp_path / 'w', 2)
     checkpoint = torch.load(work_dir / 'iter_2.pth')
     change(checkpoint, tmp_path / 'proof')
@@ -320,7 +320,7 @@ def test_of_a_finished_run_nothing_is_left_to_do(finished_run, tiny_vid3oc,
 
 def test_a_config_s_own_weights_are_where_a_resumed_training_begins(
         finished_run, tiny_vid3oc, tmp_path):
-    """--resume in an empty folder does not forget load_from."""
+    """--resume in an empty folder does not ignore load_from."""
     first, work_dir = tmp_path / 'first.pth', tmp_path / 'w'
     # Other weights than any seed gives; they stay, but for the average's
     # rounding, at a rate of zero.
@@ -343,7 +343,7 @@ def test_a_config_s_own_weights_are_where_a_resumed_training_begins(
 
 @pytest.fixture(scope='module')
 def averaged_run(tiny_vid3oc, tmp_path_factory):
-    """Config with a moving average of the weights, and its work dir."""
+    """Return a config with averaged weights, and its work dir."""
     folder = tmp_path_factory.mktemp('averaged')
     config = folder / 'ema.py'
     config.write_text(f'_base_ = [{CONFIG!r}]\n'
@@ -360,7 +360,7 @@ def averaged_run(tiny_vid3oc, tmp_path_factory):
 
 
 def test_averaged_weights_are_what_a_checkpoint_holds(averaged_run):
-    """The average, computed again from each step's weights."""
+    """The average is computed again from the weights of each step."""
     _, work_dir = averaged_run
     average = None
     for number in range(1, 5):
@@ -399,7 +399,7 @@ def test_a_missing_checkpoint_is_named(tiny_vid3oc, tmp_path, sentence):
 
 
 def without_data_root():
-    """The environment, without the variable that names the data's place."""
+    """Return the environment without DKSAN_DATA_ROOT."""
     return {k: v for k, v in os.environ.items() if k != 'DKSAN_DATA_ROOT'}
 
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Training against a discriminator, as any other training."""
+"""Training against a discriminator with the usual properties."""
 import shutil
 
 import torch
@@ -51,7 +51,7 @@ def test_a_resumed_run_ends_like_one_that_never_stopped(tiny_vid3oc, tmp_path):
 
 
 def test_two_processes_train_like_one(tiny_vid3oc, tmp_path):
-    """The same pairs; up to rounding, the same weights after a step."""
+    """Pairs are equal, and up to rounding the weights after a step."""
     found = {}
     for name, processes, rate in (('start', 1, 0), ('one', 1, 100), ('two', 2,
                                                                      100)):

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Trainings that go wrong stop, and leave nothing but good checkpoints."""
+"""Diverging trainings stop and leave only good checkpoints."""
 import pytest
 import torch
 from helpers.tool_runs import train
@@ -8,7 +8,7 @@ pytest_plugins = ['helpers.tool_runs']  # the fixtures
 
 
 def spoil(what, value, rank=0):
-    """Options that spoil the third iteration; every iteration is watched."""
+    """Return options that spoil the third iteration and watch all."""
     return [
         'default_hooks.poison.type=PoisonHook',
         f'default_hooks.poison.what={what}',

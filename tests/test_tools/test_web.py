@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The server of the page: headers, and what is wrong as a sentence."""
+"""The server of the page: its headers and its error messages."""
 import socket
 import sys
 import urllib.error
@@ -61,7 +61,7 @@ def test_files_that_cannot_be_are_not_found(built, capsys, name):
      'web.py: a request failed: a.onnx: Input/output error\n'),
 ])
 def test_what_ends_a_request(built, capsys, monkeypatch, error, said):
-    """A browser that is closed is no failure; others are one sentence."""
+    """A closed browser is no failure; others are reported in a sentence."""
     monkeypatch.setattr(sys, 'argv', ['tools/web.py'])
 
     def fail(*_):

@@ -57,7 +57,8 @@ def test_blocks_are_added(tmp_path):
 @pytest.mark.parametrize('checkpoint, config, said', [
     ('none.pth', CONFIG, 'there is no checkpoint file'),
     (RELEASED, 'none.py', 'none.py'),
-    (RELEASED, ROOT / 'configs' / 'edvr-s_vid3oc_x16.py', 'in only one of the'),
+    (RELEASED, ROOT / 'configs' / 'edvr-s_vid3oc_x16.py',
+     'in only one of the'),
 ])
 def test_wrong_input(tmp_path, sentence, checkpoint, config, said):
     assert widen(checkpoint, config, tmp_path / 'wide.pth') == 2

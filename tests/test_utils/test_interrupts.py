@@ -26,7 +26,7 @@ def test_a_second_signal_does_not_spoil_the_saving(number):
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGHUP])
 def test_what_was_ignored_stays_so(number):
-    """As under nohup, which ignores SIGHUP."""
+    """For example under nohup, which ignores SIGHUP."""
     before = signal.signal(number, signal.SIG_IGN)
     try:
         with stopping_once():

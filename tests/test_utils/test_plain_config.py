@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Configs are read as mmengine reads them."""
+"""Configs are read as by mmengine."""
 from pathlib import Path
 
 import pytest

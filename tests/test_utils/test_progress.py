@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Function: let so many seconds pass."""
+    """Return a function that advances the time by some seconds."""
     now = [100.]
     monkeypatch.setattr(progress.time, 'monotonic', lambda: now[0])
 
@@ -52,7 +52,7 @@ def test_frames_may_be_unknown_or_more_than_estimated(clock, capsys):
 
 
 def in_terminal(code):
-    """Text that a terminal gets of a script."""
+    """Return the text that a terminal receives from a script."""
     ours, theirs = pty.openpty()
     run = subprocess.Popen([sys.executable, '-c', code],
                            stdout=theirs,

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Nothing of OpenMMLab is imported, until somebody else does."""
+"""Nothing of OpenMMLab is imported until other code imports it."""
 import json
 import subprocess
 import sys
@@ -63,7 +63,7 @@ def run(code, *arguments):
 
 @pytest.fixture
 def module(tmp_path, monkeypatch):
-    """A module that can be imported, and is not."""
+    """Write a module that can be imported but is not."""
     (tmp_path / 'late_module.py').write_text('VALUE = 3')
     monkeypatch.syspath_prepend(tmp_path)
     yield 'late_module'
@@ -101,7 +101,7 @@ def test_an_error_is_raised_where_the_module_is_imported(module):
 
 @pytest.fixture(scope='module')
 def missing():
-    """By order of imports: exit code, and classes that are not registered."""
+    """Return exit code and unregistered classes by order of imports."""
     look = ('from mmagic import registry\n'
             f'for name, classes in {CLASSES}.items():\n'
             '    found = getattr(registry, name)\n'

@@ -11,7 +11,7 @@ def test_what_is_released_is_there():
 
 
 def test_links_are_not_needed(tmp_path, monkeypatch):
-    """A clone on Windows has files in their place."""
+    """A clone on Windows has files instead."""
     module = tmp_path / 'dksan_mm' / 'utils' / 'release.py'
     module.parent.mkdir(parents=True)
     (tmp_path / 'dksan_mm' / '.mim').mkdir()

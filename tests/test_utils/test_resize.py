@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Resizing: by hand, against loops, mmagic and torch."""
+"""Resizing, compared with hand calculation, loops, mmagic and torch."""
 import math
 
 import numpy as np
@@ -39,7 +39,7 @@ def test_weights_by_hand_shrinking():
 
 
 def imresize_loops(img, scale):
-    """MATLAB's published algorithm, sample by sample, 1-based as there."""
+    """Run MATLAB's published algorithm, sample by sample, 1-based."""
     for axis in (0, 1):
         img = np.moveaxis(img, axis, 0)
         size = len(img)
@@ -148,7 +148,7 @@ def test_wrong_sizes_are_named(sizes):
 
 
 def test_lanczos_is_the_sum_over_taps():
-    """Each axis by the definition, of a shrink and a growth."""
+    """Each axis by the definition, downscaled and upscaled."""
     img = np.random.default_rng(0).integers(0, 256, (9, 7, 3)).astype(np.uint8)
 
     def slow(values, size):

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Exit code of a tool, and what it says."""
+"""Exit codes and messages of a tool."""
 import errno
 import runpy
 import sys
@@ -19,7 +19,7 @@ TOOLS = sorted(
 
 
 def run(error, *argv):
-    """Exit code of a tool that ends with an error, or without one."""
+    """Return the exit code of a tool, with an error or without one."""
 
     def main(argv):
         if error is not None:

@@ -30,7 +30,7 @@ finish(last if rank else 0)
 
 
 def run(size, last=0):
-    """Exit codes and output of so many processes."""
+    """Return exit codes and output of a number of processes."""
     port = get_free_port()
     processes = [
         subprocess.Popen([

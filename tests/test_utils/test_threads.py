@@ -67,7 +67,7 @@ def _fail(_):
 
 
 def test_reading_and_writing_overlap():
-    """Each waits 20 x 10 ms; one after the other they would take 0.4 s."""
+    """Each waits 20 x 10 ms; sequentially they would take 0.4 s."""
 
     def items():
         for number in range(20):

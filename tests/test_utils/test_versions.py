@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Wrong versions of the packages are named in one sentence."""
+"""Wrong versions of packages are reported in one sentence."""
 
 import configparser
 import importlib.machinery
@@ -22,7 +22,7 @@ PINS = dict(
 
 
 def _pretend(monkeypatch, found):
-    """Let some packages have other versions; None: not installed."""
+    """Pretend that packages have other versions; None: not installed."""
     real = versions.version
 
     def version(package):

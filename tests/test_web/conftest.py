@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The built page, a server and a browser, once for all tests."""
+"""The built page, a server and a browser, shared by all tests."""
 import cv2
 import pytest
 from helpers.data_fixtures import sample_frames
@@ -8,7 +8,7 @@ from helpers.web_page import Page, build, missing, served
 
 @pytest.fixture(scope='session')
 def site(tmp_path_factory):
-    """Folder of the built page. Read only."""
+    """Return the folder of the built page. Read only."""
     if missing():
         pytest.skip(missing())
     return build(tmp_path_factory.mktemp('web') / 'dist')
@@ -16,28 +16,28 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def address(site):
-    """Address of the served page."""
+    """Return the address of the served page."""
     with served(site) as url:
         yield url
 
 
 @pytest.fixture(scope='module')
 def browser(site, tmp_path_factory):
-    """A browser, whose tab shows whatever the last test left."""
+    """Start a browser, whose tab shows what the last test left."""
     with Page(tmp_path_factory.mktemp('profile')) as page:
         yield page
 
 
 @pytest.fixture
 def page(browser, address):
-    """The page, without a GPU, newly loaded."""
+    """Load the page again, without a GPU."""
     browser.load(f'{address}?gpu=0')
     return browser
 
 
 @pytest.fixture(scope='session')
 def clip():
-    """Seven small frames of a real clip, then three of another. RGB."""
+    """Return seven small frames of a clip, then three of another. RGB."""
     return [
         cv2.resize(frame, (33, 21), interpolation=cv2.INTER_AREA)[..., ::-1]
         for name, count in (('puppy-grass', 7), ('dashcam-highway', 3))

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The page upscales as Python does: pictures, animations and videos."""
+"""The page upscales like Python: pictures, animations and videos."""
 import io
 import zipfile
 
@@ -26,7 +26,7 @@ def model():
 
 
 def read_zip(content):
-    """Frames of a ZIP file of PNGs, in order; alpha left out."""
+    """Read frames of a ZIP file of PNGs, in order, without alpha."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
         names = archive.namelist()
@@ -48,7 +48,7 @@ def test_a_picture_is_upscaled_as_by_python(page, model, clip, scale,
 
 
 def test_windows_and_cuts_are_those_of_python(page, model, clip, tmp_path):
-    """Two scenes, the second shorter than a window."""
+    """Two scenes; the second is shorter than a window."""
     assert [is_cut(*pair) for pair in zip(clip, clip[1:])].count(True) == 1
     frames = [(frame, 0, 0, 1, 10, 0, 0) for frame in clip]
     page.choose(write_apng(tmp_path / 'clip.png', frames))
@@ -63,7 +63,7 @@ def test_windows_and_cuts_are_those_of_python(page, model, clip, tmp_path):
 
 
 class Indices:
-    """Instead of frames, it tells which ones are in a window."""
+    """Stand-in that records the indices of frames in a window."""
     num_frames = 7
 
     def encode(self, frame):
@@ -93,7 +93,7 @@ def test_windows_of_any_clip(page, count, cuts):
 
 
 def decoded(page, path):
-    """Frames as the page decodes them, and their times in seconds."""
+    """Return frames as decoded by the page, and their times in seconds."""
     page.choose(path)
     found = page.run('''(async () => {
         const {openVideo} = await import('./videos.js');

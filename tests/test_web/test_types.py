@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The page's modules: their types fit, and they stay short."""
+"""Types and lengths of the page's modules."""
 import subprocess
 
 import pytest

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The page in use: tiles, cancelling, mistakes, small screens, offline."""
+"""The page in use: tiles, cancelling, errors, small screens, offline."""
 import shutil
 
 import cv2
@@ -15,7 +15,7 @@ HIDDEN = 'document.getElementById("{}").hidden'
 
 @pytest.fixture(scope='session')
 def photo():
-    """A frame of a real clip, RGB."""
+    """Return a frame of a clip, RGB."""
     frame, = sample_frames('val', 'dashcam-highway', 1, (192, 272))
     return cv2.resize(frame, (90, 64), interpolation=cv2.INTER_AREA)[..., ::-1]
 
@@ -120,7 +120,7 @@ def reached_by_tab(page, count):
 
 
 def test_the_keyboard_suffices(page, photo, tmp_path):
-    """Everything can be reached and has a name; the slider moves."""
+    """Everything has a name and can be reached; the slider moves."""
     page.choose(write_png(tmp_path / 'photo.png', photo[:20, :20]))
     page.run('document.getElementById("file").focus()')
     assert reached_by_tab(page, 3) == ['scale', 'model', 'start']
@@ -175,7 +175,7 @@ def test_it_works_without_a_connection(site, photo, tmp_path):
 
 
 def test_threads_on_a_server_that_sets_no_headers(site, tmp_path):
-    """As GitHub Pages: the service worker isolates the page."""
+    """On GitHub Pages, the service worker isolates the page."""
     with served(site, headers={}) as url, Page(tmp_path / 'profile') as page:
         page.load(url)
         page.wait('crossOriginIsolated')

@@ -11,7 +11,7 @@ from dksan_mm.datasets.transforms.clip_windows import StackWindows
 
 @pytest.fixture
 def window_size(monkeypatch):
-    """Function: set it for mmagic's inferencers."""
+    """Return a function that sets it for mmagic's inferencers."""
 
     def set_size(size):
         monkeypatch.setitem(VideoRestorationInferencer.extra_parameters,
@@ -22,7 +22,7 @@ def window_size(monkeypatch):
 
 
 def clip(length):
-    """Each frame is filled with its number."""
+    """Return frames filled with their numbers."""
     return torch.arange(float(length)).view(-1, 1, 1, 1).expand(-1, 3, 4, 5)
 
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""mmagic's transforms, quicker: the same values."""
+"""Faster versions of mmagic's transforms return the same values."""
 import numpy as np
 import pytest
 import torch
@@ -13,7 +13,7 @@ ROWS, COLS, LENGTH = 34, 40, 4  # of LR
 
 
 def coded_lr(t):
-    """BGR: each LR pixel tells its frame, row and column."""
+    """Return BGR frames that code frame, row and column of each pixel."""
     row, col = np.mgrid[:ROWS, :COLS]
     return np.dstack([np.full_like(row, 50 * t), row, col]).astype(np.uint8)
 

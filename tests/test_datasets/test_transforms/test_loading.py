@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Loading, checking, and LR over HR through the whole training pipeline."""
+"""Loading, checks, and alignment of LR and HR in the training pipeline."""
 from pathlib import Path
 
 import cv2
@@ -23,13 +23,13 @@ ROWS, COLS, LENGTH = 34, 40, 4  # of LR
 
 
 def coded_lr(t):
-    """BGR: each LR pixel tells its frame, row and column."""
+    """Return BGR frames that code frame, row and column of each pixel."""
     row, col = np.mgrid[:ROWS, :COLS]
     return np.dstack([np.full_like(row, 50 * t), row, col]).astype(np.uint8)
 
 
 def coded_hr(t):
-    """The LR pixel's code in two channels, the place in its block in one."""
+    """Return frames with the LR code and the position in the block."""
     hr = coded_lr(t).repeat(16, axis=0).repeat(16, axis=1)
     row, col = np.mgrid[:16 * ROWS, :16 * COLS]
     hr[..., 0] = row % 16 * 16 + col % 16
@@ -59,7 +59,7 @@ def dataset(root, pipeline, store='png'):
 
 @pytest.fixture(scope='module')
 def config():
-    """With lists of the pipelines' steps."""
+    """Return a config with the pipelines as lists."""
     config = Config.fromfile(CONFIG)
     for name in ('train', 'test'):
         pipeline = config[f'{name}_dataloader'].dataset.pipeline
@@ -218,7 +218,7 @@ def test_frames_smaller_than_the_crop_give_what_they_have(tmp_path, as_array):
 
 
 def move(img, out):
-    """Flip and transpose as the pipeline says that it did."""
+    """Flip and transpose as recorded by the pipeline."""
     for info in out['flip_infos']:
         if info['flip']:
             img = img[:, ::-1] if info[

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Rendered windows against the definition, on an image that is a formula."""
+"""Rendered windows against the definition, on an image given by a formula."""
 import numpy as np
 import pytest
 import torch
@@ -13,7 +13,7 @@ MIDDLE = (SIZE - 1) / 2
 
 
 def formula(row, col):
-    """Grey levels at any place, smooth; float64, (..., 3)."""
+    """Compute smooth grey levels at any position; float64, (..., 3)."""
     waves = [
         np.sin(row / 17 + 1) * np.cos(col / 23),
         np.cos(row / 29) * np.sin(col / 13 + 2),
@@ -28,8 +28,7 @@ def image() -> np.ndarray:
 
 
 def lr_by_definition(matrix, shift) -> np.ndarray:
-    """The frame where p shows ``matrix @ p + shift``, shrunk with all around.
-    """
+    """Downscale the frame that shows ``matrix @ p + shift`` at p."""
     row, col = np.mgrid[:SIZE, :SIZE] - MIDDLE
     seen = np.einsum('ij,jhw->ihw', matrix, np.stack([row, col]))
     seen = seen + np.reshape(shift, (2, 1, 1)) + MIDDLE
@@ -43,7 +42,7 @@ def sample(num_frames=7) -> dict:
 
 
 def fixed(velocity, stretch=((0, 0), (0, 0)), jitter=1e-9, **kwargs):
-    """The transform, with one motion in the place of random ones."""
+    """Return the transform with a fixed motion instead of random ones."""
     transform = SyntheticMotion(
         PATCH, ratio=1., ellipse=0., jitter=(jitter, jitter), **kwargs)
     motion = _Motion(np.array(velocity, float), np.array(stretch, float))

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Which frames stand in a window."""
+"""Frames of a window."""
 import itertools
 
 import pytest

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Killed at any step of writing, a run is consistent; a full disk is said."""
+"""A run is consistent if killed at any step; a full disk is reported."""
 import errno
 import multiprocessing
 import os
@@ -24,7 +24,7 @@ KILLED = 9
 
 
 def files(work_dir):
-    """Names of files; of dumped configs none."""
+    """Return names of files, except dumped configs."""
     return sorted(
         path.name for path in Path(work_dir).iterdir()
         if path.is_file() and path.suffix != '.py')
@@ -36,7 +36,7 @@ def pointer(work_dir):
 
 @pytest.fixture(scope='module')
 def begun(tmp_path_factory):
-    """Work dir of 2 iterations, one checkpoint kept, and the best."""
+    """Return the work dir of 2 iterations, with a checkpoint and the best."""
     work_dir = tmp_path_factory.mktemp('begun')
     toy_run(work_dir, 2, max_keep_ckpts=1)
     assert files(work_dir) == [
@@ -47,7 +47,7 @@ def begun(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def ended(begun, tmp_path_factory):
-    """Its continuation to 4 iterations, with a better score."""
+    """Continue it to 4 iterations, with a better score."""
     work_dir = tmp_path_factory.mktemp('ended') / 'w'
     shutil.copytree(begun, work_dir)
     toy_run(work_dir, 4, max_keep_ckpts=1, resume=True)
@@ -56,11 +56,11 @@ def ended(begun, tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def dying_run():
-    """Function that continues in a process that dies before a write.
+    """Return a function that continues a run and dies before a write.
 
-    It returns the exit code. A process that has imported all is forked for
-    each run. It computes nothing itself: torch refuses gradients in a fork of
-    a process that has made some.
+    It returns the exit code. A process that has imported everything is forked
+    for each run. It computes nothing itself, because torch rejects gradients
+    in a fork of a process that has computed some.
     """
     _start_server()
     context = multiprocessing.get_context('forkserver')
@@ -110,7 +110,7 @@ def _die(work_dir, step):
 
 
 def check(work_dir):
-    """What must hold whenever a run is killed."""
+    """Check what must hold whenever a run is killed."""
     paths = list_checkpoints(work_dir)
     for path in [*paths, *work_dir.glob('best_*.pth')]:
         read_checkpoint(str(path))
@@ -174,7 +174,7 @@ def test_unfinished_files_of_a_killed_run_are_removed(begun, tmp_path):
 
 
 def full_disk(monkeypatch, names):
-    """Let writing such files fail half-way, as on a full disk."""
+    """Make writing such files fail halfway, as on a full disk."""
     put = os.fsync
 
     def fsync(handle):

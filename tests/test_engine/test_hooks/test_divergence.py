@@ -14,7 +14,7 @@ NAN, INF = float('nan'), float('inf')
 
 
 def look(folder, skips=False, **scalars):
-    """What the hook does after an iteration with these numbers."""
+    """Return what the hook does after an iteration with these numbers."""
     hub = MessageHub('look')
     for name, value in scalars.items():
         hub.update_scalar(f'train/{name}', value)

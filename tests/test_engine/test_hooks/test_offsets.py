@@ -32,7 +32,7 @@ def network(name):
 
 
 def watch(model, hook, frames=FRAMES, iteration=0, calls=1):
-    """One training iteration; the hub that it was logged to."""
+    """Run one training iteration; return the hub with its log."""
     hub = MessageHub(f'watch{iteration}')
     runner = SimpleNamespace(
         model=model, iter=iteration, message_hub=hub, work_dir='nowhere')
@@ -47,7 +47,7 @@ def watch(model, hook, frames=FRAMES, iteration=0, calls=1):
 
 
 def set_offsets(model, **values):
-    """Let all predictors of a kind predict one value."""
+    """Make all predictors of a kind predict one value."""
     for name, layer, _ in predictors(model):
         layer.bias.data.fill_(values.get(name.rpartition('.')[2], 0.))
 
@@ -86,7 +86,7 @@ def test_statistics_of_known_offsets(calls):
 
 
 def twin_share(offset, height, width):
-    """Share of taps that leave the frame, sample by sample."""
+    """Compute the share of taps outside the frame, sample by sample."""
     inside = left = 0
     for i in range(height):
         for j in range(width):

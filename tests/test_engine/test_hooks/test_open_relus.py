@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""ReLUs that are shut learn; what a network puts out stays the same."""
+"""Inactive ReLUs learn again, and the network's output does not change."""
 from types import SimpleNamespace
 
 import pytest

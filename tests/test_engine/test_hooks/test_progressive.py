@@ -130,7 +130,7 @@ def test_a_scale_without_a_level_is_refused(scale):
 @pytest.mark.parametrize('max_iters, warned', [(2, True), (1, True),
                                                (3, False)])
 def test_levels_that_stay_untrained_are_said(max_iters, warned, caplog):
-    """Before the training and at its end."""
+    """Before and after the training."""
     hook = ProgressiveScaleHook(4, until=2)
     runner = runner_of(build(), max_iters)
     hook.before_train(runner)

@@ -6,7 +6,7 @@ from dksan_mm.engine.hooks import ResultsFileHook
 
 
 def loop(*videos):
-    """A test loop as mmagic's, its metrics with values per video."""
+    """Return a test loop like mmagic's, whose metrics have videos."""
     metrics = [SimpleNamespace(videos=values) for values in videos]
     other = SimpleNamespace()  # a metric that keeps no videos
     return SimpleNamespace(

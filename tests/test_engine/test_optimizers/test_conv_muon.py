@@ -60,7 +60,7 @@ def test_a_layer_whose_gradients_end_keeps_its_weights():
 
 
 def twin(weights, gradients, momentum, lr, steps=5):
-    """Muon with singular value decompositions, float64, from its text."""
+    """Muon by singular value decompositions, float64, from its definition."""
     average = torch.zeros_like(weights)
     for gradient in gradients:
         average = momentum * average + (1 - momentum) * gradient

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Checkpoints of other projects, and files that are none."""
+"""Checkpoints of other projects, and files that are no checkpoints."""
 import pytest
 import torch
 from torch import nn
@@ -9,7 +9,7 @@ from dksan_mm.utils.errors import UserError
 
 
 class Model(nn.Module):
-    """A model with a generator, as mmagic's."""
+    """A model with a generator, as in mmagic."""
 
     def __init__(self, channels=2, counter=False):
         super().__init__()
@@ -82,7 +82,8 @@ def test_the_first_difference_is_named(tmp_path):
 
 
 @pytest.mark.parametrize('content, match', [
-    (b'version https://git-lfs.github.com/spec/v1\n', 'placeholder of Git LFS'),
+    (b'version https://git-lfs.github.com/spec/v1\n',
+     'placeholder of Git LFS'),
     (b'\n<!DOCTYPE html><html>', 'is a web page, no checkpoint'),
     (b'PK\3\4', 'is damaged or no checkpoint'),
     (b'', 'is damaged or no checkpoint'),

@@ -11,7 +11,7 @@ from dksan_mm.datasets import SeededInfiniteSampler
 
 @pytest.fixture(scope='module')
 def whole(tmp_path_factory):
-    """Work dir of 8 iterations, all kept, and the order of its samples."""
+    """Return the work dir of 8 iterations and the order of its samples."""
     work_dir = tmp_path_factory.mktemp('whole')
     _, loaded, validated = toy_run(work_dir, 8)
     assert validated == [2, 4, 6, 8] and len(loaded) == 16
@@ -74,7 +74,7 @@ def test_other_samplers_are_read_through_and_it_is_said(tmp_path):
 
 
 class KilledInValidation(Hook):
-    """Ends the run when it validates after some iterations."""
+    """Hook that ends the run in a validation."""
 
     def __init__(self, step, stage):
         self.step, self.stage = step, stage

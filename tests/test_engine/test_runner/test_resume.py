@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Which checkpoint a training starts from."""
+"""Choice of the checkpoint from which a training starts."""
 import os
 import shutil
 
@@ -13,7 +13,7 @@ from dksan_mm.utils.errors import UserError
 
 
 def save(path, **changes):
-    """A checkpoint that a run can be resumed from."""
+    """Save a checkpoint from which a run can be resumed."""
     content = dict(
         state_dict=dict(weight=torch.zeros(2, 3)),
         meta=dict(iter=1),
@@ -24,7 +24,7 @@ def save(path, **changes):
 
 @pytest.fixture
 def work_dir(tmp_path):
-    """With checkpoints of a run that was killed after 12 iterations."""
+    """Return a folder of a run that was killed after 12 iterations."""
     for time, number in enumerate((4, 8, 12)):
         save(tmp_path / f'iter_{number}.pth')
         os.utime(tmp_path / f'iter_{number}.pth', (time, time))
@@ -147,7 +147,7 @@ def test_a_damaged_one_that_is_asked_for_is_refused(work_dir):
 
 
 class Program:
-    """What a poisoned checkpoint would have executed."""
+    """Object that a poisoned checkpoint would execute."""
 
     def __init__(self, proof):
         self.proof = proof

@@ -11,7 +11,7 @@ from dksan_mm.engine.runner.schedule import Schedule, uneven_end
 
 
 def make_runner(end, lr=1.):
-    """A warm-up of two steps, and a decay from step 2 to ``end``."""
+    """Make a runner with two warm-up steps and a decay from step 2 on."""
     optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=lr)
     wrapper = OptimWrapper(optimizer)
     schedulers = [
@@ -29,7 +29,7 @@ def make_runner(end, lr=1.):
 
 
 def train(runner, steps):
-    """The rates of some steps."""
+    """Train; return the learning rates of some steps."""
     rates = []
     for _ in range(steps):
         rates += runner.optim_wrapper.get_lr()['lr']
@@ -41,7 +41,7 @@ def train(runner, steps):
 
 
 def resume(runner, other):
-    """Give a new runner the state of another; return what was changed."""
+    """Give a new runner the state of another; return the changes."""
     schedule = Schedule(runner)
     runner.optim_wrapper.load_state_dict(other.optim_wrapper.state_dict())
     for own, old in zip(runner.param_schedulers, other.param_schedulers):
@@ -77,7 +77,7 @@ def test_the_same_config_changes_nothing():
 
 
 def config_of(length, **settings):
-    """A config of a warm-up and a decay."""
+    """Return a config with a warm-up and a decay."""
     warm_up = dict(type='LinearLR', begin=0, end=10, by_epoch=False)
     decay = dict(type='LinearLR', begin=50, by_epoch=False, **settings)
     return dict(

@@ -11,7 +11,7 @@ from dksan_mm.utils.rounding import round_to_uint8
 
 
 def slow_ssim(first, second):
-    """SSIM of one plane, window by window, from its definition, float64."""
+    """Compute SSIM of a plane by its definition, window by window."""
     steps = np.arange(11) - 5
     weights = np.exp(-(steps[:, None]**2 + steps**2) / (2 * 1.5**2))
     weights /= weights.sum()
@@ -31,7 +31,7 @@ def slow_ssim(first, second):
 
 
 def textured(shape, noise=8., low=0, high=255):
-    """An image of soft blobs, and the same with noise; uint8."""
+    """Return an image of soft blobs, and the same with noise; uint8."""
     rng = np.random.default_rng(0)
     base = cv2.GaussianBlur(rng.normal(size=shape), (0, 0), 4)
     base = (base - base.min()) / np.ptp(base) * (high - low) + low
@@ -40,7 +40,7 @@ def textured(shape, noise=8., low=0, high=255):
 
 
 def two_tones(shape):
-    """Black next to white, with one level of noise in the second image."""
+    """Return black next to white, and the same with one level of noise."""
     image = np.zeros(shape, np.uint8)
     image[:, shape[1] // 2:] = 254
     noise = np.random.default_rng(1).integers(0, 2, shape).astype(np.uint8)
@@ -85,7 +85,7 @@ def test_ssim_equals_mmagic_s():
 
 
 def test_ssim_costs_a_fraction_of_mmagic_s():
-    """CPU time of a 1080p frame; threads make it faster still."""
+    """Compares CPU times of a 1080p frame; threads make it even faster."""
     from mmagic.evaluation import ssim as mmagic_ssim
     pair = textured((1072, 1920, 3))
     chw = [image.transpose(2, 0, 1) for image in pair]

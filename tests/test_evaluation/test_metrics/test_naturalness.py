@@ -16,7 +16,7 @@ MODEL = Path(mmagic.evaluation.metrics.__file__).parent / \
 
 
 def photo(height, width, seed=0):
-    """An image with the texture of a photograph, nearly; RGB, uint8."""
+    """Return an image with a texture like a photograph; RGB, uint8."""
     rng = np.random.default_rng(seed)
     image = sum(
         cv2.GaussianBlur(rng.normal(size=(height, width, 3)), (0, 0), s) * s
@@ -26,7 +26,7 @@ def photo(height, width, seed=0):
 
 
 def local_normal(grey):
-    """(I - mean) / (std + 1) in a 7x7 Gaussian window of sigma 7/6."""
+    """Compute (I - mean) / (std + 1) in a 7x7 Gaussian window."""
     steps = np.arange(-3, 4)
     window = np.exp(-(steps[:, None]**2 + steps**2) / (2 * (7 / 6)**2))
     window /= window.sum()
@@ -38,7 +38,7 @@ def local_normal(grey):
 
 
 def aggd(values):
-    """Shape, left and right scale of an asymmetric Gaussian, by moments."""
+    """Fit an asymmetric Gaussian by moments: shape, left and right scale."""
     left = np.sqrt((values[values < 0]**2).mean())
     right = np.sqrt((values[values > 0]**2).mean())
     ratio = np.abs(values).mean()**2 / (values**2).mean()
@@ -62,7 +62,7 @@ def block_features(block):
 
 
 def slow_niqe(rgb):
-    """NIQE from the paper's equations (Mittal et al., 2013), in float64."""
+    """Compute NIQE from the paper's equations, in float64."""
     grey = np.rint(rgb @ np.array([0.299, 0.587, 0.114]))
     rows, cols = (size // 96 for size in grey.shape)
     grey = grey[:96 * rows, :96 * cols]

@@ -16,7 +16,7 @@ from dksan_mm.utils.errors import UserError
 
 
 class Distance(nn.Module):
-    """In the place of the package's network: it looks at the first pixel."""
+    """Stand-in for the package's network; it uses the first pixel."""
 
     def __init__(self, net, verbose):
         super().__init__()
@@ -30,7 +30,7 @@ class Distance(nn.Module):
 
 @pytest.fixture
 def package(monkeypatch):
-    """A package lpips without weights."""
+    """Install a package lpips without weights."""
     return install(monkeypatch, 'lpips', LPIPS=Distance)
 
 
@@ -50,7 +50,7 @@ def test_lpips_gets_rgb_from_minus_one_to_one(package):
 
 
 def preprocessing():
-    """As much of a model as metrics look at."""
+    """The parts of a model that metrics use."""
     module = nn.Linear(1, 1)
     module.data_preprocessor = nn.Identity()
     return module
@@ -86,7 +86,7 @@ def test_lpips_has_three_networks():
 
 @pytest.fixture
 def shift_tolerant(monkeypatch):
-    """A package stlpips_pytorch without weights, which imports a debugger."""
+    """Install a package stlpips_pytorch that imports a debugger."""
 
     class Mean(nn.Module):
 
@@ -116,7 +116,7 @@ def test_the_shift_tolerant_distance_without_its_package(monkeypatch):
 
 
 def test_the_shift_tolerant_distance_of_its_authors():
-    """With the package: a shift of a pixel matters less than a blur."""
+    """With the package, a shift of a pixel matters less than a blur."""
     pytest.importorskip('stlpips_pytorch')
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (96, 97, 3)).astype(np.uint8)

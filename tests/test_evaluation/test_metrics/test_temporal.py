@@ -11,14 +11,14 @@ from dksan_mm.evaluation.metrics import VideoTemporalError, temporal
 
 
 def clip(video, numbers, template='%06d'):
-    """Samples of a video, and its images: RGB truth and prediction."""
+    """Return samples of a video, and its images: RGB truth and prediction."""
     pairs = list(frames(len(numbers)))
     names = [f'{video}/{template}' % number for number in numbers]
     return [sample(name, *pair) for name, pair in zip(names, pairs)], pairs
 
 
 def slow_error(pairs, weights=None):
-    """Mean over a video's changes, in float64, from the definition."""
+    """Compute the mean over a video's changes by the definition."""
     truth, prediction = (
         np.array(images, np.float64) for images in zip(*pairs))
     prediction = np.round(prediction)
@@ -94,7 +94,7 @@ def test_neighbours_of_different_videos_are_no_neighbours():
 
 
 def gathered(monkeypatch, ranks):
-    """What each of several processes evaluates to."""
+    """Return the results of each of several processes."""
     shares = {
         'dksan_mm.evaluation.metrics.video_metric':
         [list(r.results) for r in ranks],
@@ -112,7 +112,7 @@ def gathered(monkeypatch, ranks):
 
 @pytest.mark.parametrize('processes', [2, 3, 5, 9])
 def test_processes_together_score_like_one(monkeypatch, processes):
-    """Blocks that end within videos, or hold nothing but padding."""
+    """Blocks end within videos, or contain only padding."""
     samples = [*clip('a', range(5))[0], *clip('b', range(2))[0]]
     alone = VideoTemporalError()
     expected = score(alone, samples)
@@ -149,7 +149,7 @@ def test_an_evaluation_starts_afresh():
 
 
 def test_no_more_than_two_frames_are_kept(monkeypatch):
-    """All errors that were ever made, but two, are gone."""
+    """All earlier errors are freed."""
     made, subtract = [], np.subtract
 
     def spy(*args, **kwargs):

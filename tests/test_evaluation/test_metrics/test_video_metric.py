@@ -45,7 +45,7 @@ def test_y_equals_mmagic_s():
 
 
 def test_y_follows_the_channel_order_through_mmagic_s_preprocessor():
-    """Loaded as RGB: a red error weighs 65.481, a blue one 24.966."""
+    """Loaded as RGB, a red error has weight 65.481, a blue one 24.966."""
     for channel, weight in enumerate((65.481, 128.553, 24.966)):
         truth = np.full((16, 16, 3), 100, np.uint8)
         prediction = truth.copy()
@@ -56,7 +56,7 @@ def test_y_follows_the_channel_order_through_mmagic_s_preprocessor():
 
 
 def preprocessed(truth, prediction):
-    """A sample as mmagic's pipeline and BaseEditModel make it."""
+    """Make a sample as mmagic's pipeline and BaseEditModel do."""
     packed = PackInputs(
         keys=['img'], meta_keys=['key'])(
             dict(
@@ -98,7 +98,7 @@ def test_a_frame_that_comes_twice_counts_once():
 
 
 def test_processes_together_score_like_one(monkeypatch):
-    """Five frames on two ranks; the sampler pads the second one's share."""
+    """Two ranks have five frames; the sampler pads the second share."""
     keys = ('a/0', 'a/1', 'b/0', 'b/1', 'b/2')
     samples = [sample(key, *pair) for key, pair in zip(keys, frames(5))]
     ranks = [VideoPSNR(), VideoPSNR()]
@@ -198,7 +198,7 @@ def test_wrong_arguments_are_refused(arguments, message):
 
 
 def test_the_order_of_the_frames_changes_no_digit():
-    """Of several processes, each brings every n-th frame."""
+    """Each of several processes has every n-th frame."""
     values = np.random.default_rng(0).random((2, 31)) * 30
     rows = [(video, str(frame), dict(PSNR=value))
             for video, row in zip('ab', values)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Videos as the package cvvdp gets them: whole, in order, once."""
+"""Videos for the package cvvdp: complete, in order, once."""
 import os
 import subprocess
 import sys
@@ -21,7 +21,7 @@ class NoDisplay(Exception):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """A package cvvdp that remembers its videos; 10 less the mean error."""
+    """Install a cvvdp that records its videos; it returns 10 - mean error."""
     seen = []
 
     class Metric:
@@ -42,7 +42,7 @@ def calls(monkeypatch):
 
 
 def frames(count, error, size=(8, 10)):
-    """Truth and prediction, which is brighter; each frame another grey."""
+    """Return truth and a brighter prediction, with one grey per frame."""
     truth = [np.full((*size, 3), 10 * k, np.uint8) for k in range(count)]
     return [(image, image + np.uint8(error)) for image in truth]
 
@@ -83,7 +83,7 @@ def test_a_video_with_a_gap_has_no_value(calls, caplog):
 
 
 def test_videos_are_finished_before_the_others_begin(calls):
-    """A comparison keeps the rows, and continues later."""
+    """A comparison keeps the rows and continues later."""
     metric, rows = VideoCVVDP(), []
     for video, error in (('a', 1), ('b', 3)):
         for k, pair in enumerate(frames(2, error)):
@@ -110,7 +110,7 @@ def test_wrong_arguments_are_named(calls):
 
 
 def test_the_authors_package():
-    """With the package: flicker costs more than the same error standing."""
+    """With the package, flicker costs more than an equal static error."""
     pytest.importorskip('pycvvdp')
     rng = np.random.default_rng(0)
     truth = np.full((8, 96, 96, 3), 128, np.uint8)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Arrays of frames, which numpy reads, too."""
+"""Arrays of frames, which numpy can read as well."""
 import io
 import os
 from pathlib import Path

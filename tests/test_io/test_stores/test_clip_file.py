@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Files of a clip: their header and size, and what lies in them."""
+"""Files of a clip: header, size and content."""
 import struct
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Arrays and tiles hold the frames' pixels, whole or not at all."""
+"""Arrays and tiles contain the frames' pixels, or do not exist."""
 import os
 import zlib
 from pathlib import Path

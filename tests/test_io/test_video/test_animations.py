@@ -23,7 +23,7 @@ def to_rgba(image):
 
 
 def compose(frames, size):
-    """Frames by APNG's specification, in float64, over black, 0 to 255."""
+    """Compose frames by APNG's specification, over black, 0 to 255."""
     canvas, shown = np.zeros((*size, 4)), []
     for image, x, y, _, _, dispose, blend in frames:
         before = canvas.copy()
@@ -117,7 +117,7 @@ def test_a_deep_apng_that_is_damaged(tmp_path):
 
 
 def flat_images(count=4, mode='RGBA'):
-    """Few colours, so that a palette holds them; alpha is all or nothing."""
+    """Return images of few colours for a palette; alpha is 0 or full."""
     random = np.random.default_rng(3)
     images = random.integers(0, 4, (count, 24, 32, 4)).astype(np.uint8) * 85
     images[..., 3] = np.where(images[..., 3] > 80, 255, 0)
@@ -248,7 +248,7 @@ def test_a_damaged_size_is_refused(tmp_path):
 @pytest.mark.parametrize(
     'stem', ['x%03d', 'x%d', '*', 'q?#', '[1]', 'a:b', '100%', '\udcff'])
 def test_names_that_look_like_patterns(tmp_path, stem, suffix):
-    """Beside another file that the pattern stands for."""
+    """The pattern also matches another file."""
     pictures = [Image.new('RGB', (8, 8), (40 * n, 0, 0)) for n in range(4)]
     Image.new('RGB', (8, 8), 'white').save(tmp_path / f'x001{suffix}')
     path = f'{tmp_path}/{stem}{suffix}'

@@ -15,7 +15,7 @@ from dksan_mm.io.video.writers import open_writer
 
 
 class Given(Source):
-    """Frames of given sizes; an error in their place ends them."""
+    """Source of frames with given sizes; an error in their place ends it."""
 
     def __init__(self, *items):
         super().__init__('v', Fraction(25), len(items))

@@ -12,7 +12,7 @@ from dksan_mm.io.video.covers import can_hold, read_covers
 
 
 def make_with_cover(path, image, tmp_path):
-    """A video with a picture of its album, as MP4."""
+    """Make an MP4 video with a cover image."""
     video = make_video(tmp_path / 'v.mp4', moving(5, (16, 32)), **H264)
     with av.open(video) as first, av.open(f'file:{image}') as second, \
             av.open(str(path), 'w') as target:
@@ -52,7 +52,7 @@ def test_covers_are_kept(tmp_path, suffix, kind):
 
 
 def test_covers_that_cannot_be_copied_are_named(tmp_path):
-    """None to QuickTime, and no GIF."""
+    """QuickTime supports none, and no container supports GIF."""
     image = tmp_path / 'cover.png'
     Image.fromarray(moving(1, (40, 40))[0]).save(image)
     path = make_with_cover(tmp_path / 'film.mp4', image, tmp_path)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Frames that upscaling and preparation get of whole files."""
+"""Frames of complete files for upscaling and preparation."""
 
 import av
 import numpy as np
@@ -15,7 +15,7 @@ from dksan_mm.prepare.sources import Clip, iter_frames
 
 
 def both(path):
-    """The frames of both tools: for a tagged target, and for pictures."""
+    """Return the frames for a tagged target and for pictures."""
     source = open_source(path, keep_color=True)
     kept = [frame.image for frame in source]
     shown = [load()[..., ::-1] for _, load in iter_frames(Clip('c', '', path))]
@@ -23,7 +23,7 @@ def both(path):
 
 
 def flat(value, matrix, bits=8, count=2, **tags):
-    """Frames of one colour, RGB from 0 to 1."""
+    """Return frames of one colour, RGB from 0 to 1."""
     planes = encode(np.array([[value]], float), matrix, False, bits)
     name = 'yuv420p' if bits == 8 else f'yuv420p{bits}le'
     return [
@@ -35,7 +35,7 @@ def flat(value, matrix, bits=8, count=2, **tags):
 @pytest.mark.parametrize('suffix, codec', [('mkv', 'ffv1'), ('mp4', 'libx264'),
                                            ('mov', 'libx264')])
 def test_tags_of_files(tmp_path, suffix, codec):
-    """PAL: kept for a video, converted for pictures."""
+    """PAL is kept for a video and converted for pictures."""
     rgb = np.array([0.8, 0.2, 0.3])
     path = write_frames(tmp_path / f'v.{suffix}',
                         flat(rgb, 5, color_primaries=5, color_trc=5), codec,
@@ -66,7 +66,7 @@ def test_wide_colours_become_bt709_in_videos_too(tmp_path):
 
 
 def with_peak(path, nits, level):
-    """Write grey PQ with a content light level, as HDR10 has it."""
+    """Write grey PQ with a content light level, as in HDR10."""
     grey = np.full((1, 1, 3), level)
     planes = encode(grey, 9, False, 10)
     frame = make_frame(
@@ -95,7 +95,7 @@ def test_the_peak_that_a_file_states(tmp_path, nits, grey):
 
 
 def test_all_frames_get_the_colours_of_the_first(tmp_path):
-    """A broadcast of SD and HD programmes one after the other."""
+    """The file is a broadcast of an SD and then an HD programme."""
     parts = []
     for primaries, matrix in ((1, 1), (6, 6)):
         frames = flat([0.2, 0.7, 0.3],
@@ -127,7 +127,7 @@ def test_all_frames_get_the_colours_of_the_first(tmp_path):
     ('v.mkv', 'ffv1', 'bgra'),
 ])
 def test_alpha_of_videos(tmp_path, name, codec, pix_fmt):
-    """Left half half transparent, the rest opaque; the encoders lose some."""
+    """The left half is half transparent; the encoders lose some precision."""
     image = np.full((64, 64, 4), 200, np.uint8)
     image[..., 3] = 255
     image[:, :32, 3] = 128
@@ -152,7 +152,7 @@ def test_alpha_of_videos(tmp_path, name, codec, pix_fmt):
 
 
 def test_a_last_frame_that_is_shown_for_long(tmp_path):
-    """The file is not cut short."""
+    """The file is not truncated."""
     path = make_video(
         tmp_path / 'v.mkv', moving(4), pts=[0, 40, 80, 120], **H264)
     with av.open(path) as before, av.open(str(tmp_path / 'l.mp4'),
@@ -168,7 +168,7 @@ def test_a_last_frame_that_is_shown_for_long(tmp_path):
 
 
 def test_the_tools_read_the_same(tmp_path):
-    """Also of 10 bits, where plain conversions are off by one or two."""
+    """This includes 10 bits, where plain conversions are off by one or two."""
     path = write_frames(
         tmp_path / 'v.mkv',
         [make_frame('yuv422p10le', encode(patches(), 1, False, 10), 16)] * 2)
@@ -190,7 +190,7 @@ def test_what_a_decoder_knows_beforehand(tmp_path):
 
 
 def test_a_matrix_that_is_not_known_names_the_input(tmp_path):
-    """ICtCp, of HDR files without a base that is known."""
+    """ICtCp is used in HDR files without a known base layer."""
     path = write_frames(tmp_path / 'v.mp4', flat([0.5, 0.5, 0.5], 1),
                         'libx264', {'x264-params': 'colormatrix=ictcp'})
     with av.open(path) as container:
@@ -202,7 +202,7 @@ def test_a_matrix_that_is_not_known_names_the_input(tmp_path):
 
 
 def test_a_decoder_that_does_not_open(tmp_path):
-    """MOV does not say which planar format its raw frames have."""
+    """MOV does not state which planar format its raw frames have."""
     path = write_frames(
         tmp_path / 'v.mov', flat([0.5, 0.5, 0.5], 1), codec='rawvideo')
     with pytest.raises(ValueError, match='v.mov: no frame in the video'):

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Interlaced frames: their first field stays, the other is filled in."""
+"""Interlaced frames: the first field is kept, the other is interpolated."""
 from pathlib import Path
 
 import numpy as np

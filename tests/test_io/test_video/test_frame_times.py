@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Times that grow, of frames of a list."""
+"""Increasing times for lists of frames."""
 import pytest
 
 from dksan_mm.io.video.frame_times import MAX_EQUAL, place_frames
@@ -59,7 +59,7 @@ def test_frames_before_an_error_are_given():
 
 
 def test_few_frames_wait():
-    """However many have the same time."""
+    """The number of frames with the same time does not matter."""
     taken = 0
 
     def frames():

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The eight display matrices, and what is between them."""
+"""The eight display matrices, and rotations between them."""
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +22,7 @@ MATRICES = [(1, 0, 0, 1), (-1, 0, 0, 1), (1, 0, 0, -1), (-1, 0, 0, -1),
 
 
 def show(image, matrix):
-    """Put each pixel where the matrix says, one by one."""
+    """Put each pixel where the matrix states, one by one."""
     a, b, c, d = matrix
     h, w = image.shape[:2]
     y, x = np.mgrid[:h, :w]
@@ -86,7 +86,7 @@ def test_other_angles_and_sizes_count_as_the_nearest(tmp_path, matrix, nearest,
 
 
 def make_cropped(path, matrix=MATRICES[0], size=(40, 30)):
-    """A video without its first 12 rows and 10 columns, and the last few."""
+    """Make a video without its first 12 rows, 10 columns, and the last."""
     video = make_video(path.with_suffix('.mp4'), moving(3, (48, 64)), **H264)
     set_matrix(video, matrix)
     add_clean_aperture(video, size, (Fraction(-2), Fraction(3)))
@@ -108,7 +108,7 @@ def test_what_a_header_crops_is_not_shown(tmp_path, name, matrix):
 
 @pytest.mark.parametrize('edges', [(0, 64, 0, 0), (0, 0, 30, 18)])
 def test_a_crop_to_nothing_is_not_applied(tmp_path, edges, monkeypatch):
-    """FFmpeg's own demuxers let none pass."""
+    """FFmpeg's own demuxers do not let any pass."""
     path = make_video(tmp_path / 'v.mp4', moving(2, (48, 64)), **H264)
     monkeypatch.setattr(decoder, 'read_crop', lambda *_: Crop(*edges))
     source = open_source(path)
@@ -119,7 +119,7 @@ def test_a_crop_to_nothing_is_not_applied(tmp_path, edges, monkeypatch):
 
 
 def test_the_crop_is_that_of_the_stream(tmp_path):
-    """Crop of the second of two streams; the first is larger and whole."""
+    """The second of two streams is cropped; the first is larger."""
     large = make_video(tmp_path / 'l.mkv', moving(3, (96, 64)), **H264)
     small = make_cropped(tmp_path / 's.mkv')
     path = str(tmp_path / 'two.mkv')

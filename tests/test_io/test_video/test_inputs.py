@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Inputs by all the names that files can have."""
+"""Inputs with all the names that files can have."""
 import os
 
 import cv2
@@ -61,9 +61,7 @@ def test_patterns(tmp_path):
     assert [
         os.path.basename(path) for path in find_inputs(f'{folder}/*').paths
     ] == ['a.mp4', 'b.mkv']
-    assert find_inputs(f'{folder}/*').notes == [
-        f'{folder}/*: ignored: a.png'
-    ]
+    assert find_inputs(f'{folder}/*').notes == [f'{folder}/*: ignored: a.png']
     assert find_inputs(f'{folder}/*.png') is None
     assert find_inputs(f'{folder}/*.txt') is None
 

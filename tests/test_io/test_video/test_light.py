@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Light, against the formulas of BT.2100, BT.2390 and colorimetry."""
+"""Conversions of light, against BT.2100, BT.2390 and colorimetry."""
 from math import exp
 
 import numpy as np
@@ -32,7 +32,7 @@ def pq_code(nits):
 
 
 def bt2390(nits, peak):
-    """BT.2390-10, 5.4.1, from `peak` to 203 cd/m2; black stays black."""
+    """Compute BT.2390-10, 5.4.1, from `peak` to 203 cd/m2."""
     e1 = min(pq_code(nits) / pq_code(peak), 1)
     top = pq_code(203) / pq_code(peak)
     knee = 1.5 * top - 0.5
@@ -45,14 +45,14 @@ def bt2390(nits, peak):
 
 
 def hlg_nits(code):
-    """A grey of HLG on BT.2100's display of 1000 cd/m2."""
+    """Compute a grey of HLG on BT.2100's display of 1000 cd/m2."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = code**2 / 3 if code <= 0.5 else (exp((code - c) / a) + b) / 12
     return 1000 * scene**1.2
 
 
 def shown(nits, peak=1000):
-    """The 8 bits of a BT.1886 display whose white is 203 cd/m2."""
+    """Compute the 8 bits of a BT.1886 display with white at 203 cd/m2."""
     return 255 * (bt2390(nits, peak) / 203)**(1 / 2.4)
 
 
@@ -77,7 +77,7 @@ def test_primaries():
 
 
 def test_pq():
-    """BT.2408: 203 cd/m2 is 58 % of the signal, 1000 are 75 %."""
+    """BT.2408: 203 cd/m2 is 58 % of the signal, and 1000 cd/m2 75 %."""
     assert light_to_pq(203) == pytest.approx(0.5807, abs=5e-5)
     codes = np.linspace(0, 1, 50)
     light = pq_to_light(codes)
@@ -116,8 +116,7 @@ def test_hlg_greys():
 
 @pytest.mark.parametrize('color', [PQ, HLG])
 def test_hdr_colours_keep_their_hue_and_their_order(color):
-    """A colour within BT.709, ever brighter: its ratios stay until it
-    clips."""
+    """A colour of BT.709 gets brighter: ratios stay until it clips."""
     ratios = np.linalg.solve(BT2407, [1, 0.6, 0.4])
     brightness = np.array([2., 10, 40, 100, 200])
     if color == PQ:

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Files with wrong bytes end in frames or in one sentence, never a crash."""
+"""Files with wrong bytes yield frames or one sentence, never a crash."""
 import os
 import random
 import subprocess
@@ -38,7 +38,7 @@ COUNT = int(os.environ.get('DKSAN_MUTATIONS', 8))  # of each file
 
 
 def write_all(folder):
-    """A file of each kind, by its name."""
+    """Write a file of each kind; return its name."""
     make_video(folder / 'a.mp4', moving(4, (48, 64)), audio='aac', **H264)
     make_video(folder / 'b.mkv', moving(4, (48, 64)), **LOSSLESS)
     write_interlaced(folder / 'c.mkv', count=3)
@@ -56,7 +56,7 @@ def write_all(folder):
 
 
 def mutate(content, seed):
-    """Change, leave out or put in some bytes, more often near the start."""
+    """Change, remove or insert some bytes, mostly near the start."""
     chance, content = random.Random(seed), bytearray(content)
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
         size = len(content)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Files that were cut short, or joined."""
+"""Files that were truncated or joined."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def test_recordings_that_players_do_not_show_are_named(tmp_path, suffix,
 
 
 def read(path):
-    """Frames of a file, None for damaged packets; what was found there."""
+    """Return frames, None for damaged packets, and the findings."""
     with open_container(path) as container:
         packets, stream = Packets(container), container.streams.video[0]
         frames = list(packets.decode(stream))
@@ -102,7 +102,7 @@ def test_where_another_recording_begins(tmp_path, name, settings):
 
 
 def test_an_empty_packet_shows_the_frame_before_on(tmp_path):
-    """As of Theora, where nothing moves; here in NUT, which has them too."""
+    """Theora uses it for still content; NUT, used here, has it too."""
     film, path = tmp_path / 'film.nut', tmp_path / 'still.nut'
     make_video(film, moving(6), rate=10, **LOSSLESS)
     with av.open(str(film)) as source, av.open(str(path), 'w') as target:
@@ -123,7 +123,7 @@ def test_an_empty_packet_shows_the_frame_before_on(tmp_path):
 
 
 def test_edited_files_are_not_called_cut_short(tmp_path):
-    """A pause before the first frame counts twice in FFmpeg's duration."""
+    """FFmpeg's duration counts a pause before the first frame twice."""
     film = make_film(tmp_path, seconds=2, video='mpeg4')
     with av.open(film) as container:
         base = container.streams.video[0].time_base

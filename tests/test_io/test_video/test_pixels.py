@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Pixels of all kinds of formats, against H.273's definitions in float64."""
+"""Pixels of many formats, against H.273's definitions in float64."""
 from types import SimpleNamespace
 
 import av
@@ -159,7 +159,7 @@ def test_a_matrix_that_is_not_known_is_named(matrix, name):
 
 
 def test_a_matrix_of_the_primaries():
-    """Number 12; with BT.709's primaries it is BT.709's matrix, nearly."""
+    """Number 12, with BT.709's primaries, is nearly BT.709's matrix."""
     planes = encode(patches(), 1, False, 8)
     frame = make_frame(
         'yuv420p', planes, colorspace=12, color_primaries=1, color_range=1)

@@ -43,7 +43,7 @@ def test_a_given_rate_replaces_the_times(tmp_path):
 
 
 def test_a_video_without_times(tmp_path):
-    """Raw H.264 has none: they follow from the rate."""
+    """Raw H.264 has no times; they follow from the rate."""
     path = make_video(tmp_path / 'v.h264', moving(4), rate=50, **H264)
     source = open_source(path)
     times = [f.pts * source.time_base for f in source]
@@ -182,7 +182,7 @@ def test_nothing_there(tmp_path):
 
 
 def test_a_video_with_longer_sound_that_was_cut_short(tmp_path):
-    """Its frames may well end before its sound does."""
+    """Its frames may end before its sound."""
     path = make_video(
         tmp_path / 'v.mkv', moving(40, (48, 64)), audio='pcm_s16le')
     source = open_source(path)
@@ -197,7 +197,7 @@ def test_a_video_with_longer_sound_that_was_cut_short(tmp_path):
 @pytest.mark.parametrize('suffix', ['.mkv', '.mp4', '.mov'])
 @pytest.mark.parametrize('count, rate', [(1, 25), (3, 1), (8, 24)])
 def test_whole_files_are_not_called_cut_short(tmp_path, suffix, count, rate):
-    """Though the last packet's length may be known to nobody."""
+    """The length of the last packet may be unknown."""
     path = make_video(
         tmp_path / f'v{suffix}', moving(count), rate=rate, audio='aac', **H264)
     source = open_source(path)

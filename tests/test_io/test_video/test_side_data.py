@@ -18,7 +18,7 @@ from dksan_mm.io.video.side_data import read_side_data
 
 @pytest.fixture
 def path(tmp_path):
-    """MJPEG, each frame with EXIF data, as small cameras write it."""
+    """Return an MJPEG file with EXIF data in each frame, as from cameras."""
     exif = Image.Exif()
     exif[0x010f] = 'Camera'
     path = tmp_path / 'camera.avi'

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Files with several video streams, with unknown ones and with none."""
+"""Files with several video streams, unknown ones, or none."""
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def add_sound(container, codec):
 
 
 def write_streams(path, streams, audio=None):
-    """Videos of one grey each: (grey, size, codec, disposition)."""
+    """Write one-grey videos from (grey, size, codec, disposition)."""
     with av.open(str(path), 'w') as container:
         made = []
         for grey, (width, height), codec, disposition in streams:
@@ -59,7 +59,7 @@ def replace(path, old, new):
 
 
 def greys(path):
-    """Grey of each frame that the tools take; both take the same."""
+    """Return the grey of each frame; both tools use the same."""
     upscaled = [frame.image.mean().round() for frame in open_source(path)]
     prepared = [
         load().mean().round() for _, load in iter_frames(Clip('c', '', path))
@@ -84,7 +84,7 @@ def test_the_stream_that_players_show(tmp_path, streams, grey):
 
 
 def test_a_cover_is_no_video(tmp_path):
-    """Though it comes first and is larger."""
+    """It comes first and is larger."""
     path = write_streams(tmp_path / 'v.mp4',
                          [(90, LARGE, 'png', Disposition.attached_pic),
                           (180, SMALL, 'mpeg4', DEFAULT)])

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Text subtitles, in the form that a container can hold."""
+"""Text subtitles in the format that a container supports."""
 import re
 from fractions import Fraction
 
@@ -37,7 +37,7 @@ def test_subtitles(tmp_path):
 
 
 def texts_of(path):
-    """Seconds and texts of subtitles, in ASS; ends of styles as ``{0}``."""
+    """Return times and texts in ASS; ends of styles are ``{0}``."""
     texts = []
     with av.open(str(path)) as container:
         [stream] = container.streams.subtitles
@@ -109,7 +109,7 @@ Dialogue: 0,0:00:00.60,0:00:00.80,Default,,0,0,0,,Three
 
 
 def test_subtitles_that_overlap(tmp_path):
-    """MP4 shows one text at a time; figures are no texts."""
+    """MP4 shows one text at a time; drawings are no texts."""
     (tmp_path / 's.ass').write_text(ASS)
     path = make_rich(
         tmp_path / 'rich.mkv', tmp_path, more=[tmp_path / 's.ass'])
@@ -131,7 +131,7 @@ def test_subtitles_that_overlap(tmp_path):
 
 
 def test_subtitles_of_a_video_that_begins_before_zero(tmp_path):
-    """They are moved as the frames are."""
+    """They are shifted like the frames."""
     (tmp_path / 's.srt').write_text(SUBTITLES)
     video = make_video(tmp_path / 'v.mkv', moving(25, (16, 32)), **H264)
     path = join(tmp_path / 'v.mp4', [video], tags=[({}, Disposition.default)])
@@ -174,7 +174,7 @@ def test_pictures_of_subtitles_are_named(tmp_path):
 
 
 def shown(*texts):
-    """Texts of (start, end, text), one at a time."""
+    """Return texts of (start, end, text), one at a time."""
     found = stack([Text(a, b, b'style', text) for a, b, text in texts])
     return [(text.start, text.end, text.text.replace(rb'{\b0\i0\u0}\N',
                                                      b'|').decode())

@@ -27,7 +27,7 @@ def test_coding_an_image(matrix):
 
 @pytest.mark.parametrize('axis, place', [(1, 0), (0, 0.5)])
 def test_where_chroma_lies(axis, place):
-    """On the left of two pixels, and between two lines."""
+    """To the left of two pixels, between two lines."""
     ramp = np.arange(256)
     image = np.zeros((256, 256, 3), np.uint8)
     image[..., 0] = ramp if axis else ramp[:, None]

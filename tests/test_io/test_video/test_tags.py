@@ -36,7 +36,7 @@ def test_languages_titles_flags_and_chapters(tmp_path, suffix):
 
 
 def test_a_copy_of_a_copy_is_the_same(tmp_path):
-    """Titles of MP4 tracks and the chapters' own track are no loss."""
+    """Titles of MP4 tracks and the chapters' own track are not lost."""
     path = make_rich(tmp_path / 'rich.mkv', tmp_path)
     upscale(path, tmp_path / 'big.mp4')
     for suffix in ('.mp4', '.mkv'):
@@ -50,7 +50,7 @@ def test_a_copy_of_a_copy_is_the_same(tmp_path):
 
 @pytest.fixture
 def rich(tmp_path):
-    """An open film with sound in two languages."""
+    """Return an open film with sound in two languages."""
     path = make_rich(tmp_path / 'rich.mkv', tmp_path)
     with av.open(path) as container:
         yield container

@@ -70,7 +70,8 @@ def test_sizes_that_a_video_holds():
     for path in ('a.mp4', 'a.MKV'):
         check_frame_size(path, 2, 16384)
         for size in ((16386, 2), (2, 16386)):
-            with pytest.raises(ValueError, match=f'{path}: H.264 supports at most 16'):
+            with pytest.raises(
+                    ValueError, match=f'{path}: H.264 supports at most 16'):
                 check_frame_size(path, *size)
         for size in ((3, 4), (4, 3)):
             with pytest.raises(ValueError, match=f'{path}: .* even numbers'):

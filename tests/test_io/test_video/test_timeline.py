@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Time from zero on, even across breaks, on lists of stamps."""
+"""Times from zero on, even across breaks, for lists of timestamps."""
 from fractions import Fraction
 
 import pytest
@@ -10,7 +10,7 @@ STEP = Fraction(1, 25)
 
 
 def move(stamps, start=0, *, breaks=True, shown=None):
-    """Times at which frames are shown, in frames; the timeline."""
+    """Return the times at which frames are shown, and the timeline."""
     timeline = Timeline(Fraction(start), breaks=breaks)
     moved = []
     for time, pts in zip(stamps, shown or stamps):
@@ -64,7 +64,7 @@ def test_restarts_of_any_container_are_breaks():
 
 
 def test_a_step_back_of_few_frames_is_none():
-    """Decoding times that FFmpeg makes up of slow videos."""
+    """FFmpeg guesses decoding times of slow videos."""
     timeline = Timeline(Fraction(0), breaks=False)
     seconds = [0, 1, 2, 1, 3]
     assert [timeline.shift(*map(Fraction, (n, n, 1)))
@@ -123,7 +123,7 @@ def follow(stamps, parts, breaks, numbers=None):
 
 
 def test_sound_is_moved_as_the_video():
-    """Its second part begins a frame later than the video's."""
+    """Its second part begins a frame later than that of the video."""
     parts = [Part(-50 * STEP, Fraction(0)), Part(Fraction(0), 50 * STEP)]
     stamps = [51, 60, 70, 80, 90, 99, 51, 60]
     assert follow(stamps, parts, 1) == [1, 10, 20, 30, 40, 49, 51, 60]

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Sound on the time of its video: lost packets, jumps and pauses."""
+"""Sound in time with its video: lost packets, jumps and pauses."""
 from fractions import Fraction
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def test_lost_packets_of_sound(tmp_path, suffix, lost):
 @pytest.mark.parametrize('suffix', ['.mp4', '.mkv', '.mov'])
 @pytest.mark.parametrize('start', [0, HOUR, WRAP - 2])
 def test_transport_streams_start_at_zero(tmp_path, suffix, start):
-    """Also where the clock's 33 bits run over inside."""
+    """This includes a wrap-around of the 33-bit clock."""
     film = make_film(tmp_path, codec='mp2')
     path = to_ts(film, tmp_path / 'v.ts', start)
     source, writer = upscale(path, tmp_path / f'big{suffix}')
@@ -124,7 +124,7 @@ def test_joined_recordings_of_other_containers(tmp_path, suffix, starts):
 
 
 def make_pause(path, film, seconds, *, sound=True):
-    """A film twice, some seconds apart; sound in between or none."""
+    """Join a film twice with a pause, with sound in it or not."""
     with av.open(str(film)) as source:
         packets = [
             p for p in source.demux()
@@ -169,7 +169,7 @@ def test_pauses_with_sound_and_breaks_without(tmp_path, sound, pause):
 
 
 def sound_of(path):
-    """Seconds and bytes of the packets of sound, and how many are left out."""
+    """Return times and bytes of sound packets, and the number left out."""
     found = read_parts(path)
     with av.open(path) as container:
         packets = TrackPackets(path, container, [1], found)
@@ -222,7 +222,7 @@ def test_containers_are_tried_before_they_are_written(tmp_path, kind, codec,
 
 @pytest.mark.parametrize('suffix', ['.mp4', '.mkv', '.mov'])
 def test_sound_that_an_edit_list_hides(tmp_path, suffix):
-    """But for 100 ms to begin decoding; the encoder adds 1024 samples."""
+    """Except 100 ms for the decoder; the encoder adds 1024 samples."""
     film = make_film(tmp_path, seconds=2, video='mpeg4')
     everything = read_packets(film)
     with av.open(film) as container:

@@ -39,7 +39,7 @@ def test_sound_of_an_unknown_codec_costs_itself_alone(tmp_path, suffix):
 
 
 def test_a_pause_is_kept(tmp_path):
-    """A recording in a container that cannot be joined by its bytes."""
+    """The container does not allow recordings to be joined."""
     times = [0, 40, 80, 30_000, 30_040]
     path = make_video(tmp_path / 'v.mkv', moving(5), pts=times)
     upscale(path, tmp_path / 'big.mp4')
@@ -81,7 +81,7 @@ def test_other_streams_are_named(tmp_path):
 
 @pytest.mark.parametrize('suffix', ['.mp4', '.mkv'])
 def test_attached_files(tmp_path, suffix):
-    """Fonts of subtitles, for instance."""
+    """Such as fonts of subtitles."""
     video = make_video(tmp_path / 'v.mkv', moving(5, (16, 32)), **H264)
     path = tmp_path / 'film.mkv'
     with av.open(video) as source, av.open(str(path), 'w') as target:
@@ -104,7 +104,7 @@ def test_attached_files(tmp_path, suffix):
 
 @pytest.mark.parametrize('suffix', ['.mp4', '.mkv'])
 def test_tracks_without_packets(tmp_path, suffix):
-    """MP4 files have none; tags of others are not taken for theirs."""
+    """MP4 files drop them; tags of others are not taken for theirs."""
     video = make_video(tmp_path / 'v.mkv', moving(25, (16, 32)), **H264)
     sound = make_sound(tmp_path / 's.mka')
     path = tmp_path / 'film.mkv'

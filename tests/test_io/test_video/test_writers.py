@@ -87,7 +87,7 @@ def test_sound_that_the_container_cannot_hold(tmp_path, sound, suffix, reason):
 
 
 def test_sound_that_would_not_play_beside_another_video(tmp_path):
-    """TTA: its length is taken from the duration of the whole file."""
+    """The length of TTA is taken from the duration of the whole file."""
     path = make_video(tmp_path / 'v.mkv', moving(50), audio='tta')
     _, writer = upscale(path, tmp_path / 'big.mkv')
     [note] = writer.notes

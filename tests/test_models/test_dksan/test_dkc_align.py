@@ -10,7 +10,7 @@ from dksan_mm.ops import DeformKernelConv2d, ModulatedDeformConv2d
 
 
 def randomise(module):
-    """Move every parameter, so that no zero hides a mistake."""
+    """Change every parameter, so that no zero hides a mistake."""
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -64,7 +64,7 @@ def test_dkc_layers_and_the_deformable_convolution_see_what_they_should():
 
 
 class Adapted(nn.Conv2d):
-    """A convolution with something added, as adapters are."""
+    """A convolution with an addition, as in adapters."""
 
     def forward(self, x):
         return super().forward(x) + 0.5

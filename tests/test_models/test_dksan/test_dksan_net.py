@@ -88,7 +88,7 @@ def test_every_parameter_gets_a_gradient(name):
 
 @pytest.mark.parametrize('name', ABLATIONS)
 def test_a_mean_is_taken_off_what_features_are_made_from(name):
-    """The same as taking it off the frames and putting it on the output."""
+    """Equals subtracting it from the frames and adding it to the output."""
     plain = DKSANNet(**SMALL, **ABLATIONS[name]).double()
     centred = DKSANNet(**SMALL, **ABLATIONS[name], mean=0.45).double()
     centred.load_state_dict(plain.state_dict())

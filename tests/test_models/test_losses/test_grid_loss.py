@@ -8,7 +8,7 @@ from dksan_mm.models.losses.grid_loss import grid_loss
 
 
 def by_definition(outputs, target, period) -> float:
-    """The loss in plain Python."""
+    """Compute the loss in plain Python."""
     n, channels, h, w = outputs.shape
     total = 0.
     for c in range(channels):

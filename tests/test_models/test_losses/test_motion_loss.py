@@ -19,7 +19,7 @@ SIZE = 8
 
 
 def by_definition(outputs, motion) -> float:
-    """The loss in plain Python."""
+    """Compute the loss in plain Python."""
     total, (n, t, _, h, w) = 0., motion.shape
     taps = outputs.shape[1] // 3
     values, wanted = outputs.tolist(), motion.tolist()
@@ -98,7 +98,7 @@ def batch(motion=True) -> tuple:
 @pytest.mark.parametrize('with_cp', [False, True])
 @pytest.mark.parametrize('network', SMALL)
 def test_alignment_learns_what_it_is_told(network, with_cp):
-    """Also in an early level's training, and where maps are computed twice."""
+    """Also when an early level trains, and when maps are computed twice."""
     model = make_model(network, with_cp=with_cp)
     if network is DKSANNet:
         model.train_scale = 4

@@ -13,7 +13,7 @@ from dksan_mm.utils.errors import UserError
 
 @pytest.fixture
 def package(monkeypatch):
-    """A package stlpips_pytorch whose network multiplies by a weight."""
+    """Install a stlpips_pytorch whose network multiplies by a weight."""
 
     class Distance(nn.Module):
 
@@ -61,7 +61,7 @@ def test_there_are_two_networks():
 
 
 def test_the_authors_network():
-    """With the package: a blur costs something, and its gradient helps."""
+    """With the package, a blur has a cost, and its gradient reduces it."""
     pytest.importorskip('stlpips_pytorch')
     torch.manual_seed(0)
     target = torch.rand(1, 3, 64, 64)

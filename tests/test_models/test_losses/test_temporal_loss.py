@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The temporal loss against its definition, and where its zeros are."""
+"""The temporal loss against its definition, and where it is zero."""
 import math
 
 import numpy as np
@@ -12,7 +12,7 @@ from dksan_mm.utils.resize import matlab_resize
 
 
 def cubic(distance: float) -> float:
-    """Keys' kernel with a = -0.75, as torch's."""
+    """Compute Keys' kernel with a = -0.75, as in torch."""
     d = abs(distance)
     if d <= 1:
         return 1.25 * d**3 - 2.25 * d**2 + 1
@@ -20,7 +20,7 @@ def cubic(distance: float) -> float:
 
 
 def read(image, channel, y, x) -> float:
-    """Sample at a fractional place; zero outside of the image."""
+    """Sample at a fractional position; zero outside the image."""
     total = 0.
     for row in range(math.floor(y) - 1, math.floor(y) + 3):
         for col in range(math.floor(x) - 1, math.floor(x) + 3):
@@ -31,7 +31,7 @@ def read(image, channel, y, x) -> float:
 
 
 def by_definition(outputs, target, motion, factor) -> float:
-    """The loss in plain Python, with one motion for each sample."""
+    """Compute the loss in plain Python, with one motion per sample."""
     errors, total, count = outputs - target, 0., 0
     n, _, channels, h, w = errors.shape
     for i in range(n):
@@ -62,7 +62,7 @@ def test_loss_is_that_of_the_definition(factor):
 
 
 def test_a_motion_that_differs_from_place_to_place_is_interpolated():
-    """A zoom by 1.25: linear between the places of the coarse grid."""
+    """A zoom by 1.25 is linear between positions of the coarse grid."""
     target = torch.zeros(1, 2, 1, 32, 32)
     wave = torch.arange(32.) - 15.5
     outputs = target.clone()
@@ -78,7 +78,7 @@ def test_a_motion_that_differs_from_place_to_place_is_interpolated():
 
 
 def test_what_moves_with_the_scene_costs_nothing():
-    """Invented detail of a rendered pair, which moves as the pair does."""
+    """Invented detail of a rendered pair moves with the pair."""
     rng = np.random.default_rng(0)
     scene = rng.integers(0, 256, (22, 22, 3)).astype(np.uint8)
     scene = matlab_resize(scene, 16)

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The dense kernels in Triton's interpreter, next to the definition.
+"""The dense kernels in Triton's interpreter against the definition.
 
 The modulated deformable convolution is compared with the C++ operator.
 """

@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-"""The Triton kernels: in Triton's interpreter on a CPU, compiled on a GPU.
+"""The Triton kernels: in the interpreter on a CPU, compiled on a GPU.
 
-tests/conftest.py chooses. On a GPU they have not been tried yet.
+tests/conftest.py chooses. They have not been run on a GPU yet.
 """
 import pytest
 import torch
@@ -63,7 +63,7 @@ def backend():
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    """Several blocks an image, more than backward programs."""
+    """Use several blocks per image, more than backward programs."""
     monkeypatch.setattr(triton_path, 'BLOCK', 16 * 16)
     for name in ('MAX_FORWARD_CHANNELS', 'MAX_BACKWARD_CHANNELS'):
         monkeypatch.setattr(triton_path, name, 16)
@@ -71,12 +71,12 @@ def small_blocks(monkeypatch):
 
 @pytest.fixture
 def wide_indices(monkeypatch):
-    """64-bit indices, as for tensors beyond 2**31 numbers."""
+    """Use 64-bit indices, as for tensors beyond 2**31 numbers."""
     monkeypatch.setattr(triton_launch, 'MAX_NARROW', 0)
 
 
 def check(case, inputs, grad_out, atol=ROUNDING):
-    """Compare values and gradients with the definition; the output."""
+    """Compare values and gradients with the definition; return the output."""
     leaves = {
         name: value.detach().requires_grad_()
         for name, value in inputs.items() if value is not None

@@ -43,7 +43,7 @@ def test_one_memory_format_for_all_by_pixel():
     (dense_path, (32, 32, 16)),
 ])
 def test_nothing_is_read_back_from_the_gpu(path, weight, dtype, monkeypatch):
-    """Nothing is read back, as in a CUDA graph: meta has no numbers."""
+    """Meta tensors have no numbers; CUDA graphs need this, too."""
     started = []
     monkeypatch.setattr(launch.Launch, 'run',
                         lambda self: started.append(self))

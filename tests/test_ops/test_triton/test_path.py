@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""When Triton is taken, and what is said where it cannot be."""
+"""The choice of Triton, and messages if it cannot be used."""
 import pytest
 import torch
 

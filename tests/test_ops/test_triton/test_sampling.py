@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """The kernels on an image of two pixels, for the quick tests.
 
-test_kernels.py tries all else, slowly: Triton's interpreter takes its time.
+test_kernels.py tests everything else, slowly, in Triton's interpreter.
 """
 import pytest
 from helpers.op_cases import defined_gradients, defined_output, gradients

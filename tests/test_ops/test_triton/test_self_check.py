@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""'auto' takes Triton where its kernels compute what pure torch does."""
+"""'auto' uses Triton if its kernels compute the results of pure torch."""
 import warnings
 
 import pytest
@@ -22,7 +22,7 @@ CASE = Case(batch=1, size=(2, 2), kernel_size=(1, 2), padding=(0, 1))
 
 @pytest.fixture(autouse=True)
 def unchecked(monkeypatch):
-    """'auto' on the CPU as on a GPU, in a process that has checked nothing."""
+    """Make 'auto' work on the CPU as on a GPU, with no check done yet."""
     monkeypatch.setattr(backend, 'CHECKED_DEVICES', ('cpu', ))
     monkeypatch.setattr(self_check, 'known', {})
     with set_backend('auto'):
@@ -31,7 +31,7 @@ def unchecked(monkeypatch):
 
 @pytest.fixture
 def used(monkeypatch):
-    """Calls of the Triton path, as they happen."""
+    """Record the calls of the Triton path."""
     calls, convolve = [], triton_path.convolve
 
     def counted(*args):
@@ -43,13 +43,13 @@ def used(monkeypatch):
 
 
 def transposed_weights(fy, fx):
-    """``sampling.four`` with two neighbours exchanged."""
+    """Return ``sampling.four`` with two neighbours exchanged."""
     return (((1 - fy) * (1 - fx))[:, None], (fy * (1 - fx))[:, None],
             ((1 - fy) * fx)[:, None], (fy * fx)[:, None])
 
 
 def turned_slopes(fy, fx, s00, s01, s10, s11):
-    """``sampling.slopes`` without its fractions."""
+    """Return ``sampling.slopes`` without its fractions."""
     return s10 - s00, s01 - s00
 
 

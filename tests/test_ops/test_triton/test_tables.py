@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Costs of the kernels and the least times that follow."""
+"""Costs of the kernels and lower bounds of their times."""
 import pytest
 import torch
 

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Kernels compiled for GPUs that are not there."""
+"""Kernels compiled for absent GPUs."""
 import re
 from pathlib import Path
 
