@@ -14,7 +14,7 @@ from .optimizers import check_optimizers
 # Errors that building from a wrong config raises.
 BUILD_ERRORS = (TypeError, KeyError, ValueError, AssertionError,
                 AttributeError, IndexError)
-# What mmengine's Runner builds from the config when it runs.
+# Parts of the config that mmengine's Runner builds only when it runs.
 BUILDERS = ('build_train_loop', 'build_val_loop', 'build_test_loop',
             'build_optim_wrapper', 'build_param_scheduler')
 
@@ -41,7 +41,7 @@ def build_runner(kind: type, config: Config):
 
 
 def _misfit(error: Exception) -> UserError:
-    return UserError('the config does not fit what it is for: '
+    return UserError('the config cannot be used for this: '
                      f'{last_line(error)}{log_traceback()}')
 
 
@@ -70,7 +70,7 @@ def _own_runner(kind: type) -> type:
             super().resume(*args, **kwargs)
             changed = schedule.follow(self)
             if changed:
-                self.logger.info('from here on the config counts, not the '
+                self.logger.info('values of the config replace those of the '
                                  f'checkpoint: {", ".join(changed)}')
 
     for name in BUILDERS:
@@ -86,7 +86,7 @@ def _naming_misfits(build: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return build(*args, **kwargs)
         except ValueError:
-            raise  # of the data, which has its own sentence
+            raise  # an error in the data with a message of its own
         except BUILD_ERRORS as error:
             raise _misfit(error) from error
 

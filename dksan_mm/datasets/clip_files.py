@@ -95,7 +95,7 @@ def find_stores(folders: Mapping[str, str], clip: str,
         elif store != 'auto':
             raise FileNotFoundError(
                 f'{paths[0]}: no such file; tools/prepare_data.py --store '
-                f"{store} makes it, and store='png' does without")
+                f"{store} makes it; store='png' does not need it")
     return found
 
 

@@ -135,7 +135,7 @@ def read_avif_colours(content: bytes) -> set[bytes]:
 
 
 def name_unconverted(parts: Set[bytes]) -> list[str]:
-    """Return phrases about colours that are taken as sRGB."""
+    """Return phrases about colours that are read as sRGB."""
     return [note for part, note in UNCONVERTED.items() if part in parts]
 
 

@@ -30,7 +30,7 @@ def refuse_foreign_stores(folders: Sequence[str], store: str,
                 suffix not in stated_suffixes(known, folder) and \
                 not is_store(path):
             raise ValueError(
-                f'{path}: is there already, but was not prepared here; '
+                f'{path}: already exists, but was not prepared here; '
                 'move or delete it, or choose another target folder')
 
 

@@ -13,7 +13,7 @@ def test_what_is_built_late_is_named_too(name):
 
     builders = dict.fromkeys(runners.BUILDERS, build)
     own = runners._own_runner(type('Runner', (), builders))()
-    with pytest.raises(UserError, match="not fit what it is for: 'Nope is no"):
+    with pytest.raises(UserError, match="be used for this: 'Nope is no"):
         getattr(own, name)(KeyError('Nope is not in the registry'))
     with pytest.raises(ValueError, match='^no clips$'):
         getattr(own, name)(ValueError('no clips'))

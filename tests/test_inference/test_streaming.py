@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""A stream of frames gives what the model gives for each window."""
+"""A stream of frames gives the result of the model for each window."""
 import copy
 import itertools
 import weakref

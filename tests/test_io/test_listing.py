@@ -59,8 +59,8 @@ def test_gaps_are_named(tmp_path):
     folder = make(tmp_path / 'g',
                   *(f'v1_{n:04d}.png' for n in [10, 12, 14, 20, 22, 26]))
     assert listed(folder)[1] == [
-        '3 frames are missing, after v1_0014.png comes v1_0020.png; what is '
-        'there is taken'
+        '3 frames are missing, after v1_0014.png comes v1_0020.png; the '
+        'others are used'
     ]
 
 

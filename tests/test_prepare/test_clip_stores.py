@@ -44,7 +44,7 @@ def test_a_file_of_the_user_is_not_replaced(folders):
     mine.write_text('mine')
     refuse_foreign_stores(folders, 'png', None)
     refuse_foreign_stores(folders, 'tiles', None)
-    with pytest.raises(ValueError, match=f'{mine}: is there already'):
+    with pytest.raises(ValueError, match=f'{mine}: already exists'):
         refuse_foreign_stores(folders, 'array', None)
     known = dict(stores={'HR.npy': {}})  # ours, which was damaged
     refuse_foreign_stores(folders, 'array', known)

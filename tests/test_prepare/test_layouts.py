@@ -50,7 +50,7 @@ def test_clips_beside_the_folders_of_the_splits_are_named(tmp_path):
     (tmp_path / 'film.mp4').touch()
     source = Source(str(tmp_path), 16)
     assert [clip.name for clip in source.clips] == ['000']
-    assert source.notes == [f'{tmp_path}: not taken: film.mp4, forest']
+    assert source.notes == [f'{tmp_path}: ignored: film.mp4, forest']
 
 
 @pytest.mark.parametrize('hr, lr', [('train/HR', 'train/LRx16'),

@@ -164,8 +164,8 @@ def test_a_poisoned_one_is_no_accident(named, work_dir):
         point(work_dir, work_dir / 'iter_16.pth')
     with pytest.raises(
             UserError,
-            match='iter_16.pth is not loaded: it asks '
-            r'for \w+\.mkdir, and .* nothing but data'):
+            match='iter_16.pth is not loaded: it refers '
+            r'to \w+\.mkdir, but .* nothing but data'):
         find(work_dir)
     assert not proof.exists()
 

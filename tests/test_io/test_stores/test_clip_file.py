@@ -56,7 +56,8 @@ NPY, TILES = ('.npy', 'not an array'), ('.tiles', 'not a file')
     (TILES, lambda content: b'no tiles at all' * 9, 'its header is wrong'),
     (TILES, lambda content: content[:9], 'its header is wrong'),
     (TILES, lambda content: content[:30], 'cut short'),
-    (TILES, lambda content: content[:12] + bytes(4) + content[16:], 'empty'),
+    (TILES, lambda content: content[:12] + bytes(4) + content[16:],
+     'it has no frames'),
     *[(form, damage, 'bytes, its header says') for form in (NPY, TILES)
       for damage in (cut, longer)],
 ])

@@ -117,8 +117,8 @@ def test_sound_alone(tmp_path):
     ('v.mp4', H264, b'avc1', b'xyzw', 'codec xyzw is unknown'),
     ('v.mov', H264, b'avc1', b'Q7v0', 'codec Q7v0 is unknown'),
     ('v.avi', dict(codec='mpeg4',
-                   pix_fmt='yuv420p'), b'FMP4', b'QQ99', 'codec QQ99 is not'),
-    ('v.mkv', H264, b'V_MPEG4/ISO/AVC', b'V_MPEG9/ISO/AVC', 'codec is not'),
+                   pix_fmt='yuv420p'), b'FMP4', b'QQ99', 'codec QQ99 is unk'),
+    ('v.mkv', H264, b'V_MPEG4/ISO/AVC', b'V_MPEG9/ISO/AVC', 'codec is unk'),
 ])
 def test_an_unknown_codec_is_named(tmp_path, name, settings, old, new, said):
     path = make_video(
