@@ -1,15 +1,15 @@
 # The project's commands; `make help` lists them.
-# All but `help` and `clean` set the environment up first (`setup`).
+# All except `help` and `clean` set up the environment first (`setup`).
 #   make setup PYTHON=/path/to/python3.11    another Python (3.10 to 3.12)
 #   make setup MMCV_CUDA=0                   mmcv without CUDA (1: with it)
-#   make test ARGS='tests/test_ops -k grad'  only some of them
-#   make test ARGS="-n 0"                    one after the other
+#   make test ARGS='tests/test_ops -k grad'  only some tests
+#   make test ARGS="-n 0"                    one test after the other
 
 PYTHON ?=
 ARGS ?=
 VENV_PYTHON := .venv/bin/python
-# Two processes, since many tests use two threads or start processes. They
-# take the files in the order of tests/conftest.py: long ones first.
+# Two processes, because many tests use two threads or start processes. Files
+# are ordered by tests/conftest.py: long ones first.
 PYTEST = $(VENV_PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
@@ -19,12 +19,12 @@ help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' $(firstword $(MAKEFILE_LIST)) \
 	  | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
 
-# An environment that is there keeps its own Python.
+# An existing environment keeps its Python.
 PYTHONS := .venv/bin/python \
   $(if $(PYTHON),'$(PYTHON)',python3 python3.11 python3.12 python3.10)
 IS_SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))
 
-setup: ## build .venv with mmcv's operators (once; then under a second)
+setup: ## build .venv with mmcv's operators (once; later under a second)
 	@for python in $(PYTHONS); do \
 	  if "$$python" -c '$(IS_SUPPORTED)' 2>/dev/null; then \
 	    exec "$$python" tools/setup/setup_env.py; fi; done; \
@@ -52,7 +52,7 @@ lint: setup types ## check style, spelling and types
 	@$(VENV_PYTHON) -m yapf --diff --recursive dksan_mm tools tests configs
 	@$(VENV_PYTHON) -m codespell_lib
 
-types: setup ## check the types (under a minute; then seconds)
+types: setup ## check the types (under a minute; later a few seconds)
 	@$(VENV_PYTHON) -m mypy
 
 dist: setup ## build the wheel and the source archive, and check them

@@ -41,7 +41,7 @@ html_show_sphinx = False
 html_copy_source = False
 html_math_renderer = 'mathml'
 
-# Pages whose text lies elsewhere in the repository, where it is read too.
+# Pages whose text is in another file of the repository.
 MIRRORED = dict(
     weights='weights/README.md',
     sample_clips='data/sample/README.md',
