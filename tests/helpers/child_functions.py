@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""What tests let a new process run; quick to import."""
+"""Functions that tests run in new processes; quick to import."""
 import gc
 import os
 import signal
@@ -30,7 +30,7 @@ def blocked_signals(connection):
 
 
 def upscaling_memory(target, *videos):
-    """Growth of the memory, in bytes, while each video is upscaled."""
+    """Return the growth of memory, in bytes, for each upscaled video."""
     from dksan_mm import load_model, restore_video
     from dksan_mm.utils.process_memory import (forget_peak,
                                                peak_resident_memory,
