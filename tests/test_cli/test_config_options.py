@@ -55,7 +55,7 @@ def test_right_keys(config, key, value):
     ('train_cfg.max_iters', 'abc', "must be a number, such as 3500, got"),
     ('randomness.deterministic', 'no', 'must be True or False, .*got .no.'),
     ('train_cfg.max_iters.x', 1, 'train_cfg.max_iters has no parts'),
-    ('default_hooks.chekpoint.interval', 1, 'did you mean checkpoint'),
+    ('default_hooks.checkpointx.interval', 1, 'did you mean checkpoint'),
     ('model.generator.num_blocks.0', 9,
      r'give all 4 values, as in model.generator.num_blocks=\[[0-9,]+\]$'),
     ('model', 3, 'has parts, such as model.type'),

@@ -175,7 +175,7 @@ def test_another_wish_for_cuda_is_noticed(wish, current, project, monkeypatch):
 @pytest.mark.parametrize('error, code, words', [
     (SetupError('It cannot be: do this.'), 1, 'It cannot be: do this.'),
     (PermissionError(13, 'Permission denied',
-                     '.venv'), 1, '\'.venv\'; repair that, then run'),
+                     '.venv'), 1, '\'.venv\'; fix that, then run'),
     (KeyboardInterrupt(), 130, '`make setup` continues from here'),
 ])
 def test_a_failed_step_is_one_sentence_and_an_exit_code(

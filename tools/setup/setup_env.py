@@ -1,11 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
 """Build `.venv` with all that the project needs; `make setup` runs this.
 
-Run again, it returns at once where the environment is up to date, and
-continues where it was cut off. The variables it reads: XDG_CACHE_HOME (where
-mmcv's wheel is kept), MMCV_CUDA (1 or 0: with CUDA or without; else it looks
-for a GPU and nvcc), MAX_JOBS, CXX and CFLAGS (for compiling mmcv), and those
-of pip and uv.
+If the environment is up to date, it returns at once. After an interruption, it
+continues where it stopped. It reads these environment variables:
+XDG_CACHE_HOME (the wheel of mmcv is kept there), MMCV_CUDA (1 or 0: with or
+without CUDA; by default, it looks for a GPU and nvcc), MAX_JOBS, CXX, CFLAGS
+(for compiling mmcv), and those of pip and uv.
 """
 
 import ast
@@ -34,7 +34,7 @@ VENV_DISK, BUILD_DISK = 7.0, 1.0  # GiB; measured for the first: 6.1
 # Variables that would install packages outside of the environment.
 HARMFUL = ('PIP_USER', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_ROOT', 'PYTHONHOME',
            'PYTHONPATH')
-# uv's variable for each of pip's settings. Values may have several words.
+# The variable of uv for each setting of pip. Values may have several words.
 _SETTINGS = {
     'index-url': 'UV_DEFAULT_INDEX',
     'extra-index-url': 'UV_INDEX',
@@ -83,7 +83,7 @@ def write_stamp(**stamp) -> None:
 
 
 def is_current() -> bool:
-    """Return whether there is nothing to do."""
+    """Return whether the environment is complete and up to date."""
     stamp = read_stamp()
     wish = os.getenv('MMCV_CUDA', '')
     return (stamp.get('digest') == digest() and stamp.get('path') == str(ROOT)
@@ -107,9 +107,9 @@ def check_room(torch: str) -> None:
         free = shutil.disk_usage(folder).free / 2**30
         if free < size and not any(VENV.glob(f'{SITE}/torch')):
             raise SetupError(
-                f'The set-up needs about {size:.1f} GiB of disk for {folder}, '
-                f'and {free:.1f} GiB are free there: make room, then run '
-                '`make setup` again.')
+                f'The set-up needs about {size:.1f} GiB of disk space for '
+                f'{folder}, but only {free:.1f} GiB are free there: free some '
+                'space, then run `make setup` again.')
 
 
 def make_venv() -> None:
@@ -117,7 +117,7 @@ def make_venv() -> None:
     version = f'Python 3.{sys.version_info.minor}'
     inside = VENV.exists() and os.path.samefile(sys.prefix, VENV)
     if inside and read_stamp().get('path') == str(ROOT):
-        print(f'      {version}, there already (`make clean`: for another)')
+        print(f'      {version}, exists already (`make clean` removes it)')
         return
     if VENV.is_symlink():
         raise SetupError('.venv is a link to an environment that is not this '
@@ -153,7 +153,7 @@ def uv_environment(listing: str) -> dict[str, str]:
 def install(arguments: list[str | Path], doing: str) -> None:
     """Install packages with uv, and uv itself with pip.
 
-    The stamp is removed meanwhile, which reveals an interrupted installation.
+    The stamp is removed during the installation, which reveals interruptions.
     """
     stamp = read_stamp()
     STAMP.unlink(missing_ok=True)
@@ -192,8 +192,8 @@ def install_mmcv(target: setup_mmcv.Target) -> None:
     if trouble:
         wheel.unlink()
         if not kept:
-            raise SetupError(f'mmcv was built and does not work: {trouble}.')
-        print('      the wheel kept from before does not work here: a new one')
+            raise SetupError(f'mmcv was built but does not work: {trouble}.')
+        print('      the cached wheel does not work here: building a new one')
         install_mmcv(target)
 
 
@@ -228,7 +228,7 @@ def main() -> int:
     """Set up, print a sentence about the result, return the exit code."""
     if is_current():
         return 0
-    # Closing the terminal or a time limit shall end the steps cleanly, too.
+    # A closed terminal or a time limit should end the steps cleanly, too.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
@@ -242,14 +242,14 @@ def main() -> int:
                 print('Set up.')
     except (SetupError, OSError) as error:
         # OSError: a read-only folder, for instance.
-        cure = '; repair that, then run `make setup` again.'
+        cure = '; fix that, then run `make setup` again.'
         print(
             f'\nSet-up: {error}{cure * isinstance(error, OSError)}',
             file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(
-            '\nSet-up: cut off; `make setup` continues from here.',
+            '\nSet-up: interrupted; `make setup` continues from here.',
             file=sys.stderr)
         return 130
     return 0
@@ -257,5 +257,5 @@ def main() -> int:
 
 if __name__ == '__main__':
     if not sys.platform.startswith('linux'):
-        sys.exit('Set-up: The set-up knows Linux only.')
+        sys.exit('Set-up: The set-up supports Linux only.')
     sys.exit(main())

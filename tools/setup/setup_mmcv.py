@@ -1,10 +1,10 @@
 # Copyright (c) DKSAN-MM contributors.
 """Build mmcv with its compiled operators, once for each torch.
 
-mmcv's release on PyPI is source only. The wheel made here stays in the
-user's cache folder, named after the Python, torch and device that it was
-compiled for, so that the next environment takes it from there. A build that
-was cut off continues with the files that are compiled already.
+mmcv's release on PyPI contains only its source. The wheel built here is kept
+in the user's cache folder for the next environment, in a folder named after
+the Python, torch and device that it was compiled for. An interrupted build
+continues with the files that are not compiled yet.
 """
 
 import json
@@ -81,7 +81,7 @@ def is_any_kept(torch: str) -> bool:
 
 
 def choose_target(python: Path, wish: str) -> Target:
-    """Choose between operators for CPU alone and for CPU and GPU.
+    """Choose between operators for the CPU only and for CPU and GPU.
 
     Args:
         python (Path): Python of the environment.
@@ -93,13 +93,13 @@ def choose_target(python: Path, wish: str) -> Target:
                            text=True)
     if probe.returncode:
         raise SetupError('torch does not start in .venv: `make clean`, then '
-                         '`make setup`; it says:\n' + probe.stderr[-800:])
+                         '`make setup`; the error:\n' + probe.stderr[-800:])
     torch, cuda, home, arches = json.loads(probe.stdout.splitlines()[-1])
     if wish == '1' and not arches:
         arches = re.findall(r'[\d.]+', os.getenv('TORCH_CUDA_ARCH_LIST', ''))
     why = _why_no_cuda(cuda, home or '', arches)
     if wish == '1' and why:
-        raise SetupError(f'MMCV_CUDA=1 cannot be done: {why}.')
+        raise SetupError(f'MMCV_CUDA=1 is not possible: {why}.')
     if wish == '' and arches and why:
         print(f'      mmcv\'s operators are built for the CPU only: {why}.')
     return Target(torch, *([] if why or wish == '0' else [arches, home]))
@@ -109,15 +109,15 @@ def _why_no_cuda(cuda: str | None, home: str, arches: list) -> str:
     if not cuda:
         return 'this torch has no CUDA'
     if not arches:
-        return ('torch finds no GPU here (to build for one that is '
-                'elsewhere, say which: TORCH_CUDA_ARCH_LIST=9.0)')
+        return ('torch finds no GPU here (to build for another machine, set '
+                'its capability, such as TORCH_CUDA_ARCH_LIST=9.0)')
     wanted = cuda.split('.')[0]
     nvcc = Path(home, 'bin', 'nvcc')
     if not (nvcc.is_file() and Path(home, 'include/cuda_runtime.h').exists()):
         return f'there is no CUDA {wanted} toolkit (nvcc) here'
     text = subprocess.check_output([nvcc, '--version'], text=True)
     if f'release {wanted}.' not in text:
-        return f'torch needs CUDA {wanted} and that of {home} is another'
+        return f'torch needs CUDA {wanted}, but {home} has another version'
     return ''
 
 

@@ -28,7 +28,7 @@ class NetworkError(SetupError):
 # Messages of the programs used here, in lower case.
 _CAUSES = [
     (SetupError, r'no space left on device|disk quota exceeded',
-     'The disk is full: make room'),
+     'The disk is full: free some space'),
     (SetupError, r'ensurepip is not|no module named (venv|ensurepip)',
      'Python\'s venv module is incomplete here: install it (Debian, Ubuntu: '
      '`sudo apt install python3-venv`, or pythonX.Y-venv of that version)'),
@@ -84,7 +84,7 @@ def status(gone: float) -> str:
 
 
 def watch(is_done: Callable[[], bool]) -> None:
-    """Show a refreshed line, or a few in a file, until something is done."""
+    """Show progress until the process ends: one line, or a few in a file."""
     start, shown, terminal = time.monotonic(), 0., sys.stdout.isatty()
     try:
         while not is_done():
@@ -148,6 +148,6 @@ def lock() -> Iterator[None]:
             return True
 
         if not is_held():
-            print('Another set-up is at work: waiting for it.', flush=True)
+            print('Another set-up is running: waiting for it.', flush=True)
             watch(is_held)
         yield
