@@ -51,7 +51,7 @@ def test_every_name_has_its_colour(tool, run):
     (['{run}'], 'expected NAME=VALUE'),
     (['a={run}', '--line', 'bicubic=high'], 'high'),
     (['a={run}', '--out', '{run}/none/curves.png'], 'there is no folder'),
-    (['a={run}', '--out', '{run}/curves.gif2'], 'not written'),
+    (['a={run}', '--out', '{run}/curves.gif2'], 'cannot be written'),
 ])
 def test_what_cannot_be_drawn_is_one_sentence(tool, run, arguments, said):
     arguments = ['--out', f'{run}/curves.png'

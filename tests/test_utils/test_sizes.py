@@ -30,7 +30,7 @@ def test_proportions_are_kept(frame, size, wanted):
 ])
 def test_sizes_that_are_not_larger(size, name):
     assert name_size(size) == name
-    with pytest.raises(ValueError, match=f'are 1920x1080, which {name} '):
+    with pytest.raises(ValueError, match=f'are 1920x1080, and {name} '):
         fit_size((1080, 1920), size)
 
 

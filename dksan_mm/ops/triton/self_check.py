@@ -58,7 +58,7 @@ def _compare(dtype: torch.dtype, device: torch.device, form: str) -> bool:
     else:
         if error <= tolerance(dtype):  # False for NaN
             return True
-        reason = f'the error is {error:.1e} off'
+        reason = f'the error is {error:.1e}'
     warnings.warn(
         f'the Triton kernels of the {form} form do not work for {dtype} on '
         f'{device} ({reason}); pure torch is used instead')
