@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 import av
 import av.filter
 
+from .filters import open_filter
+
 # bwdif in this mode keeps the frame rate and leaves progressive frames alone.
 OPTIONS = 'mode=send_frame:parity=auto:deint=interlaced'
 
@@ -53,14 +55,7 @@ class Deinterlacer:
 
     def _open(self, frame: av.VideoFrame) -> av.filter.Graph:
         self.is_needed, self._shape = True, _shape(frame)
-        graph = av.filter.Graph()
-        source = graph.add_buffer(
-            width=frame.width,
-            height=frame.height,
-            format=frame.format,
-            time_base=frame.time_base)
-        graph.link_nodes(source, graph.add('bwdif', OPTIONS),
-                         graph.add('buffersink')).configure()
+        graph = open_filter(frame, 'bwdif', OPTIONS)
         self._graph = graph
         return graph
 

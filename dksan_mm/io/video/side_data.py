@@ -5,8 +5,9 @@ import zlib
 from typing import Any
 
 import av
-import av.filter
 from av.sidedata.sidedata import SideData, Type
+
+from .filters import filter_frame
 
 # Decoders of frames with named profiles, which PyAV frees twice.
 NAMING = ('png', 'apng')
@@ -27,16 +28,7 @@ def without_profile(frame: av.VideoFrame) -> av.VideoFrame:
     Returns:
         VideoFrame: The frame with its other side data.
     """
-    graph = av.filter.Graph()
-    source = graph.add_buffer(
-        width=frame.width,
-        height=frame.height,
-        format=frame.format,
-        time_base=frame.time_base)
-    graph.link_nodes(source, graph.add('sidedata', _REMOVAL),
-                     graph.add('buffersink')).configure()
-    graph.vpush(frame)
-    return graph.vpull()
+    return filter_frame(frame, 'sidedata', _REMOVAL)
 
 
 def has_other_profile(profile: bytes) -> bool:

@@ -1,13 +1,12 @@
 # Copyright (c) DKSAN-MM contributors.
 """Conversions of frames by FFmpeg's swscale, as exact as it can be."""
-from fractions import Fraction
 from typing import Any
 
 import av
-import av.filter
 from numpy.typing import NDArray
 
 from .color import SWSCALE, read_coding
+from .filters import filter_frame
 
 # swscale's flags: bicubic, full_chroma_int, full_chroma_inp, accurate_rnd.
 # Without them 10-bit white becomes 253. PyAV passes them on.
@@ -45,13 +44,4 @@ def to_yuv(image: NDArray[Any], matrix: int) -> av.VideoFrame:
 
 def _place_chroma(frame: av.VideoFrame) -> av.VideoFrame:
     """Set the chroma siting for swscale, which PyAV does not expose."""
-    graph = av.filter.Graph()
-    source = graph.add_buffer(
-        width=frame.width,
-        height=frame.height,
-        format=frame.format,
-        time_base=Fraction(1, 25))
-    graph.link_nodes(source, graph.add('setparams', 'chroma_location=left'),
-                     graph.add('buffersink')).configure()
-    graph.vpush(frame)
-    return graph.vpull()
+    return filter_frame(frame, 'setparams', 'chroma_location=left')
