@@ -52,7 +52,7 @@ def test_a_camera_s_frames_are_read(path):
 
 @pytest.fixture(scope='module')
 def profiles():
-    """Of sRGB, and one that swaps red and blue."""
+    """Return the profile of sRGB, and one that swaps red and blue."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB'))
     content = profile.tobytes()
     other = content.replace(b's\0R\0G\0B',
@@ -101,7 +101,7 @@ gc.collect()
 
 @pytest.mark.parametrize('suffix', ['.mov', '.png', '.webp'])
 def test_colour_profiles_of_videos_are_named(tmp_path, suffix, profiles):
-    """Where they have a name, PyAV ended the process when it was read."""
+    """PyAV ended the process when it read a profile with a name."""
     for profile, count in zip(profiles, (0, 1)):
         path = make_png_video(tmp_path / f'v{suffix}', profile)
         done = subprocess.run([sys.executable, '-c', READ, path],
