@@ -5,13 +5,11 @@ The import of this module is fast. mmagic (15 s) is imported by
 :func:`import_modules`, after everything that can be checked before.
 """
 import argparse
-import ast
 import difflib
 import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 
@@ -19,9 +17,9 @@ from mmengine.config import Config  # noqa: E402
 
 from dksan_mm.utils.errors import UserError  # noqa: E402
 from dksan_mm.utils.running import last_line, run_tool  # noqa: E402, F401
-from . import config_options  # noqa: E402
 from .config_options import OptionAction  # noqa: E402
 from .config_options import check_arguments, check_options  # noqa: E402
+from .config_variables import check_variables  # noqa: E402
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 
@@ -94,43 +92,6 @@ def load_config(args: argparse.Namespace) -> Config:
     config.launcher = args.launcher
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return config
-
-
-def check_variables(path: str, config: Config) -> None:
-    """Refuse variables that are named like settings and that nothing reads.
-
-    Args:
-        path (str): Path of the config file; its base files are not looked at.
-        config (Config): The loaded config.
-
-    Raises:
-        UserError: If there is one, such as ``data_root`` next to datasets
-            with their own; names the settings.
-    """
-    try:
-        parsed = ast.parse(Path(path).read_text(encoding='utf-8'))
-    except (ValueError, SyntaxError):  # another format
-        return
-    names = [node for node in ast.walk(parsed) if isinstance(node, ast.Name)]
-    read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
-    known = {*config_options.TOP, *config_options.READ}
-    for name in {node.id for node in names} - read - known:
-        settings = config_options.settings_called(dict(config.items()), name)
-        # In a config that mmengine wrote, the setting has its value already.
-        if settings and name in config and config[name] not in _values_called(
-                name, list(config.values())):
-            raise UserError(f'the config {path}: {name} has no effect, as '
-                            f'nothing reads it{settings}')
-
-
-def _values_called(name: str, part: Any) -> list[Any]:
-    """List the values of all settings with a name."""
-    items: Any = part.items() if isinstance(part, dict) else \
-        enumerate(part) if isinstance(part, (list, tuple)) else ()
-    values = []
-    for key, value in items:
-        values += [value] if key == name else _values_called(name, value)
-    return values
 
 
 def missing_config(path: str) -> str:

@@ -57,34 +57,13 @@ def test_the_command_line_changes_the_config(arguments):
     ('a = 1 +', (), 'cannot read the config small.py: '),
     ('raise RuntimeError("no\\nway")', (), 'the config small.py: way'),
     ('raise SystemExit(3)', (), r'small.py: it ends the program, by exit\(3'),
+    ('lr = 1\noptim_wrapper = dict(optimizer=dict(lr=2))',
+     (), 'small.py: lr has no effect'),
     ('a = [1]', ('--cfg-options', 'a.7=2'), '--cfg-options'),
 ])
 def test_configs_that_cannot_be_used_are_named(arguments, text, options, said):
     with pytest.raises(UserError, match=said):
         launch.load_config(arguments(text, *options))
-
-
-LOADER = 'val_dataloader = dict(dataset=dict(data_root={}))'
-
-
-@pytest.mark.parametrize('text, said', [
-    (f'data_root = "a"\n{LOADER.format("data_root")}', None),
-    (f'mine = "a"\n{LOADER.format("mine")}', None),
-    (f'mine = "a"\n{LOADER.format(2)}', None),
-    (f'data_root = 2\n{LOADER.format(2)}', None),
-    (f'data_root = "a"\n{LOADER.format(2)}\ndel data_root', None),
-    (f'data_root = "a"\n{LOADER.format(2)}',
-     'small.py: data_root has no effect, as nothing reads it; set '
-     'val_dataloader.dataset.data_root$'),
-    ('lr = 1\noptim_wrapper = dict(optimizer=dict(lr=2))',
-     'lr has no effect, .*set optim_wrapper.optimizer.lr$'),
-])
-def test_variables_that_nothing_reads(arguments, text, said):
-    if said is None:
-        launch.load_config(arguments(text))
-        return
-    with pytest.raises(UserError, match=said):
-        launch.load_config(arguments(text))
 
 
 def test_a_config_that_is_not_there(arguments):

@@ -1,0 +1,47 @@
+# Copyright (c) DKSAN-MM contributors.
+"""Variables of a config file that look like settings but are none."""
+import ast
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from dksan_mm.utils.errors import UserError
+from .config_options import READ, TOP, settings_called
+
+
+def check_variables(path: str, config: Config) -> None:
+    """Reject variables that are named like settings and that nothing reads.
+
+    Args:
+        path (str): Path of the config file; its base files are not looked at.
+        config (Config): The loaded config.
+
+    Raises:
+        UserError: If there is one, such as ``data_root`` next to datasets
+            with their own; names the settings.
+    """
+    try:
+        parsed = ast.parse(Path(path).read_text(encoding='utf-8'))
+    except (ValueError, SyntaxError):  # another format
+        return
+    names = [node for node in ast.walk(parsed) if isinstance(node, ast.Name)]
+    read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    known = {*TOP, *READ}
+    for name in {node.id for node in names} - read - known:
+        settings = settings_called(dict(config.items()), name)
+        # In a config that mmengine wrote, the setting has its value already.
+        if settings and name in config and config[name] not in _values_called(
+                name, list(config.values())):
+            raise UserError(f'the config {path}: {name} has no effect, as '
+                            f'nothing reads it{settings}')
+
+
+def _values_called(name: str, part: Any) -> list[Any]:
+    """List the values of all settings with a name."""
+    items: Any = part.items() if isinstance(part, dict) else \
+        enumerate(part) if isinstance(part, (list, tuple)) else ()
+    values = []
+    for key, value in items:
+        values += [value] if key == name else _values_called(name, value)
+    return values
