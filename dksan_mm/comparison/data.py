@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from dksan_mm.io.images import write_bytes
 from dksan_mm.io.layout import SPLITS, list_clips
+from dksan_mm.prepare.manifest import read_manifest
 from dksan_mm.utils.errors import UserError
-from ..prepare.manifest import read_manifest
 from .request import DataSpec
 
 # Frames to prepare after the last scored one, for its window.
@@ -36,14 +36,14 @@ def find_split(folder: str, split: str | None, scale: int) -> str:
     """
     if not osp.exists(folder):
         raise UserError(f'--data: there is no {folder}')
-    there = [name for name in SPLITS if is_prepared(folder, name, scale)]
-    if split or not there or 'val' in there:
+    prepared = [name for name in SPLITS if is_prepared(folder, name, scale)]
+    if split or not prepared or 'val' in prepared:
         return split or 'val'
-    if len(there) > 1:
+    if len(prepared) > 1:
         raise UserError(
-            f'--data: {folder} has the splits {" and ".join(there)}'
+            f'--data: {folder} has the splits {" and ".join(prepared)}'
             ': choose one with --split')
-    return there[0]
+    return prepared[0]
 
 
 def preparation(source: str, target: str, split: str, scale: int,
@@ -73,7 +73,7 @@ def source_clips(source: str, split: str, scale: int) -> list[str]:
     Raises:
         UserError: If there are none.
     """
-    from ..prepare.layouts import Source
+    from dksan_mm.prepare.layouts import Source
     try:
         return [clip.name for clip in Source(source, scale).select([split])]
     except (OSError, ValueError) as error:
@@ -93,7 +93,7 @@ def prepared_clips(folder: str, split: str, scale: int) -> list[str]:
     return clips
 
 
-def choose_clips(there: Sequence[str],
+def choose_clips(available: Sequence[str],
                  wanted: Sequence[str] | None) -> list[str]:
     """Return the clips to compare on, sorted.
 
@@ -101,10 +101,10 @@ def choose_clips(there: Sequence[str],
         UserError: If a clip that ``--videos`` names does not exist.
     """
     for name in wanted or ():
-        if name not in there:
+        if name not in available:
             raise UserError(f'--videos: there is no {name}, only '
-                            f'{", ".join(sorted(there))}')
-    return sorted(set(wanted or there))
+                            f'{", ".join(sorted(available))}')
+    return sorted(set(wanted or available))
 
 
 def write_clips(path: str, clips: Sequence[str]) -> None:

@@ -17,10 +17,10 @@ from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
-from dksan_mm.cli.launch import last_line
 from dksan_mm.utils.environment import terminal_signals_blocked
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.progress import Progress
+from dksan_mm.utils.running import last_line
 from .request import Task
 
 LOG = 'log.txt'
@@ -162,11 +162,10 @@ def _follow(connection: Connection, progress: Progress) -> object:
         except EOFError:
             return None
         if kind == 'frames':
-            clips_total, missing, there = values
-            if there:
-                print(
-                    f'{label}: {there} frame{"s" * (there > 1)} there already',
-                    flush=True)
+            clips_total, missing, present = values
+            if present:
+                noun = 'frame' if present == 1 else 'frames'
+                print(f'{label}: {present} {noun} there already', flush=True)
             progress.begin(clips_total, missing)
         elif kind == 'tick':
             clips, frames = values

@@ -192,5 +192,5 @@ def _score(panel: Panel) -> str:
     """Return the panel's PSNR on this frame, or its description."""
     if panel.kind == 'LR':
         height, width = panel.image.shape[:2]
-        return f'{width // 16}x{height // 16}'
+        return f'{width // panel.block}x{height // panel.block}'
     return '' if panel.psnr is None else f'{panel.psnr:.2f} dB'

@@ -15,7 +15,6 @@ from .journal import file_digest
 from .paper import find_paper
 from .processes import Failure
 from .request import DataSpec, ModelSpec
-from .scores import kind_of
 
 PACKAGES = ('torch', 'mmcv', 'mmagic', 'mmengine', 'numpy', 'opencv-python')
 
@@ -32,17 +31,15 @@ def collect(models: Sequence[ModelSpec], outcomes: Mapping[str, object],
         command (Sequence[str]): Arguments of the tool.
 
     Returns:
-        dict: ``data``, ``metrics`` (unit and direction by name), ``models``
-        (by name ``averages``, ``videos``, ``frames``, costs; or ``error``),
-        ``paper``, ``versions``, ``machine``, ``command``, ``date``.
+        dict: ``data``, ``metrics`` (unit, decimals and direction by name),
+        ``models`` (by name ``averages``, ``videos``, ``frames``, costs; or
+        ``error``), ``paper``, ``versions``, ``machine``, ``command``,
+        ``date``.
     """
     good: list[Any] = [
         o for o in outcomes.values() if not isinstance(o, Failure)
     ]
     clips = good[0]['clips'] if good else {}
-    # A metric may be undefined for all frames of a model.
-    names = list(dict.fromkeys(name for o in good for name in o['averages']))
-    kinds = {n: kind for o in good for n, kind in o.get('kinds', {}).items()}
     return dict(
         data=dict(
             root=data.root,
@@ -50,9 +47,11 @@ def collect(models: Sequence[ModelSpec], outcomes: Mapping[str, object],
             max_frames=data.max_frames,
             scale=data.scale,
             videos=clips),
+        # A metric may be undefined for all frames of a model.
         metrics={
-            name: kinds.get(name) or kind_of(name)._asdict()
-            for name in names
+            name: described
+            for outcome in good
+            for name, described in outcome['metrics'].items()
         },
         models={
             model.name: _describe(model, outcomes[model.name])
@@ -79,7 +78,7 @@ def _describe(model: ModelSpec, outcome: Any) -> dict:
     return dict(
         known, **{
             key: outcome[key]
-            for key in outcome if key not in ('clips', 'kinds')
+            for key in outcome if key not in ('clips', 'metrics')
         })
 
 

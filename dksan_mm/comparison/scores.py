@@ -1,10 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Available metrics, and how to read their values."""
+"""Available metrics."""
 import re
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import NamedTuple
 
 from dksan_mm.utils.errors import UserError
 
@@ -24,34 +23,6 @@ PACKAGES = dict(
     stlpips=('stlpips_pytorch', 'stlpips_pytorch'),
     cvvdp=('pycvvdp', 'cvvdp'))
 DEFAULT = ('psnr', 'ssim', 'temporal', 'niqe')
-
-
-class Kind(NamedTuple):
-    """Unit and direction of a metric's value.
-
-    Attributes:
-        better (str): 'higher' or 'lower'.
-        digits (int): Number of decimals in tables.
-        unit (str): Unit; '' for a plain number.
-    """
-    better: str
-    digits: int
-    unit: str = ''
-
-
-_KINDS = dict(
-    PSNR=Kind('higher', 2, 'dB'),
-    SSIM=Kind('higher', 4),
-    TE=Kind('lower', 3, 'temporal error, 8-bit levels'),
-    NIQE=Kind('lower', 3),
-    LPIPS=Kind('lower', 4),
-    STLPIPS=Kind('lower', 4),
-    CVVDP=Kind('higher', 2, 'JOD'))
-
-
-def kind_of(value: str) -> Kind:
-    """Return the kind of a named value, such as ``'PSNR_Y'``."""
-    return _KINDS[value.removesuffix('_Y')]
 
 
 def is_own(name: str) -> bool:

@@ -146,18 +146,18 @@ def to_csv(results: dict) -> str:
     """Write all tables and costs in full precision, named in column one."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator='\n')
-    for number, table in enumerate(make_tables(results)):
-        if not number:
-            writer.writerow(['metric', 'video'] +
-                            [column.title for column in table.columns])
-            first = table
+    tables = make_tables(results)
+    if not tables:
+        return ''
+    first = tables[0].columns
+    writer.writerow(['metric', 'video', *(column.title for column in first)])
+    for table in tables:
         for row in [*table.rows, AVERAGE]:
-            writer.writerow(
-                [table.metric, row] +
-                [column.values.get(row) for column in table.columns])
-    for cost in COSTS if results['metrics'] else ():
-        writer.writerow([cost, ''] +
-                        [column.costs.get(cost) for column in first.columns])
+            values = [column.values.get(row) for column in table.columns]
+            writer.writerow([table.metric, row, *values])
+    for cost in COSTS:
+        writer.writerow(
+            [cost, '', *(column.costs.get(cost) for column in first)])
     return file.getvalue()
 
 

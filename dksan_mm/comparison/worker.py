@@ -35,7 +35,7 @@ class ModelRun:
 
     Args:
         task (Task): Model, frames and options.
-        tell (Callable): Called as ``tell('frames', clips, total, there)`` at
+        tell (Callable): Called as ``tell('frames', clips, missing, there)`` at
             the start, ``tell('tick', clips, frames)`` after each computed
             frame, and ``tell('note', text)`` with messages for the user.
     """
@@ -70,9 +70,9 @@ class ModelRun:
 
         Returns:
             dict: ``averages`` (value by metric), ``videos`` (by video and
-            metric), ``frames`` (by video, frame and metric), ``kinds`` (how to
-            read the values of the user's own metrics), ``clips`` (description
-            of each video's frames), and the model's costs.
+            metric), ``frames`` (by video, frame and metric), ``metrics``
+            (unit, decimals and direction of each value), ``clips``
+            (description of each video's frames), and the model's costs.
         """
         self._announce()
         rows: list[list] = [[] for _ in self.metrics]
@@ -90,22 +90,24 @@ class ModelRun:
     def _average(self, rows: list[list]) -> dict[str, dict]:
         """Compute averages of all rows: in total, by video and by frame."""
         averages: dict[str, float] = {}
-        kinds: dict[str, dict] = {}
+        described: dict[str, dict] = {}
         videos: dict[str, dict] = {clip: {} for clip in self.clips}
         frames: dict[str, dict] = {clip: {} for clip in self.clips}
-        for asked, metric, found in zip(self.task.metrics, self.metrics, rows):
+        for metric, found in zip(self.metrics, rows):
             for clip, frame, values in found:
                 frames[clip].setdefault(frame, {}).update(values)
             metric.results.extend(map(tuple, found))
             means = metric.evaluate()
             averages.update(means)
-            if scores.is_own(asked):
-                kind = scores.Kind(metric.better, metric.digits, metric.unit)
-                kinds.update({name: kind._asdict() for name in means})
+            for name in means:
+                described[name] = dict(
+                    better=metric.better,
+                    digits=metric.digits,
+                    unit=metric.unit)
             for clip, values in metric.videos.items():
                 videos[clip].update(values)
         return dict(
-            averages=averages, videos=videos, frames=frames, kinds=kinds)
+            averages=averages, videos=videos, frames=frames, metrics=described)
 
     def _fingerprint(self) -> dict[str, str]:
         """Return digests of what restored frames depend on, except LR."""
@@ -188,10 +190,10 @@ class ModelRun:
         """Return the rows of each metric for a clip with written frames."""
         clip = self.clips[name]
         rows = self.journal.scores(name, clip['scored'])
-        there = all(
+        complete = all(
             self.journal.has_frame(key, clip['source'])
             for key in self._needed(name))
-        if rows is None or not there:
+        if rows is None or not complete:
             for key, data in zip(clip['keys'], self._load(clip['indices'])):
                 sample = self._restore(key, data, clip['source'], number)
                 for metric in self.metrics:

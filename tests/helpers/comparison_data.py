@@ -2,8 +2,6 @@
 """Results of comparisons, without running any model."""
 import numpy as np
 
-from dksan_mm.comparison.scores import kind_of
-
 VIDEOS = ('<b>x</b>', '"|_`')  # names that a page or table might take as code
 
 
@@ -45,8 +43,9 @@ def make_results(models):
                 v: dict(frames=['000000'], available=5, shown='000000')
                 for v in VIDEOS
             }),
-        metrics={n: kind_of(n)._asdict()
-                 for n in ('PSNR', 'NIQE')},
+        metrics=dict(
+            PSNR=dict(better='higher', digits=2, unit='dB'),
+            NIQE=dict(better='lower', digits=3, unit='')),
         models=models,
         paper=None,
         versions=dict(torch='2'),

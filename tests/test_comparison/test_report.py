@@ -4,12 +4,14 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from helpers.chromium import CHROMIUM, Browser
 from helpers.comparison_data import VIDEOS
 
 from dksan_mm.comparison import report
 from dksan_mm.comparison.paper import find_paper
+from dksan_mm.comparison.pictures import Panel
 
 
 class Page(HTMLParser):
@@ -87,6 +89,11 @@ def test_the_size_is_bounded(comparison, monkeypatch):
         sizes.append(sum(map(len, urls)))
         assert sizes[-1] <= budget
     assert sizes[2] == 0 and 'too large for this report' in text
+
+
+def test_lr_is_labelled_with_its_own_size():
+    image = np.zeros((8, 12, 3), np.uint8)
+    assert report._score(Panel('LR', image, kind='LR', block=4)) == '3x2'
 
 
 def test_many_videos_are_cut_and_said(comparison, monkeypatch):

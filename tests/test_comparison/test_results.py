@@ -18,6 +18,9 @@ CLIPS = dict(a=dict(frames=['000000'], available=1, shown='000000'))
 GOOD = dict(
     averages=dict(PSNR=30., NIQE=5.),
     videos=dict(a=dict(PSNR=30., NIQE=5.)),
+    metrics=dict(
+        PSNR=dict(better='higher', digits=2, unit='dB'),
+        NIQE=dict(better='lower', digits=3, unit='')),
     clips=CLIPS,
     parameters=7)
 
@@ -45,13 +48,12 @@ def test_outcomes_are_put_together(tmp_path):
     assert found['paper'] is None
 
 
-def test_values_of_the_user_are_read_as_their_metric_says():
-    kind = dict(better='lower', digits=1, unit='apples')
-    outcome = dict(GOOD, averages=dict(PSNR=30., C=2.), kinds=dict(C=kind))
-    found = collect([ModelSpec('good', 'a.py')], dict(good=outcome), DATA, [])
-    assert found['metrics']['C'] == kind
-    assert found['metrics']['PSNR']['unit'] == 'dB'
-    assert 'kinds' not in found['models']['good']
+def test_metrics_that_one_model_lacks_are_described():
+    few = dict(GOOD, metrics=dict(PSNR=GOOD['metrics']['PSNR']))
+    models = [ModelSpec('few', 'a.py'), ModelSpec('good', 'a.py')]
+    found = collect(models, dict(few=few, good=GOOD), DATA, [])
+    assert found['metrics'] == GOOD['metrics']
+    assert 'metrics' not in found['models']['good']
 
 
 def test_where_all_have_failed_there_are_no_metrics():

@@ -92,7 +92,8 @@ class Own(VideoMetric):
         result, _ = run(task)
         assert result['averages']['C'] == result['averages']['C_Y'] == value
     kind = dict(better='lower', digits=1, unit='apples')
-    assert result['kinds'] == dict(C=kind, C_Y=kind)
+    psnr = dict(better='higher', digits=2, unit='dB')
+    assert result['metrics'] == dict(PSNR=psnr, PSNR_Y=psnr, C=kind, C_Y=kind)
 
 
 def test_the_middle_frame_of_a_clip_is_shown():

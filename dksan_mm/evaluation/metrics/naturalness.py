@@ -34,6 +34,7 @@ class VideoNIQE(VideoMetric):
     """
 
     metric = 'NIQE'
+    better, digits = 'lower', 3
     needs_truth = False
 
     def __init__(self, border: int = 0, *, every: int = 1, **kwargs) -> None:

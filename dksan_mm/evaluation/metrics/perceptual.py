@@ -31,6 +31,7 @@ class VideoLPIPS(VideoMetric):
     """
 
     metric = 'LPIPS'
+    better = 'lower'
     networks: tuple[str, ...] = LPIPS_NETWORKS
 
     def __init__(self,

@@ -16,6 +16,7 @@ class VideoPSNR(VideoMetric):
     """
 
     metric = 'PSNR'
+    digits, unit = 2, 'dB'
 
     def score(self, truth: np.ndarray, prediction: np.ndarray) -> float:
         """Compute the PSNR of one frame in dB."""

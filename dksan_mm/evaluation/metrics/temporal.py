@@ -38,6 +38,8 @@ class VideoTemporalError(VideoMetric):
     """
 
     metric = 'TE'
+    better, digits = 'lower', 3
+    unit = 'temporal error, 8-bit levels'
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)

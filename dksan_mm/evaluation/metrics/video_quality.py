@@ -42,6 +42,7 @@ class VideoCVVDP(VideoMetric):
     """
 
     metric = 'CVVDP'
+    digits, unit = 2, 'JOD'
 
     def __init__(self,
                  border: int = 0,
