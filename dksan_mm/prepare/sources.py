@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Source clips: video files and folders of frames."""
 import os.path as osp
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ import numpy as np
 from dksan_mm.io.images import decode_with_notes, sum_up
 from dksan_mm.io.layout import SPLITS, frame_number, list_frames
 from dksan_mm.io.listing import list_frames_of, read_folder
+from dksan_mm.io.stores.stores import large_file_crc32
 from dksan_mm.io.video.decoder import Decoder
 
 # Frame number, and a function that returns its pixels, 8-bit BGR (h, w, 3).
@@ -72,11 +74,13 @@ class Clip:
             return dict(
                 replace(self, lr=None).fingerprint(),
                 lr_source=given['source'],
-                lr_source_bytes=given['source_bytes'])
+                lr_source_bytes=given['source_bytes'],
+                lr_source_crc32=given['source_crc32'])
         if not osp.isdir(self.path):
             return dict(
                 source=osp.basename(self.path),
                 source_bytes=osp.getsize(self.path),
+                source_crc32=_crc32([self.path]),
                 **(dict(photo=True) if self.is_photo else {}))
         frames, source = self.frames(), osp.basename(osp.abspath(self.path))
         if source != self.name and not self.prefix:  # as in SPMCS: clip/truth
@@ -84,7 +88,14 @@ class Clip:
         return dict(
             source=f'{source}/{self.prefix}',
             source_bytes=sum(osp.getsize(frame) for frame in frames),
+            source_crc32=_crc32(frames),
             source_frames=len(frames))
+
+
+def _crc32(paths: Sequence[str]) -> str:
+    """Return one CRC-32 of the contents of files, in this order."""
+    digests = ''.join(map(large_file_crc32, paths))
+    return f'{zlib.crc32(digests.encode()):08x}'
 
 
 def summarize(clips: Sequence[Clip]) -> str:

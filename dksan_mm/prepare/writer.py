@@ -82,9 +82,7 @@ class ClipWriter:
             OSError: If the target cannot be written.
         """
         recipe, store = self.recipe(), self.settings.store
-        ours = known is not None and all(
-            known.get(key) == recipe.get(key)
-            for key in (*recipe, 'deinterlace') if key != 'max_frames')
+        ours = known is not None and _agree(known, recipe, {'max_frames'})
         if known is not None and not ours:
             self._refuse_other_fields(known, recipe)
         if ours and known is not None:
@@ -140,9 +138,7 @@ class ClipWriter:
     def _refuse_other_fields(self, known: dict, recipe: dict) -> None:
         """Reject a clip that differs only in how it was deinterlaced."""
         others = {'max_frames', 'deinterlace'}
-        if all(
-                known.get(key) == recipe[key]
-                for key in recipe.keys() - others):
+        if _agree(known, recipe, others):
             advice = ('with --no-deinterlace; use the option again'
                       if 'deinterlace' in known else
                       'without --no-deinterlace; omit the option')
@@ -262,6 +258,17 @@ class ClipWriter:
         for part, pixels in zip(self.parts, images):
             if osp.isdir(part):
                 write_png(osp.join(part, name), pixels)
+
+
+def _agree(known: dict, recipe: dict[str, object], ignored: set[str]) -> bool:
+    """Return whether a clip of the manifest has a recipe, but for some keys.
+
+    Manifests of earlier versions have no checksums of the sources.
+    """
+    keys = {*recipe, 'deinterlace'} - ignored
+    return all(
+        known.get(key) == recipe.get(key) for key in keys
+        if key in known or not key.endswith('source_crc32'))
 
 
 def _read_json(path: str) -> dict | None:

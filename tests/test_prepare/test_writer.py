@@ -206,6 +206,26 @@ def test_a_finished_clip_is_left_alone_and_lost_frames_are_made_again(
     assert tree(tmp_path / 'out') == before
 
 
+def swap(first, second):
+    """Swap the contents of two files, which keeps the sum of their sizes."""
+    content = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(content)
+
+
+def test_other_frames_of_as_many_bytes_are_another_source(tmp_path):
+    source = write_frames(tmp_path / 'c', noise(3))
+    entry = prepare(source, tmp_path / 'out')
+    before = tree(tmp_path / 'out')
+    swap(source / '000000.png', source / '000001.png')
+    with pytest.raises(ValueError, match='LRx16/c: already exists, but was'):
+        prepare(source, tmp_path / 'out', known=entry)
+    assert tree(tmp_path / 'out') == before
+    # An earlier version has recorded no checksum.
+    del entry['source_crc32']
+    assert prepare(source, tmp_path / 'out', known=entry) == entry
+
+
 def test_more_frames_are_added(tmp_path):
     source = write_frames(tmp_path / 'c', noise(5))
     prepare(source, tmp_path / 'whole')
