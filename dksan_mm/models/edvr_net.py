@@ -11,6 +11,7 @@ from .base_module import BaseModule
 from .checkpointing import checkpoint_activations
 from .edvr_parts import ConvAct, PCDAlignment, PixelShufflePack, TSAFusion
 from .layers import ResidualBlockNoBN, default_init_weights, in_float32, lrelu
+from .utils import check_counts
 
 
 @register('MODELS')
@@ -47,8 +48,9 @@ class EDVRX16Net(BaseModule):
         init_cfg (dict, optional): mmengine's initialisation config.
 
     Raises:
-        ValueError: If ``num_frames`` is even or ``deform_groups`` does not
-            divide ``channels``.
+        ValueError: If ``num_frames`` is even, ``deform_groups`` does not
+            divide ``channels``, or a number of channels or blocks is too
+            small.
     """
 
     scale = 16
@@ -70,6 +72,9 @@ class EDVRX16Net(BaseModule):
         if deform_groups < 1 or channels % deform_groups:
             raise ValueError(f'deform_groups must divide {channels} channels,'
                              f' got {deform_groups}')
+        check_counts(1, channels=channels, tail_channels=tail_channels)
+        check_counts(
+            0, num_blocks=num_blocks, num_extract_blocks=num_extract_blocks)
         super().__init__(init_cfg=init_cfg)
         self.num_frames, self.mean = num_frames, mean
         self.center_frame_idx = num_frames // 2

@@ -1,5 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Predicates on modules."""
+"""Predicates on modules, and a check of their arguments."""
 from torch import nn
 from torch.nn.modules import module as torch_module
 
@@ -25,3 +25,21 @@ def is_plain(layer: nn.Module) -> bool:
     """
     return type(layer).__module__.startswith('torch.nn.modules.') and \
         is_untouched(layer)
+
+
+def check_counts(least: int, **counts: int) -> None:
+    """Reject numbers of channels or blocks that are too small.
+
+    Python and torch accept them: ``range(-1)`` is empty, and a convolution
+    may have no channels.
+
+    Args:
+        least (int): Smallest number.
+        counts (int): Numbers by the name of the argument.
+
+    Raises:
+        ValueError: If a number is smaller; names it.
+    """
+    for name, count in counts.items():
+        if count < least:
+            raise ValueError(f'{name} must be at least {least}, got {count}')

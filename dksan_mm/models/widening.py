@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Initial weights of a large network from those of a trained, small one."""
+import math
 import re
 from collections.abc import Mapping
 
@@ -42,9 +43,11 @@ def widen(weights: Mapping[str, Tensor],
         dict[str, Tensor]: State dict for ``network``.
 
     Raises:
-        ValueError: If a parameter is missing or unknown, or its new shape is
-            not a multiple of the old one.
+        ValueError: If a parameter is missing or unknown, its new shape is not
+            a multiple of the old one, or the noise is negative or not finite.
     """
+    if not 0 <= noise < math.inf:
+        raise ValueError(f'noise must be finite and >= 0, got {noise}')
     wide = network.state_dict()
     widened = {
         name: torch.zeros_like(new) if any(x in name for x in _LAST) else new

@@ -72,7 +72,9 @@ def test_the_network_alone_names_the_size_that_it_needs():
 
 
 @pytest.mark.parametrize('kwargs, match', [(dict(num_frames=6), 'got 6'),
-                                           (dict(deform_groups=3), 'got 3')])
+                                           (dict(deform_groups=3), 'got 3'),
+                                           (dict(num_blocks=-1), 'got -1'),
+                                           (dict(channels=0), 'got 0')])
 def test_impossible_settings_are_rejected(kwargs, match):
     with pytest.raises(ValueError, match=match):
         EDVRX16Net(**{**SMALL, **kwargs})

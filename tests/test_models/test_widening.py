@@ -78,3 +78,10 @@ def test_another_network_is_rejected(changes, message):
     narrow, wide = DKSANNet(**NARROW), DKSANNet(**{**NARROW, **changes})
     with pytest.raises(ValueError, match=message):
         widen(narrow.state_dict(), wide)
+
+
+@pytest.mark.parametrize('noise', [-0.1, float('nan'), float('inf')])
+def test_noise_that_would_spoil_the_weights_is_rejected(noise):
+    narrow, wide = networks(2)
+    with pytest.raises(ValueError, match=f'>= 0, got {noise}'):
+        widen(narrow.state_dict(), wide, noise=noise)

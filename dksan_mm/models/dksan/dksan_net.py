@@ -11,6 +11,7 @@ from dksan_mm.models.checkpointing import checkpoint_activations
 from dksan_mm.models.layers import (RCAB, Extractor, ResidualBlockNoBN,
                                     UpscaleX2, conv3x3, default_init_weights,
                                     in_float32, lrelu, upsample2)
+from dksan_mm.models.utils import check_counts
 from dksan_mm.utils.registration import register
 from .dkc_align import DKCAlign, PlainAlign
 from .dksa import DKSA, LightDKSA
@@ -92,8 +93,9 @@ class DKSANNet(BaseModule):
         init_cfg (dict, optional): mmengine's initialisation config.
 
     Raises:
-        ValueError: If ``num_frames`` is even, there is no level, or no level
-            has the scale factor ``min_scale`` or one of ``smooth_scales``.
+        ValueError: If ``num_frames`` is even, there is no level, a number of
+            channels or blocks is too small, or no level has the scale factor
+            ``min_scale`` or one of ``smooth_scales``.
     """
 
     size_divisor = 1
@@ -120,6 +122,11 @@ class DKSANNet(BaseModule):
         if len(num_blocks) == 0:
             raise ValueError('num_blocks must name one level at least, got '
                              f'{num_blocks!r}')
+        check_counts(1, channels=channels)
+        check_counts(
+            0,
+            num_blocks=min(num_blocks),
+            num_extract_blocks=num_extract_blocks)
         self.num_frames, self.scale = num_frames, 2**len(num_blocks)
         self.level_scales = tuple(2**i for i in range(1, len(num_blocks) + 1))
         _check_scales(self.level_scales, min_scale, smooth_scales)

@@ -173,7 +173,10 @@ def test_other_shapes_are_rejected(shape):
 @pytest.mark.parametrize('kwargs, match',
                          [(dict(num_frames=6), 'got 6'),
                           (dict(num_blocks=()), r'\(\)'),
+                          (dict(num_blocks=(1, -1)), 'num_blocks .* got -1'),
+                          (dict(num_extract_blocks=-2), 'blocks .* got -2'),
+                          (dict(channels=0), 'channels must be .* 1, got 0'),
                           (dict(smooth_scales=(4, 32)), r'got \(4, 32\)')])
 def test_impossible_settings_are_rejected(kwargs, match):
     with pytest.raises(ValueError, match=match):
-        DKSANNet(8, **kwargs)
+        DKSANNet(**{'channels': 8, **kwargs})
