@@ -56,13 +56,13 @@ def check_data(config: 'Config', loaders: Sequence[str]) -> None:
             command that prepares them.
     """
     for _, dataset in datasets_of(config, loaders):
-        root = dataset['data_root']
+        root = dataset['data_root'] or ''  # mmengine's default is ''
         folders = _frame_folders(dataset)
-        remedy = _remedy(folders, root)
-        for folder in (root, *folders):
-            if not os.path.isdir(folder):
+        remedy = _remedy(folders, root or os.curdir)
+        for folder in filter(None, (root, *folders)):
+            if not os.path.exists(folder):
                 what = 'there is no folder'
-            elif not any(os.scandir(folder)):
+            elif os.path.isdir(folder) and not any(os.scandir(folder)):
                 what = 'there is nothing in'
             else:
                 continue
@@ -97,8 +97,10 @@ def check_crops(config: 'Config') -> None:
             the option for a smaller crop.
     """
     for place, dataset in datasets_of(config, ['train_dataloader']):
+        if 'gt' not in (dataset.get('data_prefix') or {}):
+            continue  # a data set of another kind
         for name, step in named_steps(dataset.get('pipeline', [])).items():
-            if 'gt_patch_size' in step:
+            if isinstance(step, dict) and 'gt_patch_size' in step:
                 _check_crop(dataset, f'{place}.pipeline.{name}', step)
                 break  # later steps work on the crop
 
@@ -138,7 +140,8 @@ def _shorter_sides(dataset: 'ConfigDict') -> dict[str, int]:
 
 
 def _hr_folder(dataset: 'ConfigDict') -> str:
-    return os.path.join(dataset['data_root'], dataset['data_prefix']['gt'])
+    return os.path.join(dataset['data_root'] or '',
+                        dataset['data_prefix']['gt'])
 
 
 def _clips(dataset: 'ConfigDict', folder: str) -> list[str]:
@@ -150,8 +153,8 @@ def _clips(dataset: 'ConfigDict', folder: str) -> list[str]:
     if not lists:
         return list_clips(folder)
     return [
-        clip for path in lists
-        for clip in read_annotation(os.path.join(dataset['data_root'], path))
+        clip for path in lists for clip in read_annotation(
+            os.path.join(dataset['data_root'] or '', path))
     ]
 
 
@@ -159,7 +162,7 @@ def _frame_folders(dataset: 'ConfigDict') -> list[str]:
     """List the folders of a data set that must hold clips."""
     prefixes = dataset.get('data_prefix') or {}
     return [
-        os.path.join(dataset['data_root'], prefix)
+        os.path.join(dataset['data_root'] or '', prefix)
         for prefix in prefixes.values() if prefix
     ]
 

@@ -120,3 +120,29 @@ def test_what_makes_missing_folders_is_said(tmp_path, monkeypatch, img, gt,
     write_frames(tmp_path / 'D' / img / 'a', [np.zeros((3, 3, 3), np.uint8)])
     with pytest.raises(UserError, match=f'no folder D/{gt}; {remedy}'):
         check_data(config, ['test_dataloader'])
+
+
+@pytest.mark.parametrize('root', ['', None])
+def test_data_without_a_root(tmp_path, root):
+    dataset = dict(
+        data_root=root,
+        data_prefix=dict(img=str(tmp_path / 'LRx16'), gt=str(tmp_path / 'HR')),
+        pipeline=[dict(type='Crop', gt_patch_size=64)])
+    config = Config(dict(train_dataloader=dict(dataset=dataset)))
+    with pytest.raises(UserError, match='no folder .*LRx16; prep.* SOURCE .`'):
+        check_data(config, ['train_dataloader'])
+    for name in ('LRx16', 'HR'):
+        write_frames(tmp_path / name / 'a', [np.zeros((70, 80, 3), np.uint8)])
+    check_data(config, ['train_dataloader'])
+    check_crops(config)
+
+
+def test_data_of_another_kind_are_left_alone(tmp_path):
+    (tmp_path / 'frames.h5').touch()
+    dataset = dict(
+        data_root=str(tmp_path),
+        data_prefix=dict(img='frames.h5'),
+        pipeline=[len, dict(type='Crop', gt_patch_size=64)])
+    config = Config(dict(train_dataloader=dict(dataset=dataset)))
+    check_data(config, ['train_dataloader'])
+    check_crops(config)

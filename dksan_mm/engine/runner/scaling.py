@@ -18,7 +18,7 @@ def num_processes(launcher: str) -> int:
 
 def base_batch(config: Config) -> int | None:
     """Return the total batch size for the config's learning rate."""
-    return config.get('auto_scale_lr', {}).get('base_batch_size')
+    return (config.get('auto_scale_lr') or {}).get('base_batch_size')
 
 
 def spread_batch(config: Config, total: int) -> None:
@@ -52,7 +52,7 @@ def spread_batch(config: Config, total: int) -> None:
 
 def batch_note(config: Config) -> str:
     """Return a note if the learning rate does not match the batch size."""
-    base, settings = base_batch(config), config.get('auto_scale_lr', {})
+    base, settings = base_batch(config), config.get('auto_scale_lr') or {}
     batch = config.train_dataloader.get('batch_size', 0)
     batch *= num_processes(config.launcher)
     if not base or batch == base or settings.get('enable'):

@@ -70,3 +70,6 @@ def test_another_batch_than_the_rate_s_is_noticed(monkeypatch):
     assert 'meant for 16' in scaling.batch_note(config)
     config.auto_scale_lr.enable = True
     assert scaling.batch_note(config) == ''
+    config.auto_scale_lr = None
+    assert scaling.base_batch(config) is None
+    assert scaling.batch_note(config) == ''
