@@ -12,6 +12,7 @@ from pathlib import Path
 from dksan_mm.utils.allocator import keep_freed_memory
 from dksan_mm.utils.environment import lost_output, prepare_streams
 from dksan_mm.utils.errors import UserError, name_file
+from dksan_mm.utils.threads import MAX_THREADS
 
 # Errors of a run, not of its settings; Windows has no quotas.
 _OF_DISKS = {
@@ -56,6 +57,7 @@ def run_tool(main: Main,
 def _run(main: Main, argv: Sequence[str] | None, when_interrupted: str) -> int:
     try:
         check_working_folder()
+        check_thread_variable()
         return main(argv) or 0
     except UserError as error:
         _complain(str(error))
@@ -118,6 +120,18 @@ def check_working_folder() -> None:
         raise UserError('the folder in which this command runs does not '
                         f'exist any more ({error.strerror}): change to '
                         'another one') from error
+
+
+def check_thread_variable() -> None:
+    """Reject more threads than OpenMP, whose library would abort, can start.
+
+    Raises:
+        UserError: If ``OMP_NUM_THREADS`` is more than ``MAX_THREADS``.
+    """
+    count = os.environ.get('OMP_NUM_THREADS', '')
+    if count.isdecimal() and int(count) > MAX_THREADS:
+        raise UserError(f'OMP_NUM_THREADS must be at most {MAX_THREADS}, got '
+                        f'{count}')
 
 
 def last_sentence(error: Exception) -> str:

@@ -82,6 +82,15 @@ def test_a_working_folder_that_is_gone(tmp_path, monkeypatch, capsys):
     assert 'the folder in which this command runs' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('count, code', [('1024', 0), ('1025', 2), ('x', 0)])
+def test_more_threads_than_can_be_started(count, code, monkeypatch, capsys):
+    monkeypatch.setenv('OMP_NUM_THREADS', count)
+    assert run(None) == code
+    said = capsys.readouterr().err
+    assert ('OMP_NUM_THREADS must be at most 1024, got 1025'
+            in said) == bool(code)
+
+
 @pytest.mark.parametrize('kind', [UserError, OSError])
 @pytest.mark.parametrize('number, code', [(errno.ENOSPC, 1),
                                           (errno.EACCES, 2)])
