@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dksan_mm.cli import launch
 from dksan_mm.cli.arguments import add_output_options, frame_size
-from dksan_mm.cli.runners import BUILD_ERRORS
+from dksan_mm.cli.runners import BUILD_ERRORS, build_reason
 from dksan_mm.io.outputs import check_output, write_output
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.threads import MAX_THREADS
@@ -76,13 +76,7 @@ def check_args(args: argparse.Namespace) -> dict[str, launch.Config]:
 
 
 def read_config(path: str) -> launch.Config:
-    config = launch.load_config(
-        argparse.Namespace(
-            config=path,
-            cfg_options=None,
-            work_dir=None,
-            launcher='none',
-            local_rank=0))
+    config = launch.read_config(path)
     if not config.get('model'):
         raise UserError(f'{path} has no model')
     return config
@@ -101,7 +95,7 @@ def analyze(path: str, config: launch.Config,
         network = network_of(MODELS.build(config.model)).eval()
         found = count_cost(network, args.size, within=args.within)
     except (*BUILD_ERRORS, RuntimeError) as error:
-        raise UserError(f'{path}: {launch.last_line(error)}') from error
+        raise UserError(f'{path}: {build_reason(error)}') from error
     found.update(lr_size=args.size, threads=torch.get_num_threads())
     for name, part in found['parts'].items():
         part['kind'] = kind_of(network, name)
@@ -205,11 +199,11 @@ def report(name: str, found: dict) -> str:
 
 def merged_imports(configs: Iterable[launch.Config]) -> launch.Config:
     """Return a config with the imports of all configs."""
-    names = {
-        name: None
-        for config in configs
-        for name in config.get('custom_imports', {}).get('imports', [])
-    }
+    names: dict[str, None] = {}
+    for config in configs:
+        found = (config.get('custom_imports') or {}).get('imports') or []
+        names.update(
+            dict.fromkeys([found] if isinstance(found, str) else found))
     return launch.Config(
         dict(
             custom_imports=dict(

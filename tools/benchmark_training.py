@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 from dksan_mm.analysis import training_cost
 from dksan_mm.cli import data_checks, launch
 from dksan_mm.cli.arguments import positive, thread_count
-from dksan_mm.cli.runners import BUILD_ERRORS
+from dksan_mm.cli.runners import BUILD_ERRORS, build_reason
 from dksan_mm.engine.runner import scaling
 from dksan_mm.utils.errors import UserError
 
@@ -98,13 +98,7 @@ def _bandwidth(text: str) -> float:
 
 def prepare_config(path: str, args: argparse.Namespace) -> launch.Config:
     """Load a config with the options applied, after all quick checks."""
-    config = launch.load_config(
-        argparse.Namespace(
-            config=path,
-            cfg_options=args.cfg_options,
-            work_dir=None,
-            launcher='none',
-            local_rank=0))
+    config = launch.read_config(path, args.cfg_options)
     if not config.get('train_dataloader') or not config.get('optim_wrapper'):
         raise UserError(f'{path} cannot be trained')
     if args.batch:
@@ -193,7 +187,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise UserError(f'{name}: {error} (out of memory?)') from error
         except (*BUILD_ERRORS, RuntimeError) as error:
             raise UserError(f'{name} cannot be trained: '
-                            f'{launch.last_line(error)}') from error
+                            f'{build_reason(error)}') from error
     print_table(cost_rows(costs))
     print(f'\nEstimate: {args.updates:,} updates of {args.total_batch} '
           f'samples, time proportional to samples, {args.bandwidth:g} GB/s '

@@ -17,6 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from dksan_mm.cli import launch
+from dksan_mm.cli.runners import BUILD_ERRORS, build_reason
 from dksan_mm.io.outputs import check_output
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.running import last_line, run_tool
@@ -54,9 +56,15 @@ def widen_checkpoint(args: argparse.Namespace) -> dict:
                                                    read_checkpoint, rename)
     from dksan_mm.models.widening import widen
     found = needed(read_checkpoint(args.checkpoint)['state_dict'])
+    config = launch.read_config(args.config)
+    launch.import_modules(config)
     from dksan_mm.apis import init_model
     torch.manual_seed(args.seed)
-    wide = init_model(args.config)
+    try:
+        wide = init_model(config)
+    except BUILD_ERRORS as error:
+        raise UserError(f'{args.config} does not describe a network that can '
+                        f'be built: {build_reason(error)}') from error
     found = rename(found, wide.state_dict())
     weights = {current_name(name): value for name, value in found.items()}
     return widen(weights, wide, noise=args.noise, seed=args.seed)

@@ -4,12 +4,13 @@ import argparse
 import difflib
 import inspect
 import numbers
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mmengine.config import DictAction
 
 from dksan_mm.utils.errors import UserError
+from .config_values import leaves
 
 # Top-level keys that mmengine's Runner or a tool reads.
 TOP = ('model', 'work_dir', 'train_dataloader', 'val_dataloader',
@@ -192,24 +193,10 @@ def _refuse_variable(config: Mapping[str, Any], option: str) -> None:
 
 def settings_called(config: Mapping[str, Any], option: str) -> str:
     """Return a hint at settings with the name of an option, or ''."""
-    others = sorted(
-        key for key in _leaves(config)
-        if key.rpartition('.')[2] == option.rpartition('.')[2]
-        and key != option and key.partition('.')[0] in TOP)
+    others = sorted(key for key, _ in leaves(config)
+                    if key.rpartition('.')[2] == option.rpartition('.')[2]
+                    and key != option and key.partition('.')[0] in TOP)
     return f'; set {", ".join(others[:3])}' if others else ''
-
-
-def _leaves(value: Any, prefix: str = '') -> Iterator[str]:
-    """Yield the dotted keys of all values."""
-    items: Iterable[tuple[Any, Any]] = ()
-    if isinstance(value, Mapping):
-        items = value.items()
-    elif isinstance(value, (list, tuple)):
-        items = enumerate(value)
-    elif prefix:
-        yield prefix
-    for key, part in items:
-        yield from _leaves(part, f'{prefix}.{key}'.strip('.'))
 
 
 def _refuse(option: str,
@@ -230,11 +217,19 @@ def _check_value(option: str, old: Any, new: Any) -> None:
         kind = 'True or False' if isinstance(old, bool) else 'a number'
         raise UserError(f'--cfg-options {option}: must be {kind}, such as '
                         f'{old}, got {new!r}')
+    if _is_list_of_numbers(old) and isinstance(new, numbers.Number):
+        raise UserError(f'--cfg-options {option}: must be a list, such as '
+                        f'{str(list(old)).replace(" ", "")}, got {new!r}')
     if isinstance(
             old, Mapping) and new is not None and not isinstance(new, Mapping):
         raise UserError(f'--cfg-options {option}: has parts, such as '
                         f'{option}.{next(iter(old), "type")}; name one of '
                         'them')
+
+
+def _is_list_of_numbers(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and bool(value) and all(
+        isinstance(item, numbers.Number) for item in value)
 
 
 def check_arguments(places: Iterable[Place]) -> None:
@@ -263,16 +258,20 @@ def _find_class(kind: Any) -> type | None:
     """Find a class by its name in any registry; None if not found."""
     if not isinstance(kind, str):
         return kind
+    return registered_classes().get(kind)
+
+
+def registered_classes() -> dict[str, Any]:
+    """Return everything in mmagic's and mmengine's registries, by name."""
     from mmagic import registry as own
     from mmengine import registry as root
     from mmengine.registry import Registry
-    for module in (own, root):
-        for found in vars(module).values():
+    classes: dict[str, Any] = {}
+    for module in (root, own):  # mmagic's hide mmengine's
+        for found in reversed(vars(module).values()):
             if isinstance(found, Registry):
-                kept = found.module_dict.get(kind)
-                if kept is not None:
-                    return kept
-    return None
+                classes.update(found.module_dict)
+    return classes
 
 
 def _arguments(kind: Any) -> set[str] | None:

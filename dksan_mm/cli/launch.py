@@ -16,9 +16,11 @@ warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 from mmengine.config import Config  # noqa: E402
 
 from dksan_mm.utils.errors import UserError  # noqa: E402
-from dksan_mm.utils.running import last_line, run_tool  # noqa: E402, F401
+from dksan_mm.utils.running import (first_line, last_line,  # noqa: E402, F401
+                                    run_tool)
 from .config_options import OptionAction  # noqa: E402
 from .config_options import check_arguments, check_options  # noqa: E402
+from .config_values import check_values  # noqa: E402
 from .config_variables import check_variables  # noqa: E402
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
@@ -62,8 +64,8 @@ def load_config(args: argparse.Namespace) -> Config:
     """Load the config and apply the command line, without slow imports.
 
     Raises:
-        UserError: If it is missing or cannot be read, or an option does not
-            fit it.
+        UserError: If it is missing or cannot be read, an option does not fit
+            it, or a value makes no sense.
     """
     if not os.path.isfile(args.config):
         raise UserError(missing_config(args.config))
@@ -85,6 +87,7 @@ def load_config(args: argparse.Namespace) -> Config:
         except (TypeError, KeyError, ValueError, IndexError) as error:
             raise UserError('--cfg-options do not fit the config: '
                             f'{last_line(error)}') from error
+    check_values(dict(config.items()))
     if args.work_dir:
         config.work_dir = args.work_dir
     elif not config.get('work_dir'):
@@ -92,6 +95,25 @@ def load_config(args: argparse.Namespace) -> Config:
     config.launcher = args.launcher
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return config
+
+
+def read_config(path: str, options: dict | None = None) -> Config:
+    """Load a config as :func:`load_config`, with values of ``--cfg-options``.
+
+    Args:
+        path (str): Path of the config.
+        options (dict, optional): Values by dotted key.
+
+    Raises:
+        UserError: As :func:`load_config`.
+    """
+    return load_config(
+        argparse.Namespace(
+            config=path,
+            cfg_options=options,
+            work_dir=None,
+            launcher='none',
+            local_rank=0))
 
 
 def missing_config(path: str) -> str:
@@ -140,10 +162,19 @@ def start_cpu_group(config: Config) -> None:
 
     mmengine would select a CUDA device and fail; it keeps a group that
     already exists.
+
+    Raises:
+        UserError: If the processes cannot connect, for example because
+            another program uses the port.
     """
     import torch
-    if config.launcher == 'pytorch' and not torch.cuda.is_available():
+    if config.launcher != 'pytorch' or torch.cuda.is_available():
+        return
+    try:
         torch.distributed.init_process_group('gloo')
+    except torch.distributed.DistError as error:
+        raise UserError('the processes cannot connect; torchrun --master-port '
+                        f'sets another port: {first_line(error)}') from error
 
 
 def import_modules(config: Config) -> None:

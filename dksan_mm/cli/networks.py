@@ -11,7 +11,6 @@ from dksan_mm.cli.scales import SCALES
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.release import (DETAIL, PIXEL_NETWORKS, RELEASED,
                                     default_detail, release_folder)
-from dksan_mm.utils.running import last_line
 
 if TYPE_CHECKING:
     import torch
@@ -155,7 +154,7 @@ def _load_configured(args: argparse.Namespace, checkpoint: str | None,
                      device: str, dtype: 'torch.dtype') -> 'nn.Module':
     """Load the network of a config by mmagic."""
     from dksan_mm.cli import launch
-    from dksan_mm.cli.runners import BUILD_ERRORS
+    from dksan_mm.cli.runners import BUILD_ERRORS, build_reason
     config = launch.load_config(args)
     if checkpoint:
         from dksan_mm.engine.runner.checkpoint import read_checkpoint
@@ -167,7 +166,7 @@ def _load_configured(args: argparse.Namespace, checkpoint: str | None,
         model = init_model(config, checkpoint, device, dtype)
     except BUILD_ERRORS as error:
         raise UserError(f'{args.config} does not describe a network that can '
-                        f'be built: {last_line(error)}') from error
+                        f'be built: {build_reason(error)}') from error
     if checkpoint is None and any(True for _ in model.parameters()):
         raise UserError(_no_weights(args.config))
     detail = _detail(args)

@@ -1,7 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
 """mmengine's Runner, as the tools build it from a config."""
+import difflib
 import functools
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,11 +11,14 @@ from mmengine.config import Config
 
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.running import last_line, log_traceback
+from .config_options import registered_classes
 from .optimizers import check_optimizers
 
 # Errors that building from a wrong config raises.
 BUILD_ERRORS = (TypeError, KeyError, ValueError, AssertionError,
                 AttributeError, IndexError)
+# mmengine's message on a type.
+_UNKNOWN = re.compile(r'(\w+) is not in the (\S+) registry')
 # Parts of the config that mmengine's Runner builds only when it runs.
 BUILDERS = ('build_train_loop', 'build_val_loop', 'build_test_loop',
             'build_optim_wrapper', 'build_param_scheduler')
@@ -42,7 +47,24 @@ def build_runner(kind: type, config: Config):
 
 def _misfit(error: Exception) -> UserError:
     return UserError('the config cannot be used for this: '
-                     f'{last_line(error)}{log_traceback()}')
+                     f'{build_reason(error)}{log_traceback()}')
+
+
+def build_reason(error: Exception) -> str:
+    """Return why something cannot be built, as one sentence.
+
+    Args:
+        error (Exception): Error of a class or a registry. For a type that no
+            registry has, the sentence suggests one of almost the same name.
+    """
+    unknown = _UNKNOWN.search(str(error))
+    if unknown is None:
+        return last_line(error)
+    name, registry = unknown.groups()
+    near = difflib.get_close_matches(name, registered_classes(), 1)
+    hint = f'did you mean {near[0]}?' if near else \
+        'add the module of your own to custom_imports'
+    return f'{name} is not in the {registry} registry; {hint}'
 
 
 def _own_runner(kind: type) -> type:

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.runner import set_random_seed
 
 from dksan_mm.analysis.complexity import count_cost
-from dksan_mm.cli.runners import BUILD_ERRORS
+from dksan_mm.cli.runners import BUILD_ERRORS, build_reason
 from dksan_mm.engine.runner.checkpoint import load_weights, needed
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.running import last_line
@@ -44,12 +44,12 @@ def build_model(config: Config,
         UserError: If the config describes no model, or the checkpoint cannot
             be read or belongs to another model.
     """
-    set_random_seed(config.get('randomness', {}).get('seed') or 0)
+    set_random_seed((config.get('randomness') or {}).get('seed') or 0)
     try:
         model = MODELS.build(config.model)
     except (*BUILD_ERRORS, RuntimeError) as error:
         raise UserError(f'{spec.config} does not describe a network that can '
-                        f'be built: {last_line(error)}') from error
+                        f'be built: {build_reason(error)}') from error
     if not spec.checkpoint:
         model.init_weights()
         return model, bool(model.state_dict())

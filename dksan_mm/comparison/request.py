@@ -1,13 +1,12 @@
 # Copyright (c) DKSAN-MM contributors.
 """The request: models and frames. Imports nothing slow."""
-import argparse
 import os.path as osp
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mmengine.config import Config, ConfigDict
 
-from dksan_mm.cli.launch import load_config, missing_config
+from dksan_mm.cli import launch
 from dksan_mm.cli.scales import set_dataset_scale
 from dksan_mm.io.layout import HR_DIR, lr_dir
 from dksan_mm.utils.errors import UserError
@@ -112,7 +111,7 @@ def parse_model(text: str) -> ModelSpec:
         if osp.isfile(config):
             break
     else:
-        raise UserError(f'--model {name}: {missing_config(parts[0])}')
+        raise UserError(f'--model {name}: {launch.missing_config(parts[0])}')
     checkpoint = ':'.join(parts[count:]) or None
     if checkpoint and not osp.isfile(checkpoint):
         raise UserError(f'--model {name}: there is no checkpoint file '
@@ -155,13 +154,7 @@ def read_config(model: ModelSpec) -> Config:
         UserError: If it cannot be read, or does not describe a test on
             windows of frames.
     """
-    config = load_config(
-        argparse.Namespace(
-            config=model.config,
-            cfg_options=None,
-            work_dir=None,
-            launcher='none',
-            local_rank=0))
+    config = launch.read_config(model.config)
     dataset = (config.get('test_dataloader') or {}).get('dataset') \
         if not isinstance(config.get('test_dataloader'), list) else None
     if not config.get('model') or not isinstance(dataset, dict) or \

@@ -53,6 +53,7 @@ def test_right_keys(config, key, value):
     ('train_dataloader.dataset.pipeline.crob.gt_patch_size', 64,
      'no crob in .*pipeline; did you mean crop'),
     ('train_cfg.max_iters', 'abc', "must be a number, such as 3500, got"),
+    ('model.generator.num_blocks', 3, r'a list, such as \[[0-9,]+\], got 3'),
     ('randomness.deterministic', 'no', 'must be True or False, .*got .no.'),
     ('train_cfg.max_iters.x', 1, 'train_cfg.max_iters has no parts'),
     ('default_hooks.checkpointx.interval', 1, 'did you mean checkpoint'),

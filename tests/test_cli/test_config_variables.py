@@ -17,6 +17,14 @@ LOADER = 'val_dataloader = dict(dataset=dict(data_root={}))'
     (f'data_root = "a"\n{LOADER.format(2)}',
      'small.py: data_root has no effect, as nothing reads it; set '
      'val_dataloader.dataset.data_root$'),
+    ('optim_wraper = dict(optimizer=dict(lr=2))',
+     'small.py: optim_wraper has no effect, as nothing reads it; did you mean '
+     r'optim_wrapper\?$'),
+    ('val_dataloader = {}\nval_dataloaders = [val_dataloader]',
+     'did you mean val_dataloader'),
+    ('models = [1]\nmodel = dict(blocks=models)', None),
+    ('models = [1]\ndel models', None),
+    ('val1_dataloader = dict(x=1)\nval_dataloader = [dict(x=1)]', None),
     ('lr = 1\noptim_wrapper = dict(optimizer=dict(lr=2))',
      'lr has no effect, .*set optim_wrapper.optimizer.lr$'),
 ])

@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import socket
 
 import pytest
 import torch
@@ -60,6 +61,10 @@ def test_the_command_line_changes_the_config(arguments):
     ('lr = 1\noptim_wrapper = dict(optimizer=dict(lr=2))',
      (), 'small.py: lr has no effect'),
     ('a = [1]', ('--cfg-options', 'a.7=2'), '--cfg-options'),
+    ('train_cfg = dict(max_iters=-5)', (), 'max_iters must be .*, got -5'),
+    ('train_cfg = dict(max_iters=9)',
+     ('--cfg-options',
+      'train_cfg.max_iters=-5'), 'train_cfg.max_iters must be .*, got -5'),
 ])
 def test_configs_that_cannot_be_used_are_named(arguments, text, options, said):
     with pytest.raises(UserError, match=said):
@@ -140,3 +145,17 @@ def test_parts_that_are_none(parts, said):
     launch.check_parts(Config(right), list(right), 'c.py')
     with pytest.raises(UserError, match=said):
         launch.check_parts(Config({**right, **parts}), list(right), 'c.py')
+
+
+def test_a_port_that_another_program_uses(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        port = server.getsockname()[1]
+        for name, value in dict(
+                RANK=0, WORLD_SIZE=2, MASTER_ADDR='127.0.0.1',
+                MASTER_PORT=port).items():
+            monkeypatch.setenv(name, str(value))
+        with pytest.raises(UserError, match=f'--master-port .*port: {port}'):
+            launch.start_cpu_group(Config(dict(launcher='pytorch')))
+    launch.start_cpu_group(Config(dict(launcher='none')))
+    assert not torch.distributed.is_initialized()

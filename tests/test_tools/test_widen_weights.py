@@ -64,3 +64,13 @@ def test_wrong_input(tmp_path, sentence, checkpoint, config, said):
     assert widen(checkpoint, config, tmp_path / 'wide.pth') == 2
     assert said in sentence()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_network_that_cannot_be_built(tmp_path, sentence):
+    config = tmp_path / 'mine.py'
+    config.write_text("model = dict(type='DKSANNett')")
+    assert widen(RELEASED, config, tmp_path / 'wide.pth') == 2
+    said = sentence()
+    assert said.startswith(f'{config} does not describe a network')
+    assert said.endswith('did you mean DKSANNet?')
+    assert list(tmp_path.iterdir()) == [config]
