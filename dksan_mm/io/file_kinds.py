@@ -55,6 +55,9 @@ def not_an_image(content: bytes, path: str, reason: str = '') -> ValueError:
     """
     kind = describe_kind(content)
     if not kind:
-        reason = reason or 'damaged, cut short or of another type'
+        is_tiff = re.match(rb'II[*+]\0|MM\0[*+]', content)
+        reason = reason or (
+            'damaged, or a kind of TIFF that is not supported; save it as PNG'
+            if is_tiff else 'damaged, cut short or of another type')
         kind = f'not a readable image ({reason})'
     return ValueError(f'{path}: {kind}')

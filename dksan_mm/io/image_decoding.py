@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
+from .deep_tiff import is_deep, split_deep
 from .file_kinds import not_an_image
 from .image_headers import (PNG_START, Header, name_unconverted,
                             read_avif_colours, read_header, without_animation)
@@ -22,7 +23,6 @@ MAX_PIXELS = 178_956_970
 # Formats that Pillow decodes; OpenCV decodes most PNG and JPEG files.
 FORMATS = ('BMP', 'TIFF', 'WEBP', 'AVIF', 'GIF', 'PNG', 'JPEG')
 ORIENTATION = 0x0112  # EXIF tag
-BITS, SAMPLE_FORMAT = 258, 339  # TIFF tags
 
 # Opaque colours (grey, RGB or CMYK), and alpha.
 Layers = tuple[Image.Image, NDArray[Any] | None]
@@ -167,8 +167,8 @@ def _decode_with_pillow(content: bytes,
                 notes += name_unconverted(read_avif_colours(content))
             if file.format == 'TIFF':
                 turn = 1  # Pillow and OpenCV apply it themselves
-            if file.format == 'TIFF' and _is_deep(file, path):
-                layers, alpha = _decode_deep_tiff(content, path)
+            if file.format == 'TIFF' and is_deep(file, path):
+                layers, alpha = _decode_deep_tiff(content, path, file)
             else:
                 layers, alpha = _split_alpha(file)
             image = _to_srgb(layers, profile, notes)
@@ -181,25 +181,12 @@ def _decode_with_pillow(content: bytes,
         raise not_an_image(content, path, str(error)) from error
 
 
-def _is_deep(file: Image.Image, path: str) -> bool:
-    """Return whether a TIFF file is 16-bit; refuse higher bit depths."""
-    tags: Any = getattr(file, 'tag_v2')  # only TIFF files have it
-    bits = max(tags.get(BITS, (1, )))
-    kind = max(tags.get(SAMPLE_FORMAT, (1, )))
-    if bits not in (1, 2, 4, 8, 16) or kind != 1:
-        raise ValueError(f'{path}: holds '
-                         f'{"floating-point" if kind == 3 else f"{bits}-bit"}'
-                         ' values; save it with 8 or 16 bits')
-    return bool(bits == 16)
-
-
-def _decode_deep_tiff(content: bytes, path: str) -> Layers:
+def _decode_deep_tiff(content: bytes, path: str, file: Image.Image) -> Layers:
     """Decode a 16-bit TIFF by OpenCV; Pillow would truncate to 8 bits."""
-    image = to_8_bits(_decode_with_cv2(content, path, cv2.IMREAD_UNCHANGED))
-    if image.ndim == 2:
-        return Image.fromarray(image), None
-    alpha = image[..., 3] if image.shape[2] == 4 else None
-    return Image.fromarray(np.ascontiguousarray(image[..., 2::-1])), alpha
+    image = _decode_with_cv2(content, path, cv2.IMREAD_UNCHANGED)
+    colours, alpha = split_deep(image, file)
+    return Image.fromarray(to_8_bits(colours)), \
+        None if alpha is None else to_8_bits(alpha)
 
 
 def _split_alpha(file: Image.Image) -> Layers:

@@ -33,3 +33,43 @@ def png(kind, bits, rows, *chunks, size=(1, 1)):
     return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) +
             b''.join(chunk(*c) for c in chunks) +
             chunk(b'IDAT', zlib.compress(body)) + chunk(b'IEND', b''))
+
+
+def tiff(values, photometric, *, extra=None, kind=1, planar=1, order='<'):
+    """Make a TIFF file of one strip, or of one for each channel.
+
+    Args:
+        values (ndarray[h, w, c]): Stored values.
+        photometric (int): What they are: 0 for white is zero, 1 for grey, 2
+            for RGB, 5 for inks.
+        extra (int, optional): What the last channel is: 0 for nothing known,
+            1 for alpha that the colours are multiplied by, 2 for other alpha.
+        kind (int): 1 for unsigned, 2 for signed, 3 for floating-point.
+        planar (int): 2 for channels that are stored one after the other.
+        order (str): '<' or '>' for the order of bytes.
+    """
+    h, w, c = values.shape
+    body = values.transpose(2, 0, 1) if planar == 2 else values
+    body = body.astype(values.dtype.newbyteorder(order)).tobytes()
+    size = h * w * values.dtype.itemsize * (1 if planar == 2 else c)
+    count = c if planar == 2 else 1
+    entries = [(256, [w]), (257, [h]), (258, [8 * values.dtype.itemsize] * c),
+               (259, [1]), (262, [photometric]),
+               (273, [8 + size * n for n in range(count)]), (277, [c]),
+               (278, [h]), (279, [size] * count), (284, [planar])]
+    entries += [] if extra is None else [(338, [extra])]
+    entries.append((339, [kind] * c))
+    place = 8 + len(body) + 2 + 12 * len(entries) + 4
+    table, rest = struct.pack(order + 'H', len(entries)), b''
+    for tag, numbers in entries:
+        code = 'I' if tag in (273, 279) else 'H'
+        packed = struct.pack(order + code * len(numbers), *numbers)
+        if len(packed) > 4:
+            rest, packed = rest + packed, struct.pack(order + 'I',
+                                                      place + len(rest))
+        head = struct.pack(order + 'HHI', tag, 4 if code == 'I' else 3,
+                           len(numbers))
+        table += head + packed.ljust(4, b'\0')
+    start = (b'II*\0' if order == '<' else b'MM\0*') + struct.pack(
+        order + 'I', 8 + len(body))
+    return start + body + table + bytes(4) + rest
