@@ -285,15 +285,11 @@ class TrackCopy:
 
     def _compare(self, source: av.container.InputContainer,
                  target: av.container.InputContainer) -> None:
-        places = self._find_places()
-        copies = {
-            source.streams[index]: target.streams[place]
-            for index, place in places.items()
-        }
+        copies = self._find_copies(source, target)
         self.notes += [
             f'{self.source}: {left_out(source.streams[index])}, there is '
-            'nothing in it'
-            for index in sorted(self._streams.keys() - places.keys())
+            'nothing in it' for index in sorted(self._streams)
+            if source.streams[index] not in copies
         ]
         copies[choose_stream(self.source, source)] = target.streams[0]
         self.notes += [
@@ -301,16 +297,22 @@ class TrackCopy:
             for lost in find_lost(source, target, copies)
         ]
 
-    def _find_places(self) -> dict[int, int]:
-        """Map stream indices of the source to those in the finished file.
+    def _find_copies(
+        self, source: av.container.InputContainer,
+        target: av.container.InputContainer
+    ) -> dict[av.stream.Stream, av.stream.Stream]:
+        """Match the tracks of the source with those in the finished file.
 
-        MP4 files drop tracks that nothing was written to.
+        MP4 files drop tracks that nothing was written to, and list covers
+        after the other tracks.
         """
-        empty = [
-            copy.index for index, copy in self._streams.items()
-            if not self._written[index]
-        ] if 'matroska' not in self._target.format.name else []
+        drops = 'matroska' not in self._target.format.name
+        indices = [
+            index for index in self._streams
+            if self._written[index] or not drops
+        ]
+        tracks = [stream for stream in target.streams if stream.type in KINDS]
         return {
-            index: copy.index - sum(other < copy.index for other in empty)
-            for index, copy in self._streams.items() if copy.index not in empty
+            source.streams[index]: track
+            for index, track in zip(indices, tracks)
         }

@@ -4,7 +4,7 @@
 import av
 import pytest
 from av.stream import Disposition
-from helpers.films import seconds_of, upscale
+from helpers.films import make_rich, seconds_of, upscale
 from helpers.video_files import H264, make_video, moving
 from PIL import Image
 
@@ -49,6 +49,31 @@ def test_covers_are_kept(tmp_path, suffix, kind):
     assert writer.notes == []
     assert covers_of(tmp_path / 'again.mp4') == [image.read_bytes()]
     assert len(seconds_of(tmp_path / 'again.mp4')) == 5
+
+
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv'])
+def test_beside_a_cover_the_tags_of_sound_are_not_called_lost(
+        tmp_path, suffix):
+    image = tmp_path / 'cover.png'
+    Image.fromarray(moving(1, (40, 40))[0]).save(image)
+    path = tmp_path / 'film.mkv'
+    with av.open(make_rich(tmp_path / 'rich.mkv', tmp_path)) as source, \
+            av.open(str(path), 'w') as target:
+        copies = [target.add_stream_from_template(s) for s in source.streams]
+        for stream, copy in zip(source.streams, copies):
+            copy.metadata.update(stream.metadata)
+            copy.disposition = stream.disposition
+        target.add_attachment('cover.png', 'image/png', image.read_bytes())
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                target.mux(packet)
+    _, writer = upscale(path, tmp_path / f'big{suffix}')
+    assert writer.notes == []
+    with av.open(str(tmp_path / f'big{suffix}')) as container:
+        assert [s.metadata['language']
+                for s in container.streams.audio] == ['eng', 'fra']
+    assert covers_of(tmp_path / f'big{suffix}') == [image.read_bytes()]
 
 
 def test_covers_that_cannot_be_copied_are_named(tmp_path):
