@@ -56,10 +56,25 @@ def find_inputs(source: str) -> Inputs | None:
     return Inputs(paths, [not_taken(source, names)] if names else [])
 
 
+def match(pattern: str) -> list[str]:
+    """List the paths that match a glob pattern, in natural order.
+
+    A folder before the last name that exists is meant as it is written, even
+    if its name has brackets or stars.
+
+    Args:
+        pattern (str): Such as ``'clip [1080p]/*.png'``.
+    """
+    folder, name = osp.split(pattern)
+    if osp.isdir(folder):
+        pattern = osp.join(glob.escape(folder), name)
+    return sorted(glob.glob(pattern, recursive=True), key=natural)
+
+
 def _expand(pattern: str) -> Content:
     """List the paths that match a pattern."""
     content = Content([], [], [], [])
-    for path in sorted(glob.glob(pattern, recursive=True), key=natural):
+    for path in match(pattern):
         if osp.isdir(path):
             content.folders.append(path)
         elif not osp.isfile(path):

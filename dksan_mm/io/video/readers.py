@@ -1,6 +1,5 @@
 # Copyright (c) DKSAN-MM contributors.
 """Readers of the frames of a video file, a folder, a glob or an image."""
-import glob
 import os
 import os.path as osp
 import re
@@ -15,13 +14,13 @@ from dksan_mm.io.file_kinds import describe_kind
 from dksan_mm.io.image_headers import JPEG_START, PNG_START, is_animated_webp
 from dksan_mm.io.images import decode_with_notes, sum_up
 from dksan_mm.io.listing import (check_reachable, find_gaps, is_image_name,
-                                 is_video_name, list_frames_of, natural,
-                                 not_taken, read_folder, refuse_special)
+                                 is_video_name, list_frames_of, not_taken,
+                                 read_folder, refuse_special)
 from dksan_mm.io.video.animations import is_animated_png
 from dksan_mm.io.video.base import Frame, Source
 from dksan_mm.io.video.decoder import Decoder, Picture
 from dksan_mm.io.video.frame_times import place_frames
-from dksan_mm.io.video.inputs import is_address
+from dksan_mm.io.video.inputs import is_address, match
 
 DEFAULT_RATE = Fraction(25)  # frame rate of images: chosen here
 
@@ -185,7 +184,7 @@ def _first_of(names: Sequence[str]) -> str:
 
 
 def _open_pattern(path: str, rate: Fraction | None) -> Images:
-    files = sorted(glob.glob(path, recursive=True), key=natural)
+    files = match(path)
     if not files or path in files:  # as a dead link is
         check_reachable(path)
     if not files:

@@ -9,7 +9,7 @@ from helpers.data_fixtures import write_frames
 from helpers.video_files import make_video, moving
 
 from dksan_mm.io.image_decoding import TRANSPARENT
-from dksan_mm.io.video.inputs import find_inputs
+from dksan_mm.io.video.inputs import find_inputs, match
 from dksan_mm.io.video.readers import open_source
 
 
@@ -129,3 +129,17 @@ def test_a_pattern_of_frames(tmp_path):
     assert [os.path.basename(f)
             for f in source.files] == ['9.png', '10.png', '11.png']
     assert source.notes == [f'{folder}/*: ignored: notes.txt']
+
+
+def test_brackets_in_the_folder_of_a_pattern(tmp_path):
+    """They would be a set of characters: nothing would be found."""
+    for folder in ('clip [1080p]', 'clip 1'):
+        (tmp_path / folder).mkdir()
+        for number in (10, 9):
+            (tmp_path / folder / f'{number}.png').touch()
+    found = match(str(tmp_path / 'clip [1080p]/*.png'))
+    assert found == [
+        str(tmp_path / f'clip [1080p]/{number}.png') for number in (9, 10)
+    ]
+    assert match(str(tmp_path /
+                     'clip [0-9]/9.png')) == [str(tmp_path / 'clip 1/9.png')]
