@@ -44,6 +44,7 @@ _KINDS = {
     'model.data_preprocessor.std.*': _ABOVE_0,
     'default_hooks.ema.momentum': _MOMENTUM,
     'log_processor.window_size': _COUNT,
+    'randomness.seed': _COUNT_OR_0,
 }
 
 

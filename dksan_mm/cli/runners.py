@@ -17,8 +17,12 @@ from .optimizers import check_optimizers
 # Errors that building from a wrong config raises.
 BUILD_ERRORS = (TypeError, KeyError, ValueError, AssertionError,
                 AttributeError, IndexError)
+# Parts of the config that belong together.
+LOOPS = (('train_dataloader', 'train_cfg',
+          'optim_wrapper'), ('val_dataloader', 'val_cfg', 'val_evaluator'),
+         ('test_dataloader', 'test_cfg', 'test_evaluator'))
 # mmengine's message on a type.
-_UNKNOWN = re.compile(r'(\w+) is not in the (\S+) registry')
+_UNKNOWN = re.compile(r'(\w+) is not in the (.+?) registry')
 # Parts of the config that mmengine's Runner builds only when it runs.
 BUILDERS = ('build_train_loop', 'build_val_loop', 'build_test_loop',
             'build_optim_wrapper', 'build_param_scheduler')
@@ -38,11 +42,22 @@ def build_runner(kind: type, config: Config):
         UserError: If something cannot be built as configured.
     """
     check_optimizers(config)
+    _check_loops(config)
     try:
         runner: Any = _own_runner(kind)
         return runner.from_cfg(config)
     except BUILD_ERRORS as error:
         raise _misfit(error) from error
+
+
+def _check_loops(config: Config) -> None:
+    """Reject a loop with some of its parts; mmengine prints the parts."""
+    for parts in LOOPS:
+        missing = [name for name in parts if config.get(name) is None]
+        if missing and len(missing) < len(parts):
+            raise UserError(f'the config has no {missing[0]}, but others of '
+                            f'{", ".join(parts)}: to do without, set all of '
+                            'them to None')
 
 
 def _misfit(error: Exception) -> UserError:
@@ -58,6 +73,8 @@ def build_reason(error: Exception) -> str:
             registry has, the sentence suggests one of almost the same name.
     """
     unknown = _UNKNOWN.search(str(error))
+    if isinstance(error, KeyError) and ' ' not in str(error):
+        return f'there is no {error}'
     if unknown is None:
         return last_line(error)
     name, registry = unknown.groups()
@@ -87,10 +104,17 @@ def _own_runner(kind: type) -> type:
             else:
                 super().dump_config()
 
-        def resume(self, *args, **kwargs) -> None:
+        def resume(self, filename: str, *args, **kwargs) -> None:
             schedule = Schedule(self)
-            super().resume(*args, **kwargs)
-            changed = schedule.follow(self)
+            try:
+                super().resume(filename, *args, **kwargs)
+                changed = schedule.follow(self)
+            except (KeyError, ValueError) as error:
+                raise UserError(
+                    f'{filename} cannot be resumed with the optimizer and '
+                    f'schedule of this config ({build_reason(error)}); '
+                    'load_from starts a new training with its weights'
+                ) from error
             if changed:
                 self.logger.info('values of the config replace those of the '
                                  f'checkpoint: {", ".join(changed)}')

@@ -40,6 +40,7 @@ def nested(key, value):
     ('optim_wrapper.paramwise_cfg.custom_keys.x.lr_mult', -1, '.*got -1'),
     ('model.pixel_loss.loss_weight', -1., 'a finite .*got -1.0'),
     ('default_hooks.ema.momentum', 1, 'between 0 and 1, got 1'),
+    ('randomness.seed', -1, 'a whole .* at least 0, got -1'),
     ('log_processor.window_size', 0, 'a whole .* at least 1, got 0'),
 ])
 def test_values_that_make_no_sense_are_named(key, value, said):

@@ -17,7 +17,8 @@ def check(**wrapper):
     runner.__init__ = object.__init__
     for name in runners.BUILDERS:
         setattr(runner, name, len)
-    return runners.build_runner(runner, Config(dict(optim_wrapper=wrapper)))
+    config = dict(train_dataloader={}, train_cfg={}, optim_wrapper=wrapper)
+    return runners.build_runner(runner, Config(config))
 
 
 @pytest.mark.parametrize('wrapper, said', [

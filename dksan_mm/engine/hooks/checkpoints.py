@@ -18,6 +18,7 @@ from dksan_mm.engine.runner.random_state import random_state
 from dksan_mm.engine.runner.resume import POINTER
 from dksan_mm.io.files import remove_leftovers
 from dksan_mm.io.images import write_bytes
+from dksan_mm.utils.errors import UserError
 
 # Regular expression of files that a killed run may leave incomplete.
 UNFINISHED = rf'.*\.pth|{re.escape(POINTER)}'
@@ -174,6 +175,7 @@ class AtomicCheckpointHook(CheckpointHook):
         """
         if not self.save_best:
             return
+        self._check_best(metrics)
         last_ckpt, self.last_ckpt = self.last_ckpt, None
         self._tell_best({})
         try:
@@ -183,6 +185,14 @@ class AtomicCheckpointHook(CheckpointHook):
             self._go_on_without(runner, 'the best checkpoint', error)
         self._tell_best(_named(runner.message_hub, 'best_ckpt'))
         self.last_ckpt = last_ckpt
+
+    def _check_best(self, metrics: dict[str, float]) -> None:
+        """Reject a ``save_best`` that the validation does not compute."""
+        for key in self.key_indicators:
+            if key not in metrics and key != 'auto':
+                raise UserError('default_hooks.checkpoint.save_best: the '
+                                f'validation computes no {key}, but '
+                                f'{", ".join(metrics)}')
 
     def _tell_best(self, paths: dict[str, str]) -> None:
         """Set mmengine's paths of the best checkpoints."""

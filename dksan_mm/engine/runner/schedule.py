@@ -66,8 +66,12 @@ class Schedule:
         Returns:
             list[str]: Settings that differ from the checkpoint's, such as
             ``'LinearLR.end'``. If there are none, nothing is changed.
+
+        Raises:
+            ValueError: If the checkpoint is of another optimizer.
         """
         groups = runner.optim_wrapper.param_groups
+        self._check_kind(runner.optim_wrapper)
         schedulers = _schedulers(runner)
         changed = [
             name for own, group in zip(self.groups, groups)
@@ -86,6 +90,18 @@ class Schedule:
                 scheduler.load_state_dict(dict(own))
             _forward(schedulers, runner)
         return sorted(set(changed))
+
+    def _check_kind(self, wrapper: Any) -> None:
+        """Reject loaded parameter groups without the optimizer's settings."""
+        optimizer = getattr(wrapper, 'optimizer', None)
+        wanted = getattr(optimizer, 'defaults', {})
+        for own, group in zip(self.groups, wrapper.param_groups):
+            # torch adds defaults when it loads a state.
+            missing = sorted((wanted.keys() & own.keys()) - group.keys())
+            if missing:
+                raise ValueError('the checkpoint is of another optimizer than '
+                                 f'{type(optimizer).__name__}: it has no '
+                                 f'{", ".join(missing)}')
 
 
 def _schedulers(runner) -> list:

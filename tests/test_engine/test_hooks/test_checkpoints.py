@@ -19,6 +19,7 @@ from dksan_mm.engine.hooks import (AtomicBackend, AtomicCheckpointHook,
 from dksan_mm.engine.runner.checkpoint import read_checkpoint
 from dksan_mm.engine.runner.resume import list_checkpoints
 from dksan_mm.io.files import END, reserve_file
+from dksan_mm.utils.errors import UserError
 
 KILLED = 9
 
@@ -245,6 +246,11 @@ def test_several_metrics_have_a_best_checkpoint_each(tmp_path):
         tmp_path, 6, save_best=['score', 'error'], rule=['greater', 'less'])
     assert [name for name in files(tmp_path) if 'best' in name
             ] == ['best_error_iter_2.pth', 'best_score_iter_4.pth']
+
+
+def test_a_metric_that_is_not_computed_is_named(tmp_path):
+    with pytest.raises(UserError, match='computes no psnr, but score, error$'):
+        toy_run(tmp_path, 4, save_best='psnr')
 
 
 def test_going_back_keeps_the_better_one_until_it_comes_again(tmp_path):

@@ -76,6 +76,39 @@ def test_the_same_config_changes_nothing():
     assert train(second, 7) == wanted[5:]
 
 
+class Plain(torch.optim.Optimizer):
+    """An optimizer to which torch adds a default when it loads a state."""
+
+    def __init__(self, params):
+        super().__init__(params, dict(lr=1.))
+
+    def step(self, closure=None):
+        pass
+
+
+def test_an_optimizer_of_one_s_own_is_the_same():
+    runners = []
+    for _ in range(2):
+        wrapper = OptimWrapper(Plain(nn.Linear(1, 1).parameters()))
+        runners.append(
+            SimpleNamespace(
+                optim_wrapper=wrapper, param_schedulers=[], iter=0, epoch=0))
+    first, second = runners
+    assert resume(first, second) == []
+    added = first.optim_wrapper.optimizer.defaults.keys() - {'lr'}
+    assert added and not added & first.optim_wrapper.param_groups[0].keys()
+
+
+def test_another_optimizer_is_refused():
+    first, second = make_runner(10), make_runner(10)
+    train(first, 5)
+    adam = torch.optim.Adam(nn.Linear(1, 1).parameters())
+    second.optim_wrapper = OptimWrapper(adam)
+    second.param_schedulers = []
+    with pytest.raises(ValueError, match='than Adam: it has no betas, eps$'):
+        resume(second, first)
+
+
 def config_of(length, **settings):
     """Return a config with a warm-up and a decay."""
     warm_up = dict(type='LinearLR', begin=0, end=10, by_epoch=False)
