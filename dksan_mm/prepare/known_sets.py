@@ -133,7 +133,7 @@ def find_deeper(path: str, depth: int = 3) -> str:
 
 
 def find_others(path: str, splits: re.Pattern[str]) -> list[str]:
-    """Note videos and folders of frames beside the folders of the splits.
+    """Note videos and folders of frames next to the folders of the splits.
 
     Args:
         path (str): Folder that has folders of splits.
