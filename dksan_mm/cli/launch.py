@@ -16,8 +16,8 @@ warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
 from mmengine.config import Config  # noqa: E402
 
 from dksan_mm.utils.errors import UserError  # noqa: E402
-from dksan_mm.utils.running import (first_line, last_line,  # noqa: E402, F401
-                                    run_tool)
+from dksan_mm.utils.running import run_tool  # noqa: E402, F401
+from dksan_mm.utils.running import first_line, last_line  # noqa: E402, F401
 from .config_options import OptionAction  # noqa: E402
 from .config_options import check_arguments, check_options  # noqa: E402
 from .config_values import check_values  # noqa: E402

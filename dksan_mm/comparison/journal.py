@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from dksan_mm.io.files import is_temporary
+from dksan_mm.io.files import is_temporary, remove_matching
 from dksan_mm.io.images import decode_image, write_png
 from dksan_mm.utils.errors import UserError
 
@@ -62,7 +62,7 @@ class Journal:
             **fingerprint
         } if before and before.get(name) != fingerprint.get(name))
         if before != fingerprint:
-            _remove_frames(frames)
+            remove_matching(frames, _is_ours)
             with open(self.path, 'w', encoding='utf-8'):
                 pass
             self._append(dict(fingerprint=dict(fingerprint)))
@@ -168,17 +168,6 @@ def _is_ours(name: str) -> bool:
     """Return whether a file has a name that is written here."""
     return is_temporary(name) or \
         re.fullmatch(r'[0-9]+\.png', name) is not None
-
-
-def _remove_frames(folder: str) -> None:
-    """Remove all clips but keep files and folders of the user."""
-    for place, _, names in os.walk(folder, topdown=False):
-        for name in filter(_is_ours, names):
-            os.remove(osp.join(place, name))
-        try:
-            os.rmdir(place)
-        except OSError:
-            pass
 
 
 def _read_lines(path: str) -> Iterator[dict]:

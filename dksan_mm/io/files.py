@@ -208,6 +208,23 @@ def remove(path: str) -> None:
         pass
 
 
+def remove_matching(folder: str, is_ours: Callable[[str], bool]) -> None:
+    """Remove some files in a folder and its subfolders, then empty folders.
+
+    Args:
+        folder (str): Path of the folder, which need not exist.
+        is_ours (Callable[[str], bool]): Function of a file name that returns
+            whether to remove the file.
+    """
+    for place, _, names in os.walk(folder, topdown=False):
+        for name in filter(is_ours, names):
+            os.remove(osp.join(place, name))
+        try:
+            os.rmdir(place)
+        except OSError:  # it holds other files
+            pass
+
+
 def find_leftovers(folder: str, names: str = '.*') -> list[str]:
     """List the unfinished files that killed runs left in a folder.
 

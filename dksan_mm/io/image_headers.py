@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Headers of PNG and JPEG files, which tell how to decode an image."""
+"""Headers of PNG and JPEG files, and chunks of PNG files."""
 import struct
+import zlib
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
@@ -61,6 +62,18 @@ def read_header(content: bytes) -> Header | None:
     except (struct.error, IndexError):  # truncated
         pass
     return None
+
+
+def png_chunk(name: bytes, content: bytes) -> bytes:
+    """Encode a chunk of a PNG file.
+
+    Args:
+        name (bytes): Name of four letters, such as ``b'IHDR'``.
+        content (bytes): Content of the chunk.
+    """
+    length, check = len(content), zlib.crc32(name + content)
+    return struct.pack('>I', length) + name + content + struct.pack(
+        '>I', check)
 
 
 def is_animated_webp(content: bytes) -> bool:

@@ -4,28 +4,20 @@ import os
 import os.path as osp
 import re
 
-from dksan_mm.io.files import is_temporary
+from dksan_mm.io.files import is_temporary, remove_matching
 
 SOURCE_FILE = 'source.json'
 
 
-def is_ours(path: str) -> bool:
+def is_ours(name: str) -> bool:
     """Return whether a file has a name that is written here."""
-    name = osp.basename(path)
     return name == SOURCE_FILE or is_temporary(name) or \
         re.fullmatch(r'[0-9]{6,}\.png', name) is not None
 
 
 def remove_ours(folder: str) -> None:
     """Remove a temporary folder but keep files and folders of the user."""
-    for place, _, names in os.walk(folder, topdown=False):
-        for path in [osp.join(place, name) for name in names]:
-            if is_ours(path):
-                os.remove(path)
-        try:
-            os.rmdir(place)
-        except OSError:
-            pass
+    remove_matching(folder, is_ours)
 
 
 def remove_leftovers(folder: str) -> None:

@@ -10,10 +10,9 @@ from functools import partial
 import av
 import numpy as np
 
-from dksan_mm.io.images import decode_with_notes, sum_up
+from dksan_mm.io.images import decode_with_notes, file_crc32, sum_up
 from dksan_mm.io.layout import SPLITS, frame_number, list_frames
 from dksan_mm.io.listing import list_frames_of, read_folder
-from dksan_mm.io.stores.stores import large_file_crc32
 from dksan_mm.io.video.decoder import Decoder
 
 # Frame number, and a function that returns its pixels, 8-bit BGR (h, w, 3).
@@ -94,7 +93,7 @@ class Clip:
 
 def _crc32(paths: Sequence[str]) -> str:
     """Return one CRC-32 of the contents of files, in this order."""
-    digests = ''.join(map(large_file_crc32, paths))
+    digests = ''.join(map(file_crc32, paths))
     return f'{zlib.crc32(digests.encode()):08x}'
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from dksan_mm.io.images import file_crc32, read_image
 from dksan_mm.io.layout import (HR_DIR, SPLITS, list_clips, lr_dir,
                                 number_frames)
-from dksan_mm.io.stores.stores import (KINDS, Store, large_file_crc32,
-                                       open_store, store_path,
+from dksan_mm.io.stores.stores import (KINDS, Store, open_store, store_path,
                                        unfinished_paths)
 from dksan_mm.utils.resize import matlab_resize
 from .manifest import read_manifest
@@ -186,7 +185,7 @@ class _FrameChecker:
                 f'{path}: has {len(store)} frames, the folder next to it '
                 f'{count}'
             ]
-        if stated and large_file_crc32(path) != stated['crc32']:
+        if stated and file_crc32(path) != stated['crc32']:
             return [f'{path}: is not the file that was prepared (checksum)']
         return []
 

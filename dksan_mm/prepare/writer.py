@@ -198,12 +198,12 @@ class ClipWriter:
                 break
             count += 1
             name = f'{number:06d}.png'
-            there = self._has_frame(name)
+            exists = self._has_frame(name)
             # The first frame is needed for the size even if it exists.
-            if size is None or not there:
+            if size is None or not exists:
                 images = load()
                 size = self._check_size(images[0], size, name)
-                if not there:
+                if not exists:
                     self._write_frame(images, name)
             self.on_frame()
 
@@ -219,7 +219,8 @@ class ClipWriter:
         for part in filter(osp.isdir, self.parts):
             numbered = number_frames(part)
             for number, path in numbered.items():
-                if number >= min(numbered) + frames and is_ours(path):
+                if number >= min(numbered) + frames and is_ours(
+                        osp.basename(path)):
                     os.remove(path)
 
     def _move_in_place(self) -> None:

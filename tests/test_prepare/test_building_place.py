@@ -17,8 +17,8 @@ TEMPORARY = f'.000001.png.0123abcd{END}'
     ('000000.jpg', False),
     ('notes.txt', False),
 ])
-def test_names_of_our_files(tmp_path, name, ours):
-    assert is_ours(str(tmp_path / name)) == ours
+def test_names_of_our_files(name, ours):
+    assert is_ours(name) == ours
 
 
 def test_only_our_files_and_empty_folders_are_removed(tmp_path):

@@ -35,23 +35,37 @@ JPEG XL encoder.
 import os
 import os.path as osp
 import re
-import zlib
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import cv2
 from numpy.typing import NDArray
 
 from dksan_mm.io.files import find_leftovers, replacing
-from dksan_mm.io.images import read_image
+from dksan_mm.io.images import file_crc32, read_image
 from dksan_mm.io.layout import HR_DIR, list_frames
 from .arrays import FrameArray, write_array
 from .tiles import TileFile, write_tiles
 
 Store = FrameArray | TileFile
-# How to open and how to write each suffix; the faster first.
-KINDS: dict[str, tuple[Callable[[str], Store], Callable[..., None]]]
-KINDS = {'.npy': (FrameArray, write_array), '.tiles': (TileFile, write_tiles)}
+
+
+class Kind(NamedTuple):
+    """Functions for one kind of store.
+
+    Attributes:
+        open (Callable): Opens the file at a path.
+        write (Callable): Writes frames to an open file, given their number.
+    """
+    open: Callable[[str], Store]
+    write: Callable[[BinaryIO, Iterator[NDArray[Any]], int], None]
+
+
+# By suffix; the faster first.
+KINDS = {
+    '.npy': Kind(FrameArray, write_array),
+    '.tiles': Kind(TileFile, write_tiles)
+}
 
 
 def suffix_of(folder: str, store: str) -> str:
@@ -83,7 +97,7 @@ def open_store(path: str) -> Store:
         OSError: If the file cannot be opened.
         ValueError: If it is damaged; names the path.
     """
-    return KINDS[osp.splitext(path)[1]][0](path)
+    return KINDS[osp.splitext(path)[1]].open(path)
 
 
 def write_store(
@@ -110,11 +124,12 @@ def write_store(
     frames = list_frames(folder)
     try:
         with replacing(path, sync=True) as file:
-            KINDS[suffix][1](file, _read_rgb(frames, on_frame), len(frames))
+            images = _read_rgb(frames, on_frame)
+            KINDS[suffix].write(file, images, len(frames))
     except OSError as error:  # the error of a full disk names no file
         error.filename = error.filename or path
         raise
-    return dict(bytes=osp.getsize(path), crc32=large_file_crc32(path))
+    return dict(bytes=osp.getsize(path), crc32=file_crc32(path))
 
 
 def _read_rgb(paths: list[str],
@@ -130,17 +145,6 @@ def _read_rgb(paths: list[str],
                 f'first frame {shape[1]}x{shape[0]}')
         yield image
         on_frame()
-
-
-def large_file_crc32(path: str) -> str:
-    """Return the CRC-32 of a file read in parts, as 8 hexadecimal digits."""
-    value = 0
-    with open(path, 'rb') as file:
-        while True:
-            part = file.read(1 << 24)
-            if not part:
-                return f'{value:08x}'
-            value = zlib.crc32(part, value)
 
 
 def unfinished_paths(path: str) -> list[str]:

@@ -6,7 +6,6 @@ duration is shown for 100 ms, as in browsers.
 """
 import io
 import struct
-import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -14,9 +13,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from dksan_mm.io.image_headers import PNG_START, png_chunk
 from dksan_mm.io.images import need_image_packages
 
-PNG = b'\x89PNG\r\n\x1a\n'
 DEFAULT = 100  # ms
 MAX_PIXELS = 2**27  # a header that states more is damaged
 Shown = tuple[NDArray[Any], int]
@@ -62,7 +61,7 @@ def open_animation(path: str) -> Animation | None:
     if head[:4] == b'RIFF' and head[8:12] == b'WEBP':
         return WebP(path)
     # Depth and colour type: grey or RGB with alpha, 16 bits.
-    if head[:8] == PNG and head[24:26] in (b'\x10\x04', b'\x10\x06'):
+    if head[:8] == PNG_START and head[24:26] in (b'\x10\x04', b'\x10\x06'):
         apng = DeepApng(path)
         return apng if apng.durations else None
     return None
@@ -80,7 +79,7 @@ def count_png_frames(path: str) -> int:
     """
     try:
         with open(path, 'rb') as file:
-            if file.read(8) != PNG:
+            if file.read(8) != PNG_START:
                 return 0
             while True:
                 size, kind = struct.unpack('>I4s', file.read(8))
@@ -250,9 +249,8 @@ class DeepApng(Animation):
         """Decode one frame to float32 RGBA, premultiplied by alpha."""
         head = struct.pack('>II', control.width,
                            control.height) + self._head[24:29]
-        png = b''.join((PNG, _chunk(b'IHDR',
-                                    head), _chunk(b'IDAT',
-                                                  data), _chunk(b'IEND', b'')))
+        png = PNG_START + png_chunk(b'IHDR', head) + png_chunk(
+            b'IDAT', data) + png_chunk(b'IEND', b'')
         try:
             with av.open(io.BytesIO(png), 'r', 'png_pipe') as container:
                 [frame] = container.decode(video=0)
@@ -291,8 +289,3 @@ def _straight(canvas: NDArray[Any]) -> NDArray[Any]:
     parts: list[NDArray[Any]] = [canvas[..., :3] / alpha, canvas[..., 3:]]
     straight: NDArray[Any] = 255 * np.concatenate(parts, -1)
     return straight
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return (len(data).to_bytes(4, 'big') + kind + data +
-            zlib.crc32(kind + data).to_bytes(4, 'big'))
