@@ -95,11 +95,11 @@ def cpp_available() -> bool:
     name = get_backend()
     if name in ('torch', 'triton'):
         return False
-    there = cpp.load()
-    if name == 'cpp' and not there:
+    available = cpp.load()
+    if name == 'cpp' and not available:
         raise RuntimeError('the C++ operators cannot be built here, see the '
                            'warning above')
-    return there
+    return available
 
 
 def use_cpp(x: Tensor) -> bool:

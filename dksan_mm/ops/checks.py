@@ -2,6 +2,7 @@
 """Argument checks of the operators, shared by all implementations."""
 
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,7 +124,7 @@ def check_arguments(x: Tensor, weight: Tensor, image_offset: Tensor | None,
     taps = geometry.taps
     for name, channels in (('image_offset', 2 * taps),
                            ('kernel_offset', 2 * taps), ('mask', taps)):
-        _check_shape(name, named[name], (x.shape[0], channels, *size))
+        check_shape(name, named[name], (x.shape[0], channels, *size))
     return geometry
 
 
@@ -190,9 +191,18 @@ def output_size(x: Tensor, kernel_size: tuple[int, int],
     return rows, cols
 
 
-def _check_shape(name: str, tensor: Tensor | None, shape: tuple[int,
-                                                                ...]) -> None:
-    """Check that a tensor has the given shape."""
-    if tensor is not None and tuple(tensor.shape) != shape:
+def check_shape(name: str, tensor: Tensor | None,
+                shape: Sequence[int]) -> None:
+    """Check the shape of a tensor.
+
+    Args:
+        name (str): Name for the error message.
+        tensor (Tensor, optional): None passes the check.
+        shape (Sequence[int]): Required shape.
+
+    Raises:
+        ValueError: If the tensor has another shape.
+    """
+    if tensor is not None and tuple(tensor.shape) != tuple(shape):
         raise ValueError(f'{name} must have shape {shape}, got '
                          f'{tuple(tensor.shape)}')

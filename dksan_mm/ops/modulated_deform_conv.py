@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dksan_mm.utils.registration import when_imported
 from . import backend, cpp, onnx_path, plain_form, torch_path
-from .checks import Geometry, IntOrPair, pair
+from .checks import Geometry, IntOrPair, check_shape, output_size, pair
 from .precision import no_autocast
 from .triton import dense_path
 
@@ -91,37 +91,63 @@ class ModulatedDeformConv2d(_PlainModulatedDeformConv2d):
             return _convolve(self, onnx_path.convolve, x, offset, mask)
         plain = plain_form.needs_plain()
         if not plain and backend.use_triton(x, self.weight, 'dense'):
-            return _convolve(self, dense_path.convolve, x, offset, mask)
+            return _convolve_in_triton(self, x, offset, mask)
         if not backend.use_cpp(x):
             return super().forward(x, offset, mask)
-        return _convolve(self, cpp.convolve, x, offset, mask)
+        return _convolve_in_cpp(self, x, offset, mask)
 
 
 def _convolve(layer: _PlainModulatedDeformConv2d, run: Callable[..., Tensor],
               x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
+    """Convolve tensors converted to one dtype, then add the bias."""
     geometry = _checked_geometry(layer, x, offset, mask)
-    bias: Tensor | None = layer.bias
-    tensors: tuple[Tensor, ...] = layer.weight, offset, mask
-    image = x
-    if run is not dense_path.convolve:  # which reads every float dtype
-        dtype = torch.promote_types(x.dtype, torch.float32)
-        for tensor in tensors:
-            dtype = torch.promote_types(dtype, tensor.dtype)
-        tensors = tuple(tensor.to(dtype) for tensor in tensors)
-        # The C++ operators read 16-bit images, and write them.
-        half = x.dtype in cpp.HALVES and dtype == torch.float32
-        image = x if half and run is cpp.convolve else x.to(dtype)
-    weight, offset, mask = tensors
+    dtype = _common_dtype(layer, x, offset, mask)
+    tensors = (t.to(dtype) for t in (x, layer.weight, offset, mask))
     with no_autocast(x.device.type):
-        if run is cpp.convolve:  # rounds once, after the bias
-            bias = None if bias is None else bias.to(weight.dtype)
-            out = cpp.convolve(image, weight, offset, None, mask, geometry,
-                               bias)
-            return out.to(x.dtype)
+        image, weight, offset, mask = tensors
         out = run(image, weight, offset, None, mask, geometry)
-        if bias is not None:
-            out = out + bias.to(out.dtype).view(1, -1, 1, 1)
-    return out.to(x.dtype)
+        return _add_bias(out, layer.bias).to(x.dtype)
+
+
+def _convolve_in_triton(layer: _PlainModulatedDeformConv2d, x: Tensor,
+                        offset: Tensor, mask: Tensor) -> Tensor:
+    """Convolve by kernels that read tensors of every dtype."""
+    geometry = _checked_geometry(layer, x, offset, mask)
+    with no_autocast(x.device.type):
+        out = dense_path.convolve(x, layer.weight, offset, None, mask,
+                                  geometry)
+        return _add_bias(out, layer.bias).to(x.dtype)
+
+
+def _convolve_in_cpp(layer: _PlainModulatedDeformConv2d, x: Tensor,
+                     offset: Tensor, mask: Tensor) -> Tensor:
+    """Convolve by operators that read and write 16-bit images.
+
+    They round once, after the bias.
+    """
+    geometry = _checked_geometry(layer, x, offset, mask)
+    dtype = _common_dtype(layer, x, offset, mask)
+    half = x.dtype in cpp.HALVES and dtype == torch.float32
+    bias = None if layer.bias is None else layer.bias.to(dtype)
+    weight, offset, mask = (t.to(dtype) for t in (layer.weight, offset, mask))
+    with no_autocast(x.device.type):
+        out = cpp.convolve(
+            x if half else x.to(dtype), weight, offset, None, mask, geometry,
+            bias)
+        return out.to(x.dtype)
+
+
+def _common_dtype(layer: _PlainModulatedDeformConv2d, *tensors:
+                  Tensor) -> torch.dtype:
+    """Return the dtype to compute in: the promoted one, float32 or more."""
+    dtype = torch.promote_types(layer.weight.dtype, torch.float32)
+    for tensor in tensors:
+        dtype = torch.promote_types(dtype, tensor.dtype)
+    return dtype
+
+
+def _add_bias(out: Tensor, bias: Tensor | None) -> Tensor:
+    return out if bias is None else out + bias.to(out.dtype).view(1, -1, 1, 1)
 
 
 def _checked_geometry(layer: _PlainModulatedDeformConv2d, x: Tensor,
@@ -131,19 +157,11 @@ def _checked_geometry(layer: _PlainModulatedDeformConv2d, x: Tensor,
         raise ValueError(f'x must have shape (n, {layer.in_channels}, h, '
                          f'w), got {tuple(x.shape)}')
     settings = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
-    rows, cols = ((length + 2 * p - d * (k - 1) - 1) // s + 1
-                  for length, k, s, p, d in zip(x.shape[2:], *settings))
-    if any(length < 1 for length in (rows, cols)):
-        raise ValueError(f'x of {x.shape[2]} x {x.shape[3]} pixels is too '
-                         f'small for kernel_size {layer.kernel_size}')
+    size = output_size(x, *settings)
     sets = layer.deform_groups * layer.kernel_size[0] * layer.kernel_size[1]
-    for name, tensor, channels in (('offset', offset, 2 * sets), ('mask', mask,
-                                                                  sets)):
-        shape = (x.shape[0], channels, rows, cols)
-        if tuple(tensor.shape) != shape:
-            raise ValueError(f'{name} must have shape {shape}, got '
-                             f'{tuple(tensor.shape)}')
-    return Geometry(*settings, layer.groups, (x.shape[0], rows, cols),
+    check_shape('offset', offset, (x.shape[0], 2 * sets, *size))
+    check_shape('mask', mask, (x.shape[0], sets, *size))
+    return Geometry(*settings, layer.groups, (x.shape[0], *size),
                     layer.deform_groups, True)
 
 
