@@ -208,6 +208,21 @@ class VideoWindowDataset(BasicFramesDataset):
         return super().__getitem__(idx)
 
     def _clip_names(self) -> list[str]:
+        """Return the clips to use."""
+        available = self._list_clips()
+        where = self.ann_file or self.data_prefix['img']
+        missing = sorted(set(self.clips or ()) - set(available))
+        if missing:
+            raise FileNotFoundError(f'{where}: no clip {missing[0]}')
+        names = [
+            name for name in self.clips or available
+            if name not in self.skip_clips
+        ]
+        if not names:
+            raise ValueError(f'{where}: no clips')
+        return names
+
+    def _list_clips(self) -> list[str]:
         """Return the clips of the annotation files, or all clips."""
         for folder in self.data_prefix.values():
             if not osp.isdir(folder):
@@ -218,23 +233,12 @@ class VideoWindowDataset(BasicFramesDataset):
             samples: Any = self.samples_per_clip  # checked with sources
             self.stated, self.counts = samples_of_clips(
                 self.sources, self.data_root, samples)
-            names = list(self.stated)
         elif self.ann_file:
             self.stated = read_annotation(self.ann_file)
-            names = list(self.stated)
         else:
-            names = sorted(
+            return sorted(
                 set().union(*map(list_clips, self.data_prefix.values())))
-        where = self.ann_file or self.data_prefix['img']
-        missing = sorted(set(self.clips or ()) - set(names))
-        if missing:
-            raise FileNotFoundError(f'{where}: no clip {missing[0]}')
-        names = [
-            name for name in self.clips or names if name not in self.skip_clips
-        ]
-        if not names:
-            raise ValueError(f'{where}: no clips')
-        return names
+        return list(self.stated)
 
 
 def _check_numbers(num_input_frames: int, centers: tuple[int, int | None, int],

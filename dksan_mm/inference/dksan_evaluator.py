@@ -187,13 +187,10 @@ def _is_chain(module: nn.Module, kind: type) -> bool:
 def _weight_and_add(attention: Any, residual: Tensor,
                     features: Tensor) -> Tensor:
     """Compute eq. 12, in place in ``residual`` if nothing else can hold it."""
-    weighted: Tensor
-    if not all(map(is_untouched, attention.modules())):
-        weighted = attention(residual)
-        return weighted + features
-    if type(attention) is nn.Identity:
-        return residual.add_(features)
-    if type(attention).forward is SpatialAttention.forward:
-        return residual.mul_(attention.factor(residual)).add_(features)
-    weighted = attention(residual)
+    if all(map(is_untouched, attention.modules())):
+        if type(attention) is nn.Identity:
+            return residual.add_(features)
+        if type(attention).forward is SpatialAttention.forward:
+            return residual.mul_(attention.factor(residual)).add_(features)
+    weighted: Tensor = attention(residual)
     return weighted + features

@@ -9,10 +9,10 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import nn
 
-from dksan_mm.inference.scene_cuts import is_cut
 from dksan_mm.io.video.writers import CRF
 from dksan_mm.models.scales import choose_model_scale
 from dksan_mm.utils.sizes import Size
+from .scene_cuts import is_cut
 from .streaming import output_size, restore_frames
 from .video_copy import Report, copy_video, with_checked_size
 

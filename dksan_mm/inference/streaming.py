@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dksan_mm.inference.base import Evaluator, WholeWindowEvaluator
-from dksan_mm.inference.tiles import choose_tiles
 from dksan_mm.models.dihedral import TRANSFORMS, transform, transform_back
 from dksan_mm.models.padding import pad_frames
 from dksan_mm.models.scales import choose_model_scale, scales_of
 from dksan_mm.utils.resize import lanczos_resize
 from dksan_mm.utils.rounding import round_to_uint8
 from dksan_mm.utils.sizes import Size, choose_sufficient, fit_size
+from .base import Evaluator, WholeWindowEvaluator
+from .tiles import choose_tiles
 from .windows import check_frames, restore_stream
 
 
@@ -157,13 +157,12 @@ class _Restorer:
 
     def __init__(self, model: Any, tile: int | str | None,
                  transforms: Sequence[tuple[int, int]], scale: int) -> None:
-        self.scale = scale
-        self.model, self.tile, self.transforms = model, tile, transforms
+        self.model, self.tile = model, tile
+        self.transforms, self.scale = transforms, scale
         self.network = model.generator
-        self.num_frames: int
+        self.num_frames: int = self.network.num_frames
         self.evaluator: Evaluator = model.evaluator or WholeWindowEvaluator(
             self.network)
-        self.num_frames = self.network.num_frames
         weight = next(self.network.parameters(), torch.empty(0))
         self.device, self.dtype = weight.device, weight.dtype
         # Grey levels of the config's data_preprocessor.

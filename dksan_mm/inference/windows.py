@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Sliding windows over the frames of each scene of a stream."""
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
@@ -85,15 +86,9 @@ def _scenes(
             previous = frame
             yield frame
 
-    pending.extend(_first(frames))
+    pending.extend(itertools.islice(frames, 1))
     while pending:
         yield scene(pending.popleft())
-
-
-def _first(frames: Iterator[NDArray[Any]]) -> list[NDArray[Any]]:
-    for frame in frames:
-        return [frame]
-    return []
 
 
 def _restore_scene(restorer: Restorer,

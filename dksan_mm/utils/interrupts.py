@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from dksan_mm.utils.environment import TERMINAL_SIGNALS
+from .environment import TERMINAL_SIGNALS
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from logging import FileHandler
 from pathlib import Path
 
-from dksan_mm.utils.allocator import keep_freed_memory
-from dksan_mm.utils.environment import lost_output, prepare_streams
-from dksan_mm.utils.errors import UserError, name_file
-from dksan_mm.utils.threads import MAX_THREADS
+from .allocator import keep_freed_memory
+from .environment import lost_output, prepare_streams
+from .errors import UserError, name_file
+from .threads import MAX_THREADS
 
 # Errors of a run, not of its settings; Windows has no quotas.
 _OF_DISKS = {

@@ -16,11 +16,11 @@ from dksan_mm.io.images import decode_with_notes, sum_up
 from dksan_mm.io.listing import (check_reachable, find_gaps, is_image_name,
                                  is_video_name, list_frames_of, not_taken,
                                  read_folder, refuse_special)
-from dksan_mm.io.video.animations import is_animated_png
-from dksan_mm.io.video.base import Frame, Source
-from dksan_mm.io.video.decoder import Decoder, Picture
-from dksan_mm.io.video.frame_times import place_frames
-from dksan_mm.io.video.inputs import is_address, match
+from .animations import is_animated_png
+from .base import Frame, Source
+from .decoder import Decoder, Picture
+from .frame_times import place_frames
+from .inputs import is_address, match
 
 DEFAULT_RATE = Fraction(25)  # frame rate of images: chosen here
 
