@@ -1,9 +1,8 @@
 # Copyright (c) DKSAN-MM contributors.
-"""Activation checkpointing and channels last."""
+"""Activation checkpointing."""
 import pytest
 import torch
 from helpers.training_steps import DKSAN, EDVR, build_model, draw_batch
-from torch.testing import assert_close
 
 NETWORKS = dict(dksan=DKSAN, edvr=EDVR)
 
@@ -40,27 +39,3 @@ def test_checkpointing_keeps_less_and_changes_no_bit(name, share, half):
     for key, gradient in plain.items():
         assert torch.equal(again[key], gradient), key
     assert some_kept < share * all_kept
-
-
-@pytest.mark.parametrize('name', NETWORKS)
-def test_channels_last_changes_memory_and_nothing_else(name):
-    models = [
-        build_model(NETWORKS[name], torch.float32, channels_last=last)
-        for last in (False, True)
-    ]
-    for model, last in zip(models, (False, True)):
-        weight = model.generator.conv_last.weight if name == 'edvr' else \
-            model.generator.levels[3].upscale[2 + 1].weight
-        assert weight.is_contiguous(memory_format=torch.channels_last) == last
-    first, second = (model.state_dict() for model in models)
-    for key, value in first.items():
-        assert torch.equal(second[key], value), key
-    (plain, _), (found, _) = map(gradients, models)
-    for key, gradient in plain.items():
-        scale = float(gradient.abs().max())
-        assert_close(
-            found[key],
-            gradient,
-            rtol=0,
-            atol=1e-4 * scale + 1e-9,
-            msg=lambda text: f'{key}: {text}')
