@@ -100,10 +100,8 @@ def check_start(config: launch.Config, start, runner) -> None:
     for sentence in start.damaged + ([uneven] if uneven else []):
         runner.logger.warning(sentence)
     found, wanted = start.shapes, shapes(runner.model.state_dict())
-    if found and not config.resume:
-        fitting = dict(found.items() & wanted.items())
-        found, wanted = (wanted, wanted) if fitting else (found, wanted)
-    if found:
+    fits_partly = bool(found.items() & wanted.items())
+    if found and (config.resume or not fits_partly):
         check_fits(start.path, found, wanted)
 
 

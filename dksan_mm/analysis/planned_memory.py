@@ -93,8 +93,8 @@ def plan_step(config: Config, batch: int = 4, lr_size: int = 32) -> int:
     sample = DataSample()
     sample.set_data(
         dict(gt_img=torch.rand(batch, 3, hr_size, hr_size, device='meta')))
-    there = [*model.parameters(), frames, sample.gt_img]
-    with set_backend('triton'), PeakBytes(there) as count:
+    existing = [*model.parameters(), frames, sample.gt_img]
+    with set_backend('triton'), PeakBytes(existing) as count:
         for _ in range(2):  # the optimizer has its state from the second on
             losses = model.forward_train(frames, sample)
             optimizer.update_params(sum(losses.values()))

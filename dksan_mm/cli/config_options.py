@@ -45,7 +45,7 @@ KNOWN: dict[str, tuple[str, ...]] = dict(
     paramwise_cfg=('lr_mult', 'decay_mult', 'bias_lr_mult', 'bias_decay_mult',
                    'norm_decay_mult', 'flat_decay_mult', 'dwconv_decay_mult',
                    'dcn_offset_lr_mult', 'bypass_duplicate', 'custom_keys',
-                   'offset_lr_mult', 'align_lr_mult'),
+                   'offset_lr_mult', 'align_lr_mult', 'discriminator_lr_mult'),
     optim_wrapper=('optimizer', 'accumulative_counts', 'clip_grad', 'dtype',
                    'loss_scale', 'use_fsdp', 'constructor', 'paramwise_cfg'))
 # Dicts with keys of the user's choice.
@@ -244,12 +244,10 @@ def check_arguments(places: Iterable[Place]) -> None:
     """
     for place in places:
         kind = _find_class(place.kind)
-        first, *rest = place.key.split('.')
+        first = place.key.split('.')[0]  # the class itself reads the others
         accepted = _arguments(kind) if kind else None
-        if accepted is None or first in accepted and not rest:
+        if accepted is None or first in accepted:
             continue
-        if first in accepted:
-            continue  # a dict that the class itself reads
         _refuse(place.option, first, accepted | set(place.known),
                 place.option[:-len(place.key) - 1])
 

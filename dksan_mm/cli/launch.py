@@ -132,12 +132,12 @@ def check_work_dir(config: Config) -> None:
         UserError: If it is a file, is read-only or cannot be created.
     """
     path = Path(os.path.abspath(config.work_dir))
-    there = next(p for p in (path, *path.parents) if os.path.lexists(p))
-    if not there.is_dir():
+    existing = next(p for p in (path, *path.parents) if os.path.lexists(p))
+    if not existing.is_dir():
         raise UserError(
-            f'--work-dir {config.work_dir}: {there} is not a folder')
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise UserError(f'--work-dir {config.work_dir}: {there} cannot be '
+            f'--work-dir {config.work_dir}: {existing} is not a folder')
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f'--work-dir {config.work_dir}: {existing} cannot be '
                         'written')
 
 

@@ -2,6 +2,7 @@
 """Sentences of a preparation for the user."""
 import errno
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 from dksan_mm.utils.errors import UserError
@@ -24,7 +25,7 @@ def explain(error: Exception) -> str:
         return f'{error.filename or ""}: {error.strerror}'
     if isinstance(error, ValueError):
         return str(error)
-    if type(error).__name__ == 'BrokenProcessPool':
+    if isinstance(error, BrokenProcessPool):
         return 'a worker process died (out of memory?)'
     raise error
 

@@ -124,7 +124,6 @@ def matlab_resize(img: NDArray[Any], scale: float) -> NDArray[Any]:
     double image that is then stored with 8 bits. (For a uint8 image, MATLAB
     also rounds between the axes, which differs by at most one grey level.)
 
-
     Args:
         img (np.ndarray): ``(h, w)`` or ``(h, w, c)``, uint8 or floating.
         scale (float): Output pixels per input pixel, e.g. ``1 / 16``.

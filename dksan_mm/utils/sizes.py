@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 Size = tuple[int | None, int | None]  # width and height
+_LARGE = 1 << 30  # in place of a side that is not limited
 
 
 def fit_size(frame: tuple[int, int], size: Size) -> tuple[int, int]:
@@ -32,9 +33,6 @@ def fit_size(frame: tuple[int, int], size: Size) -> tuple[int, int]:
     if by_width < by_height:
         return min(_even(height * by_width), high or _LARGE), wide or _LARGE
     return high or _LARGE, min(_even(width * by_height), wide or _LARGE)
-
-
-_LARGE = 1 << 30
 
 
 def _even(length: float) -> int:

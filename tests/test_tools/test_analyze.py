@@ -105,8 +105,6 @@ def test_numbers_replace_no_file_unasked(tmp_path, sentence):
 @pytest.mark.parametrize('arguments, message', [
     (['none.py'], 'there is no config none.py'),
     ([BICUBIC, '--rounds', '-1'], '--rounds must be at least 0, got -1'),
-    ([BICUBIC, '--threads', '0'], '--threads must be at least 1, got 0'),
-    ([BICUBIC, '--threads', '1025'], '--threads must be at most 1024, got '),
     ([BICUBIC, '--out', 'nowhere/out.json'], 'there is no folder nowhere'),
     ([BICUBIC, '--within', 'levels.9'], "has no part 'levels.9'"),
     ([str(ROOT / 'configs/_base_/schedules/adam_115k.py')
@@ -120,8 +118,10 @@ def test_what_is_wrong_is_said_in_one_sentence(arguments, message, sentence):
 @pytest.mark.parametrize('arguments, message', [
     (['--size', '0x64'], "--size: '0x64' is not a size"),
     (['--memory', '8', '4x'], "--memory: '4x' is not a size"),
+    (['--threads', '0'], '--threads: must be at least 1, got 0'),
+    (['--threads', '1025'], '--threads: must be at most 1024, got 1025'),
 ])
-def test_sizes_that_are_none_are_named(arguments, message, sentence):
+def test_values_that_are_none_are_named(arguments, message, sentence):
     with pytest.raises(SystemExit) as exit:
         analyze(BICUBIC, *arguments)
     assert exit.value.code == 2 and message in sentence()

@@ -94,8 +94,8 @@ class _Frames:
                                            left:left + width])
                 for image in self.images
             ]
-        there = 'rgb' if self.store else 'bgr'
-        if channel_order != there:  # the same swap in both directions
+        stored_order = 'rgb' if self.store else 'bgr'
+        if channel_order != stored_order:  # the same swap in both directions
             images = [
                 cv2.cvtColor(image, cv2.COLOR_BGR2RGB, image)
                 for image in images
@@ -109,8 +109,8 @@ def _check_channel_order(channel_order: str) -> None:
                          f'{channel_order!r}')
 
 
-def _store(results: dict, key: str, images: np.ndarray | list[np.ndarray],
-           size: tuple[int, int], channel_order: str) -> None:
+def _add_images(results: dict, key: str, images: np.ndarray | list[np.ndarray],
+                size: tuple[int, int], channel_order: str) -> None:
     """Add images to a sample with the keys of mmagic's loading."""
     many = isinstance(images, list)
     results[key] = images
@@ -154,7 +154,8 @@ class LoadFrames(BaseTransform):
             return results
         frames = _Frames(results, self.key)
         images = frames.read(self.channel_order)
-        _store(results, self.key, images, frames.size(), self.channel_order)
+        _add_images(results, self.key, images, frames.size(),
+                    self.channel_order)
         return results
 
     def __repr__(self) -> str:
@@ -230,7 +231,7 @@ class LoadPairedCrop(BaseTransform):
                    factor * patch[1])
             images = frames.read(self.channel_order, box)
             full = (factor * size[0], factor * size[1])
-            _store(results, key, images, full, self.channel_order)
+            _add_images(results, key, images, full, self.channel_order)
         results['scale'] = self.scale
         return results
 

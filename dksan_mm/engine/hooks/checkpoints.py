@@ -252,7 +252,8 @@ class AtomicCheckpointHook(CheckpointHook):
         for path in _named(runner.message_hub, 'best_ckpt').values():
             inside = Path(path).parent == Path(self.out_dir)
             if inside and os.path.isfile(path):
-                _remove(set(_of_other_steps(path)) - {path})
+                for other in set(_of_other_steps(path)) - {path}:
+                    os.remove(other)
 
 
 def _named(hub, start: str | tuple[str, ...]) -> dict[str, Any]:
@@ -284,8 +285,3 @@ def _of_other_steps(path: str) -> Iterator[str]:
     for other in os.listdir(folder):
         if form.fullmatch(other):
             yield os.path.join(folder, other)
-
-
-def _remove(paths) -> None:
-    for path in paths:
-        os.remove(path)

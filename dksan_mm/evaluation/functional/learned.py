@@ -50,7 +50,7 @@ def load_stlpips(net: str) -> nn.Module:
         UserError: If the package is not installed.
     """
     try:
-        with _without_debuggers():
+        with _stubbed_debuggers():
             from stlpips_pytorch.stlpips import LPIPS
     except ImportError as error:
         raise UserError(
@@ -87,8 +87,8 @@ def load_cvvdp(display: str):
 
 
 @contextmanager
-def _without_debuggers() -> Iterator[None]:
-    """Stub packages that cvvdp imports but neither uses nor requires."""
+def _stubbed_debuggers() -> Iterator[None]:
+    """Stub debugging packages that stlpips_pytorch imports but never uses."""
     stand_ins = []
     for name, member in (('IPython', 'embed'), ('torchsummary', 'summary')):
         if name not in sys.modules and find_spec(name) is None:

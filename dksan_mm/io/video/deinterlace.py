@@ -13,14 +13,9 @@ OPTIONS = 'mode=send_frame:parity=auto:deint=interlaced'
 
 
 class Deinterlacer:
-    """Deinterlaces interlaced frames by FFmpeg's bwdif; keeps the others.
-
-    Attributes:
-        is_needed (bool): Whether an interlaced frame was found.
-    """
+    """Deinterlaces interlaced frames by FFmpeg's bwdif; keeps the others."""
 
     def __init__(self) -> None:
-        self.is_needed = False
         self._graph: av.filter.Graph | None = None
         self._shape: tuple[int, int, str] = (0, 0, '')
         self._waiting: deque[av.VideoFrame] = deque()
@@ -54,10 +49,9 @@ class Deinterlacer:
         yield from self._flush()
 
     def _open(self, frame: av.VideoFrame) -> av.filter.Graph:
-        self.is_needed, self._shape = True, _shape(frame)
-        graph = open_filter(frame, 'bwdif', OPTIONS)
-        self._graph = graph
-        return graph
+        self._shape = _shape(frame)
+        self._graph = open_filter(frame, 'bwdif', OPTIONS)
+        return self._graph
 
     def _push(self, graph: av.filter.Graph,
               frame: av.VideoFrame) -> Iterator[av.VideoFrame]:

@@ -119,8 +119,8 @@ def suffix_of(container: av.container.Container) -> str:
 
 
 def _missing_tags(source: Tagged, target: Tagged) -> str:
-    there = {key.lower() for key in _tags(target)}
-    names = [key for key in _tags(source) if key.lower() not in there]
+    present = {key.lower() for key in _tags(target)}
+    names = [key for key in _tags(source) if key.lower() not in present]
     if not names:
         return ''
     return f'{"tag" if len(names) == 1 else "tags"} {", ".join(names)}'

@@ -38,12 +38,12 @@ def copy_tags_alone(source: str,
             sound=container.streams.audio,
             subtitles=container.streams.subtitles,
             chapters=container.chapters())
-    there = [kind for kind, found in kinds.items() if found]
-    if not there:
+    dropped = [kind for kind, found in kinds.items() if found]
+    if not dropped:
         return []
-    *first, last = there
+    *first, last = dropped
     names = f'{", ".join(first)} and {last}' if first else last
-    verb = 'is' if there == ['sound'] else 'are'
+    verb = 'is' if dropped == ['sound'] else 'are'
     return [
         f'{source}: {names} {verb} left out, as its frames are shown at '
         'another rate'

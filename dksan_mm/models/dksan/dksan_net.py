@@ -1,6 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
 """Network of the paper: from seven LR frames to the x16 centre frame."""
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -48,7 +49,17 @@ class Level(nn.Module):
         self.upscale = UpscaleX2(channels, smooth=smooth)
 
     def forward(self, frame: Tensor, features: Tensor | None = None) -> Tensor:
-        """Upscale ``frame``, ``(n, 3, h, w)``, by 2."""
+        """Upscale a frame by 2.
+
+        Args:
+            frame (Tensor[n, 3, h, w]): Output of the previous level, or the
+                centre LR frame.
+            features (Tensor[n, channels, h, w], optional): Fused features;
+                only for a level without an extractor.
+
+        Returns:
+            Tensor[n, 3, 2h, 2w]: RGB, not clipped.
+        """
         if self.extractor is not None:  # E_2 to E_4
             features = self.extractor(frame - self.mean)
         given: Any = features
@@ -140,17 +151,15 @@ class DKSANNet(BaseModule):
             PlainAlign(channels)
         self.fusion = nn.Conv2d(num_frames * channels, channels, 1)
         default_init_weights(self.fusion)
+        block = partial(RCAB, channels, reduction) if channel_attention \
+            else partial(ResidualBlockNoBN, channels)
         self.levels = nn.ModuleList()
         for scale, count in zip(self.level_scales, num_blocks):
             first = not self.levels  # has the light DKSA (paper, sec. 3)
             attention = LightDKSA if first else DKSA
             self.levels.append(
                 Level(
-                    channels, [
-                        RCAB(channels, reduction)
-                        if channel_attention else ResidualBlockNoBN(channels)
-                        for _ in range(count)
-                    ],
+                    channels, [block() for _ in range(count)],
                     attention=attention(channels) if dksa else nn.Identity(),
                     extractor=None if first else Extractor(channels),
                     mean=mean,
