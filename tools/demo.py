@@ -128,9 +128,8 @@ def train(args: argparse.Namespace) -> Path:
 def evaluate(work_dir: str, checkpoint: Path) -> None:
     """Score bicubic and the networks on clips not used for training."""
     banner(3, 'evaluate it, the released one and bicubic on two other clips')
-    models: dict[str, Sequence[str | Path]]
-    models = dict(bicubic=[BICUBIC], now=[CONFIG, checkpoint])
-    models['released'] = RELEASED
+    models: dict[str, Sequence[str | Path]] = dict(
+        bicubic=[BICUBIC], now=[CONFIG, checkpoint], released=RELEASED)
     results = {}
     for name, command in models.items():
         out = Path(work_dir, f'{name}.json')

@@ -237,8 +237,8 @@ class WindowVSR(BaseEditModel):
         The ground truth is downscaled like LR frames, by an antialiased
         bicubic filter with a = -0.5.
         """
-        losses: dict[str,
-                     Any] = dict(loss_pixel=self._shrunk_loss(last, target))
+        losses: dict[str, Any] = {}
+        losses['loss_pixel'] = self._shrunk_loss(last, target)
         if self.level_weights:
             losses['loss_levels'] = sum(
                 weight * self._shrunk_loss(frame, target)
