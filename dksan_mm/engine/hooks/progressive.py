@@ -21,7 +21,7 @@ class ProgressiveScaleHook(Hook):
     Args:
         scale (int): Scale factor of the levels trained first, e.g. 4.
         until (int | float): Number of iterations with only these levels, or,
-            below 1, their share of all iterations.
+            below 1, their share of all iterations; 0 for any network.
 
     Raises:
         ValueError: If ``until`` is negative or not an integer; at the start of
@@ -39,9 +39,11 @@ class ProgressiveScaleHook(Hook):
     def before_train(self, runner) -> None:
         """Check that the network has a level of this scale."""
         scales = getattr(_model(runner).generator, 'level_scales', ())
-        if self.scale not in scales:
+        if self.until and self.scale not in scales:
             raise ValueError(f'scale must be one of {scales}, those of the '
-                             f"network's levels, got {self.scale}")
+                             f"network's levels, got {self.scale}; "
+                             'default_hooks.progressive.until=0 trains the '
+                             'whole network from the start')
         self._warn(runner)
 
     def after_train(self, runner) -> None:

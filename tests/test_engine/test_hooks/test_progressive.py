@@ -65,6 +65,18 @@ def test_a_number_below_one_is_a_share_of_the_training(until, max_iters,
     assert scales == [4] * first + [None] * (max_iters - first)
 
 
+def test_a_network_without_levels_is_trained_as_a_whole():
+    model = build()
+    del model.generator.level_scales
+    runner = runner_of(model)
+    with pytest.raises(ValueError, match=r'one of \(\).*until=0 trains the'):
+        ProgressiveScaleHook(4, until=2).before_train(runner)
+    hook = ProgressiveScaleHook(4, until=0)
+    hook.before_train(runner)
+    hook.before_train_iter(runner, 0)
+    assert model.train_scale is None
+
+
 @pytest.mark.parametrize('until', [-1, -0.5, 2.5])
 def test_wrong_lengths_are_refused(until):
     with pytest.raises(ValueError, match=f'until must be .*got {until}'):
