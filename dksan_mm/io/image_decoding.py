@@ -32,7 +32,7 @@ PROFILE = 'its colour profile cannot be used; it is read as sRGB'
 PAGES = 'only the first of its images is used'
 # Exceptions that Pillow raises for damaged files, depending on the damage.
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError,
-           TypeError, OverflowError, struct.error, MemoryError,
+           TypeError, OverflowError, struct.error, MemoryError, RuntimeError,
            Image.DecompressionBombError)
 
 

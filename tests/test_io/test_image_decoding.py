@@ -258,6 +258,13 @@ def test_what_is_not_a_whole_image():
         decode(b'no image' * 9, 'x')
 
 
+def test_damaged_avif_files_are_named():
+    content = encoded(Image.fromarray(COLOURS), 'AVIF')
+    pixels = content.index(b'mdat') + 4
+    with pytest.raises(ValueError, match='^x: not a readable image'):
+        decode(content[:pixels] + bytes(8) + content[pixels + 8:], 'x')
+
+
 def test_floating_point_values_are_refused():
     content = encoded(Image.fromarray(np.ones((4, 4), np.float32)), 'TIFF')
     with pytest.raises(

@@ -1,12 +1,11 @@
 # Copyright (c) DKSAN-MM contributors.
 """Animated images that FFmpeg does not decode: WebP and 16-bit APNG.
 
-Each animation plays once; its loop count is ignored. A frame without a
-duration is shown for 100 ms, as in browsers.
+Each plays once. A frame without a duration lasts 100 ms, as in browsers.
 """
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import av
@@ -30,9 +29,11 @@ class Animation:
     Attributes:
         path (str): Path of the file.
         durations (list[int]): Frame durations in milliseconds.
+        notes (Sequence[str]): Sentences about what is not applied.
     """
     path: str
     durations: list[int]
+    notes: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.durations)
@@ -70,12 +71,8 @@ def open_animation(path: str) -> Animation | None:
 def count_png_frames(path: str) -> int:
     """Read the number of frames from the header of an animated PNG.
 
-    Args:
-        path (str): Path of any file.
-
     Returns:
-        int: Number of frames; 0 for any other file and for a file that
-        cannot be opened.
+        int: Number of frames; 0 for other files and unreadable ones.
     """
     try:
         with open(path, 'rb') as file:

@@ -10,6 +10,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from .animated_avif import open_avif
 from .animations import Animation, count_png_frames, open_animation
 from .color import Color
 from .deinterlace import Deinterlacer
@@ -44,7 +45,7 @@ class Decoder:
     each packet that cannot be decoded.
 
     Args:
-        path (str): Path of a video or an animation (GIF, APNG, WebP).
+        path (str): Path of a video or an animation (GIF, APNG, WebP, AVIF).
         keep_color (bool): Whether the target can be tagged with the video's
             colours; see :class:`~dksan_mm.io.video.pixels.PixelReader`.
         deinterlace (bool): Whether to deinterlace interlaced frames.
@@ -79,7 +80,7 @@ class Decoder:
         self.sample_aspect, self.has_tracks = Fraction(1), False
         self.rate: Fraction | None = None
         self.time_base = Fraction(1, 1000)
-        self._animation = open_animation(path)
+        self._animation = open_avif(path) or open_animation(path)
         if self._animation is not None:
             self._describe_animation(self._animation)
             return
@@ -177,6 +178,7 @@ class Decoder:
                                'applied, the values are taken as they are')
 
     def _play(self, animation: Animation) -> Iterator[Picture]:
+        self._notes += animation.notes
         self._note_profile(read_profile_of(animation.path))
         time = 0
         for image, duration in animation:

@@ -222,8 +222,9 @@ def is_image(path: str) -> bool:
 
 
 def is_animated(path: str) -> bool:
-    """Return whether a file is an animated PNG or WebP."""
+    """Return whether a file is an animated PNG, WebP or AVIF."""
     if is_animated_png(path):
         return True
     with open(path, 'rb') as file:
-        return is_animated_webp(file.read(21))
+        start = file.read(21)
+    return is_animated_webp(start) or start[4:12] == b'ftypavis'

@@ -58,9 +58,12 @@ def read_profile(frame: av.VideoFrame) -> bytes:
 
 
 def read_profile_of(path: str) -> bytes:
-    """Read the colour profile of an animated PNG or WebP file, if any."""
+    """Read the colour profile of an animated PNG, WebP or AVIF file."""
     with open(path, 'rb') as file:
         content = file.read(_HEAD)
+    if content[4:8] == b'ftyp':
+        _, found, rest = content.partition(b'colrprof')
+        return rest if found else b''
     if content[:4] != b'RIFF':
         return read_png_profile(content)
     size = int.from_bytes(content[34:38], 'little')
