@@ -13,7 +13,7 @@ _BT709 = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 _WIDE = (4, 8, 9, 10, 11, 12)  # primaries of H.273, such as 12 for Display P3
 _BOXES = 4096  # bytes in which the boxes of an AVIF file describe its image
 
-GAMMA = 'its gAMA chunk is not applied; it is read as sRGB'
+GAMMA = 'its tone curve (gAMA or cICP) is not applied; it is read as sRGB'
 HDR = 'its HDR colours (cICP) are read as sRGB'
 GAMUT = 'its wide colours (cHRM or cICP) are read as sRGB'
 UNCONVERTED = {b'gamma': GAMMA, b'gamut': GAMUT, b'hdr': HDR}
@@ -154,8 +154,11 @@ def name_unconverted(parts: Set[bytes]) -> list[str]:
 
 def _differences(primaries: int, transfer: int) -> set[bytes]:
     """Return in what colours, coded as in ITU-T H.273, differ from sRGB."""
-    hdr = {b'hdr'} if transfer in (16, 18) else set()
-    return hdr or ({b'gamut'} if primaries in _WIDE else set())
+    if transfer in (16, 18):
+        return {b'hdr'}
+    parts = {b'gamut'} if primaries in _WIDE else set()
+    # Gamma 2.8, linear and logarithmic curves are far from that of sRGB.
+    return parts | ({b'gamma'} if transfer in (5, 8, 9, 10) else set())
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -227,12 +227,16 @@ def test_colours_that_are_not_converted_are_named():
     assert shown(hdr)[1] == [image_headers.HDR]
     wide = png(2, 8, [pixel], (b'cICP', bytes([12, 13, 0, 1])))
     assert shown(wide)[1] == [image_headers.GAMUT]
+    linear = png(2, 8, [pixel], (b'cICP', bytes([1, 8, 0, 1])))
+    assert shown(linear)[1] == [image_headers.GAMMA]
 
 
 @pytest.mark.parametrize('codes, notes', [
     ((1, 13), []),
     ((12, 13), [image_headers.GAMUT]),
     ((9, 16), [image_headers.HDR]),
+    ((1, 8), [image_headers.GAMMA]),
+    ((9, 8), [image_headers.GAMMA, image_headers.GAMUT]),
 ])
 def test_colours_of_avif_files(codes, notes):
     image = Image.new('RGB', (8, 8), (64, 80, 96))
