@@ -7,6 +7,7 @@ from fractions import Fraction
 import av
 
 from .animations import check_gif_end, count_png_frames
+from .display_times import DisplayTimes, Timed
 from .side_data import NAMING, read_png_profile, without_profile
 from .streams import find_second_mp4, open_decoder
 from .timeline import Packet, follow, open_timeline
@@ -43,6 +44,11 @@ class Packets:
 
         Frame times start at zero; see :mod:`dksan_mm.io.video.timeline`.
         """
+        times = DisplayTimes(self._container)
+        return times.choose(self._decode(stream, times))
+
+    def _decode(self, stream: av.VideoStream,
+                times: DisplayTimes) -> Iterator[Timed]:
         decoder = open_decoder(stream)
         is_png = decoder.name in NAMING
         for packet in self._container.demux():
@@ -56,13 +62,16 @@ class Packets:
             if is_png and not self._frames:
                 head = (decoder.extradata or b'') + bytes(packet)
                 self.profile = read_png_profile(head)
+            times.send(packet)
             try:
                 for frame in decoder.decode(packet):
                     self._shown_on = False
                     self._frames += 1
-                    yield without_profile(frame) if is_png else frame
+                    frame = without_profile(frame) if is_png else frame
+                    yield times.receive(frame, flushing=not packet.size)
             except av.InvalidDataError:
-                yield None
+                times.lose()
+                yield None, None
             except av.ArgumentError:
                 if packet.size:
                     raise
