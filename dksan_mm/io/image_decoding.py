@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from .deep_tiff import is_deep, split_deep
+from .bmp_runs import decode_runs, has_runs
+from .deep_tiff import is_apart, is_deep, read_deep, read_tags
 from .file_kinds import not_an_image
 from .image_headers import (PNG_START, Header, name_unconverted,
                             read_avif_colours, read_header, without_animation)
+from .tiff_planes import HEIGHT, WIDTH
 
 PNG_END = b'IEND'
 # Pillow's own limit. A larger image is an attack or a mistake: a file of a few
@@ -23,6 +25,7 @@ MAX_PIXELS = 178_956_970
 # Formats that Pillow decodes; OpenCV decodes most PNG and JPEG files.
 FORMATS = ('BMP', 'TIFF', 'WEBP', 'AVIF', 'GIF', 'PNG', 'JPEG')
 ORIENTATION = 0x0112  # EXIF tag
+PROFILE_TAG = 34675  # of a TIFF file
 
 # Opaque colours (grey, RGB or CMYK), and alpha.
 Layers = tuple[Image.Image, NDArray[Any] | None]
@@ -158,19 +161,21 @@ def _decode_with_pillow(content: bytes,
     """Decode BMP, TIFF, WebP etc., and CMYK JPEG files."""
     notes: list[str] = []
     try:
+        tags = read_tags(content)
+        if tags is not None and is_deep(tags, path):
+            return _decode_deep_tiff(content, path, tags)
         with _open(content) as file:
             _check_pixels(path, file.size)
+            if has_runs(content):
+                return decode_runs(content, path), notes
             turn, profile = _orientation(file), file.info.get('icc_profile')
             if getattr(file, 'n_frames', 1) > 1 and file.format != 'MPO':
                 notes.append(PAGES)
             if file.format == 'AVIF' and not profile:
                 notes += name_unconverted(read_avif_colours(content))
             if file.format == 'TIFF':
-                turn = 1  # Pillow and OpenCV apply it themselves
-            if file.format == 'TIFF' and is_deep(file, path):
-                layers, alpha = _decode_deep_tiff(content, path, file)
-            else:
-                layers, alpha = _split_alpha(file)
+                turn = 1  # Pillow applies it itself
+            layers, alpha = _split_alpha(file)
             image = _to_srgb(layers, profile, notes)
             return orient(_composite(image, alpha, notes), turn), notes
     except UnidentifiedImageError as error:
@@ -181,12 +186,21 @@ def _decode_with_pillow(content: bytes,
         raise not_an_image(content, path, str(error)) from error
 
 
-def _decode_deep_tiff(content: bytes, path: str, file: Image.Image) -> Layers:
-    """Decode a 16-bit TIFF by OpenCV; Pillow would truncate to 8 bits."""
-    image = _decode_with_cv2(content, path, cv2.IMREAD_UNCHANGED)
-    colours, alpha = split_deep(image, file)
-    return Image.fromarray(to_8_bits(colours)), \
-        None if alpha is None else to_8_bits(alpha)
+def _decode_deep_tiff(content: bytes, path: str,
+                      tags: Any) -> tuple[NDArray[Any], list[str]]:
+    """Decode a 16-bit TIFF file with the given tags."""
+    _check_pixels(path, (tags[WIDTH], tags[HEIGHT]))
+    notes = [PAGES] if tags.next else []
+    colours, alpha = read_deep(
+        content, tags,
+        lambda file: _decode_with_cv2(file, path, cv2.IMREAD_UNCHANGED))
+    image = _to_srgb(
+        Image.fromarray(to_8_bits(colours)), tags.get(PROFILE_TAG), notes)
+    image = _composite(image, None if alpha is None else to_8_bits(alpha),
+                       notes)
+    # OpenCV turns what it reads as a whole.
+    turn = tags.get(ORIENTATION, 1) if is_apart(tags) else 1
+    return orient(image, turn), notes
 
 
 def _split_alpha(file: Image.Image) -> Layers:

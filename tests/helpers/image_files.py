@@ -35,7 +35,15 @@ def png(kind, bits, rows, *chunks, size=(1, 1)):
             chunk(b'IDAT', zlib.compress(body)) + chunk(b'IEND', b''))
 
 
-def tiff(values, photometric, *, extra=None, kind=1, planar=1, order='<'):
+def tiff(values,
+         photometric,
+         *,
+         extra=None,
+         kind=1,
+         planar=1,
+         order='<',
+         turn=None,
+         differences=False):
     """Make a TIFF file of one strip, or of one for each channel.
 
     Args:
@@ -47,17 +55,27 @@ def tiff(values, photometric, *, extra=None, kind=1, planar=1, order='<'):
         kind (int): 1 for unsigned, 2 for signed, 3 for floating-point.
         planar (int): 2 for channels that are stored one after the other.
         order (str): '<' or '>' for the order of bytes.
+        turn (int, optional): Orientation, 1 to 8.
+        differences (bool): Whether to store, in Deflate, the first column and
+            then the differences between neighbours.
     """
     h, w, c = values.shape
-    body = values.transpose(2, 0, 1) if planar == 2 else values
-    body = body.astype(values.dtype.newbyteorder(order)).tobytes()
-    size = h * w * values.dtype.itemsize * (1 if planar == 2 else c)
-    count = c if planar == 2 else 1
+    if differences:
+        values = np.diff(values, axis=1, prepend=values.dtype.type(0))
+    values = values.astype(values.dtype.newbyteorder(order))
+    planes = list(values.transpose(2, 0, 1)) if planar == 2 else [values]
+    strips = [plane.tobytes() for plane in planes]
+    if differences:
+        strips = [zlib.compress(strip) for strip in strips]
+    body, sizes = b''.join(strips), [len(strip) for strip in strips]
     entries = [(256, [w]), (257, [h]), (258, [8 * values.dtype.itemsize] * c),
-               (259, [1]), (262, [photometric]),
-               (273, [8 + size * n for n in range(count)]), (277, [c]),
-               (278, [h]), (279, [size] * count), (284, [planar])]
+               (259, [8 if differences else 1]), (262, [photometric]),
+               (273, [8 + sum(sizes[:n]) for n in range(len(sizes))]),
+               (277, [c]), (278, [h]), (279, sizes), (284, [planar])]
+    entries += [(317, [2])] if differences else []
     entries += [] if extra is None else [(338, [extra])]
+    entries += [] if turn is None else [(274, [turn])]
+    entries.sort()
     entries.append((339, [kind] * c))
     place = 8 + len(body) + 2 + 12 * len(entries) + 4
     table, rest = struct.pack(order + 'H', len(entries)), b''

@@ -59,12 +59,58 @@ def test_alpha_counts_once():
     assert notes == [TRANSPARENT]
 
 
-def test_channels_that_are_stored_apart_are_refused():
-    """OpenCV and Pillow read other values, without an error."""
-    with pytest.raises(ValueError, match=r'x.tif: its 16-bit .*\(planar\)'):
-        shown(tiff(DEEP, 2, planar=2))
-    found, _ = shown(tiff(COLOURS, 2, planar=2))
+@pytest.mark.parametrize('order', ['<', '>'])
+@pytest.mark.parametrize('differences', [False, True])
+def test_channels_may_be_stored_apart(order, differences):
+    options = dict(planar=2, order=order, differences=differences)
+    found, notes = shown(tiff(DEEP, 2, **options))
     np.testing.assert_array_equal(found, COLOURS)
+    assert notes == []
+    found, notes = shown(
+        tiff(with_alpha(DEEP, 128 * 257), 2, extra=2, **options))
+    np.testing.assert_array_equal(found, np.rint(COLOURS * (128 / 255)))
+    assert notes == [TRANSPARENT]
+
+
+@pytest.mark.parametrize('planar', [1, 2])
+@pytest.mark.parametrize('order', ['<', '>'])
+@pytest.mark.parametrize('differences', [False, True])
+def test_grey_with_alpha(planar, order, differences):
+    grey, half = COLOURS[..., :1], np.full((2, 3, 1), 128 * 257, np.uint16)
+    options = dict(planar=planar, order=order, differences=differences)
+    pairs = np.dstack([DEEP[..., :1], half])
+    want = np.rint(grey * (128 / 255)).repeat(3, 2)
+    for photometric, values in (1, pairs), (0, pairs ^ [65535, 0]):
+        found, notes = shown(
+            tiff(values.astype(np.uint16), photometric, extra=2, **options))
+        np.testing.assert_array_equal(found, want)
+        assert notes == [TRANSPARENT]
+    pairs[..., 0] = np.rint(pairs[..., 0] * (128 / 255))
+    found, _ = shown(tiff(pairs, 1, extra=1, **options))
+    np.testing.assert_allclose(found, want, atol=1)  # rounded twice
+
+
+@pytest.mark.parametrize('values, photometric, extra, planar', [
+    (DEEP, 2, None, 1),
+    (DEEP, 2, None, 2),
+    (DEEP[..., [0, 1]], 1, 0, 1),
+])
+def test_they_are_turned_upright(values, photometric, extra, planar):
+    options = dict(extra=extra, planar=planar)
+    plain, _ = shown(tiff(values, photometric, **options))
+    found, _ = shown(tiff(values, photometric, turn=6, **options))
+    np.testing.assert_array_equal(found, np.rot90(plain, -1))
+
+
+@pytest.mark.parametrize('photometric, planar, what', [
+    (8, 1, '16-bit CIELAB colours; save it as RGB'),
+    (8, 2, '16-bit CIELAB colours; save it as RGB'),
+    (5, 2, r'16-bit inks are .*\(planar\); save it as PNG'),
+])
+def test_colours_that_nothing_reads_are_refused(photometric, planar, what):
+    values = DEEP if photometric == 8 else with_alpha(DEEP, 0)
+    with pytest.raises(ValueError, match=f'x.tif: .*{what}'):
+        shown(tiff(values, photometric, planar=planar))
 
 
 @pytest.mark.parametrize('values, kind, name', [
@@ -79,4 +125,4 @@ def test_other_values_are_refused(values, kind, name):
 
 def test_a_kind_that_nothing_reads_is_not_called_cut_short():
     with pytest.raises(ValueError, match='a kind of TIFF that is not support'):
-        shown(tiff(DEEP[..., :2], 1, extra=2))
+        shown(tiff(COLOURS[..., :2], 1, extra=1))
