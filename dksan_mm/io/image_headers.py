@@ -162,14 +162,16 @@ def _differences(primaries: int, transfer: int) -> set[bytes]:
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield name and data of the chunks before the pixels."""
-    start = 8
+    """Yield name and data of the chunks that describe the pixels."""
+    start, before = 8, True
     while start + 8 <= len(content):
         length, name = struct.unpack_from('>I4s', content, start)
-        if name in (b'IDAT', b'IEND'):
+        if name == b'IEND':
             return
-        # Profiles may be large and are not parsed here.
-        yield name, content[start + 8:start + 8 + min(length, 32)]
+        before &= name != b'IDAT'
+        if before or name == b'eXIf':  # may follow the pixels
+            # Profiles may be large and are not parsed here.
+            yield name, content[start + 8:start + 8 + min(length, 32)]
         start += 12 + length
 
 

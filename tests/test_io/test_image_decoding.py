@@ -209,6 +209,20 @@ def test_photographs_are_turned_upright(kind, orientation, tmp_path):
     np.testing.assert_array_equal(load()[..., ::-1], found)
 
 
+def test_the_orientation_may_follow_the_pixels():
+    """The PNG specification allows it."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encoded(Image.fromarray(COLOURS), 'PNG')
+    end = content.rindex(b'IEND') - 4
+    content = content[:end] + image_headers.png_chunk(
+        b'eXIf',
+        exif.tobytes()[6:]) + content[end:]
+    found, notes = shown(content)
+    np.testing.assert_array_equal(found, np.rot90(COLOURS, -1))
+    assert notes == []
+
+
 def test_damaged_exif_is_passed_over():
     image = np.zeros((16, 16, 3), np.uint8)
     content = encoded(
