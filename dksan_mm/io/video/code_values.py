@@ -7,8 +7,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from .color import OWN, read_coding, read_color
-from .light import luma_weights
+from .color import BT709, OWN, read_coding, read_color
+from .light import BT1886, CINEMA, luma_weights, to_xyz
 from .swscale import reformat
 
 # White in the 16-bit RGB that swscale makes of limited range.
@@ -32,6 +32,8 @@ def read_codes(frame: av.VideoFrame,
     """
     matrix, full = read_coding(frame)
     grey = is_grey(frame)
+    if is_xyz(frame):
+        return (_from_xyz(frame), 0, 65535), None
     if matrix in OWN and not grey:
         return (_from_planes(frame, matrix, full), 0, 65535), None
     values, top, step = _read_values(frame, has_alpha)
@@ -49,6 +51,28 @@ def read_codes(frame: av.VideoFrame,
 def is_grey(frame: av.VideoFrame) -> bool:
     """Return whether a frame has no colours."""
     return frame.format.name.startswith(('gray', 'ya'))
+
+
+def is_xyz(frame: av.VideoFrame) -> bool:
+    """Return whether a frame has the X'Y'Z' colours of digital cinema."""
+    return frame.format.name.startswith('xyz')
+
+
+def _from_xyz(frame: av.VideoFrame) -> NDArray[Any]:
+    """Convert X'Y'Z' (SMPTE ST 428-1) to 16-bit RGB of BT.709.
+
+    White of 48 cd/m2 becomes white, and colours outside BT.709 are clipped.
+    swscale leaves white at 246.
+    """
+    content: Any = frame.planes[0]  # a buffer
+    kind = '>u2' if frame.format.name.endswith('be') else '<u2'
+    rows = np.frombuffer(content, kind).reshape(frame.height, -1)
+    stored = rows[:, :3 * frame.width].reshape(frame.height, frame.width, 3)
+    to_light, _ = CINEMA
+    table = to_light(np.arange(4096) / 4095).astype(np.float32)
+    light = table[stored >> 4] @ np.linalg.inv(to_xyz(BT709)).T
+    levels: NDArray[Any] = np.rint(BT1886[1](np.clip(light, 0, 1)) * 65535)
+    return levels.astype(np.uint16)
 
 
 def _read_values(frame: av.VideoFrame,

@@ -108,7 +108,7 @@ def read_color(frame: av.VideoFrame) -> Color:
         without tagged primaries.
     """
     if frame.format.name.startswith('xyz'):
-        return Color()  # swscale converts it to BT.709
+        return Color()  # converted by read_codes
     transfer = frame.color_trc
     if transfer not in TRANSFERS:
         transfer = BT709

@@ -150,7 +150,7 @@ def _cinema() -> tuple[Curve, Curve]:
 
 
 # Curves from signal to light and back by transfer; BT.1886 is the default.
-_BT1886 = _power(2.4)
+BT1886, CINEMA = _power(2.4), _cinema()
 _CURVES: dict[int, tuple[Curve, Curve]] = {
     4: _power(2.2),
     5: _power(2.8),
@@ -158,7 +158,7 @@ _CURVES: dict[int, tuple[Curve, Curve]] = {
     9: _log(2),
     10: _log(2.5),
     SRGB: (_srgb_to_light, _light_to_srgb),
-    17: _cinema(),
+    17: CINEMA,
 }
 
 
@@ -166,8 +166,8 @@ def same_light(one: Color, other: Color) -> bool:
     """Return whether equal values of two colour spaces mean equal light."""
     return one == other or not (one.is_hdr or other.is_hdr) and (
         CHROMATICITIES[one.primaries] == CHROMATICITIES[other.primaries]
-        and _CURVES.get(one.transfer, _BT1886) is _CURVES.get(
-            other.transfer, _BT1886))
+        and _CURVES.get(one.transfer, BT1886) is _CURVES.get(
+            other.transfer, BT1886))
 
 
 class Conversion:
@@ -185,7 +185,7 @@ class Conversion:
                  *,
                  peak: float = HLG_PEAK) -> None:
         self._source = source
-        self._encode = _CURVES.get(target.transfer, _BT1886)[1]
+        self._encode = _CURVES.get(target.transfer, BT1886)[1]
         self._matrix = exchange(source.primaries,
                                 target.primaries).astype(np.float32)
         self._tables: dict[tuple[float, float], tuple[NDArray[Any], ...]] = {}
@@ -231,7 +231,7 @@ class Conversion:
             nits = pq_to_light(signal)
             return ((nits / WHITE).astype(np.float32),
                     _factors(nits, self._peak))
-        curve = _CURVES.get(self._source.transfer, _BT1886)[0]
+        curve = _CURVES.get(self._source.transfer, BT1886)[0]
         if self._source.transfer == HLG:
             curve = hlg_to_scene
         return curve(signal).astype(np.float32), np.empty(0)

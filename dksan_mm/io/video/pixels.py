@@ -7,7 +7,7 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from numpy.typing import NDArray
 
-from .code_values import is_grey, read_codes
+from .code_values import is_grey, is_xyz, read_codes
 from .color import (MATRICES, OWN, PQ, SWSCALE, TRANSFERS, Color, read_coding,
                     read_color)
 from .geometry import Crop, read_orientation
@@ -147,12 +147,11 @@ class PixelReader:
 
 def _is_simple(frame: av.VideoFrame) -> bool:
     """Return whether swscale's 8-bit values are exact up to rounding."""
-    name = frame.format.name
     matrix, full = read_coding(frame)
-    if is_grey(frame) or matrix in OWN:
+    if is_grey(frame) or is_xyz(frame) or matrix in OWN:
         return False
     deep = max(c.bits for c in frame.format.components) > 8
-    return not deep or bool(matrix and not full) or name.startswith('xyz')
+    return not deep or bool(matrix and not full)
 
 
 def _read_peak(frame: av.VideoFrame) -> float:
