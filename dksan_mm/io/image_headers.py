@@ -76,6 +76,17 @@ def png_chunk(name: bytes, content: bytes) -> bytes:
         '>I', check)
 
 
+def still_png(header: bytes, pixels: bytes) -> bytes:
+    """Encode a PNG file of the three chunks that each needs.
+
+    Args:
+        header (bytes): Content of the IHDR chunk.
+        pixels (bytes): Compressed pixels, the content of the IDAT chunk.
+    """
+    chunks = (b'IHDR', header), (b'IDAT', pixels), (b'IEND', b'')
+    return PNG_START + b''.join(png_chunk(*chunk) for chunk in chunks)
+
+
 def is_animated_webp(content: bytes) -> bool:
     """Return whether a file is an animated WebP.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dksan_mm.utils.errors import UserError
 from .files import replacing
-from .image_headers import PNG_START, png_chunk
+from .image_headers import still_png
 
 # Compared with OpenCV's default strategy at levels 3 and 6, on 720p and 1080p
 # frames: 1.5x and 3x faster to write, 5-15 % larger.
@@ -153,9 +153,7 @@ def encode_plain_png(image: NDArray[Any]) -> bytes:
     rows = np.full((height, 3 * width + 1), 1, np.uint8)  # the filter "Sub"
     rows[:, 1:] = (rgb[:, 1:] - rgb[:, :-1]).reshape(height, -1)
     header = struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
-    pixels = zlib.compress(rows.tobytes(), PNG_LEVEL)
-    return PNG_START + png_chunk(b'IHDR', header) + png_chunk(
-        b'IDAT', pixels) + png_chunk(b'IEND', b'')
+    return still_png(header, zlib.compress(rows.tobytes(), PNG_LEVEL))
 
 
 def write_bytes(path: str, content: bytes, *, sync: bool = False) -> None:

@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Animated AVIF files, of which FFmpeg drops the alpha."""
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ from dksan_mm.io.image_headers import name_unconverted, read_avif_colours
 from dksan_mm.io.images import need_image_packages
 from .animations import DEFAULT, Animation, Shown
 
-_HEAD = 2**16  # bytes in which the colours are described
+MAX_FRAMES = 2**20  # a table that states more is damaged
 
 
 class Avif(Animation):
@@ -17,24 +18,16 @@ class Avif(Animation):
 
     Args:
         path (str): Path of the file.
-
-    Raises:
-        ValueError: If it cannot be decoded; names the path.
     """
 
     def __init__(self, path: str) -> None:
         need_image_packages(path)
         self.path = path
         with open(path, 'rb') as file:
-            phrases = name_unconverted(read_avif_colours(file.read(_HEAD)))
+            content = file.read()
+        phrases = name_unconverted(read_avif_colours(content))
         self.notes = [f'{path}: {phrase}' for phrase in phrases]
-        self.durations = []
-        try:
-            for _, duration in self:  # known once a frame is decoded
-                self.durations.append(duration)
-        except ValueError:  # raised again when the frames are used
-            if not self.durations:
-                raise
+        self.durations = _read_durations(content)
 
     def __iter__(self) -> Iterator[Shown]:
         from PIL import Image, UnidentifiedImageError
@@ -54,6 +47,29 @@ class Avif(Animation):
                              f'{number} on ({error})') from error
 
 
+def _read_durations(content: bytes) -> list[int]:
+    """Read the durations of the frames, in milliseconds, from their table.
+
+    Returns:
+        list[int]: Durations as Pillow rounds them; none if the file is
+        damaged.
+    """
+    head, table = content.find(b'mdhd') + 4, content.find(b'stts') + 4
+    scale_place = head + (20 if content[head:head + 1] == b'\1' else 12)
+    durations: list[int] = []
+    try:
+        scale, = struct.unpack_from('>I', content, scale_place)
+        count, = struct.unpack_from('>I', content, table + 4)
+        for number in range(count):
+            frames, ticks = struct.unpack_from('>II', content,
+                                               table + 8 + 8 * number)
+            durations += [round(1000 * ticks / scale) or DEFAULT] * min(
+                frames, MAX_FRAMES)
+    except (struct.error, ZeroDivisionError):
+        return []
+    return durations
+
+
 def open_avif(path: str) -> Avif | None:
     """Open an animated AVIF file.
 
@@ -62,9 +78,6 @@ def open_avif(path: str) -> Avif | None:
 
     Returns:
         Avif | None: None for any other file, or one that cannot be opened.
-
-    Raises:
-        ValueError: If it cannot be decoded; names the path.
     """
     try:
         with open(path, 'rb') as file:

@@ -12,7 +12,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from dksan_mm.io.image_headers import PNG_START, png_chunk
+from dksan_mm.io.image_headers import PNG_START, still_png
 from dksan_mm.io.images import need_image_packages
 
 DEFAULT = 100  # ms
@@ -92,43 +92,6 @@ def count_png_frames(path: str) -> int:
 def is_animated_png(path: str) -> bool:
     """Return whether a file is an animated PNG."""
     return count_png_frames(path) > 1
-
-
-def check_gif_end(path: str, frames: int) -> None:
-    """Check that a GIF is complete: a truncated one plays without an error.
-
-    Args:
-        path (str): Path of the file.
-        frames (int): Number of decoded frames.
-
-    Raises:
-        ValueError: If the trailer is missing.
-    """
-    with open(path, 'rb') as file:
-        if not _reaches_trailer(file.read()):
-            raise ValueError(
-                f'{path}: cut short in or after frame {frames - 1}')
-
-
-def _reaches_trailer(content: bytes) -> bool:
-    """Follow the blocks of a GIF to its trailer; bytes may follow it."""
-
-    def skip(place: int, flags: int) -> int:
-        return place + (3 * 2**(flags % 8 + 1) if flags & 0x80 else 0)
-
-    try:
-        place = skip(13, content[10])
-        while content[place] != 0x3B:
-            if content[place] == 0x2C:  # an image, which may have a palette
-                place = skip(place + 10, content[place + 9]) + 1
-            else:  # an extension
-                place += 2
-            while content[place]:  # sub-blocks, each preceded by its length
-                place += content[place] + 1
-            place += 1
-    except IndexError:
-        return False
-    return True
 
 
 class WebP(Animation):
@@ -246,10 +209,9 @@ class DeepApng(Animation):
         """Decode one frame to float32 RGBA, premultiplied by alpha."""
         head = struct.pack('>II', control.width,
                            control.height) + self._head[24:29]
-        png = PNG_START + png_chunk(b'IHDR', head) + png_chunk(
-            b'IDAT', data) + png_chunk(b'IEND', b'')
+        png = io.BytesIO(still_png(head, data))
         try:
-            with av.open(io.BytesIO(png), 'r', 'png_pipe') as container:
+            with av.open(png, 'r', 'png_pipe') as container:
                 [frame] = container.decode(video=0)
         except (ValueError, av.FFmpegError) as error:
             raise ValueError(

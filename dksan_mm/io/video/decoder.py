@@ -80,7 +80,9 @@ class Decoder:
         self.sample_aspect, self.has_tracks = Fraction(1), False
         self.rate: Fraction | None = None
         self.time_base = Fraction(1, 1000)
-        self._animation = open_avif(path) or open_animation(path)
+        self._animation = open_avif(path)
+        if self._animation is None:
+            self._animation = open_animation(path)
         if self._animation is not None:
             self._describe_animation(self._animation)
             return

@@ -6,8 +6,9 @@ from fractions import Fraction
 
 import av
 
-from .animations import check_gif_end, count_png_frames
+from .animations import count_png_frames
 from .display_times import DisplayTimes, Timed
+from .gif import check_gif_end, without_background
 from .side_data import NAMING, read_png_profile, without_profile
 from .streams import find_second_mp4, open_decoder
 from .timeline import Packet, follow, open_timeline
@@ -62,6 +63,8 @@ class Packets:
             if is_png and not self._frames:
                 head = (decoder.extradata or b'') + bytes(packet)
                 self.profile = read_png_profile(head)
+            if decoder.name == 'gif' and not self._frames:
+                packet = without_background(packet)
             times.send(packet)
             try:
                 for frame in decoder.decode(packet):

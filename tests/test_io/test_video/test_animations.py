@@ -226,15 +226,6 @@ def test_what_is_there_of_an_animation_that_was_cut_short(
         [load() for _, load in iter_frames(Clip('c', '', str(path)))]
 
 
-@pytest.mark.parametrize('more', [b'', b'\0' * 9, b'comments of a program'])
-def test_gifs_may_go_on_after_their_trailer(tmp_path, more):
-    images = flat_images(mode='RGB')
-    path = save(tmp_path / 'a.gif', images, 40, comment=b'a;;' * 200)
-    path.write_bytes(path.read_bytes() + more)
-    source = open_source(path)
-    assert len(list(source)) == 4 and source.complaints == []
-
-
 def test_a_damaged_size_is_refused(tmp_path):
     path = write_apng(tmp_path / 'a.png', random_frames(4, np.uint16))
     content = bytearray(path.read_bytes())
