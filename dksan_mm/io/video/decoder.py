@@ -80,9 +80,9 @@ class Decoder:
         self.sample_aspect, self.has_tracks = Fraction(1), False
         self.rate: Fraction | None = None
         self.time_base = Fraction(1, 1000)
-        self._animation = open_avif(path)
-        if self._animation is None:
-            self._animation = open_animation(path)
+        animation = open_avif(path)  # may be of no frames, and then false
+        self._animation = open_animation(
+            path) if animation is None else animation
         if self._animation is not None:
             self._describe_animation(self._animation)
             return
