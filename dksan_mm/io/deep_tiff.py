@@ -1,7 +1,7 @@
 # Copyright (c) DKSAN-MM contributors.
-"""16-bit TIFF files: which are read, and what their values mean.
+"""TIFF files that OpenCV decodes, and what their values mean.
 
-OpenCV decodes them, since Pillow truncates the values to 8 bits.
+These are those of 16 bits, which Pillow truncates to 8, and a few others.
 """
 import io
 import struct
@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from .tiff_planes import (APART, BITS, CHANNELS, CLASSIC, PHOTOMETRIC, PLANAR,
-                          Read, Tags, read_pairs, read_planes)
+from .tiff_planes import (APART, BITS, CHANNELS, CLASSIC, COMPRESSION,
+                          PHOTOMETRIC, PLANAR, Read, Tags, read_pairs,
+                          read_planes)
 
 # Other TIFF tags.
 _EXTRA, _FORMAT = 338, 339
-_WHITE_IS_ZERO, _GREY, _GREY_OR_RGB, _LAB = 0, (0, 1), (0, 1, 2), 8
+_WHITE_IS_ZERO, _GREY, _GREY_OR_RGB, _YCBCR, _LAB = 0, (0, 1), (0, 1, 2), 6, 8
 _MULTIPLIED, _ALPHA = 1, (1, 2)  # of _EXTRA
 _FORMATS = {2: 'signed', 3: 'floating-point'}  # of _FORMAT
 
@@ -47,8 +48,10 @@ def read_tags(content: bytes) -> ImageFileDirectory_v2 | None:
     return tags
 
 
-def is_deep(tags: Tags, path: str) -> bool:
-    """Return whether a TIFF file has 16 bits, which Pillow truncates to 8.
+def needs_opencv(tags: Tags, path: str) -> bool:
+    """Return whether Pillow does not read a TIFF file as OpenCV does.
+
+    Pillow truncates 16 bits to 8, and refuses uncompressed YCbCr.
 
     Args:
         tags (Mapping[int, Any]): Its tags.
@@ -73,6 +76,8 @@ def is_deep(tags: Tags, path: str) -> bool:
     if bits == 16 and tags.get(PLANAR) == APART and not is_known:
         raise ValueError(f'{path}: its 16-bit inks are stored one after the '
                          'other (planar); save it as PNG')
+    if colours == _YCBCR and bits == 8:
+        return bool(tags.get(COMPRESSION, 1) == 1)
     # OpenCV does not read others, such as inks; Pillow's 8 bits have to do.
     return bool(bits == 16 and is_known)
 
@@ -80,13 +85,14 @@ def is_deep(tags: Tags, path: str) -> bool:
 def is_apart(tags: Tags) -> bool:
     """Return whether OpenCV cannot read the channels together."""
     count = tags.get(CHANNELS, 1)
-    return count > 1 and (tags.get(PLANAR) == APART
-                          or count == 2 and tags.get(PHOTOMETRIC) in _GREY)
+    return tags.get(PHOTOMETRIC) != _YCBCR and count > 1 and (
+        tags.get(PLANAR) == APART
+        or count == 2 and tags.get(PHOTOMETRIC) in _GREY)
 
 
 def read_deep(content: bytes, tags: Tags,
               read: Read) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Read the colours and the alpha of a 16-bit TIFF file.
+    """Read the colours and the alpha of a file that :func:`needs_opencv`.
 
     Args:
         content (bytes): Content of the file.
@@ -95,7 +101,8 @@ def read_deep(content: bytes, tags: Tags,
 
     Returns:
         tuple: Grey (h, w) or RGB (h, w, 3), not multiplied by alpha; and alpha
-        (h, w), or None. Both are uint16, and upright unless :func:`is_apart`.
+        (h, w), or None. Both are uint16, or uint8 if the file is of 8 bits,
+        and upright unless :func:`is_apart`.
 
     Raises:
         ValueError: If the file is damaged.

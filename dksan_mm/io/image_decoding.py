@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from .bmp_runs import decode_runs, has_runs
-from .deep_tiff import is_apart, is_deep, read_deep, read_tags
+from .deep_tiff import is_apart, needs_opencv, read_deep, read_tags
 from .file_kinds import not_an_image
 from .image_headers import (PNG_START, Header, name_unconverted,
                             read_avif_colours, read_header, without_animation)
@@ -162,8 +162,8 @@ def _decode_with_pillow(content: bytes,
     notes: list[str] = []
     try:
         tags = read_tags(content)
-        if tags is not None and is_deep(tags, path):
-            return _decode_deep_tiff(content, path, tags)
+        if tags is not None and needs_opencv(tags, path):
+            return _decode_tiff_with_cv2(content, path, tags)
         with _open(content) as file:
             _check_pixels(path, file.size)
             if has_runs(content):
@@ -186,9 +186,9 @@ def _decode_with_pillow(content: bytes,
         raise not_an_image(content, path, str(error)) from error
 
 
-def _decode_deep_tiff(content: bytes, path: str,
-                      tags: Any) -> tuple[NDArray[Any], list[str]]:
-    """Decode a 16-bit TIFF file with the given tags."""
+def _decode_tiff_with_cv2(content: bytes, path: str,
+                          tags: Any) -> tuple[NDArray[Any], list[str]]:
+    """Decode a TIFF file with the given tags by OpenCV."""
     _check_pixels(path, (tags[WIDTH], tags[HEIGHT]))
     notes = [PAGES] if tags.next else []
     colours, alpha = read_deep(

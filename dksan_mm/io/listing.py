@@ -6,7 +6,7 @@ import os.path as osp
 import re
 import stat
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from .layout import IMAGE_SUFFIXES, VIDEO_SUFFIXES
@@ -119,9 +119,9 @@ def read_folder(folder: str) -> Content:
     for entry in found:
         if entry.name[0] == '.':
             continue
-        if entry.is_dir():
+        if _is(entry.is_dir):
             content.folders.append(entry.name)
-        elif not entry.is_file():
+        elif not _is(entry.is_file):
             content.others.append(entry.name)
         elif is_image_name(entry.name):
             content.images.append(entry.name)
@@ -130,6 +130,14 @@ def read_folder(folder: str) -> Content:
         else:
             content.others.append(entry.name)
     return content
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    """Return whether an entry is of a kind; False for links in a loop."""
+    try:
+        return kind()
+    except OSError:
+        return False
 
 
 def list_frames_of(folder: str) -> Listing:

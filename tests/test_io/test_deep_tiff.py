@@ -1,8 +1,9 @@
 # Copyright (c) DKSAN-MM contributors.
-"""16-bit TIFF files mean what their tags say, or are refused."""
+"""TIFF files mean what their tags say, or are refused."""
 import numpy as np
 import pytest
-from helpers.image_files import COLOURS, tiff
+from helpers.image_files import COLOURS, encoded, tiff
+from PIL import Image
 
 from dksan_mm.io.image_decoding import TRANSPARENT, decode
 
@@ -88,6 +89,13 @@ def test_grey_with_alpha(planar, order, differences):
     pairs[..., 0] = np.rint(pairs[..., 0] * (128 / 255))
     found, _ = shown(tiff(pairs, 1, extra=1, **options))
     np.testing.assert_allclose(found, want, atol=1)  # rounded twice
+
+
+@pytest.mark.parametrize('kind', ['raw', 'tiff_lzw'])
+def test_luma_and_chroma(kind):
+    image = Image.fromarray(COLOURS).convert('YCbCr')
+    found, notes = shown(encoded(image, 'TIFF', compression=kind))
+    assert abs(found.astype(int) - COLOURS).max() <= 3 and notes == []
 
 
 @pytest.mark.parametrize('values, photometric, extra, planar', [

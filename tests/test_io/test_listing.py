@@ -80,6 +80,15 @@ def test_frames_of_two_videos_are_refused(tmp_path):
         list_frames_of(folder)
 
 
+def test_links_in_a_loop_are_ignored(tmp_path):
+    for name in 'a0.png', 'a1.png':
+        (tmp_path / name).write_bytes(b'')
+    os.symlink('loop', tmp_path / 'loop')
+    files, notes = list_frames_of(str(tmp_path))
+    assert [os.path.basename(file) for file in files] == ['a0.png', 'a1.png']
+    assert notes == [f'{tmp_path}: ignored: loop']
+
+
 def test_pipes_and_dead_links_are_no_frames(tmp_path):
     folder = make(tmp_path / 'f', '1.png', '2.png')
     os.mkfifo(f'{folder}/3.png')
