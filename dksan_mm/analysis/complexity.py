@@ -31,6 +31,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from dksan_mm.models.padding import size_divisor
 from dksan_mm.ops import set_backend
 from dksan_mm.ops.flops import register_formulas
 
@@ -204,7 +205,7 @@ def window_shape(network: nn.Module, lr_size: tuple[int, int]) -> list[int]:
     if len(lr_size) != 2 or min(lr_size) < 1:
         raise ValueError(f'lr_size must be two positive numbers, got '
                          f'{tuple(lr_size)}')
-    divisor = getattr(network, 'size_divisor', 1)
+    divisor = size_divisor(network)
     num_frames: Any = network.num_frames
     size = [-(-length // divisor) * divisor for length in lr_size]
     return [1, num_frames, 3, *size]

@@ -1,7 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """``--cfg-options``: check of keys and of the types of values."""
 import argparse
-import difflib
 import inspect
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,48 +9,8 @@ from typing import Any, NamedTuple
 from mmengine.config import DictAction
 
 from dksan_mm.utils.errors import UserError
+from .config_keys import FREE, KNOWN, READ, SPECIAL, TOP, suggestion
 from .config_values import leaves
-
-# Top-level keys that mmengine's Runner or a tool reads.
-TOP = ('model', 'work_dir', 'train_dataloader', 'val_dataloader',
-       'test_dataloader', 'train_cfg', 'val_cfg', 'test_cfg', 'auto_scale_lr',
-       'optim_wrapper', 'param_scheduler', 'val_evaluator', 'test_evaluator',
-       'default_hooks', 'custom_hooks', 'data_preprocessor', 'load_from',
-       'resume', 'launcher', 'env_cfg', 'log_processor', 'log_level',
-       'visualizer', 'default_scope', 'randomness', 'experiment_name',
-       'custom_imports', 'model_wrapper_cfg', 'compile')
-# Further keys that mmagic or a tool reads.
-READ = ('demo_pipeline', 'find_unused_parameters')
-_LOOP = ('by_epoch', 'max_epochs', 'max_iters', 'val_begin', 'val_interval',
-         'dynamic_intervals', 'fp16')
-_LOADER = ('dataset', 'batch_size', 'num_workers', 'sampler', 'batch_sampler',
-           'collate_fn', 'shuffle', 'pin_memory', 'drop_last', 'timeout',
-           'worker_init_fn', 'multiprocessing_context', 'prefetch_factor',
-           'persistent_workers', 'pin_memory_device', 'num_batch_per_epoch')
-# Keys that dicts without a type may have in addition to the config's.
-KNOWN: dict[str, tuple[str, ...]] = dict(
-    train_cfg=_LOOP,
-    val_cfg=_LOOP,
-    test_cfg=_LOOP,
-    train_dataloader=_LOADER,
-    val_dataloader=_LOADER,
-    test_dataloader=_LOADER,
-    randomness=('seed', 'diff_rank_seed', 'deterministic'),
-    auto_scale_lr=('enable', 'base_batch_size'),
-    env_cfg=('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'),
-    mp_cfg=('mp_start_method', 'opencv_num_threads'),
-    dist_cfg=('backend', 'timeout'),
-    clip_grad=('max_norm', 'norm_type', 'error_if_nonfinite', 'foreach'),
-    paramwise_cfg=('lr_mult', 'decay_mult', 'bias_lr_mult', 'bias_decay_mult',
-                   'norm_decay_mult', 'flat_decay_mult', 'dwconv_decay_mult',
-                   'dcn_offset_lr_mult', 'bypass_duplicate', 'custom_keys',
-                   'offset_lr_mult', 'align_lr_mult', 'discriminator_lr_mult'),
-    optim_wrapper=('optimizer', 'accumulative_counts', 'clip_grad', 'dtype',
-                   'loss_scale', 'use_fsdp', 'constructor', 'paramwise_cfg'))
-# Dicts with keys of the user's choice.
-FREE = ('data_prefix', 'custom_keys', 'default_hooks', 'resource_limit')
-# Keys that are read and removed before a class is built.
-SPECIAL = ('type', '_delete_', '_scope_', 'priority', 'convert_to_iter_based')
 
 
 class OptionAction(DictAction):
@@ -203,12 +162,9 @@ def _refuse(option: str,
             part: str,
             known: Iterable[str],
             prefix: str = '') -> None:
-    known = sorted({key for key in known if not key.startswith('_')})
     where = f' in {prefix}' if prefix else ''
-    near = difflib.get_close_matches(part, known, 1, 0.5)
-    hint = f'; did you mean {near[0]}?' if near else \
-        f'; there are {", ".join(known[:8])}'
-    raise UserError(f'--cfg-options {option}: there is no {part}{where}{hint}')
+    raise UserError(f'--cfg-options {option}: there is no {part}{where}'
+                    f'{suggestion(part, known)}')
 
 
 def _check_value(option: str, old: Any, new: Any) -> None:

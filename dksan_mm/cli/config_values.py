@@ -75,7 +75,14 @@ def _fits(value: Any, kind: _Kind) -> bool:
         numbers.Real) and not isinstance(value, bool) and kind.fits(value)
 
 
-def leaves(value: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
+def leaves(config: Any) -> Iterator[tuple[str, Any]]:
+    """Yield those of the :func:`parts` that are neither dicts nor lists."""
+    for key, value in parts(config):
+        if not isinstance(value, (Mapping, list, tuple)):
+            yield key, value
+
+
+def parts(value: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
     """Yield the dotted keys and the values of everything in a config.
 
     Args:
@@ -83,15 +90,15 @@ def leaves(value: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
         prefix (str): Dotted key of the part.
 
     Yields:
-        tuple[str, Any]: Dotted key, with indices of lists, and value, which
-        is neither a dict nor a list.
+        tuple[str, Any]: Dotted key, with indices of lists, and value; dicts
+        and lists come before their items.
     """
     items: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, Mapping):
         items = value.items()
     elif isinstance(value, (list, tuple)):
         items = enumerate(value)
-    elif prefix:
-        yield prefix, value
     for key, part in items:
-        yield from leaves(part, f'{prefix}.{key}'.strip('.'))
+        place = f'{prefix}.{key}'.strip('.')
+        yield place, part
+        yield from parts(part, place)

@@ -3,12 +3,13 @@
 import ast
 import difflib
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 
 from dksan_mm.utils.errors import UserError
-from .config_options import READ, TOP, settings_called
+from .config_keys import READ, TOP
+from .config_options import settings_called
+from .config_values import parts
 
 
 def check_variables(path: str, config: Config) -> None:
@@ -35,9 +36,12 @@ def check_variables(path: str, config: Config) -> None:
             raise UserError(f'the config {path}: {name} has no effect, as '
                             f'nothing reads it; did you mean {near[0]}?')
         settings = settings_called(dict(config.items()), name)
+        values = [
+            value for key, value in parts(dict(config.items()))
+            if key.endswith(f'.{name}')
+        ]
         # In a config that mmengine wrote, the setting has its value already.
-        if settings and name in config and config[name] not in _values_called(
-                name, list(config.values())):
+        if settings and name in config and config[name] not in values:
             raise UserError(f'the config {path}: {name} has no effect, as '
                             f'nothing reads it{settings}')
 
@@ -46,13 +50,3 @@ def _is_item(config: Config, name: str, setting: str) -> bool:
     """Return whether a setting lists a variable: a, b in ``[a, b]``."""
     value = config.get(setting)
     return isinstance(value, (list, tuple)) and config[name] in value
-
-
-def _values_called(name: str, part: Any) -> list[Any]:
-    """List the values of all settings with a name."""
-    items: Any = part.items() if isinstance(part, dict) else \
-        enumerate(part) if isinstance(part, (list, tuple)) else ()
-    values = []
-    for key, value in items:
-        values += [value] if key == name else _values_called(name, value)
-    return values

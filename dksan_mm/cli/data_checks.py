@@ -5,9 +5,12 @@ They run before slow imports, so that a run without data ends at once.
 """
 import os
 import re
+import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dksan_mm.io.layout import SPLITS
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.steps import named_steps
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:  # launch.py imports mmengine without its warnings
     from mmengine.config import Config, ConfigDict
 
 PREPARE = 'python tools/prepare_data.py SOURCE'
+# Data sets whose clips and lists of clips are laid out as described here.
+OWN = ('VideoWindowDataset', 'Vid3oCDataset', 'IntVIDDataset')
 
 
 def datasets_of(config: 'Config',
@@ -58,7 +63,6 @@ def check_data(config: 'Config', loaders: Sequence[str]) -> None:
     for _, dataset in datasets_of(config, loaders):
         root = dataset['data_root'] or ''  # mmengine's default is ''
         folders = _frame_folders(dataset)
-        remedy = _remedy(folders, root or os.curdir)
         for folder in filter(None, (root, *folders)):
             if not os.path.exists(folder):
                 what = 'there is no folder'
@@ -66,8 +70,8 @@ def check_data(config: 'Config', loaders: Sequence[str]) -> None:
                 what = 'there is nothing in'
             else:
                 continue
-            raise UserError(f'no data: {what} {folder}; {remedy}, or name '
-                            'another place with --data-root')
+            remedy = _remedy(folder, folders, root or os.curdir)
+            raise UserError(f'no data: {what} {folder}; {remedy}')
 
 
 def check_windows(config: 'Config', loaders: Sequence[str]) -> None:
@@ -97,7 +101,8 @@ def check_crops(config: 'Config') -> None:
             the option for a smaller crop.
     """
     for place, dataset in datasets_of(config, ['train_dataloader']):
-        if 'gt' not in (dataset.get('data_prefix') or {}):
+        if 'gt' not in (dataset.get('data_prefix') or {}) or \
+                dataset.get('type', OWN[0]) not in OWN:
             continue  # a data set of another kind
         for name, step in named_steps(dataset.get('pipeline', [])).items():
             if isinstance(step, dict) and 'gt_patch_size' in step:
@@ -116,13 +121,14 @@ def _check_crop(dataset: 'ConfigDict', place: str, step: dict) -> None:
     if small:
         named = ', '.join(f'{clip} ({sides[clip]})' for clip in small[:3])
         more = ', ...' if len(small) > 3 else ''
-        least = min(sides.values())
+        least = min(sides.values()) // 16 * 16
+        smaller = ', or take smaller crops with --cfg-options ' \
+            f'{place}.{name}={least}' if least else ''
         raise UserError(
             f'{len(small)} of {len(sides)} clips in {_hr_folder(dataset)} '
             f'have a shorter side of less than {size} pixels, too small for '
-            f'training crops of {size}: {named}{more}; leave them out, or '
-            f'take smaller crops with --cfg-options {place}.{name}='
-            f'{least - least % 16}')
+            f'training crops of {size}: {named}{more}; leave them out'
+            f'{smaller}')
 
 
 def _shorter_sides(dataset: 'ConfigDict') -> dict[str, int]:
@@ -131,6 +137,11 @@ def _shorter_sides(dataset: 'ConfigDict') -> dict[str, int]:
     from dksan_mm.io.layout import list_frames
     folder, sides = _hr_folder(dataset), {}
     for clip in _clips(dataset, folder):
+        if not os.path.isdir(os.path.join(folder, clip)):
+            raise UserError(f'there is no folder {folder}/{clip}, though a '
+                            'list of clips names it; in a list, a tab '
+                            'separates the name of a clip from its number of '
+                            'frames')
         for path in list_frames(os.path.join(folder, clip))[:1]:
             try:
                 sides[clip] = min(read_image(path).shape[:2])
@@ -167,10 +178,24 @@ def _frame_folders(dataset: 'ConfigDict') -> list[str]:
     ]
 
 
-def _remedy(folders: list[str], root: str) -> str:
-    """Name the command that makes the folders of a data set."""
-    scale = re.search(r'\bLRx(\d+)', ' '.join(folders))
-    if not scale:  # such as BIx4 and GT
-        return 'it is used as downloaded: unpack it there'
-    other = f' --scale {scale[1]}' if scale[1] != '16' else ''
-    return f'prepare it with `{PREPARE} {root}{other}`'
+def _remedy(folder: str, folders: list[str], root: str) -> str:
+    """Name the command that makes a missing folder of a data set."""
+    found = re.search(r'\bLRx(\d+)', ' '.join(folders))
+    elsewhere = 'or name another place with --data-root'
+    if not found:  # such as BIx4 and GT
+        return f'it is used as downloaded: unpack it there, {elsewhere}'
+    target, scale = root, found[1]
+    if _has_other_scale(root, scale):  # a data set has one scale
+        target = f'{root.rstrip(os.sep)}_x{scale}'
+        elsewhere = f'and use it with --data-root {shlex.quote(target)}'
+    split = os.path.relpath(folder, root).split(os.sep)[0]
+    options = f' --split {split}' if split in SPLITS else ''
+    options += f' --scale {scale}' if scale != '16' else ''
+    return (f'prepare it with `{PREPARE} {shlex.quote(target)}{options}`, '
+            f'{elsewhere}')
+
+
+def _has_other_scale(root: str, scale: str) -> bool:
+    """Return whether a data set has LR frames of another scale factor."""
+    return any(path.name != f'LRx{scale}' for split in SPLITS
+               for path in Path(root, split).glob('LRx*'))

@@ -18,6 +18,7 @@ from mmengine.config import Config  # noqa: E402
 from dksan_mm.utils.errors import UserError  # noqa: E402
 from dksan_mm.utils.running import run_tool  # noqa: E402, F401
 from dksan_mm.utils.running import first_line, last_line  # noqa: E402, F401
+from .config_keys import check_keys  # noqa: E402
 from .config_options import OptionAction  # noqa: E402
 from .config_options import check_arguments, check_options  # noqa: E402
 from .config_values import check_values  # noqa: E402
@@ -87,7 +88,10 @@ def load_config(args: argparse.Namespace) -> Config:
         except (TypeError, KeyError, ValueError, IndexError) as error:
             raise UserError('--cfg-options do not fit the config: '
                             f'{last_line(error)}') from error
+    check_keys(dict(config.items()))
     check_values(dict(config.items()))
+    if not isinstance(config.get('work_dir') or '', (str, os.PathLike)):
+        raise UserError(f'work_dir must be a path, got {config.work_dir!r}')
     if args.work_dir:
         config.work_dir = args.work_dir
     elif not config.get('work_dir'):

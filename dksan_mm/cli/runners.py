@@ -21,6 +21,9 @@ BUILD_ERRORS = (TypeError, KeyError, ValueError, AssertionError,
 LOOPS = (('train_dataloader', 'train_cfg',
           'optim_wrapper'), ('val_dataloader', 'val_cfg', 'val_evaluator'),
          ('test_dataloader', 'test_cfg', 'test_evaluator'))
+# Hooks that mmengine registers unless the config sets them to None.
+DEFAULT_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger',
+                 'param_scheduler', 'checkpoint')
 # mmengine's message on a type.
 _UNKNOWN = re.compile(r'(\w+) is not in the (.+?) registry')
 # Parts of the config that mmengine's Runner builds only when it runs.
@@ -43,6 +46,7 @@ def build_runner(kind: type, config: Config):
     """
     check_optimizers(config)
     _check_loops(config)
+    _drop_absent_hooks(config)
     try:
         runner: Any = _own_runner(kind)
         return runner.from_cfg(config)
@@ -58,6 +62,14 @@ def _check_loops(config: Config) -> None:
             raise UserError(f'the config has no {missing[0]}, but others of '
                             f'{", ".join(parts)}: to do without, set all of '
                             'them to None')
+
+
+def _drop_absent_hooks(config: Config) -> None:
+    """Remove hooks of None, which mmengine does only for its own ones."""
+    hooks = config.get('default_hooks') or {}
+    for name in [name for name, hook in hooks.items() if hook is None]:
+        if name not in DEFAULT_HOOKS:
+            del hooks[name]
 
 
 def _misfit(error: Exception) -> UserError:
@@ -95,6 +107,12 @@ def _own_runner(kind: type) -> type:
 
     class OwnRunner(kind):
 
+        def call_hook(self, fn_name: str, **kwargs) -> None:
+            call = super().call_hook
+            if fn_name == 'before_run':  # hooks build what they need
+                call = _naming_misfits(call)
+            call(fn_name, **kwargs)
+
         def dump_config(self) -> None:
             own = self.cfg.filename
             target = os.path.join(self.work_dir, os.path.basename(own or ''))
@@ -125,15 +143,46 @@ def _own_runner(kind: type) -> type:
     return OwnRunner
 
 
+def _check_samples(part: Any) -> None:
+    """Reject a loop that would never end, or has nothing to read."""
+    from mmengine.dataset import InfiniteSampler
+    from mmengine.runner import BaseLoop, IterBasedTrainLoop
+    if not isinstance(part, BaseLoop):
+        return
+    for loader in getattr(part, 'dataloaders', None) or [part.dataloader]:
+        if not isinstance(loader.sampler, InfiniteSampler):
+            if not len(loader):
+                raise UserError(
+                    f'there is no whole batch: the {len(loader.dataset)} '
+                    'samples of the data set are fewer than batch_size='
+                    f'{loader.batch_size}, and drop_last is set')
+        elif not isinstance(part, IterBasedTrainLoop):
+            raise UserError(_endless(part, loader.sampler))
+
+
+def _endless(loop: Any, sampler: Any) -> str:
+    """Return the message on a loop whose samples have no end."""
+    training = hasattr(loop, 'max_epochs')
+    name = 'train_dataloader' if training else 'its dataloader'
+    other = 'state train_cfg.max_iters instead of max_epochs, or ' \
+        if training else ''
+    return (f'{type(loop).__name__} would never end, because the samples of '
+            f'{type(sampler).__name__} have no end: {other}set the sampler of '
+            f"{name} to dict(_delete_=True, type='DefaultSampler', "
+            f'shuffle={training})')
+
+
 def _naming_misfits(build: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(build)
     def built(*args: Any, **kwargs: Any) -> Any:
         try:
-            return build(*args, **kwargs)
+            part = build(*args, **kwargs)
         except ValueError:
             raise  # an error in the data with a message of its own
         except BUILD_ERRORS as error:
             raise _misfit(error) from error
+        _check_samples(part)
+        return part
 
     return built

@@ -107,6 +107,9 @@ class VideoWindowDataset(BasicFramesDataset):
         self.centers = (first_frame, max_frames, frame_step)
         _check_numbers(num_input_frames, self.centers, samples_per_clip)
         check_sources(sources, ann_file, samples_per_clip)
+        if isinstance(clips, str) or isinstance(skip_clips, str):
+            raise ValueError('clips and skip_clips must be lists of names, '
+                             f'got {clips!r} and {skip_clips!r}')
         self.clips, self.skip_clips = clips, skip_clips
         if 'img' not in data_prefix:
             raise ValueError("data_prefix must name the LR folder as 'img', "

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from dksan_mm import __version__
 from dksan_mm.io.outputs import check_output, write_output
 from dksan_mm.models import DKSANNet
+from dksan_mm.models.padding import size_divisor
 from dksan_mm.models.scales import choose_model_scale
 from .base import Evaluator, WholeWindowEvaluator
 from .dksan_evaluator import DKSANEvaluator
@@ -94,7 +95,7 @@ def export_onnx(model: nn.Module,
         weights=_digest(network),
         scale=scale,
         num_frames=network.num_frames,
-        size_divisor=network.size_divisor,
+        size_divisor=size_divisor(network),
         mean=grey.mean.flatten().tolist(),
         std=grey.std.flatten().tolist())
     graphs = _trace(network, _Restore(network, evaluator, scale))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dksan_mm.models.dihedral import TRANSFORMS, transform, transform_back
-from dksan_mm.models.padding import pad_frames
+from dksan_mm.models.padding import pad_frames, size_divisor
 from dksan_mm.models.scales import choose_model_scale, scales_of
 from dksan_mm.utils.resize import lanczos_resize
 from dksan_mm.utils.rounding import round_to_uint8
@@ -179,8 +179,8 @@ class _Restorer:
         image = ((image - self.mean) / self.std).to(self.dtype)
         inputs = [
             pad_frames(
-                transform(image, *t)[:, None], self.network.size_divisor)[:, 0]
-            for t in self.transforms
+                transform(image, *t)[:, None],
+                size_divisor(self.network))[:, 0] for t in self.transforms
         ]
         with self._precision():
             features = [self.evaluator.extract(x) for x in inputs]

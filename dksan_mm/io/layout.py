@@ -16,6 +16,8 @@ VIDEO_SUFFIXES = ('.mp4', '.mkv', '.webm', '.avi', '.mov', '.m4v', '.y4m',
                   '.flv', '.f4v', '.divx', '.mxf', '.dv', '.qt', '.mjpeg',
                   '.mjpg', '.rm', '.rmvb', '.nut', '.h264', '.264', '.h265',
                   '.265', '.hevc', '.ivf', '.gif', '.apng')
+# Line of mmagic's and BasicSR's lists of clips.
+_META_INFO = re.compile(r'(.+) ([0-9]+) \([0-9]+, ?[0-9]+, ?[0-9]+\)\s*')
 
 
 def lr_dir(scale: int) -> str:
@@ -118,7 +120,9 @@ def read_annotation(path: str) -> dict[str, int | None]:
 
     Args:
         path (str): A text file with one line per clip: its name and,
-            optionally, a tab and its number of frames.
+            optionally, a tab and its number of frames; or, as in mmagic's
+            ``meta_info_*.txt``, name, number and shape of the frames:
+            ``000 100 (720,1280,3)``.
 
     Returns:
         dict[str, int | None]: Number of frames, if stated, by clip name.
@@ -130,9 +134,11 @@ def read_annotation(path: str) -> dict[str, int | None]:
     """
     stated: dict[str, int | None] = {}
     for line in filter(str.strip, _read_lines(path)):
-        name, *frames = line.split('\t')
+        meta_info = _META_INFO.fullmatch(line)
+        name, *frames = meta_info.groups() if meta_info else line.split('\t')
         if osp.basename(name) != name or name in ('.', '..'):
-            raise ValueError(f'{path}: {name!r} is not a clip name')
+            raise ValueError(f'{path}: {name!r} is not a clip name; a line '
+                             'names a folder of frames, not a file')
         if frames and not frames[0].isdecimal():
             raise ValueError(f'{path}: {frames[0]!r} after the clip '
                              f'{name} is not a number of frames')

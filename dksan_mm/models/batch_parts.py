@@ -23,8 +23,10 @@ def train_in_parts(step: Callable, data: dict,
         dict[str, Tensor]: Values to log, averaged over the parts.
 
     Raises:
-        ValueError: If the batch cannot be split into equal parts.
+        ValueError: If the batch cannot be split into equal parts, or the
+            pipeline left out the windows or made them of several shapes.
     """
+    _check_batch(data)
     parts = getattr(optim_wrapper, 'parts', 1)
     if parts == 1:
         return step(data, optim_wrapper)
@@ -46,6 +48,21 @@ def _cut(data: dict, parts: int) -> Iterator[dict]:
             name: values[start:start + length]
             for name, values in data.items()
         }
+
+
+def _check_batch(data: dict) -> None:
+    """Check what a pipeline of the user's own may miss."""
+    windows = data.get('inputs')
+    if windows is None:
+        raise ValueError("the samples have no 'inputs', only "
+                         f'{", ".join(data)}: the last step of the pipeline '
+                         'must be PackFrames or PackInputs')
+    shapes = {tuple(window.shape) for window in windows}
+    if len(shapes) > 1:
+        raise ValueError(
+            'the windows of a batch must have one shape (t, 3, h, w), got '
+            f'{" and ".join(map(str, sorted(shapes)))}: the pipeline must '
+            'select a window and crop it')
 
 
 @MODEL_WRAPPERS.register_module()

@@ -1,7 +1,17 @@
 # Copyright (c) DKSAN-MM contributors.
 """Padding of frames to sizes that a network supports."""
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+
+def size_divisor(network: nn.Module) -> int:
+    """Return the number that height and width of a network's LR divide by.
+
+    Args:
+        network (nn.Module): Network; without ``size_divisor`` it takes frames
+            of any size.
+    """
+    return getattr(network, 'size_divisor', 1)
 
 
 def pad_frames(frames: Tensor, divisor: int) -> Tensor:

@@ -11,12 +11,12 @@ from mmagic.registry import MODELS, TASK_UTILS
 from mmagic.structures import DataSample
 from mmengine.dist import is_distributed
 from mmengine.optim import OptimWrapper
-from torch import Tensor
+from torch import Tensor, nn
 
 from .batch_parts import train_in_parts
 from .dihedral import run_ensemble
 from .losses import motion_loss, watch_offsets
-from .padding import pad_frames
+from .padding import pad_frames, size_divisor
 from .scales import choose_scale, scale_argument
 
 
@@ -29,8 +29,8 @@ class WindowVSR(BaseEditModel):
     network's ``size_divisor`` and crops the output.
 
     Args:
-        generator (dict): Config of the network, whose class states ``scale``,
-            ``num_frames`` and ``size_divisor``.
+        generator (dict): Config of the network, whose class states ``scale``
+            and ``num_frames``, and ``size_divisor`` if it needs padding.
         pixel_loss (dict): Config of the loss.
         evaluator (dict, optional): Config of the evaluator, which runs the
             network without gradients; see :mod:`dksan_mm.inference`. None:
@@ -61,9 +61,10 @@ class WindowVSR(BaseEditModel):
             by :class:`~dksan_mm.engine.hooks.ProgressiveScaleHook`.
 
     Raises:
-        ValueError: If the data preprocessor pads, a weight is negative, there
-            are weights for levels that the network does not have, or it does
-            not support the scale.
+        ValueError: If the data preprocessor pads, the network lacks an
+            attribute, a weight is negative, there are weights for levels that
+            the network does not have, it does not support the scale, or
+            ``test_cfg`` has another key.
     """
 
     train_scale: int | None = None
@@ -91,6 +92,7 @@ class WindowVSR(BaseEditModel):
             test_cfg=test_cfg,
             init_cfg=init_cfg,
             data_preprocessor=data_preprocessor)
+        _check_network(self.generator)
         if motion_weight < 0:
             raise ValueError('motion_weight must be >= 0, got '
                              f'{motion_weight}')
@@ -102,6 +104,10 @@ class WindowVSR(BaseEditModel):
                              f'0, got {tuple(level_weights)}')
         self.level_weights = tuple(level_weights)
         test_cfg = test_cfg or {}
+        others = set(test_cfg) - {'scale', 'ensemble'}
+        if others:
+            raise ValueError('model.test_cfg has scale and ensemble, but no '
+                             f'{min(others)}')
         self.test_scale = choose_scale(self.generator, test_cfg.get('scale'))
         self.test_ensemble = bool(test_cfg.get('ensemble', False))
         self.evaluator = evaluator and TASK_UTILS.build(
@@ -162,7 +168,7 @@ class WindowVSR(BaseEditModel):
         plain = torch.is_grad_enabled() or torch.compiler.is_compiling()
         run = self.generator if plain else self.evaluator or self.generator
         other = scale_argument(self.generator, scale)
-        out = run(pad_frames(inputs, self.generator.size_divisor), **other)
+        out = run(pad_frames(inputs, size_divisor(self.generator)), **other)
         return out[..., :scale * h, :scale * w]
 
     def forward_train(self,
@@ -275,3 +281,10 @@ class WindowVSR(BaseEditModel):
                 min(inputs.shape[-2:]) < 1:
             raise ValueError(f'expected LR windows (n, {t}, 3, h, w), got '
                              f'{tuple(inputs.shape)}')
+
+
+def _check_network(network: nn.Module) -> None:
+    for name in ('scale', 'num_frames'):
+        if not hasattr(network, name):
+            raise ValueError(f'{type(network).__name__} has no attribute '
+                             f'{name}, which WindowVSR needs of a network')

@@ -110,15 +110,27 @@ def blurred_lr(names: Sequence[str]) -> list[str]:
     ]
 
 
-def find_deeper(path: str, depth: int = 3) -> str:
-    """Find the first nested folder that holds folders of images or videos.
+def find_deeper(path: str, roles: re.Pattern[str], depth: int = 3) -> str:
+    """Find the first nested folder that is a source.
 
     Args:
         path (str): A folder without clips.
-        depth (int): Maximum depth of the search.
+        roles (Pattern): Matches the names of folders of splits, HR and LR, in
+            lower case. The source is the folder that holds these.
+        depth (int): Maximum depth of the search for folders of images.
 
     Returns:
         str: Path of the folder; '' if there is none.
+    """
+    found = _find_images(path, depth)
+    while roles.fullmatch(osp.basename(found).lower()) and not osp.samefile(
+            osp.dirname(found), path):
+        found = osp.dirname(found)
+    return found
+
+
+def _find_images(path: str, depth: int) -> str:
+    """Find the first nested folder that holds folders of images; '' if none.
     """
     level = [path]
     for _ in range(depth):

@@ -17,9 +17,8 @@ Other data sets are used as unpacked: REDS (``train_sharp``), Vimeo-90K
 ``JPEGImages``), Vid4, UDM10 and SPMCS (``GT``, or a folder ``truth`` in each
 clip).
 
-With photographs, each image of a folder is a clip of one frame.
-
-Frames of several clips may also share a folder if they are named
+With photographs, each image of a folder is a clip of one frame. Frames of
+several clips may also share a folder if they are named
 ``{clip}_{frame}.png``, as in the paper's figures.
 """
 import dataclasses
@@ -49,6 +48,7 @@ _SPLIT_NAMES = dict(
 _SPLIT = re.compile(rf'({"|".join(_SPLIT_NAMES)})(?:[_-](.+))?')
 _LR = re.compile(r'(?:(?:lr|bi|bd)[_-]?)?x([0-9]+)|lr')
 _HR = ('hr', 'gt', 'sharp')  # REDS has train_sharp and train_blur
+_ROLE = re.compile('|'.join((_SPLIT.pattern, _LR.pattern, *_HR)))
 
 
 class Source:
@@ -143,7 +143,7 @@ class Source:
         if not clips and self.photos:
             raise ValueError(f'{self.path}: no image file in it')
         if not clips:
-            deeper = find_deeper(self.path)
+            deeper = find_deeper(self.path, _ROLE)
             hint = f'; there are some in {deeper}' if deeper else ''
             raise ValueError(f'{self.path}: no video file and no folder of '
                              f'frames in it{hint}')

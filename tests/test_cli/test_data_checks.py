@@ -118,7 +118,24 @@ def test_what_makes_missing_folders_is_said(tmp_path, monkeypatch, img, gt,
     with pytest.raises(UserError, match=f'there is no folder D; {remedy}'):
         check_data(config, ['test_dataloader'])
     write_frames(tmp_path / 'D' / img / 'a', [np.zeros((3, 3, 3), np.uint8)])
+    remedy = remedy.replace('SOURCE D', 'SOURCE D --split test')
     with pytest.raises(UserError, match=f'no folder D/{gt}; {remedy}'):
+        check_data(config, ['test_dataloader'])
+
+
+def test_a_scale_is_prepared_in_a_folder_of_its_own(tmp_path):
+    """Another scale in the same folder would be refused."""
+    root = tmp_path / 'my data'
+    (root / 'val' / 'LRx16').mkdir(parents=True)
+    prefix = dict(img='val/LRx4', gt='val/HR')
+    config = Config(
+        dict(
+            test_dataloader=dict(
+                dataset=dict(data_root=str(root), data_prefix=prefix))))
+    with pytest.raises(
+            UserError,
+            match="SOURCE '.*my data_x4' --split val --scale 4`, and use it "
+            "with --data-root '.*my data_x4'$"):
         check_data(config, ['test_dataloader'])
 
 
@@ -146,3 +163,37 @@ def test_data_of_another_kind_are_left_alone(tmp_path):
     config = Config(dict(train_dataloader=dict(dataset=dataset)))
     check_data(config, ['train_dataloader'])
     check_crops(config)
+
+
+@pytest.fixture
+def small_clips(tmp_path):
+    """Return a function for configs of a clip smaller than any crop."""
+    write_frames(tmp_path / 'HR' / 'a', [np.zeros((8, 80, 3), np.uint8)])
+
+    def configure(**changes):
+        dataset = dict(
+            data_root=str(tmp_path),
+            data_prefix=dict(gt='HR'),
+            pipeline=[dict(type='Crop', gt_patch_size=64)],
+            **changes)
+        return Config(dict(train_dataloader=dict(dataset=dataset)))
+
+    return configure
+
+
+def test_no_crop_is_as_small_as_these_clips(small_clips):
+    with pytest.raises(UserError, match=r'a \(8\); leave them out$'):
+        check_crops(small_clips())
+
+
+def test_lists_of_other_data_sets_are_not_read(small_clips, tmp_path):
+    (tmp_path / 'list.txt').write_text('a/000000.png (8,80,3)\n')
+    with pytest.raises(ValueError, match='is not a clip name'):
+        check_crops(small_clips(ann_file='list.txt'))
+    check_crops(small_clips(ann_file='list.txt', type='BasicFramesDataset'))
+
+
+def test_a_clip_of_a_list_that_is_not_there(small_clips, tmp_path):
+    (tmp_path / 'list.txt').write_text('a 1\n')
+    with pytest.raises(UserError, match='no folder .*/HR/a 1, .* a tab sepa'):
+        check_crops(small_clips(ann_file='list.txt'))

@@ -61,6 +61,8 @@ def test_the_command_line_changes_the_config(arguments):
     ('lr = 1\noptim_wrapper = dict(optimizer=dict(lr=2))',
      (), 'small.py: lr has no effect'),
     ('a = [1]', ('--cfg-options', 'a.7=2'), '--cfg-options'),
+    ('work_dir = 3', (), 'work_dir must be a path, got 3'),
+    ('env_cfg = dict(cudnn_bench=1)', (), 'env_cfg: there is no cudnn_bench'),
     ('train_cfg = dict(max_iters=-5)', (), 'max_iters must be .*, got -5'),
     ('train_cfg = dict(max_iters=9)',
      ('--cfg-options',

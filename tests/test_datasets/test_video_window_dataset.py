@@ -241,6 +241,7 @@ def test_empty_folders_are_named(tmp_path):
     (dict(first_frame=-1), 'first_frame'),
     (dict(max_frames=0), 'max_frames'),
     (dict(frame_step=0), 'frame_step'),
+    (dict(clips='000'), "must be lists of names, got '000' and"),
     (dict(store='lmdb'), "store must be one of .*, got 'lmdb'"),
     (dict(data_prefix=dict(gt='train/HR')), "'img'"),
     (dict(first_frame=5), 'no clip has a frame of index 5'),

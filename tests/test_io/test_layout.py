@@ -64,8 +64,16 @@ def test_a_list_of_clips(tmp_path):
     assert read_annotation(str(path)) == {'ä b': 12, 'c': None}
 
 
+def test_a_list_of_mmagic(tmp_path):
+    path = tmp_path / 'meta_info_REDS_GT.txt'
+    path.write_text('000 100 (720,1280,3)\na b 9 (720, 1280, 3) \n')
+    assert read_annotation(str(path)) == {'000': 100, 'a b': 9}
+
+
 @pytest.mark.parametrize('line, said', [
     ('../a', "'../a' is not a clip name"),
+    ('00001/0001 7 (256,448,3)', "'00001/0001' is not a clip name"),
+    ('000/00000000.png (720,1280,3)', '.*a folder of frames, not a file'),
     ('..', "'..' is not a clip name"),
     ('a/', "'a/' is not a clip name"),
     ('a\tmany', "'many' after the clip a is not a number of frames"),

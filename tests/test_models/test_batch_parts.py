@@ -75,3 +75,14 @@ def test_parts_that_are_not_equal_are_refused():
     optimizer = build_optimizer(model, accumulative_counts=3)
     with pytest.raises(ValueError, match='batch of 4 .* into 3 equal parts'):
         model.train_step(draw_batch(0), optimizer)
+
+
+@pytest.mark.parametrize('batch, said', [
+    (dict(img=[], clip=[]), "no 'inputs', only img, clip: the last step of"),
+    (dict(inputs=[torch.zeros(7, 3, 4, 4),
+                  torch.zeros(9, 3, 4, 4)]),
+     r'got \(7, 3, 4, 4\) and \(9, 3, 4, 4\): the pipeline must select'),
+])
+def test_pipelines_without_a_step_are_named(batch, said):
+    with pytest.raises(ValueError, match=said):
+        build_model(DKSAN).train_step(batch, None)

@@ -26,10 +26,17 @@ class RepeatNet(BaseModule):
 class LeaningNet(BaseModule):
     """Network that sums the centre frame's pixels from the left."""
 
-    scale, num_frames, size_divisor = 1, 7, 1
+    scale, num_frames = 1, 7
 
     def forward(self, frames):
         return frames[:, 3].cumsum(-1)
+
+
+@MODELS.register_module()
+class NamelessNet(BaseModule):
+    """Network that does not say how many frames it takes."""
+
+    scale = 2
 
 
 def build(**kwargs):
@@ -49,6 +56,16 @@ def test_padding_is_the_model_s_own_affair(size):
     frames = torch.rand(2, 7, 3, *size)
     expected = frames[:, 3].repeat_interleave(2, -1).repeat_interleave(2, -2)
     torch.testing.assert_close(build()(frames), expected)
+
+
+def test_a_network_without_a_number_of_frames_is_named():
+    with pytest.raises(ValueError, match='NamelessNet has no .* num_frames'):
+        build(generator=dict(type='NamelessNet'))
+
+
+def test_settings_of_tests_that_nothing_reads_are_named():
+    with pytest.raises(ValueError, match='test_cfg has scale .* but no scal$'):
+        build(test_cfg=dict(scal=2))
 
 
 def test_an_ensemble_is_a_matter_of_the_test_config():

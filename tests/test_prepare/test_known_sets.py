@@ -1,5 +1,6 @@
 # Copyright (c) DKSAN-MM contributors.
 """Test sets of video super-resolution, in their downloaded layouts."""
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from dksan_mm.prepare.layouts import Source
 from dksan_mm.prepare.settings import Settings
 from dksan_mm.prepare.writer import ClipWriter
 
+NO_ROLE = re.compile('none of these')
 IMAGE = np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
 
 
@@ -156,6 +158,7 @@ def test_lists_of_vimeo_tell_the_splits(tmp_path):
 def test_clips_are_found_a_few_folders_deeper(tmp_path, depth, found):
     folder = tmp_path.joinpath('inner', *'abc'[:depth])
     (folder / 'clip').mkdir(parents=True)
-    assert find_deeper(str(tmp_path)) == ''  # the clip is empty
+    assert find_deeper(str(tmp_path), NO_ROLE) == ''  # the clip is empty
     (folder / 'clip' / '0.png').touch()
-    assert find_deeper(str(tmp_path)) == (str(folder) if found else '')
+    assert find_deeper(str(tmp_path), NO_ROLE) == (
+        str(folder) if found else '')

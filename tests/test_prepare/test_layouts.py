@@ -285,6 +285,13 @@ def test_vid4(tmp_path, kind):
                                   ('train', 'walk', None)]
 
 
+def test_the_folder_of_a_whole_data_set_is_named(tmp_path):
+    """Not its first split, whose clips alone would be taken."""
+    clips(tmp_path / 'Vid3oC' / 'train' / 'HR', ['000', '001'])
+    with pytest.raises(ValueError, match='there are some in .*/Vid3oC$'):
+        Source(str(tmp_path), 16).select([])
+
+
 def test_the_folder_that_would_be_taken_is_named(tmp_path):
     clips(tmp_path / 'data' / 'a' / 'frames', ['c', 'd'])
     with pytest.raises(ValueError, match='there are some in .*/data/a/frames'):

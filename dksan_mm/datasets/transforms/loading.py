@@ -59,7 +59,10 @@ class _Frames:
     """Frames of one key of a sample, from image files or a store."""
 
     def __init__(self, results: dict, key: str) -> None:
-        paths = results[f'{key}_path']
+        paths = results.get(f'{key}_path')
+        if paths is None:
+            raise ValueError(f'the data set has no {key!r} frames: its '
+                             f'data_prefix must name their folder as {key!r}')
         self.many = isinstance(paths, (list, tuple))
         self.paths = list(paths) if self.many else [paths]
         self.store = results.get(f'{key}_store')

@@ -57,12 +57,19 @@ class AtomicCheckpointHook(CheckpointHook):
 
     Args:
         **kwargs: Arguments of mmengine's ``CheckpointHook``.
+
+    Raises:
+        TypeError: If it has no such argument. mmengine's hook keeps others
+            until the first checkpoint is saved, where they fail.
     """
 
     def __init__(self, *args, **kwargs) -> None:
         if not (kwargs.get('backend_args') or kwargs.get('file_client_args')):
             kwargs['backend_args'] = dict(backend='atomic')
         super().__init__(*args, **kwargs)
+        if self.args:
+            raise TypeError(f'{type(self).__name__} has no argument '
+                            f'{", ".join(self.args)}')
         self._postponed = False
         self._error: OSError | None = None
 

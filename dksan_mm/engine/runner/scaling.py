@@ -53,7 +53,7 @@ def spread_batch(config: Config, total: int) -> None:
 def batch_note(config: Config) -> str:
     """Return a note if the learning rate does not match the batch size."""
     base, settings = base_batch(config), config.get('auto_scale_lr') or {}
-    batch = config.train_dataloader.get('batch_size', 0)
+    batch = config.train_dataloader.get('batch_size') or 0
     batch *= num_processes(config.launcher)
     if not base or batch == base or settings.get('enable'):
         return ''

@@ -284,6 +284,11 @@ def test_damaged_frames_are_named(tmp_path, content, match):
         LoadFrames('gt')(dict(gt_path=str(path)))
 
 
+def test_ground_truth_that_the_data_set_does_not_have_is_named():
+    with pytest.raises(ValueError, match="no 'gt' frames: its data_prefix"):
+        LoadFrames('gt')(dict(img_path=[]))
+
+
 def test_frames_of_unlike_size_are_named(tmp_path):
     folder = write_frames(tmp_path / 'f', [coded_lr(0), coded_lr(1)[:-1]])
     paths = sorted(map(str, folder.iterdir()))

@@ -320,6 +320,11 @@ def test_the_backend_replaces_files_and_makes_folders(tmp_path):
     assert files(path.parent) == ['file']
 
 
+def test_arguments_that_would_fail_at_the_first_checkpoint_are_named():
+    with pytest.raises(TypeError, match='Hook has no argument intervall$'):
+        AtomicCheckpointHook(intervall=3)
+
+
 def test_another_backend_can_be_chosen():
     local = dict(backend='local')
     hook = AtomicCheckpointHook(backend_args=local)
