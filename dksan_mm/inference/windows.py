@@ -60,8 +60,8 @@ def check_frames(frames: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
     first = None
     for index, frame in enumerate(frames):
         if getattr(frame, 'dtype', None) != np.uint8:
-            raise TypeError(f'frame {index} must be a uint8 array, got '
-                            f'{getattr(frame, "dtype", type(frame).__name__)}')
+            raise TypeError(f'frame {index} must be a uint8 array of numpy, '
+                            f'got {_describe(frame)}')
         first = first or frame.shape
         if frame.shape != first or frame.ndim != 3 or frame.shape[2] != 3 or \
                 not frame.size:
@@ -69,6 +69,12 @@ def check_frames(frames: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
                              f'{"" if not index else f", as {first}"}, got '
                              f'{frame.shape}')
         yield frame
+
+
+def _describe(frame: Any) -> str:
+    """Name the type of what is no frame, and that of its values."""
+    values = getattr(frame, 'dtype', None)
+    return type(frame).__name__ + (f' of {values}' if values else '')
 
 
 def _scenes(

@@ -35,7 +35,7 @@ def choose_scale(network: nn.Module, scale: int | None) -> int:
         raise ValueError(f'{type(network).__name__} upscales by {offered}, '
                          f'got scale={scale}')
     own: Any = network.scale
-    return scale or own
+    return own if scale is None else scales[scales.index(scale)]  # 4 for 4.0
 
 
 def choose_model_scale(model: nn.Module, scale: int | None) -> int:
@@ -51,8 +51,12 @@ def choose_model_scale(model: nn.Module, scale: int | None) -> int:
         int: The scale factor.
 
     Raises:
+        TypeError: If ``model`` is a network, without its model.
         ValueError: If the network does not support ``scale``.
     """
+    if not hasattr(model, 'generator'):
+        raise TypeError('model must be a result of load_model or init_model, '
+                        f'got {type(model).__name__}')
     if scale is None:
         scale = getattr(model, 'test_scale', None)
     network: Any = model.generator

@@ -2,6 +2,7 @@
 """Windows of a stream for any restorer."""
 import numpy as np
 import pytest
+import torch
 
 from dksan_mm.inference.windows import check_frames, restore_stream
 
@@ -49,7 +50,11 @@ def test_no_frames_give_none():
 
 
 @pytest.mark.parametrize('frame, error, said', [
-    (np.zeros((2, 3, 3)), TypeError, 'frame 1 must be a uint8 array'),
+    (np.zeros((2, 3, 3)), TypeError,
+     'frame 1 must be a uint8 array of numpy, got ndarray of float64$'),
+    (torch.zeros(2, 3, 3, dtype=torch.uint8), TypeError,
+     'of numpy, got Tensor of torch.uint8$'),
+    (None, TypeError, 'got NoneType$'),
     (np.zeros((3, 3, 3), np.uint8), ValueError, r'as \(2, 3, 3\), got'),
 ])
 def test_other_frames_are_named(frame, error, said):

@@ -23,6 +23,7 @@ def test_a_cascade_has_several_scales():
     assert choose_scale(network, None) == network.scale == 16
     for scale in (2, 4, 8, 16):
         assert choose_scale(network, scale) == scale
+    assert isinstance(choose_scale(network, 4.), int)
     assert scale_argument(network, 4) == dict(scale=4)
 
 
@@ -35,6 +36,8 @@ def test_a_config_chooses_the_scale_of_its_model():
     assert choose_model_scale(model, 2) == 2
     with pytest.raises(ValueError, match='got scale=3'):
         choose_model_scale(model, 3)
+    with pytest.raises(TypeError, match='load_model .*, got DKSANNet$'):
+        choose_model_scale(model.generator, 4)
 
 
 def test_earlier_levels_are_left_out():
