@@ -9,6 +9,7 @@ import av
 from .animations import count_png_frames
 from .display_times import DisplayTimes, Timed
 from .gif import check_gif_end, without_background
+from .page_chains import find_damage
 from .side_data import NAMING, read_png_profile, without_profile
 from .streams import find_second_mp4, open_decoder
 from .timeline import Packet, follow, open_timeline
@@ -131,6 +132,9 @@ class Packets:
         if not self._shown_on and (len(self._times) == 1 or kind in STATED):
             _check_tail(path, self._container, stream, last,
                         float(self._timeline.offset))
+        damage = find_damage(path, kind)
+        if damage:
+            raise ValueError(damage)
         if kind == 'avi':
             return  # the sound may have no comparable times
         start, duration = _stated(self._container)
