@@ -20,6 +20,10 @@ from .pixels import PixelReader
 from .side_data import has_other_profile, read_profile, read_profile_of
 from .streams import open_video
 
+# Frames per second; FFmpeg finds 60,000 in raw DV files, which it then guesses
+# to have 25.
+MAX_RATE = 1000
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -97,7 +101,10 @@ class Decoder:
 
     def _describe(self, container: av.container.InputContainer,
                   stream: av.VideoStream) -> None:
-        self.rate = stream.average_rate or stream.guessed_rate
+        average = stream.average_rate
+        if average and average > MAX_RATE:
+            average = stream.guessed_rate
+        self.rate = average or stream.guessed_rate
         self.time_base = stream.time_base or self.time_base
         self.sample_aspect = stream.sample_aspect_ratio or Fraction(1)
         self._pixels.crop = read_crop(container, stream)
@@ -105,7 +112,7 @@ class Decoder:
         seconds = (container.duration or 0) / av.time_base
         self.num_frames = (
             stream.frames or count_png_frames(self.path)
-            or round(seconds * float(stream.average_rate or 0)))
+            or round(seconds * float(average or 0)))
 
     @property
     def color(self) -> Color:

@@ -189,6 +189,19 @@ def test_what_a_decoder_knows_beforehand(tmp_path):
     assert times == [seconds for seconds, _ in read_video(path)]
 
 
+def test_the_rate_of_raw_dv_files(tmp_path):
+    """FFmpeg states 60,000 frames per second."""
+    path = make_video(
+        tmp_path / 'v.dv',
+        moving(3, (576, 720)),
+        codec='dvvideo',
+        pix_fmt='yuv420p')
+    with av.open(path) as container:
+        assert container.streams.video[0].average_rate != 25
+    decoder = Decoder(path)
+    assert (decoder.rate, decoder.num_frames) == (25, 3)
+
+
 def test_a_matrix_that_is_not_known_names_the_input(tmp_path):
     """ICtCp is used in HDR files without a known base layer."""
     path = write_frames(tmp_path / 'v.mp4', flat([0.5, 0.5, 0.5], 1),
