@@ -36,6 +36,7 @@ from dksan_mm.cli.arguments import (frame_rate, name_dashes, tile_side,
                                     video_size)
 from dksan_mm.cli.networks import (add_network_options, check_network_options,
                                    find_checkpoint, load_network)
+from dksan_mm.cli.scales import SCALES
 from dksan_mm.utils.errors import UserError
 from dksan_mm.utils.interrupts import stopping_once
 from dksan_mm.utils.running import (is_out_of_memory, last_line, last_sentence,
@@ -76,7 +77,15 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--ensemble',
         action='store_true',
+        default=None,
         help='average over 8 flips and rotations: better, 8 times slower')
+    parser.add_argument(
+        '--ensemble-scale',
+        dest='ensemble',
+        type=int,
+        choices=SCALES[:-1],
+        help='average the frames of this scale and upscale them once: almost '
+        'as good for larger scales, and faster')
     parser.add_argument(
         '--no-cuts', action='store_true', help='do not detect scene cuts')
     parser.add_argument(
@@ -115,10 +124,25 @@ def load_model(args: argparse.Namespace):
     if checkpoint and not args.checkpoint:
         print(f'using {checkpoint}')
     try:
-        return load_network(
+        model = load_network(
             args, device=device, dtype=getattr(torch, args.dtype))
     except RuntimeError as error:  # from the device
         raise UserError(f'--device {device}: {last_line(error)}') from error
+    check_ensemble(model.generator, args.ensemble)
+    return model
+
+
+def check_ensemble(network, ensemble: bool | int | None) -> None:
+    """Reject a scale factor that the network does not have.
+
+    Raises:
+        UserError: If the network cannot stop at the scale factor.
+    """
+    from dksan_mm.models.scales import choose_ensemble_scale
+    try:
+        choose_ensemble_scale(network, ensemble or False, network.scale)
+    except ValueError as error:
+        raise UserError(f'--ensemble-scale: {error}') from error
 
 
 def process(args: argparse.Namespace) -> int:
@@ -194,7 +218,7 @@ def upscale(model, job, args: argparse.Namespace, progress: Callable):
             scale=args.scale,
             size=args.size,
             tile=args.tile,
-            ensemble=args.ensemble or None,
+            ensemble=args.ensemble,
             cuts=not args.no_cuts,
             crf=args.crf,
             fps=args.fps,

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from dksan_mm.models.scales import scale_argument
+from dksan_mm.models.scales import (choose_scale, scale_argument,
+                                    upscale_further)
 from dksan_mm.utils.registration import register
 
 # For each level of a cascade, the means over the frame that
@@ -52,17 +53,21 @@ class Evaluator(Protocol):
 
     def reconstruct(self,
                     frame: Tensor,
-                    fused: Tensor,
+                    fused: Tensor | None,
                     means: Means | None = None,
-                    scale: int | None = None) -> tuple[Tensor, Means]:
+                    scale: int | None = None,
+                    start: int = 1) -> tuple[Tensor, Means]:
         """Upscale a frame or a tile of it.
 
         Args:
-            frame (Tensor[n, 3, h, w]): Centre LR frame.
-            fused (Tensor[n, channels, h, w]): Output of :meth:`fuse`.
+            frame (Tensor[n, 3, start * h, start * w]): Centre LR frame, or the
+                frame of a level of a cascade.
+            fused (Tensor[n, channels, h, w], optional): Output of
+                :meth:`fuse`; None for the frame of a level.
             means (Means, optional): Means returned by an earlier call, used
                 instead of the tile's own.
             scale (int, optional): Scale factor. Default: the network's.
+            start (int): Scale factor of ``frame``.
 
         Returns:
             tuple: RGB ``(n, 3, scale * h, scale * w)``, not clipped, and the
@@ -106,14 +111,18 @@ class WholeWindowEvaluator:
 
     def reconstruct(self,
                     frame: Tensor,
-                    fused: Tensor,
+                    fused: Any,
                     means: Means | None = None,
-                    scale: int | None = None) -> tuple[Tensor, Means]:
+                    scale: int | None = None,
+                    start: int = 1) -> tuple[Tensor, Means]:
         """Upscale a frame or a tile; see :class:`Evaluator`.
 
         Raises:
             ValueError: If the network does not support ``scale``.
         """
+        if start > 1:
+            chosen = choose_scale(self.network, scale)
+            return upscale_further(self.network, frame, start, chosen), []
         other = scale_argument(self.network, scale)
         if self._in_parts:
             return self._parts.reconstruct(frame, fused, **other), []

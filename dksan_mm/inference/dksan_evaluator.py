@@ -131,16 +131,17 @@ class DKSANEvaluator:
     @torch.no_grad()
     def reconstruct(self,
                     frame: Tensor,
-                    fused: Tensor,
+                    fused: Tensor | None,
                     means: Means | None = None,
-                    scale: int | None = None) -> tuple[Tensor, Means]:
+                    scale: int | None = None,
+                    start: int = 1) -> tuple[Tensor, Means]:
         """Upscale a frame or a tile; see :class:`Evaluator`.
 
         Raises:
-            ValueError: If no level has this scale factor.
+            ValueError: If no level has one of the scale factors.
         """
         found: Means = []
-        for i, level in enumerate(self.network.levels_to(scale)):
+        for i, level in enumerate(self.network.levels_to(scale, start)):
             frame, own = self._upscale2(level, frame, None if i else fused,
                                         means[i] if means else None)
             found.append(own)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from dksan_mm import models
-from dksan_mm.models.scales import choose_scale
+from dksan_mm.models.scales import choose_ensemble_scale, choose_scale
 from .base import WholeWindowEvaluator
 from .dksan_evaluator import DKSANEvaluator
 
@@ -52,7 +52,9 @@ class PlainModel(nn.Module):
                                               self.generator)
         test_cfg = config.get('test_cfg') or {}
         self.test_scale = choose_scale(self.generator, test_cfg.get('scale'))
-        self.test_ensemble = bool(test_cfg.get('ensemble', False))
+        self.test_ensemble = test_cfg.get('ensemble') or False
+        choose_ensemble_scale(self.generator, self.test_ensemble,
+                              self.test_scale)  # rejects other values
         levels = config['data_preprocessor']
         self.data_preprocessor = GreyLevels(levels['mean'], levels['std'])
         self.inference_dtype = torch.float32

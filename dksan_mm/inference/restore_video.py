@@ -25,7 +25,7 @@ def restore_video(
         scale: int | None = None,
         size: Size | None = None,
         tile: int | str | None = 'auto',
-        ensemble: bool | None = None,
+        ensemble: bool | int | None = None,
         cuts: bool = True,
         crf: int = CRF,
         fps: float | Fraction | None = None,
@@ -49,7 +49,7 @@ def restore_video(
         scale (int, optional): As in :func:`restore_frames`.
         size (tuple, optional): As in :func:`restore_frames`.
         tile (int | str | None): As in :func:`restore_frames`.
-        ensemble (bool, optional): As in :func:`restore_frames`.
+        ensemble (bool | int, optional): As in :func:`restore_frames`.
         cuts (bool): Whether to restore each scene separately.
         crf (int): Constant rate factor of x264, from 0 (lossless) to 51.
         fps (float | Fraction, optional): Frames per second of images

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from dksan_mm.models.dihedral import TRANSFORMS, transform, transform_back
 from dksan_mm.models.padding import pad_frames, size_divisor
-from dksan_mm.models.scales import choose_model_scale, scales_of
+from dksan_mm.models.scales import (choose_ensemble_scale, choose_model_scale,
+                                    scales_of)
 from dksan_mm.utils.resize import lanczos_resize
 from dksan_mm.utils.rounding import round_to_uint8
 from dksan_mm.utils.sizes import Size, choose_sufficient, fit_size
@@ -29,7 +30,7 @@ def restore_frames(
     scale: int | None = None,
     size: Size | None = None,
     tile: int | str | None = 'auto',
-    ensemble: bool | None = None,
+    ensemble: bool | int | None = None,
     is_cut: Callable[[NDArray[Any], NDArray[Any]], bool] | None = None
 ) -> Iterator[NDArray[Any]]:
     """Upscale the frames of a video one by one.
@@ -53,9 +54,10 @@ def restore_frames(
         tile (int | str | None): Tile side for the cascade in LR pixels, None
             for the whole frame, or 'auto' for the whole frame if memory
             allows, else tiles that fit. See :mod:`dksan_mm.inference.tiles`.
-        ensemble (bool, optional): Whether to average the results of the 8
-            flips and rotations. Default: ``model.test_cfg.ensemble`` of the
-            config, else False.
+        ensemble (bool | int, optional): Whether to average the results of the
+            8 flips and rotations. A scale factor such as 4 averages the
+            frames of that level of a cascade, and later levels run only once.
+            Default: ``model.test_cfg.ensemble`` of the config, else False.
         is_cut (Callable, optional): Function of two consecutive frames that
             returns whether a new scene begins with the second. Each scene is
             restored as a separate video.
@@ -67,8 +69,9 @@ def restore_frames(
     Raises:
         TypeError: If a frame is not a uint8 array.
         ValueError: If the shape of a frame differs from the first one's, no
-            level has the scale factor, none is sufficient for ``size``, the
-            frames already have that size, or both arguments are given.
+            level has the scale factor, or that of ``ensemble``, none is
+            sufficient for ``size``, the frames already have that size, or both
+            arguments are given.
     """
     if size is not None:
         if scale is not None:
@@ -77,10 +80,8 @@ def restore_frames(
         yield from _restore_to_size(model, frames, size, tile, ensemble,
                                     is_cut)
         return
-    if ensemble is None:
-        ensemble = getattr(model, 'test_ensemble', False)
-    restorer = _Restorer(model, tile, TRANSFORMS if ensemble else ((0, 0), ),
-                         choose_model_scale(model, scale))
+    restorer = _Restorer(model, tile, choose_model_scale(model, scale),
+                         ensemble)
     yield from restore_stream(restorer, frames, is_cut)
 
 
@@ -118,7 +119,7 @@ def _fit(network: Any, frame: tuple[int, int],
 
 def _restore_to_size(
         model: nn.Module, frames: Iterable[NDArray[Any]], size: Size,
-        tile: int | str | None, ensemble: bool | None,
+        tile: int | str | None, ensemble: bool | int | None,
         is_cut: Callable[..., Any] | None) -> Iterator[NDArray[Any]]:
     """Upscale by the smallest sufficient factor, then downscale."""
     frames = check_frames(frames)
@@ -155,11 +156,16 @@ class _Encoded(NamedTuple):
 class _Restorer:
     """Model, split into a step per frame and a step per window."""
 
-    def __init__(self, model: Any, tile: int | str | None,
-                 transforms: Sequence[tuple[int, int]], scale: int) -> None:
-        self.model, self.tile = model, tile
-        self.transforms, self.scale = transforms, scale
+    def __init__(self, model: Any, tile: int | str | None, scale: int,
+                 ensemble: bool | int | None) -> None:
+        self.model, self.tile, self.scale = model, tile, scale
         self.network = model.generator
+        if ensemble is None:
+            ensemble = getattr(model, 'test_ensemble', False)
+        mean_scale = choose_ensemble_scale(self.network, ensemble, scale)
+        self.transforms = TRANSFORMS if mean_scale else TRANSFORMS[:1]
+        # Scale factor of the frames that are averaged.
+        self.mean_scale = mean_scale or scale
         self.num_frames: int = self.network.num_frames
         self.evaluator: Evaluator = model.evaluator or WholeWindowEvaluator(
             self.network)
@@ -192,25 +198,39 @@ class _Restorer:
         total = torch.zeros((), device=self.device)
         for i, pair in enumerate(self.transforms):
             size = window[0].size[::-1] if pair[0] else window[0].size
-            h, w = (self.scale * length for length in size)
-            with self._precision():
-                out = self._forward(window[len(window) // 2].inputs[i],
-                                    [item.features[i] for item in window])
-            out = out.float()[..., :h, :w]
-            total = total + transform_back(out, *pair)
-        image = total / len(self.transforms) * self.std + self.mean
+            h, w = (self.mean_scale * length for length in size)
+            out = self._forward(window[len(window) // 2].inputs[i],
+                                [item.features[i] for item in window])
+            total = total + transform_back(out[..., :h, :w], *pair)
+        frame = total / len(self.transforms)
+        if self.mean_scale < self.scale:
+            frame = self._reconstruct(
+                frame.to(self.dtype), None, self.scale, self.mean_scale)
+        image = frame * self.std + self.mean
         return round_to_uint8(image[0].permute(1, 2, 0).cpu().numpy())
 
     def _forward(self, frame: Tensor, features: list[Any]) -> Tensor:
-        """Compute the network's output for one window and transform."""
-        fused = self.evaluator.fuse(features)
-        height, width = frame.shape[-2:]
-        tiles = choose_tiles(self.evaluator, self.tile, (height, width),
-                             self.device, self.scale)
-        if tiles is None:
-            return self.evaluator.reconstruct(
-                frame, fused, scale=self.scale)[0]
-        return tiles.reconstruct(frame, fused, self.scale)
+        """Compute the frame to average for one window and transform."""
+        with self._precision():
+            fused = self.evaluator.fuse(features)
+        return self._reconstruct(frame, fused, self.mean_scale)
+
+    def _reconstruct(self,
+                     frame: Tensor,
+                     fused: Tensor | None,
+                     scale: int,
+                     start: int = 1) -> Tensor:
+        """Upscale a frame from one scale factor to another, in float32."""
+        height, width = (length // start for length in frame.shape[-2:])
+        with self._precision():
+            tiles = choose_tiles(self.evaluator, self.tile, (height, width),
+                                 self.device, scale, start)
+            if tiles is None:
+                out, _ = self.evaluator.reconstruct(
+                    frame, fused, scale=scale, start=start)
+            else:
+                out = tiles.reconstruct(frame, fused, scale)
+        return out.float()
 
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
         """Return autocast if the model's ``inference_dtype`` needs it."""

@@ -25,7 +25,7 @@ SHARE = 0.6  # share of the free memory that a frame may use without tiles
 
 
 class Span(NamedTuple):
-    """Output and input range of a tile along one axis, in LR pixels."""
+    """Output and input range of a tile along one axis, in input pixels."""
     start: int
     stop: int
     first: int
@@ -49,25 +49,30 @@ class Tiles(NamedTuple):
 
     Attributes:
         evaluator (Evaluator): Evaluator of the network.
-        side (int): Side of the tiles in LR pixels, without the halo.
-        halo (int): Width of the halo around a tile in LR pixels.
+        side (int): Side of the tiles in pixels of the upscaled frame, without
+            the halo.
+        halo (int): Width of the halo around a tile in the same pixels.
         shared (bool): Whether all tiles share the means of the channel
             attention, which requires an additional pass.
+        start (int): Scale factor of the frame that is upscaled.
     """
     evaluator: Evaluator
     side: int
     halo: int = HALO
     shared: bool = True
+    start: int = 1
 
     def reconstruct(self,
                     frame: Tensor,
-                    fused: Tensor,
+                    fused: Tensor | None,
                     scale: int | None = None) -> Tensor:
         """Upscale a frame tile by tile; see :meth:`Evaluator.reconstruct`.
 
         Args:
-            frame (Tensor[n, 3, h, w]): Centre LR frame.
-            fused (Tensor[n, channels, h, w]): Output of ``fuse``.
+            frame (Tensor[n, 3, start * h, start * w]): Centre LR frame, or the
+                frame of a level of a cascade.
+            fused (Tensor[n, channels, h, w], optional): Output of ``fuse``;
+                None for the frame of a level.
             scale (int, optional): Scale factor. Default: the network's.
 
         Returns:
@@ -77,13 +82,14 @@ class Tiles(NamedTuple):
         means = None
         if self.shared and len(boxes) > 1:
             means = self._shared_means(frame, fused, boxes, scale)
-        factor = scale or scale_of(self.evaluator)
+        scale = scale or scale_of(self.evaluator)
+        factor = scale // self.start
         out = frame.new_empty(*frame.shape[:-2],
                               *(factor * n for n in frame.shape[-2:]))
         for rows, columns in boxes:
             tile, tile_fused = _cut((rows, columns), frame, fused)
             piece, _ = self.evaluator.reconstruct(tile, tile_fused, means,
-                                                  factor)
+                                                  scale, self.start)
             out[..., rows.place(factor), columns.place(factor)] = \
                 piece[..., rows.crop(factor), columns.crop(factor)]
         return out
@@ -101,8 +107,8 @@ class Tiles(NamedTuple):
             for a, b in zip(edges[:-1], edges[1:])
         ]
 
-    def _shared_means(self, frame: Tensor, fused: Tensor, boxes: list[Box],
-                      scale: int | None) -> Means:
+    def _shared_means(self, frame: Tensor, fused: Tensor | None,
+                      boxes: list[Box], scale: int | None) -> Means:
         """Average the means of all tiles, weighted by their pixels."""
         totals: Means = []
         weight = 0
@@ -110,7 +116,7 @@ class Tiles(NamedTuple):
             tile, tile_fused = _cut(box, frame, fused)
             pixels = tile.shape[-2] * tile.shape[-1]
             _, found = self.evaluator.reconstruct(tile, tile_fused, None,
-                                                  scale)
+                                                  scale, self.start)
             weight += pixels
             totals = _add(totals, pixels, found)
         return [
@@ -125,12 +131,13 @@ def scale_of(evaluator: Evaluator) -> int:
     return int(network.scale)
 
 
-def _cut(box: Box, frame: Tensor, fused: Tensor) -> tuple[Tensor, Tensor]:
-    """Crop a tile with its halo from feature maps on the LR grid."""
+def _cut(box: Box, frame: Tensor,
+         fused: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Crop a tile with its halo from a frame and its features, if any."""
     rows, columns = box
     place = (..., slice(rows.first,
                         rows.last), slice(columns.first, columns.last))
-    return frame[place], fused[place]
+    return frame[place], None if fused is None else fused[place]
 
 
 def _add(totals: Means, weight: int, means: Means) -> Means:
@@ -152,7 +159,8 @@ def choose_tiles(evaluator: Evaluator,
                  tile: int | str | None,
                  size: tuple[int, int],
                  device: torch.device,
-                 scale: int | None = None) -> Tiles | None:
+                 scale: int | None = None,
+                 start: int = 1) -> Tiles | None:
     """Choose the tiling, or None for the whole frame.
 
     Args:
@@ -162,6 +170,7 @@ def choose_tiles(evaluator: Evaluator,
         size (tuple[int, int]): Height and width of the LR frame.
         device (torch.device): Device of the network.
         scale (int, optional): Scale factor. Default: the network's.
+        start (int): Scale factor of the frame that is upscaled.
 
     Raises:
         ValueError: If ``tile`` has any other value.
@@ -178,7 +187,7 @@ def choose_tiles(evaluator: Evaluator,
                          f'got {tile!r}')
     if tile >= max(size) or not evaluator.takes_tiles:
         return None
-    return Tiles(evaluator, tile)
+    return Tiles(evaluator, tile * start, HALO * start, start=start)
 
 
 def _side_that_fits(cost: int, size: tuple[int, int],

@@ -2,7 +2,7 @@
 """Scale factors of a network."""
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 
 def scales_of(network: nn.Module) -> tuple[int, ...]:
@@ -79,3 +79,50 @@ def scale_argument(network: nn.Module, scale: int | None) -> dict[str, int]:
     """
     chosen = choose_scale(network, scale)
     return {} if chosen == network.scale else dict(scale=chosen)
+
+
+def choose_ensemble_scale(network: nn.Module, ensemble: bool | int,
+                          scale: int) -> int | None:
+    """Choose the scale factor of the frames that an ensemble averages.
+
+    Args:
+        network (nn.Module): As in :func:`choose_scale`.
+        ensemble (bool | int): Whether to average the results of the flips and
+            rotations, or the scale factor of the level whose frames are
+            averaged.
+        scale (int): Scale factor of the output.
+
+    Returns:
+        int: The scale factor, at most ``scale``; None for no ensemble.
+
+    Raises:
+        ValueError: If the network does not support the scale factor.
+    """
+    if isinstance(ensemble, bool):
+        return scale if ensemble else None
+    offered = scales_of(network)
+    if ensemble not in offered:
+        raise ValueError(
+            'ensemble must be True, False or a scale factor of '
+            f'{type(network).__name__} ({", ".join(map(str, offered))}), got '
+            f'{ensemble!r}')
+    return min(int(ensemble), scale)
+
+
+def upscale_further(network: nn.Module, frame: Tensor, start: int,
+                    scale: int) -> Tensor:
+    """Upscale the frame of a cascade's level with the later levels.
+
+    Args:
+        network (nn.Module): Cascade with ``levels_to``.
+        frame (Tensor[n, 3, start * h, start * w]): Frame of a level.
+        start (int): Scale factor of that level.
+        scale (int): Scale factor of the output.
+
+    Returns:
+        Tensor[n, 3, scale * h, scale * w]: RGB, not clipped.
+    """
+    cascade: Any = network
+    for level in cascade.levels_to(scale, start):
+        frame = level(frame)
+    return frame

@@ -2,6 +2,7 @@
 """mmagic model for training and testing any network of windows."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +18,8 @@ from .batch_parts import train_in_parts
 from .dihedral import run_ensemble
 from .losses import motion_loss, watch_offsets
 from .padding import pad_frames, size_divisor
-from .scales import choose_scale, scale_argument
+from .scales import (choose_ensemble_scale, choose_scale, scale_argument,
+                     upscale_further)
 
 
 @MODELS.register_module()
@@ -39,7 +41,8 @@ class WindowVSR(BaseEditModel):
         test_cfg (dict, optional): ``scale``, the scale factor outside of
             training for networks with several (default: the largest one), and
             ``ensemble``, whether to average the results of the 8 flips and
-            rotations outside of training (default: False).
+            rotations outside of training, or the scale factor of the level
+            whose frames are averaged (default: False).
         init_cfg (dict, optional): mmengine's initialisation config.
         data_preprocessor (dict, optional): Config; it must not pad, because
             mmagic would crop LR rows from the HR output.
@@ -109,7 +112,9 @@ class WindowVSR(BaseEditModel):
             raise ValueError('model.test_cfg has scale and ensemble, but no '
                              f'{min(others)}')
         self.test_scale = choose_scale(self.generator, test_cfg.get('scale'))
-        self.test_ensemble = bool(test_cfg.get('ensemble', False))
+        self.test_ensemble = test_cfg.get('ensemble') or False
+        choose_ensemble_scale(self.generator, self.test_ensemble,
+                              self.test_scale)  # rejects other values
         self.evaluator = evaluator and TASK_UTILS.build(
             evaluator, default_args=dict(network=self.generator))
         if channels_last:
@@ -154,22 +159,33 @@ class WindowVSR(BaseEditModel):
             return torch.stack(list(windows), dim=1)
         if inputs.ndim == 5 and inputs.shape[1:3] == (t, 3 * t):
             inputs = inputs[:, t // 2].unflatten(1, (t, 3))
-        if self.test_ensemble:
-            return run_ensemble(self._upscale_for_test, inputs)
-        return self._upscale_for_test(inputs)
-
-    def _upscale_for_test(self, inputs: Tensor) -> Tensor:
-        return self._upscale(inputs, self.test_scale)
+        scale = self.test_scale
+        mean_scale = choose_ensemble_scale(self.generator, self.test_ensemble,
+                                           scale)
+        if mean_scale is None:
+            return self._upscale(inputs, scale)
+        frame = run_ensemble(partial(self._upscale, scale=mean_scale), inputs)
+        if mean_scale == scale:
+            return frame
+        if self._evaluator is None:
+            return upscale_further(self.generator, frame, mean_scale, scale)
+        return self._evaluator.reconstruct(
+            frame, None, scale=scale, start=mean_scale)[0]
 
     def _upscale(self, inputs: Tensor, scale: int) -> Tensor:
         self._check_inputs(inputs)
         h, w = inputs.shape[-2:]
-        # Evaluators run only here; training and compilers call the network.
-        plain = torch.is_grad_enabled() or torch.compiler.is_compiling()
-        run = self.generator if plain else self.evaluator or self.generator
+        run = self._evaluator or self.generator
         other = scale_argument(self.generator, scale)
         out = run(pad_frames(inputs, size_divisor(self.generator)), **other)
         return out[..., :scale * h, :scale * w]
+
+    @property
+    def _evaluator(self) -> Any:
+        """The evaluator; None where the network is to be called directly."""
+        # Only in tests; training and compilers call the network.
+        plain = torch.is_grad_enabled() or torch.compiler.is_compiling()
+        return None if plain else self.evaluator
 
     def forward_train(self,
                       inputs: Tensor,

@@ -217,6 +217,37 @@ def test_the_ensemble_is_the_mean_over_flips_and_rotations(model):
     assert (difference != 0).mean() < 1e-3
 
 
+@pytest.mark.parametrize('tile', [None, 3])
+@pytest.mark.parametrize('mean_scale, scale', [(2, 16), (4, 16), (4, 8),
+                                               (8, 4)])
+def test_an_ensemble_may_end_at_a_level(model, mean_scale, scale, tile):
+    """Later levels upscale the mean of that level's frames, once."""
+    frames = clip(3, (5, 7))
+    out = restore(model, frames, scale=scale, ensemble=mean_scale, tile=tile)
+    network, low = model.generator, min(mean_scale, scale)
+    window = np.stack([frames[i] for i in (0, 0, 0, 1, 2, 2, 2)])
+    x = torch.from_numpy(window.transpose(0, 3, 1, 2) / np.float32(255))[None]
+    mean = torch.zeros(())
+    with torch.no_grad():
+        for turns, flip in itertools.product(range(4), (False, True)):
+            turned = torch.rot90(x.flip(-1) if flip else x, turns, (-2, -1))
+            image = torch.rot90(network(turned, low), -turns, (-2, -1))
+            mean = mean + (image.flip(-1) if flip else image) / 8
+        for level in network.levels[low.bit_length() - 1:scale.bit_length() -
+                                    1]:
+            mean = level(mean)
+    expected = round_to_uint8(255 * mean[0].permute(1, 2, 0).numpy())
+    difference = out[1].astype(int) - expected
+    assert out[1].shape == (5 * scale, 7 * scale, 3)
+    assert abs(difference).max() <= 1  # sums in another order
+    assert (difference != 0).mean() < 1e-2
+
+
+def test_an_ensemble_at_a_scale_without_a_level_is_refused(model):
+    with pytest.raises(ValueError, match=r'16\), got 3$'):
+        restore(model, clip(1), ensemble=3)
+
+
 @pytest.mark.parametrize('ensemble', [False, True])
 @pytest.mark.parametrize('scale', [2, 4, 8, 16])
 def test_smaller_scales_are_those_of_the_levels(model, scale, ensemble):

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from dksan_mm.models import BicubicNet, DKSANNet, EDVRX16Net
-from dksan_mm.models.scales import (choose_model_scale, choose_scale,
-                                    scale_argument, scales_of)
+from dksan_mm.models.scales import (choose_ensemble_scale, choose_model_scale,
+                                    choose_scale, scale_argument, scales_of,
+                                    upscale_further)
 
 
 def dksan(**settings):
@@ -57,13 +58,17 @@ def test_earlier_levels_are_left_out():
             dksan(min_scale=scale)
 
 
-def test_edvr_has_one():
-    network = EDVRX16Net(
+def edvr():
+    return EDVRX16Net(
         channels=8,
         num_blocks=1,
         num_extract_blocks=1,
         deform_groups=2,
         tail_channels=8)
+
+
+def test_edvr_has_one():
+    network = edvr()
     assert scales_of(network) == (16, )
     assert choose_scale(network, 16) == choose_scale(network, None) == 16
     assert scale_argument(network, 16) == scale_argument(network, None) == {}
@@ -78,3 +83,34 @@ def test_other_scales_are_refused(make, scale):
             match=f'{type(network).__name__} upscales by .*, got scale={scale}'
     ):
         choose_scale(network, scale)
+
+
+def test_an_ensemble_may_end_at_a_level():
+    network = dksan()
+    assert choose_ensemble_scale(network, False, 16) is None
+    assert choose_ensemble_scale(network, True, 8) == 8
+    assert choose_ensemble_scale(network, 4, 16) == 4
+    assert choose_ensemble_scale(network, 4, 2) == 2
+    found = choose_ensemble_scale(network, 4., 16)
+    assert found == 4 and isinstance(found, int)
+    for other in (0, 1, 3, 32, 'yes'):
+        with pytest.raises(ValueError, match=rf'16\), got {other!r}$'):
+            choose_ensemble_scale(network, other, 16)
+    with pytest.raises(ValueError, match=r'of EDVRX16Net \(16\), got 4$'):
+        choose_ensemble_scale(edvr(), 4, 16)
+
+
+@torch.no_grad()
+def test_later_levels_continue_from_a_frame():
+    torch.manual_seed(0)
+    network = dksan().double().eval()
+    frames = torch.rand(1, 7, 3, 3, 4, dtype=torch.float64)
+    pyramid = network.pyramid(frames)
+    for start, frame in zip((2, 4, 8, 16), pyramid):
+        torch.testing.assert_close(
+            upscale_further(network, frame, start, 16), pyramid[-1])
+    torch.testing.assert_close(
+        upscale_further(network, pyramid[0], 2, 8), pyramid[2])
+    for start, scale in ((3, 16), (0, 16), (8, 4), (4, 5)):
+        with pytest.raises(ValueError, match='scale must be one of'):
+            upscale_further(network, pyramid[1], start, scale)

@@ -90,6 +90,29 @@ def test_an_ensemble_is_a_matter_of_the_test_config():
     assert torch.equal(*losses)  # training has no ensemble
 
 
+@pytest.mark.parametrize('evaluator', [None, dict(type='DKSANEvaluator')])
+@torch.no_grad()
+def test_an_ensemble_may_end_at_a_level(evaluator):
+    network = dict(
+        type='DKSANNet',
+        channels=8,
+        num_blocks=(1, 1, 1),
+        deform_groups=2,
+        reduction=4)
+    torch.manual_seed(0)
+    frames = torch.rand(1, 7, 3, 4, 6)
+    model = build(
+        generator=network, evaluator=evaluator, test_cfg=dict(ensemble=4))
+    low = build(
+        generator=network, test_cfg=dict(scale=4, ensemble=True)).eval()
+    low.load_state_dict(model.state_dict())
+    [*_, last] = low.generator.levels
+    expected = last(low(frames))
+    torch.testing.assert_close(model.eval()(frames), expected)
+    with pytest.raises(ValueError, match=r'8\), got 16$'):
+        build(generator=network, test_cfg=dict(ensemble=16))
+
+
 def test_loss_is_charbonnier_with_the_paper_s_xi():
     frames = torch.rand(2, 7, 3, 4, 4)
     target = torch.rand(2, 3, 8, 8)

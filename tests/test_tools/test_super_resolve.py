@@ -87,8 +87,10 @@ def test_options_reach_the_network(small, tmp_path):
     torch.save(model.state_dict(), tmp_path / 'c.pth')
     results = {}
     for name, options in dict(
-            plain=[], ensemble=['--ensemble'], bf16=['--dtype',
-                                                     'bfloat16']).items():
+            plain=[],
+            ensemble=['--ensemble'],
+            early=['--ensemble-scale', '4'],
+            bf16=['--dtype', 'bfloat16']).items():
         assert upscale(
             small,
             tmp_path / name,
@@ -99,7 +101,7 @@ def test_options_reach_the_network(small, tmp_path):
             *options,
             config=CONFIG) == 0
         results[name] = (tmp_path / name / '000000.png').read_bytes()
-    assert results['plain'] != results['bf16']
+    assert len(set(results.values())) == 4
 
 
 def test_a_smaller_scale(small, tmp_path, said, tiny_checkpoint):

@@ -236,18 +236,25 @@ class DKSANNet(BaseModule):
         # Not unflatten, which torch.onnx exports with a fixed size.
         return self.fusion(aligned.reshape(n, t * channels, h, w))
 
-    def levels_to(self, scale: int | None) -> nn.ModuleList:
-        """Return the levels up to a scale factor, or all for None.
+    def levels_to(self, scale: int | None, start: int = 1) -> nn.ModuleList:
+        """Return the levels that upscale from one scale factor to another.
+
+        Args:
+            scale (int, optional): Scale factor of the last of these levels.
+                Default: the network's.
+            start (int): Scale factor of the frame that they upscale; 1 for an
+                LR frame.
 
         Raises:
-            ValueError: If no level has this scale.
+            ValueError: If no level has one of these scales.
         """
-        if scale is None:
-            return self.levels
-        if scale not in self.level_scales:
-            raise ValueError(f'scale must be one of {self.level_scales}, got '
-                             f'{scale}')
-        return self.levels[:scale.bit_length() - 1]
+        scale = self.scale if scale is None else scale
+        earlier = (1, *(s for s in self.level_scales if s <= scale))
+        for value, allowed in (scale, self.level_scales), (start, earlier):
+            if value not in allowed:
+                raise ValueError(f'scale must be one of {allowed}, got '
+                                 f'{value}')
+        return self.levels[start.bit_length() - 1:scale.bit_length() - 1]
 
     @property
     def offset_predictor(self) -> nn.Module | None:
