@@ -49,12 +49,11 @@ class Tiles(NamedTuple):
 
     Attributes:
         evaluator (Evaluator): Evaluator of the network.
-        side (int): Side of the tiles in pixels of the upscaled frame, without
-            the halo.
-        halo (int): Width of the halo around a tile in the same pixels.
+        side (int): Side of the tiles in input pixels, without the halo.
+        halo (int): Width of the halo around a tile in input pixels.
         shared (bool): Whether all tiles share the means of the channel
             attention, which requires an additional pass.
-        start (int): Scale factor of the frame that is upscaled.
+        start (int): Scale factor of the input: 1 for an LR frame.
     """
     evaluator: Evaluator
     side: int
@@ -170,7 +169,8 @@ def choose_tiles(evaluator: Evaluator,
         size (tuple[int, int]): Height and width of the LR frame.
         device (torch.device): Device of the network.
         scale (int, optional): Scale factor. Default: the network's.
-        start (int): Scale factor of the frame that is upscaled.
+        start (int): Scale factor of the frame that is upscaled; 1 for an LR
+            frame.
 
     Raises:
         ValueError: If ``tile`` has any other value.
