@@ -86,7 +86,8 @@ def choose_ensemble_scale(network: nn.Module, ensemble: bool | int,
     """Choose the scale factor of the frames that an ensemble averages.
 
     Args:
-        network (nn.Module): As in :func:`choose_scale`.
+        network (nn.Module): As in :func:`choose_scale`; a cascade, with
+            ``levels_to``, for an ensemble that ends at a level.
         ensemble (bool | int): Whether to average the results of the flips and
             rotations, or the scale factor of the level whose frames are
             averaged.
@@ -96,16 +97,15 @@ def choose_ensemble_scale(network: nn.Module, ensemble: bool | int,
         int: The scale factor, at most ``scale``; None for no ensemble.
 
     Raises:
-        ValueError: If the network does not support the scale factor.
+        ValueError: If the network has no level of the scale factor.
     """
     if isinstance(ensemble, bool):
         return scale if ensemble else None
-    offered = scales_of(network)
+    offered = scales_of(network) if hasattr(network, 'levels_to') else ()
     if ensemble not in offered:
-        raise ValueError(
-            'ensemble must be True, False or a scale factor of '
-            f'{type(network).__name__} ({", ".join(map(str, offered))}), got '
-            f'{ensemble!r}')
+        choice = ', '.join(map(str, (True, False, *offered)))
+        raise ValueError(f'ensemble must be one of {choice} for '
+                         f'{type(network).__name__}, got {ensemble!r}')
     return min(int(ensemble), scale)
 
 

@@ -94,10 +94,15 @@ def test_an_ensemble_may_end_at_a_level():
     found = choose_ensemble_scale(network, 4., 16)
     assert found == 4 and isinstance(found, int)
     for other in (0, 1, 3, 32, 'yes'):
-        with pytest.raises(ValueError, match=rf'16\), got {other!r}$'):
+        with pytest.raises(
+                ValueError,
+                match=f'True, False, 2, 4, 8, 16 for .*, got {other!r}$'):
             choose_ensemble_scale(network, other, 16)
-    with pytest.raises(ValueError, match=r'of EDVRX16Net \(16\), got 4$'):
-        choose_ensemble_scale(edvr(), 4, 16)
+    for single in (edvr(), BicubicNet()):
+        name = type(single).__name__
+        with pytest.raises(ValueError, match=f'False for {name}, got 4$'):
+            choose_ensemble_scale(single, 4, 16)
+        assert choose_ensemble_scale(single, True, 16) == 16
 
 
 @torch.no_grad()
