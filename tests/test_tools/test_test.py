@@ -157,4 +157,6 @@ def test_another_scale(tiny_vid3oc, tmp_path, sentence):
             np.mean(expected[video]), abs=1e-3)
     assert run(
         'test', BICUBIC, '--data-root', tiny_vid3oc, *options, options=()) == 2
-    assert f'SOURCE {tiny_vid3oc} --scale 4`' in sentence()
+    said = sentence()
+    assert f'SOURCE {tiny_vid3oc}_x4 --split val --scale 4`' in said
+    assert said.endswith(f'--data-root {tiny_vid3oc}_x4')

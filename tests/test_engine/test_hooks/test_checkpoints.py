@@ -321,8 +321,8 @@ def test_the_backend_replaces_files_and_makes_folders(tmp_path):
 
 
 def test_arguments_that_would_fail_at_the_first_checkpoint_are_named():
-    with pytest.raises(TypeError, match='Hook has no argument intervall$'):
-        AtomicCheckpointHook(intervall=3)
+    with pytest.raises(TypeError, match='Hook has no argument intervals$'):
+        AtomicCheckpointHook(intervals=3)
 
 
 def test_another_backend_can_be_chosen():
