@@ -7,7 +7,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from .color import BT709, OWN, read_coding, read_color
+from .color import BT709, OWN, is_xyz, read_coding, read_color
 from .light import BT1886, CINEMA, luma_weights, to_xyz
 from .swscale import reformat
 
@@ -51,11 +51,6 @@ def read_codes(frame: av.VideoFrame,
 def is_grey(frame: av.VideoFrame) -> bool:
     """Return whether a frame has no colours."""
     return frame.format.name.startswith(('gray', 'ya'))
-
-
-def is_xyz(frame: av.VideoFrame) -> bool:
-    """Return whether a frame has the X'Y'Z' colours of digital cinema."""
-    return frame.format.name.startswith('xyz')
 
 
 def _from_xyz(frame: av.VideoFrame) -> NDArray[Any]:

@@ -97,6 +97,11 @@ class Color:
         return names[0] if names[0] == names[1] else '{} ({})'.format(*names)
 
 
+def is_xyz(frame: av.VideoFrame) -> bool:
+    """Return whether a frame has the X'Y'Z' colours of digital cinema."""
+    return frame.format.name.startswith('xyz')
+
+
 def read_color(frame: av.VideoFrame) -> Color:
     """Read the colours of a decoded frame from its tags.
 
@@ -107,7 +112,7 @@ def read_color(frame: av.VideoFrame) -> Color:
         Color: The tagged colours. The default is BT.709, or BT.2020 for HDR
         without tagged primaries.
     """
-    if frame.format.name.startswith('xyz'):
+    if is_xyz(frame):
         return Color()  # converted by read_codes
     transfer = frame.color_trc
     if transfer not in TRANSFERS:

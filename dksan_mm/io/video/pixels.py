@@ -7,9 +7,9 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from numpy.typing import NDArray
 
-from .code_values import is_grey, is_xyz, read_codes
-from .color import (MATRICES, OWN, PQ, SWSCALE, TRANSFERS, Color, read_coding,
-                    read_color)
+from .code_values import is_grey, read_codes
+from .color import (MATRICES, OWN, PQ, SWSCALE, TRANSFERS, Color, is_xyz,
+                    read_coding, read_color)
 from .geometry import Crop, read_orientation
 from .light import HLG_PEAK, WHITE, Conversion, same_light
 from .side_data import read_side_data
